@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *or_die(void *p, size_t size)
+{
+	if (!p) {
+		fprintf(stderr, "out of memory: %zu bytes\n", size);
+		abort();
+	}
+	return p;
+}
+
+void *heap_alloc(size_t size)
+{
+	return or_die(malloc(size ? size : 1), size);
+}
+
+void *heap_zalloc(size_t size)
+{
+	return or_die(calloc(1, size ? size : 1), size);
+}
+
+void *heap_realloc(void *p, size_t size)
+{
+	return or_die(realloc(p, size ? size : 1), size);
+}
+
+char *heap_strndup(struct str s)
+{
+	char *copy = heap_alloc(s.n + 1);
+	if (s.n > 0)
+		memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	return copy;
+}
+
+char *heap_strdup(const char *s)
+{
+	return heap_strndup(str_of(s));
+}
+
+char *heap_printf(const char *format, ...)
+{
+	char *out = NULL;
+	va_list args;
+	va_start(args, format);
+	int n = vasprintf(&out, format, args);
+	va_end(args);
+	return or_die(n < 0 ? NULL : out, 0);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/memory.h - heap allocation that cannot return NULL.
+ *
+ * For sizes that we choose: exhaustion is death with a message. A size that the network chooses
+ * comes from an arena or buffer with a budget instead. Free with free(). */
+#pragma once
+
+#include "base/str.h"
+
+#include <stddef.h>
+
+void *heap_alloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *heap_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *heap_realloc(void *p, size_t size) __attribute__((returns_nonnull));
+/* NUL-terminated copies. */
+char *heap_strdup(const char *s) __attribute__((returns_nonnull));
+char *heap_strndup(struct str s) __attribute__((returns_nonnull));
+/* printf into a fresh heap string. */
+char *heap_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));

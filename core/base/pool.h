@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/pool.h - the free lists of one thread.
+ *
+ * Everything that lives shorter than a connection comes from here, so that a request in steady
+ * state allocates nothing: arena pages, counted blocks, chunk nodes, and objects of fixed size.
+ *
+ * Invariants   P1  what was taken from a pool goes back to the same pool.
+ *              P2  the free lists together hold at most POOL_IDLE_BYTES_MAX; the rest is freed.
+ * Threads      one; never shared. Sanitizer builds keep no free list, so that use after return shows.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A page of an arena: heads of ordinary exchanges fit in one (measured: 1.5 to 3 KiB). */
+#define POOL_PAGE_BYTES 4096
+/* Objects up to this size, in steps of 64 bytes, have free lists of their own. */
+#define POOL_OBJECT_BYTES_MAX 2048
+#define POOL_IDLE_BYTES_MAX (32u << 20)
+
+struct pool;
+
+struct pool *pool_new(void);
+/* Everything taken must have been given back. */
+void pool_free(struct pool *pool);
+
+void *pool_page_get(struct pool *pool);
+void pool_page_put(struct pool *pool, void *page);
+
+/* An object of `size` <= POOL_OBJECT_BYTES_MAX bytes, not zeroed; give back with the same size. */
+void *pool_get(struct pool *pool, size_t size);
+void pool_put(struct pool *pool, void *object, size_t size);
+
+/* Large objects, of the two sizes that counted blocks have (base/chunk.h). */
+enum pool_large { POOL_LARGE_16K, POOL_LARGE_64K, POOL_LARGE_COUNT };
+#define POOL_LARGE_HEADER_BYTES 64
+void *pool_large_get(struct pool *pool, enum pool_large size);
+void pool_large_put(struct pool *pool, void *object, enum pool_large size);
+
+/* Bytes in use (taken and not given back), for statistics and leak tests. */
+size_t pool_bytes_used(const struct pool *pool);

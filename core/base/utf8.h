@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base/utf8.h - well-formed UTF-8 (Unicode 15, table 3-7). */
+#pragma once
+
+#include "base/str.h"
+
+/* How many bytes the sequence at the start of `s` has; 0 when it is ill-formed or empty. */
+size_t utf8_sequence(struct str s);
+bool utf8_is_valid(struct str s);
+/* Code points of valid UTF-8; a bad byte counts as one. */
+size_t utf8_length(struct str s);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/listener.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Accepting pauses this long when descriptors or memory ran out. */
+#define PAUSE_MS 100
+/* Connections taken in one event, so that those that are there get their turn. */
+#define ACCEPTS_MAX 64
+
+struct listener {
+	struct watch watch;
+	struct timer pause;
+	struct loop *loop;
+	int fd; /* borrowed */
+	bool is_paused;
+	bool is_unix;
+	listener_fn *fn;
+	void *owner;
+	uint64_t errors;
+};
+
+static int open_one(const struct address *at, int backlog)
+{
+	int on = 1;
+	int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	bool is_inet = at->u.sa.sa_family != AF_UNIX;
+	if (is_inet) {
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	}
+	if (at->u.sa.sa_family == AF_INET6) {
+		int both = 0; /* "::" takes IPv4 too, as operators expect */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
+	}
+	if (bind(fd, &at->u.sa, at->n) == 0 && listen(fd, backlog) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* SO_REUSEPORT would share the port with any other process of the same user: a probe without it
+ * finds out whether somebody else has it. */
+static bool is_taken(const struct address *at)
+{
+	if (at->u.sa.sa_family == AF_UNIX || address_port(at) == 0)
+		return false;
+	int on = 1;
+	int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	bool taken = bind(fd, &at->u.sa, at->n) != 0 && errno == EADDRINUSE;
+	close(fd);
+	return taken;
+}
+
+enum rc listen_open(const struct address *at, int count, int backlog, int *fds)
+{
+	if (is_taken(at)) {
+		errno = EADDRINUSE;
+		return RC_IO;
+	}
+	for (int i = 0; i < count; i++) {
+		fds[i] = open_one(at, backlog);
+		if (fds[i] >= 0)
+			continue;
+		int error = errno;
+		while (--i >= 0)
+			close(fds[i]);
+		errno = error;
+		return RC_IO;
+	}
+	return RC_OK;
+}
+
+static void on_acceptable(struct watch *w, int ready);
+
+static void resume(struct timer *t)
+{
+	struct listener *l = CONTAINER_OF(t, struct listener, pause);
+	l->is_paused = false;
+	watch_start_level(&l->watch, l->loop, l->fd, on_acceptable);
+}
+
+static void pause_accepting(struct listener *l)
+{
+	l->errors++;
+	l->is_paused = true;
+	watch_stop(&l->watch);
+	timer_start(l->loop, &l->pause, PAUSE_MS);
+}
+
+static bool is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM;
+}
+
+static void on_acceptable(struct watch *w, int ready)
+{
+	struct listener *l = CONTAINER_OF(w, struct listener, watch);
+	for (int i = 0; i < ACCEPTS_MAX; i++) {
+		struct address peer = {.n = sizeof(peer.u)};
+		int fd = accept4(l->fd, &peer.u.sa, &peer.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0 && is_passing(errno))
+			continue;
+		if (fd < 0) {
+			if (errno != EAGAIN)
+				pause_accepting(l);
+			return;
+		}
+		int on = 1;
+		if (!l->is_unix)
+			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		l->fn(l->owner, fd, &peer);
+	}
+}
+
+struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *owner)
+{
+	struct listener *l = heap_zalloc(sizeof(*l));
+	struct sockaddr_storage own;
+	socklen_t n = sizeof(own);
+	l->loop = loop;
+	l->fd = fd;
+	l->fn = fn;
+	l->owner = owner;
+	l->is_unix = getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.ss_family == AF_UNIX;
+	timer_init(&l->pause, resume);
+	watch_start_level(&l->watch, loop, fd, on_acceptable);
+	return l;
+}
+
+void listener_free(struct listener *l)
+{
+	timer_stop(&l->pause);
+	if (!l->is_paused)
+		watch_stop(&l->watch);
+	free(l);
+}
+
+uint64_t listener_accept_errors(const struct listener *l)
+{
+	return l->errors;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, the event, the tasks and the end of a stream. Reading and writing have files of their
+ * own; TLS is a filter beside them. */
+#include "net/stream.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "net/stream_priv.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct stream_events no_events;
+
+struct stream_group *stream_group_new(struct loop *loop)
+{
+	struct stream_group *g = heap_zalloc(sizeof(*g));
+	g->loop = loop;
+	g->pool = loop_pool(loop);
+	return g;
+}
+
+void stream_group_free(struct stream_group *g)
+{
+	if (g->block)
+		block_unref(g->block);
+	free(g->wire);
+	free(g);
+}
+
+struct loop *stream_group_loop(const struct stream_group *g)
+{
+	return g->loop;
+}
+
+/* --- the event ------------------------------------------------------------------------------- */
+
+static void finish_connect(struct stream *s)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
+		error = errno;
+	if (error != 0) {
+		stream_fail_errno(s, error);
+		return;
+	}
+	s->is_connecting = false;
+	timer_stop(&s->timer);
+	if (s->tls) {
+		timer_start(s->group->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+		stream_tls_flush(s); /* begins the handshake */
+		return;
+	}
+	s->is_open = true;
+	if (s->events->on_open)
+		s->events->on_open(s);
+	if (!s->is_closed)
+		stream_mark_dirty(s);
+}
+
+static void on_event(struct watch *w, int ready)
+{
+	struct stream *s = CONTAINER_OF(w, struct stream, watch);
+	if (s->is_closed)
+		return;
+	if (ready & WATCH_CLOSED)
+		s->saw_closed = true;
+	if (s->is_connecting) {
+		if (ready & (WATCH_WRITE | WATCH_CLOSED))
+			finish_connect(s);
+		if (s->is_closed || s->is_connecting)
+			return;
+	}
+	if (ready & (WATCH_READ | WATCH_CLOSED)) {
+		s->is_readable = true;
+		stream_read(s);
+	}
+	if ((ready & WATCH_WRITE) && !s->is_closed && !s->is_writable) {
+		s->is_writable = true;
+		stream_mark_dirty(s);
+	}
+}
+
+static void on_ready(struct task *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, ready);
+	if (s->is_closed)
+		return;
+	if (s->open_is_due) {
+		s->open_is_due = false;
+		s->is_open = true;
+		if (s->events->on_open)
+			s->events->on_open(s);
+	}
+	if (!s->is_closed && s->drained_is_due) {
+		s->drained_is_due = false;
+		if (s->events->on_drained)
+			s->events->on_drained(s);
+	}
+	if (!s->is_closed)
+		stream_read(s);
+}
+
+static void on_flush(struct task *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, flush);
+	if (!s->is_closed)
+		stream_flush(s);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, timer);
+	if (s->is_lingering || s->flushes_to_close)
+		stream_finish_close(s);
+	else
+		stream_fail(s, RC_TIMEOUT,
+			s->is_connecting ? "connecting took too long"
+					 : "the TLS handshake took too long");
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void on_closing(struct task *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, closing);
+	const struct stream_events *events = s->events;
+	if (events->on_close)
+		events->on_close(s, s->close_rc);
+	if (s->tls)
+		stream_tls_free(s);
+	free(s->local);
+	pool_put(s->group->pool, s, sizeof(*s));
+}
+
+static void let_go(struct stream *s)
+{
+	timer_stop(&s->timer);
+	task_cancel(&s->ready);
+	task_cancel(&s->flush);
+	chunk_queue_clear(&s->out);
+	if (s->residue)
+		block_unref(s->residue);
+	s->residue = NULL;
+	if (s->fd >= 0) {
+		watch_stop(&s->watch);
+		close(s->fd);
+		s->fd = -1;
+	}
+}
+
+void stream_finish_close(struct stream *s)
+{
+	if (s->is_closed)
+		return;
+	s->is_closed = true;
+	let_go(s);
+	loop_defer(s->group->loop, &s->closing);
+}
+
+void stream_fail(struct stream *s, enum rc rc, const char *text)
+{
+	if (s->is_closed)
+		return;
+	if (!s->flushes_to_close) {
+		s->close_rc = rc;
+		s->error_text = text;
+	}
+	stream_finish_close(s);
+}
+
+void stream_fail_errno(struct stream *s, int error)
+{
+	switch (error) {
+	case ECONNRESET:
+	case EPIPE:
+		stream_fail(s, RC_CLOSED, "the peer reset the connection");
+		return;
+	case ECONNREFUSED:
+	case ENOENT: /* no such UNIX socket */
+		stream_fail(s, RC_REFUSED, "connection refused");
+		return;
+	case ETIMEDOUT:
+		stream_fail(s, RC_TIMEOUT, "the connection timed out");
+		return;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+		stream_fail(s, RC_REFUSED, "the address cannot be reached");
+		return;
+	default:
+		stream_fail(s, RC_IO, strerrordesc_np(error));
+	}
+}
+
+/* Stops callbacks but the last: what still comes is discarded. */
+static void cut_events(struct stream *s)
+{
+	s->flushes_to_close = true;
+	s->drained_is_due = false;
+	if (s->residue) {
+		block_unref(s->residue);
+		s->residue = NULL;
+	}
+}
+
+static void reset_by_peer(struct stream *s)
+{
+	struct linger zero = {.l_onoff = 1, .l_linger = 0};
+	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &zero, sizeof(zero));
+}
+
+void stream_close(struct stream *s, enum stream_close_how how)
+{
+	if (s->is_closed)
+		return;
+	if (how == STREAM_CLOSE_FLUSH && !s->is_connecting) {
+		if (s->flushes_to_close)
+			return;
+		cut_events(s);
+		s->end_is_due = true;
+		s->is_receiving = true;
+		timer_start(s->group->loop, &s->timer, LIMIT_LINGER_MS);
+		stream_mark_dirty(s);
+		loop_ready(s->group->loop, &s->ready);
+		return;
+	}
+	if (how == STREAM_CLOSE_RESET && s->fd >= 0)
+		reset_by_peer(s);
+	stream_finish_close(s);
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+struct stream *stream_new(struct stream_group *g, int fd, const struct address *peer,
+	const struct stream_events *events, void *owner)
+{
+	struct stream *s = pool_get(g->pool, sizeof(*s));
+	memset(s, 0, sizeof(*s));
+	s->events = events ? events : &no_events;
+	s->owner = owner;
+	s->group = g;
+	s->fd = fd;
+	s->peer = *peer;
+	s->error_text = "";
+	s->is_receiving = true;
+	s->is_writable = true;
+	task_init(&s->ready, on_ready);
+	task_init(&s->flush, on_flush);
+	task_init(&s->closing, on_closing);
+	timer_init(&s->timer, on_timer);
+	chunk_queue_init(&s->out, g->pool);
+	return s;
+}
+
+void stream_watch(struct stream *s)
+{
+	watch_start(&s->watch, s->group->loop, s->fd, on_event);
+}
+
+struct stream *stream_accept(struct stream_group *g, int fd, const struct address *peer,
+	struct tls_context *tls, const struct stream_events *events, void *owner)
+{
+	struct stream *s = stream_new(g, fd, peer, events, owner);
+	s->is_open = tls == NULL;
+	stream_watch(s);
+	if (tls) {
+		stream_tls_start(s, tls, true, STR_EMPTY);
+		timer_start(g->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+	}
+	return s;
+}
+
+static int connect_to(const struct address *to, bool *connecting)
+{
+	int fd = socket(to->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	int on = 1;
+	if (to->u.sa.sa_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	*connecting = false;
+	if (connect(fd, &to->u.sa, to->n) == 0)
+		return fd;
+	if (errno == EINPROGRESS) {
+		*connecting = true;
+		return fd;
+	}
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+struct stream *stream_dial(struct stream_group *g, const struct address *to, int connect_timeout_ms,
+	struct tls_context *tls, struct str server_name, const struct stream_events *events,
+	void *owner)
+{
+	bool connecting = false;
+	int fd = connect_to(to, &connecting);
+	int error = errno;
+	struct stream *s = stream_new(g, fd, to, events, owner);
+	if (fd < 0) {
+		stream_fail_errno(s, error == EAGAIN ? ECONNREFUSED : error);
+		return s;
+	}
+	s->is_connecting = connecting;
+	stream_watch(s);
+	if (tls)
+		stream_tls_start(s, tls, false, server_name);
+	if (connecting) {
+		timer_start(g->loop, &s->timer, connect_timeout_ms);
+		return s;
+	}
+	if (tls) {
+		timer_start(g->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+		stream_mark_dirty(s);
+	} else {
+		s->open_is_due = true;
+		loop_ready(g->loop, &s->ready);
+	}
+	return s;
+}
+
+/* --- facts ----------------------------------------------------------------------------------- */
+
+void *stream_owner(const struct stream *s)
+{
+	return s->owner;
+}
+
+void stream_set_events(struct stream *s, const struct stream_events *events, void *owner)
+{
+	s->events = events;
+	s->owner = owner;
+}
+
+struct loop *stream_loop(const struct stream *s)
+{
+	return s->group->loop;
+}
+
+const struct address *stream_peer(const struct stream *s)
+{
+	return &s->peer;
+}
+
+const struct address *stream_local(const struct stream *s)
+{
+	struct stream *mutable = (struct stream *)s;
+	if (!s->local) {
+		mutable->local = heap_zalloc(sizeof(struct address));
+		socklen_t n = sizeof(s->local->u);
+		if (s->fd >= 0 && getsockname(s->fd, &s->local->u.sa, &n) == 0)
+			mutable->local->n = n;
+	}
+	return s->local;
+}
+
+const char *stream_error_text(const struct stream *s)
+{
+	return s->error_text;
+}
+
+uint64_t stream_bytes_received(const struct stream *s)
+{
+	return s->bytes_received;
+}
+
+uint64_t stream_bytes_sent(const struct stream *s)
+{
+	return s->bytes_sent;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net/stream.h - one connected byte stream, plain or TLS.
+ *
+ * Receiving   the worker receives into its current 64 KiB counted block and hands the bytes up.
+ *             Whoever wants to keep some takes a slice of that block (chunk_queue_add_slice).
+ * Sending     output is queued and leaves at the end of the turn in one writev; early when
+ *             LIMIT_DIRTY_STREAM_BYTES wait. Nothing is ever sent from inside parsing.
+ * TLS         is a filter inside the stream: an own BIO over the wire buffer; upper layers see
+ *             plain bytes and the same calls.
+ *
+ * Invariants  N1  on_close is the last callback, comes exactly once, at the end of a turn, and the
+ *                 stream's memory is freed right after it.
+ *             N2  no callback comes from inside stream_close, stream_send_* or stream_receive.
+ *             N3  an idle stream holds no buffer.
+ * Fairness    at most LIMIT_TURN_BYTES per turn; then it goes on from the ready list.
+ * Threads     one: its loop's.
+ */
+#pragma once
+
+#include "base/chunk.h"
+#include "loop/loop.h"
+#include "net/address.h"
+
+struct stream;
+
+struct stream_events {
+	/* `n` new bytes at `p` inside `block`. Returns how many were consumed. Whoever leaves some must
+	 * have switched receiving off (or closed): the rest is kept, copied out of the block at the end
+	 * of the turn, and offered again, before anything new is read, once stream_receive(true) is
+	 * called. */
+	size_t (*on_data)(struct stream *s, struct block *block, const char *p, size_t n);
+	/* The peer will send no more (FIN, or close_notify); sending may go on. */
+	void (*on_end)(struct stream *s);
+	/* Dialled streams only: connected, and the TLS handshake is done. Server streams: TLS only. */
+	void (*on_open)(struct stream *s);
+	/* Queued output fell below LIMIT_QUEUE_LOW_BYTES after it had been above LIMIT_QUEUE_HIGH_BYTES. */
+	void (*on_drained)(struct stream *s);
+	/* `rc` RC_OK after stream_close; else why it broke: RC_CLOSED reset, RC_TIMEOUT, RC_REFUSED,
+	 * RC_INVALID TLS failure (stream_error_text says more), RC_IO. */
+	void (*on_close)(struct stream *s, enum rc rc);
+};
+
+/* The worker's side of all its streams: its receive block and dirty list. One per loop. */
+struct stream_group;
+struct stream_group *stream_group_new(struct loop *loop);
+void stream_group_free(struct stream_group *g);
+struct loop *stream_group_loop(const struct stream_group *g);
+
+struct tls_context; /* net/tls.h */
+
+/* Takes over an accepted, non-blocking descriptor. `tls` NULL: plain. */
+struct stream *stream_accept(struct stream_group *g, int fd, const struct address *peer,
+	struct tls_context *tls, const struct stream_events *events, void *owner);
+/* Starts connecting. `tls` NULL: plain; `server_name` is for SNI and verification (may be an IP).
+ * A failure also comes by on_close. */
+struct stream *stream_dial(struct stream_group *g, const struct address *to, int connect_timeout_ms,
+	struct tls_context *tls, struct str server_name, const struct stream_events *events,
+	void *owner);
+
+void *stream_owner(const struct stream *s);
+/* Hands the stream to another layer: a tunnel after 101, a pooled connection's next owner. */
+void stream_set_events(struct stream *s, const struct stream_events *events, void *owner);
+struct loop *stream_loop(const struct stream *s);
+const struct address *stream_peer(const struct stream *s);
+const struct address *stream_local(const struct stream *s);
+/* "TLSv1.3" etc., or NULL when plain. Static storage. */
+const char *stream_tls_version(const struct stream *s);
+/* The protocol ALPN chose, or STR_EMPTY. */
+struct str stream_tls_alpn(const struct stream *s);
+struct str stream_tls_server_name(const struct stream *s);
+/* One sentence about the last error, or "". */
+const char *stream_error_text(const struct stream *s);
+
+/* Back-pressure: off stops reading from the socket (bytes already received stay kept). */
+void stream_receive(struct stream *s, bool on);
+
+/* Formats in place: room for n <= 16 KiB bytes, valid until commit; then queued. */
+char *stream_reserve(struct stream *s, size_t n);
+void stream_commit(struct stream *s, size_t n);
+void stream_send_copy(struct stream *s, struct str bytes);
+/* Moves all chunks of q to the output. */
+void stream_send_queue(struct stream *s, struct chunk_queue *q);
+/* Bytes queued and not yet taken by the kernel. */
+size_t stream_pending(const struct stream *s);
+/* After what is queued: FIN (or close_notify). Receiving goes on. */
+void stream_send_end(struct stream *s);
+
+/* Bytes received from and sent to the peer so far (of plain text). */
+uint64_t stream_bytes_received(const struct stream *s);
+uint64_t stream_bytes_sent(const struct stream *s);
+
+enum stream_close_how {
+	STREAM_CLOSE_FLUSH, /* send what is queued, FIN, read on for LIMIT_LINGER_MS, close */
+	STREAM_CLOSE_NOW,   /* drop what is queued and close */
+	STREAM_CLOSE_RESET, /* drop, and make the peer see a RST */
+};
+/* After this no callback but on_close comes. Calling it again only makes it harder. */
+void stream_close(struct stream *s, enum stream_close_how how);

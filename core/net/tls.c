@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/tls.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "net/tls_priv.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* TLS 1.2: forward secrecy and AEAD alone; TLS 1.3's three suites are fixed. */
+#define DEFAULT_CIPHERS                                                                            \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+
+#define TICKET_KEYS_BYTES 80
+
+void tls_error_text(char *text, size_t size, const char *fallback)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = code ? ERR_reason_error_string(code) : NULL;
+	snprintf(text, size, "%s", reason ? reason : fallback);
+	ERR_clear_error();
+}
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	SSL_CTX_free(c->ctx);
+	free(c->alpn);
+	free(c);
+}
+
+static int refuse(char *message, size_t size, const char *what)
+{
+	char reason[160];
+	tls_error_text(reason, sizeof(reason), "");
+	snprintf(message, size, reason[0] ? "%s: %s" : "%s", what, reason);
+	return 0;
+}
+
+static int version_of(struct str s, int fallback)
+{
+	if (str_eq(s, STR("1.2")) || str_eq(s, STR("TLSv1.2")))
+		return TLS1_2_VERSION;
+	if (str_eq(s, STR("1.3")) || str_eq(s, STR("TLSv1.3")))
+		return TLS1_3_VERSION;
+	return s.n == 0 ? fallback : -1;
+}
+
+static int set_versions(SSL_CTX *ctx, struct str min, struct str max, char *message, size_t size)
+{
+	int low = version_of(min, TLS1_2_VERSION), high = version_of(max, TLS1_3_VERSION);
+	if (low < 0 || high < 0)
+		return refuse(message, size, "TLS versions are 1.2 and 1.3");
+	if (low > high)
+		return refuse(message, size, "minversion is above maxversion");
+	return SSL_CTX_set_min_proto_version(ctx, low) && SSL_CTX_set_max_proto_version(ctx, high);
+}
+
+static int set_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
+{
+	char *list = ciphers.n ? heap_strndup(ciphers) : heap_strdup(DEFAULT_CIPHERS);
+	int ok = SSL_CTX_set_cipher_list(ctx, list);
+	free(list);
+	return ok ? ok : refuse(message, size, "no usable cipher in the list");
+}
+
+static int give_passphrase(char *to, int size, int writing, void *arg)
+{
+	const struct str *passphrase = arg;
+	if (passphrase->n > (size_t)size)
+		return -1;
+	memcpy(to, passphrase->p ? passphrase->p : "", passphrase->n);
+	return (int)passphrase->n;
+}
+
+static BIO *bio_of(struct str pem)
+{
+	return BIO_new_mem_buf(pem.p, (int)pem.n);
+}
+
+static int add_chain(SSL_CTX *ctx, BIO *bio)
+{
+	X509 *certificate;
+	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		if (!SSL_CTX_add0_chain_cert(ctx, certificate)) {
+			X509_free(certificate);
+			return 0;
+		}
+	ERR_clear_error(); /* the end of the input */
+	return 1;
+}
+
+static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t size)
+{
+	BIO *bio = bio_of(pem);
+	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) && add_chain(ctx, bio);
+	X509_free(leaf);
+	BIO_free(bio);
+	return ok ? ok : refuse(message, size, "the certificate (crt) is not usable PEM");
+}
+
+static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *message, size_t size)
+{
+	BIO *bio = bio_of(pem);
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
+	int ok = key && SSL_CTX_use_PrivateKey(ctx, key);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	if (!ok)
+		return refuse(message, size, "the private key (key) is not usable PEM");
+	if (!SSL_CTX_check_private_key(ctx))
+		return refuse(message, size, "the private key does not match the certificate");
+	return 1;
+}
+
+static void set_alpn(struct tls_context *c, const struct str *protocols, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct str p = protocols[i];
+		CHECK(p.n > 0 && p.n < 256);
+		c->alpn = heap_realloc(c->alpn, c->alpn_length + p.n + 1);
+		c->alpn[c->alpn_length] = (unsigned char)p.n;
+		memcpy(c->alpn + c->alpn_length + 1, p.p, p.n);
+		c->alpn_length += (unsigned)p.n + 1;
+	}
+}
+
+static struct tls_context *context_new(const SSL_METHOD *method)
+{
+	struct tls_context *c = heap_zalloc(sizeof(*c));
+	c->refs = 1;
+	c->ctx = SSL_CTX_new(method);
+	CHECK(c->ctx);
+	SSL_CTX_set_options(c->ctx,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return c;
+}
+
+/* The server's order decides. A client that offers nothing of ours goes on without ALPN. */
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+	const unsigned char *in, unsigned in_length, void *arg)
+{
+	const struct tls_context *c = arg;
+	unsigned char *chosen;
+	if (SSL_select_next_proto(&chosen, out_length, c->alpn, c->alpn_length, in, in_length) !=
+		OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_context **out,
+	char *message, size_t message_size)
+{
+	struct tls_context *c = context_new(TLS_server_method());
+	static const unsigned char session_id[] = "sluice";
+	ERR_clear_error();
+	set_alpn(c, o->alpn, o->alpn_count);
+	int ok = set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
+		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
+		 use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
+		 use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size);
+	if (!ok) {
+		tls_context_unref(c);
+		return RC_INVALID;
+	}
+	SSL_CTX_set_session_id_context(c->ctx, session_id, sizeof(session_id) - 1);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets carry the state */
+	if (c->alpn_length > 0)
+		SSL_CTX_set_alpn_select_cb(c->ctx, choose_alpn, c);
+	*out = c;
+	return RC_OK;
+}
+
+static int trust(SSL_CTX *ctx, struct str pem, char *message, size_t size)
+{
+	if (pem.n == 0)
+		return SSL_CTX_set_default_verify_paths(ctx);
+	BIO *bio = bio_of(pem);
+	X509 *certificate;
+	int count = 0;
+	while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), certificate);
+		X509_free(certificate);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	return count > 0 ? 1 : refuse(message, size, "trustedCA holds no usable PEM certificate");
+}
+
+enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_context **out,
+	char *message, size_t message_size)
+{
+	struct tls_context *c = context_new(TLS_client_method());
+	ERR_clear_error();
+	set_alpn(c, o->alpn, o->alpn_count);
+	c->verifies = !o->skip_validation;
+	int ok = set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
+		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
+		 trust(c->ctx, o->trusted_ca_pem, message, message_size);
+	if (ok && o->certificate_pem.n > 0)
+		ok = use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
+		     use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size);
+	if (!ok) {
+		tls_context_unref(c);
+		return RC_INVALID;
+	}
+	SSL_CTX_set_verify(c->ctx, c->verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+	if (c->alpn_length > 0)
+		SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_length);
+	*out = c;
+	return RC_OK;
+}
+
+void tls_context_inherit_tickets(struct tls_context *to, const struct tls_context *from)
+{
+	unsigned char keys[TICKET_KEYS_BYTES];
+	if (SSL_CTX_get_tlsext_ticket_keys(from->ctx, keys, sizeof(keys)) == 1)
+		SSL_CTX_set_tlsext_ticket_keys(to->ctx, keys, sizeof(keys));
+	OPENSSL_cleanse(keys, sizeof(keys));
+}
