@@ -15,7 +15,7 @@ set(SLUICE_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/sluice/plugins)
 
 add_compile_definitions(_GNU_SOURCE SLUICE_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
-	-Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wno-unused-parameter -fno-common
+	-Wundef -Wvla -Wpointer-arith -Wwrite-strings -Wno-unused-parameter -Wno-override-init -fno-common
 	-fno-delete-null-pointer-checks -fno-strict-overflow)
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
 	-ffile-prefix-map=${CMAKE_BINARY_DIR}/=build/)
@@ -23,6 +23,9 @@ if(SLUICE_WERROR)
 	add_compile_options(-Werror)
 endif()
 
+if(SLUICE_FUZZ)
+	add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(SLUICE_SANITIZE)
 	add_compile_options(-fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer
 		-fno-sanitize-recover=all)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+# tools/dev/packages.sh - the Debian packages that the project needs; sourced, never run.
+#
+#   packages_install build test     installs what is missing of these groups, nothing else
+#   llhttp_provide                  sets LLHTTP_ARGS, what cmake needs to find llhttp
+#
+# Works on Debian 12 and 13, as root or through sudo. When all is there, apt is not even started.
+
+packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
+	libluajit-5.1-dev libyaml-dev libpcre2-dev libjansson-dev libc-ares-dev
+	libcurl4-openssl-dev check"
+# python3, not -minimal: http.server, json and ssl are in the full one.
+packages_of_test="curl openssl python3 procps ca-certificates ccache"
+packages_of_full="clang llvm"
+packages_of_bench="nginx-light haproxy wrk valgrind util-linux strace"
+packages_have_apt_lists=no
+
+packages_debian_release() {
+	# Testing and unstable have no VERSION_ID: newer than any number here.
+	(. /etc/os-release && echo "${VERSION_ID:-99}" | cut -d. -f1)
+}
+
+# The names of a group on this release.
+packages_of() {
+	local release
+	release=$(packages_debian_release)
+	eval "echo \$packages_of_$1"
+	case $1 in
+	build) [ "$release" -le 12 ] || echo libllhttp-dev ;;
+	full) [ "$release" -gt 12 ] && echo libclang-rt-dev || echo libclang-rt-14-dev ;;
+	esac
+}
+
+packages_is_installed() {
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] && return
+	# One package may stand in for another: any nginx serves as nginx-light.
+	case $1 in
+	nginx-light) command -v nginx >/dev/null ;;
+	python3) python3 -c 'import http.server, json, ssl' 2>/dev/null ;;
+	*) false ;;
+	esac
+}
+
+packages_as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "packages: this needs root, and there is no sudo: $*" >&2
+		return 1
+	fi
+}
+
+packages_update_lists() {
+	[ $packages_have_apt_lists = no ] || return 0
+	packages_as_root apt-get -q -o DPkg::Lock::Timeout=500 update
+	packages_have_apt_lists=yes
+}
+
+packages_install() {
+	local group name missing=
+	for group in "$@"; do
+		for name in $(packages_of "$group"); do
+			packages_is_installed "$name" || missing="$missing $name"
+		done
+	done
+	[ -n "$missing" ] || return 0
+	echo "packages: installing$missing"
+	packages_update_lists
+	# shellcheck disable=SC2086 # a list of names
+	packages_as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
+		--no-install-recommends -o DPkg::Lock::Timeout=500 $missing
+}
+
+# Debian 12 ships llhttp's C sources in node-llhttp, which depends on all of Node.js: the package is
+# unpacked beside the build instead of installed. Needs the variable TOP, the project's folder.
+llhttp_provide() {
+	local dir=$TOP/build/llhttp
+	LLHTTP_ARGS=()
+	[ "$(packages_debian_release)" -le 12 ] || return 0
+	[ ! -e /usr/share/llhttp/llhttp.c ] || return 0
+	if [ ! -e "$dir/usr/share/llhttp/llhttp.c" ]; then
+		packages_update_lists
+		rm -rf "$dir" && mkdir -p "$dir"
+		(cd "$dir" && apt-get -q -o APT::Sandbox::User=root download node-llhttp)
+		dpkg-deb -x "$dir"/node-llhttp_*.deb "$dir"
+	fi
+	LLHTTP_ARGS=(-DLLHTTP_SOURCE_DIR="$dir/usr/share/llhttp"
+		-DLLHTTP_INCLUDE_DIR="$dir/usr/share/include/llhttp")
+}
