@@ -38,14 +38,15 @@ void arena_reset(struct arena *a)
 	arena_init(a, a->pool, a->bytes_max);
 }
 
+/* Nothing still is something, so that each allocation has an address. */
 static size_t aligned(size_t size)
 {
-	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	return size ? (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT;
 }
 
 static bool is_within_budget(struct arena *a, size_t size)
 {
-	if (a->failed || size > a->bytes_max || a->bytes_used > a->bytes_max - size) {
+	if (a->failed || size > a->bytes_max - a->bytes_used) {
 		a->failed = true;
 		return false;
 	}
@@ -75,12 +76,16 @@ static void *heap_page(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
+	if (UNLIKELY(size > SIZE_MAX - ALIGNMENT)) {
+		a->failed = true;
+		return NULL;
+	}
 #ifdef SLUICE_SANITIZE
 	return is_within_budget(a, aligned(size)) ? heap_page(a, size) : NULL;
 #else
 	size = aligned(size);
 	if (LIKELY(size <= (size_t)(a->end - a->at) && !a->failed &&
-		    a->bytes_used + size <= a->bytes_max)) {
+		    size <= a->bytes_max - a->bytes_used)) {
 		char *p = a->at;
 		a->at += size;
 		a->bytes_used += size;
@@ -115,10 +120,12 @@ void *arena_realloc(struct arena *a, void *p, size_t old_size, size_t new_size)
 		return arena_alloc(a, new_size);
 	if (new_size <= old_size)
 		return p;
+	if (UNLIKELY(new_size > SIZE_MAX - ALIGNMENT))
+		return arena_alloc(a, new_size);
 	size_t more = aligned(new_size) - aligned(old_size);
 	bool is_newest = a->at && (char *)p + aligned(old_size) == a->at;
 	if (is_newest && more <= (size_t)(a->end - a->at) && !a->failed &&
-		a->bytes_used + more <= a->bytes_max) {
+		more <= a->bytes_max - a->bytes_used) {
 		a->at += more;
 		a->bytes_used += more;
 		return p;
@@ -140,7 +147,7 @@ struct str arena_copy(struct arena *a, struct str s)
 
 struct str arena_concat(struct arena *a, struct str x, struct str y)
 {
-	size_t n = x.n + y.n;
+	size_t n = x.n + y.n; /* both exist in memory: no overflow */
 	char *p = n ? arena_alloc(a, n) : NULL;
 	if (!p)
 		return STR_EMPTY;

@@ -28,11 +28,11 @@ void buffer_reset(struct buffer *b)
 static void grow(struct buffer *b, size_t needed)
 {
 	size_t capacity = b->capacity ? b->capacity : 256;
-	while (capacity < needed)
+	while (capacity < needed && capacity < b->bytes_max)
 		capacity *= 2;
 	if (capacity > b->bytes_max)
 		capacity = b->bytes_max;
-	b->p = heap_realloc(b->p, capacity);
+	b->p = heap_realloc(b->p, capacity + 1); /* for the NUL that vsnprintf insists on */
 	b->capacity = capacity;
 }
 
@@ -92,8 +92,8 @@ void buffer_addv(struct buffer *b, const char *format, va_list args)
 	va_list again;
 	va_copy(again, args);
 	int n = vsnprintf(NULL, 0, format, args);
-	/* vsnprintf wants room for a NUL, which is not committed. */
-	char *to = n < 0 ? NULL : buffer_reserve(b, (size_t)n + 1);
+	char *to = n < 0 ? NULL : buffer_reserve(b, (size_t)n);
+	b->failed |= n < 0;
 	if (to) {
 		vsnprintf(to, (size_t)n + 1, format, again);
 		b->n += (size_t)n;

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define CHECK(cond)                                                                                \
@@ -16,8 +16,7 @@
 			check_failed(__FILE__, __LINE__, #cond);                                   \
 	} while (0)
 
-#define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_COUNT(a)                  (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-void check_failed(const char *file, int line, const char *cond)
-	__attribute__((noreturn, cold));
+void check_failed(const char *file, int line, const char *cond) __attribute__((noreturn, cold));

@@ -31,8 +31,7 @@ void block_release(struct block *b)
 	if (b->capacity == SMALL_CAPACITY)
 		pool_page_put(b->pool, b);
 	else
-		pool_large_put(
-			b->pool, b, b->capacity == 16384 ? POOL_LARGE_16K : POOL_LARGE_64K);
+		pool_large_put(b->pool, b, b->capacity == 16384 ? POOL_LARGE_16K : POOL_LARGE_64K);
 }
 
 void chunk_queue_init(struct chunk_queue *q, struct pool *pool)
@@ -59,16 +58,36 @@ void chunk_queue_clear(struct chunk_queue *q)
 	q->bytes = 0;
 }
 
-static struct chunk *append(struct chunk_queue *q, struct block *block, const char *p, size_t n)
+static void append_chunk(struct chunk_queue *q, struct chunk *c)
 {
-	struct chunk *c = pool_get(q->pool, sizeof(*c));
-	*c = (struct chunk){.block = block, .p = p, .n = n};
 	if (q->tail)
 		q->tail->next = c;
 	else
 		q->head = c;
 	q->tail = c;
-	q->bytes += n;
+	q->bytes += c->n;
+}
+
+static void append(struct chunk_queue *q, struct block *block, const char *p, size_t n)
+{
+	struct chunk *c = pool_get(q->pool, sizeof(*c));
+	*c = (struct chunk){.block = block, .p = p, .n = n};
+	append_chunk(q, c);
+}
+
+static void unlink_head(struct chunk_queue *q)
+{
+	q->head = q->head->next;
+	if (!q->head)
+		q->tail = NULL;
+}
+
+static struct chunk *take_head(struct chunk_queue *q)
+{
+	struct chunk *c = q->head;
+	unlink_head(q);
+	c->next = NULL;
+	q->bytes -= c->n;
 	return c;
 }
 
@@ -131,9 +150,7 @@ void chunk_queue_drop(struct chunk_queue *q, size_t n)
 			return;
 		}
 		n -= c->n;
-		q->head = c->next;
-		if (!q->head)
-			q->tail = NULL;
+		unlink_head(q);
 		chunk_free(q->pool, c);
 	}
 }
@@ -154,13 +171,15 @@ void chunk_queue_move(struct chunk_queue *q, struct chunk_queue *from)
 
 void chunk_queue_move_n(struct chunk_queue *q, struct chunk_queue *from, size_t n)
 {
-	CHECK(n <= from->bytes);
-	while (n > 0) {
+	CHECK(n <= from->bytes && q->pool == from->pool);
+	while (n > 0 && n >= from->head->n) {
+		n -= from->head->n;
+		append_chunk(q, take_head(from));
+	}
+	if (n > 0) {
 		struct chunk *c = from->head;
-		size_t part = c->n < n ? c->n : n;
-		append(q, c->block ? block_ref(c->block) : NULL, c->p, part);
-		chunk_queue_drop(from, part);
-		n -= part;
+		append(q, c->block ? block_ref(c->block) : NULL, c->p, n);
+		chunk_queue_drop(from, n);
 	}
 }
 

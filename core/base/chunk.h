@@ -76,7 +76,7 @@ void chunk_queue_add_static(struct chunk_queue *q, struct str s);
 void chunk_queue_add_copy(struct chunk_queue *q, struct str s);
 /* Drops the first n bytes (n <= bytes). */
 void chunk_queue_drop(struct chunk_queue *q, size_t n);
-/* Moves all of `from`, or its first n bytes, to the end of q. */
+/* Moves all of `from`, or its first n bytes (n <= bytes), to the end of q; of the same pool. */
 void chunk_queue_move(struct chunk_queue *q, struct chunk_queue *from);
 void chunk_queue_move_n(struct chunk_queue *q, struct chunk_queue *from, size_t n);
 /* Copies the first n bytes (n <= bytes) to `to`. */

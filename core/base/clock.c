@@ -21,9 +21,15 @@ int64_t clock_wall_us(void)
 	return read_ns(CLOCK_REALTIME) / 1000;
 }
 
+/* Rounded down, also before 1970. */
+static int64_t floor_div(int64_t value, int64_t by)
+{
+	return value / by - (value % by < 0);
+}
+
 static struct tm broken_down(int64_t wall_us)
 {
-	time_t seconds = (time_t)(wall_us / 1000000);
+	time_t seconds = (time_t)floor_div(wall_us, 1000000);
 	struct tm tm;
 	gmtime_r(&seconds, &tm);
 	return tm;
@@ -32,8 +38,8 @@ static struct tm broken_down(int64_t wall_us)
 void clock_http_date(int64_t wall_us, char out[CLOCK_HTTP_DATE_BYTES])
 {
 	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-		"Sep", "Oct", "Nov", "Dec"};
+	static const char months[12][4] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	struct tm t = broken_down(wall_us);
 	char text[64];
 	snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[t.tm_wday],
@@ -48,6 +54,6 @@ void clock_rfc3339(int64_t wall_us, char out[CLOCK_RFC3339_BYTES])
 	char text[64];
 	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
 		(t.tm_year + 1900) % 10000, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec,
-		(int)(wall_us / 1000 % 1000));
+		(int)((floor_div(wall_us, 1000) % 1000 + 1000) % 1000));
 	memcpy(out, text, CLOCK_RFC3339_BYTES);
 }

@@ -5,15 +5,15 @@
 #pragma once
 
 /* Heads. Envoy 60 KiB and 100 fields, HAProxy 15 KiB and 101; 431 (request) or 502 (response). */
-#define LIMIT_HEAD_BYTES 65536
-#define LIMIT_FIELDS 128
-#define LIMIT_FIELD_NAME_BYTES 256
+#define LIMIT_HEAD_BYTES        65536
+#define LIMIT_FIELDS            128
+#define LIMIT_FIELD_NAME_BYTES  256
 #define LIMIT_FIELD_VALUE_BYTES 16384
 /* The request line's target; nginx 8 KiB; 414. */
 #define LIMIT_TARGET_BYTES 8192
 #define LIMIT_METHOD_BYTES 32
 /* Trailers: allow-listed and few; 400 or 502. */
-#define LIMIT_TRAILER_BYTES 8192
+#define LIMIT_TRAILER_BYTES  8192
 #define LIMIT_TRAILER_FIELDS 32
 /* Chunk extensions of one message (RFC 9112 7.1.1 asks for a limit). */
 #define LIMIT_CHUNK_EXTENSION_BYTES 4096
@@ -28,31 +28,33 @@
 /* Back-pressure per direction of an exchange: a sender stops above high and goes on below low.
  * Together with a receive block these bound a slow peer to under 512 KiB of user memory. */
 #define LIMIT_QUEUE_HIGH_BYTES 131072
-#define LIMIT_QUEUE_LOW_BYTES 32768
+#define LIMIT_QUEUE_LOW_BYTES  32768
 
 /* Fairness: what one stream may take of a loop turn. */
-#define LIMIT_TURN_BYTES 262144
+#define LIMIT_TURN_BYTES    262144
 #define LIMIT_TURN_MESSAGES 16
 /* Deferred sends: flushed early when so many streams wait, or one stream holds so much. */
-#define LIMIT_DIRTY_STREAMS 64
+#define LIMIT_DIRTY_STREAMS      64
 #define LIMIT_DIRTY_STREAM_BYTES 32768
 
 /* Requests answered on one client connection before it is closed cleanly. */
 #define LIMIT_REQUESTS_PER_CONNECTION 10000
 
-#define LIMIT_WORKERS 256
+#define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64
-#define LIMIT_APIS 100000
-#define LIMIT_PLAN_BYTES (256u << 20)
+#define LIMIT_APIS               100000
+#define LIMIT_PLAN_BYTES         (256u << 20)
 
 /* Times, in milliseconds. Head: absolute from its first byte. */
-#define LIMIT_HEAD_MS 10000
-#define LIMIT_TLS_HANDSHAKE_MS 10000
-#define LIMIT_KEEPALIVE_IDLE_MS 60000
-#define LIMIT_CONNECT_MS 3000
+#define LIMIT_HEAD_MS              10000
+#define LIMIT_TLS_HANDSHAKE_MS     10000
+#define LIMIT_KEEPALIVE_IDLE_MS    60000
+#define LIMIT_CONNECT_MS           3000
 #define LIMIT_UPSTREAM_RESPONSE_MS 15000
-#define LIMIT_UPSTREAM_IDLE_MS 60000
-#define LIMIT_STREAM_IDLE_MS 300000
+#define LIMIT_UPSTREAM_IDLE_MS     60000
+#define LIMIT_STREAM_IDLE_MS       300000
+/* How long a closing stream waits for a peer that takes nothing of what is queued. */
+#define LIMIT_FLUSH_IDLE_MS 10000
 /* How long a lingering close reads on, so that the client sees its answer, and how much. */
-#define LIMIT_LINGER_MS 2000
+#define LIMIT_LINGER_MS    2000
 #define LIMIT_LINGER_BYTES 65536

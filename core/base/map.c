@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open addressing with linear probing; removal shifts the cluster back, so there are no tombstones. */
+/* Open addressing with linear probing; removal shifts the cluster back, so there are no tombstones.
+ */
 #include "base/map.h"
 
 #include "base/memory.h"

@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 void *heap_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *heap_zalloc(size_t size) __attribute__((malloc, returns_nonnull));

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define STEP 64
+#define STEP    64
 #define CLASSES (POOL_OBJECT_BYTES_MAX / STEP)
 
 struct free_node {
@@ -89,7 +89,7 @@ void pool_page_put(struct pool *pool, void *page)
 
 static size_t class_of(size_t size)
 {
-	CHECK(size <= POOL_OBJECT_BYTES_MAX);
+	CHECK(size > 0 && size <= POOL_OBJECT_BYTES_MAX);
 	return (size + STEP - 1) / STEP;
 }
 

@@ -6,7 +6,8 @@
  *
  * Invariants   P1  what was taken from a pool goes back to the same pool.
  *              P2  the free lists together hold at most POOL_IDLE_BYTES_MAX; the rest is freed.
- * Threads      one; never shared. Sanitizer builds keep no free list, so that use after return shows.
+ * Threads      one; never shared. Sanitizer builds keep no free list, so that use after return
+ * shows.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 #define POOL_PAGE_BYTES 4096
 /* Objects up to this size, in steps of 64 bytes, have free lists of their own. */
 #define POOL_OBJECT_BYTES_MAX 2048
-#define POOL_IDLE_BYTES_MAX (32u << 20)
+#define POOL_IDLE_BYTES_MAX   (32u << 20)
 
 struct pool;
 

@@ -20,4 +20,5 @@ typedef void file_watch_fn(void *arg);
 /* NULL with errno when the folder cannot be read. */
 struct file_watch *file_watch_new(struct loop *loop, const char *folder, int quiet_ms,
 	file_watch_fn *fn, void *arg);
-void file_watch_free(struct file_watch *w);
+/* Also from within the callback. */
+void file_watch_free(struct file_watch *f);

@@ -53,7 +53,11 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static void on_alarm(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *loop = arg;
-	loop->alarm_ms = INT64_MAX;
+	loop->alarm_ms = 0; /* due, whatever its clock says: it may be a little ahead of ours */
+}
+
+static void on_nap_end(evutil_socket_t fd, short what, void *arg)
+{
 }
 
 struct loop *loop_new(const struct loop_options *options)
@@ -61,7 +65,8 @@ struct loop *loop_new(const struct loop_options *options)
 	struct loop *loop = heap_zalloc(sizeof(*loop));
 	struct event_config *config = event_config_new();
 	CHECK(config);
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
+	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base);
@@ -71,6 +76,7 @@ struct loop *loop_new(const struct loop_options *options)
 	loop->alarm_ms = INT64_MAX;
 	loop->pool = pool_new();
 	list_init(&loop->ready);
+	list_init(&loop->next);
 	list_init(&loop->turn_end);
 	list_init(&loop->deferred);
 	pthread_mutex_init(&loop->posts_lock, NULL);
@@ -78,7 +84,8 @@ struct loop *loop_new(const struct loop_options *options)
 	CHECK(loop->wake_fd >= 0);
 	loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
 	loop->alarm = event_new(loop->base, -1, 0, on_alarm, loop);
-	CHECK(loop->wake && loop->alarm && event_add(loop->wake, NULL) == 0);
+	loop->nap = event_new(loop->base, -1, 0, on_nap_end, NULL);
+	CHECK(loop->wake && loop->alarm && loop->nap && event_add(loop->wake, NULL) == 0);
 	read_clock(loop);
 	refresh_wall(loop);
 	return loop;
@@ -86,12 +93,14 @@ struct loop *loop_new(const struct loop_options *options)
 
 void loop_free(struct loop *loop)
 {
-	loop_run_posts(loop);
-	CHECK(list_is_empty(&loop->ready) && list_is_empty(&loop->turn_end));
-	loop_run_list(&loop->deferred);
+	while (loop_run_posts(loop) || !list_is_empty(&loop->deferred))
+		loop_run_list(&loop->deferred);
+	CHECK(list_is_empty(&loop->ready) && list_is_empty(&loop->next) &&
+		list_is_empty(&loop->turn_end));
 	loop_free_classes(loop);
 	event_free(loop->wake);
 	event_free(loop->alarm);
+	event_free(loop->nap);
 	event_base_free(loop->base);
 	close(loop->wake_fd);
 	pthread_mutex_destroy(&loop->posts_lock);
@@ -132,32 +141,42 @@ static void wait_for_events(struct loop *loop, int wait_ms)
 	bool has_work = !list_is_empty(&loop->ready) || !list_is_empty(&loop->turn_end) ||
 			!list_is_empty(&loop->deferred) || loop->has_posts;
 	if (has_work || wait_ms == 0) {
-		event_base_loop(loop->base, EVLOOP_NONBLOCK);
+		/* Without ONCE it would wait again and again, as long as anything comes. */
+		event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 		return;
 	}
 	if (wait_ms > 0) {
 		struct timeval tv = {wait_ms / 1000, wait_ms % 1000 * 1000};
-		event_base_loopexit(loop->base, &tv);
+		event_add(loop->nap, &tv);
 	}
 	event_base_loop(loop->base, EVLOOP_ONCE);
+	event_del(loop->nap);
+}
+
+/* What wakes others in the same turn is taken along, a bounded number of times. */
+static void run_ready(struct loop *loop)
+{
+	for (int round = 0; round < 8 && !list_is_empty(&loop->ready); round++)
+		loop_run_list(&loop->ready);
 }
 
 /* Callbacks of the wait see the clock of the turn before unless it is read when the first comes:
  * watch callbacks ask loop_now after this. */
 void loop_turn(struct loop *loop, int wait_ms)
 {
+	struct link resumed; /* of the turn before; what asks during this one comes in the next */
+	list_init(&resumed);
+	list_move_all(&resumed, &loop->next);
 	loop->is_clock_stale = true;
-	wait_for_events(loop, wait_ms);
+	wait_for_events(loop, list_is_empty(&resumed) ? wait_ms : 0);
 	loop_refresh_clock(loop);
 	refresh_wall(loop);
-	/* What wakes others in the same turn is taken along, a bounded number of times. */
-	for (int round = 0; round < 8 && !list_is_empty(&loop->ready); round++)
-		loop_run_list(&loop->ready);
+	list_move_all(&loop->ready, &resumed);
+	run_ready(loop);
 	loop_run_timers(loop);
 	if (loop->has_posts)
 		loop_run_posts(loop);
-	for (int round = 0; round < 8 && !list_is_empty(&loop->ready); round++)
-		loop_run_list(&loop->ready);
+	run_ready(loop);
 	loop_run_list(&loop->turn_end);
 	loop_run_list(&loop->deferred);
 }
@@ -220,12 +239,24 @@ struct str loop_http_date(struct loop *loop)
 	return str_n(loop->date, sizeof(loop->date));
 }
 
+/* From deadline to deadline, so that a timer which starts itself again fires as often as it would.
+ */
 void loop_fake_advance(struct loop *loop, int64_t ms)
 {
-	CHECK(loop->is_fake);
-	loop->now_us += ms * 1000;
-	loop->wall_us += ms * 1000;
-	loop_run_timers(loop);
+	CHECK(loop->is_fake && ms >= 0);
+	int64_t end_us = loop->now_us + ms * 1000;
+	for (;;) {
+		loop_run_timers(loop);
+		int64_t next_us = loop_earliest_ms(loop) > end_us / 1000
+					  ? end_us
+					  : loop_earliest_ms(loop) * 1000;
+		if (loop->now_us == end_us)
+			return;
+		if (next_us <= loop->now_us) /* started for now: no earlier than a tick later */
+			next_us = loop->now_us + 1000 < end_us ? loop->now_us + 1000 : end_us;
+		loop->wall_us += next_us - loop->now_us;
+		loop->now_us = next_us;
+	}
 }
 
 /* --- descriptors ------------------------------------------------------------------------- */
@@ -285,6 +316,11 @@ void loop_ready(struct loop *loop, struct task *t)
 	queue_task(&loop->ready, t);
 }
 
+void loop_ready_next(struct loop *loop, struct task *t)
+{
+	queue_task(&loop->next, t);
+}
+
 void loop_at_turn_end(struct loop *loop, struct task *t)
 {
 	queue_task(&loop->turn_end, t);
@@ -307,17 +343,17 @@ void loop_post(struct loop *loop, void (*fn)(void *arg), void *arg)
 	pthread_mutex_lock(&loop->posts_lock);
 	if (loop->post_count == loop->post_capacity) {
 		loop->post_capacity = loop->post_capacity ? loop->post_capacity * 2 : 16;
-		loop->posts = heap_realloc(
-			loop->posts, loop->post_capacity * sizeof(struct loop_posted));
+		loop->posts =
+			heap_realloc(loop->posts, loop->post_capacity * sizeof(struct loop_posted));
 	}
 	bool was_empty = loop->post_count == 0;
 	loop->posts[loop->post_count++] = (struct loop_posted){fn, arg};
-	pthread_mutex_unlock(&loop->posts_lock);
 	if (was_empty)
-		wake_up(loop);
+		wake_up(loop); /* within the lock: what was posted may end the loop */
+	pthread_mutex_unlock(&loop->posts_lock);
 }
 
-void loop_run_posts(struct loop *loop)
+bool loop_run_posts(struct loop *loop)
 {
 	loop->has_posts = false;
 	pthread_mutex_lock(&loop->posts_lock);
@@ -329,4 +365,5 @@ void loop_run_posts(struct loop *loop)
 	for (size_t i = 0; i < count; i++)
 		posts[i].fn(posts[i].arg);
 	free(posts);
+	return count > 0;
 }

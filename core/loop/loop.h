@@ -43,7 +43,7 @@ int64_t loop_now_us(const struct loop *loop);  /* monotonic */
 int64_t loop_wall_us(const struct loop *loop); /* since 1970 */
 /* IMF-fixdate of now, 29 bytes, formatted at most once a second. */
 struct str loop_http_date(struct loop *loop);
-/* Moves a fake clock and runs what expired. */
+/* Moves a fake clock and runs what expires on the way, in order of deadline. */
 void loop_fake_advance(struct loop *loop, int64_t ms);
 
 /* --- descriptors ------------------------------------------------------------------------- */
@@ -77,6 +77,9 @@ void task_init(struct task *t, task_fn *fn);
 /* Runs later in this turn, after the events: for a stream that stopped early with input left
  * (an edge does not come twice), for an exchange that was woken. */
 void loop_ready(struct loop *loop, struct task *t);
+/* Runs in the next turn, after its events, which then are not waited for: for what has used up its
+ * share of this turn. */
+void loop_ready_next(struct loop *loop, struct task *t);
 /* Runs once at the end of this turn, after everything else: flushing. */
 void loop_at_turn_end(struct loop *loop, struct task *t);
 /* Runs after the turn's flushes: freeing what callbacks may still have had on their stack. */

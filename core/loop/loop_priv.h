@@ -26,8 +26,9 @@ struct loop {
 	struct event_base *base;
 	struct event *wake;  /* of wake_fd */
 	struct event *alarm; /* the earliest deadline */
+	struct event *nap;   /* the longest wait of one loop_turn */
 	int wake_fd;
-	int64_t alarm_ms; /* when it goes off; INT64_MAX: not armed */
+	int64_t alarm_ms; /* when it goes off; INT64_MAX: not armed; 0: it did */
 	bool is_fake;
 	bool is_clock_stale;
 	bool has_posts;
@@ -37,7 +38,7 @@ struct loop {
 	int64_t wall_offset_us;
 	int64_t wall_refresh_us;
 	struct pool *pool;
-	struct link ready, turn_end, deferred;
+	struct link ready, next, turn_end, deferred;
 
 	pthread_mutex_t posts_lock;
 	struct loop_posted *posts; /* owned; guarded by posts_lock, as are the counts */
@@ -52,8 +53,11 @@ struct loop {
 
 void loop_refresh_clock(struct loop *loop);
 void loop_run_list(struct link *list);
-void loop_run_posts(struct loop *loop);
+/* False when there were none. */
+bool loop_run_posts(struct loop *loop);
 void loop_run_timers(struct loop *loop);
+/* The earliest deadline; INT64_MAX: no timer runs. */
+int64_t loop_earliest_ms(const struct loop *loop);
 /* No timer runs. */
 void loop_free_classes(struct loop *loop);
 /* The alarm goes off at `deadline_ms` at the latest. */

@@ -21,8 +21,8 @@ static struct timer_class *add_class(struct loop *loop, int64_t duration_ms)
 	struct timer_class *c = heap_zalloc(sizeof(*c));
 	c->duration_ms = duration_ms;
 	list_init(&c->timers);
-	loop->classes = heap_realloc(
-		loop->classes, (loop->class_count + 1) * sizeof(struct timer_class *));
+	loop->classes =
+		heap_realloc(loop->classes, (loop->class_count + 1) * sizeof(struct timer_class *));
 	loop->classes[loop->class_count++] = c;
 	return c;
 }
@@ -64,7 +64,7 @@ void timer_stop(struct timer *t)
 	list_remove(&t->link);
 }
 
-static void run_class(struct loop *loop, struct timer_class *c, int64_t now_ms)
+static void run_class(struct timer_class *c, int64_t now_ms)
 {
 	struct link *first = c->timers.next;
 	struct link expired;
@@ -83,23 +83,30 @@ static void run_class(struct loop *loop, struct timer_class *c, int64_t now_ms)
 	}
 }
 
-void loop_run_timers(struct loop *loop)
+int64_t loop_earliest_ms(const struct loop *loop)
 {
-	int64_t now_ms = loop->now_us / 1000;
-	if (!loop->is_fake && loop->alarm_ms != INT64_MAX && now_ms < loop->alarm_ms)
-		return;
 	int64_t earliest = INT64_MAX;
-	/* The array may grow while callbacks start timers of new durations. */
-	for (size_t i = 0; i < loop->class_count; i++)
-		run_class(loop, loop->classes[i], now_ms);
 	for (size_t i = 0; i < loop->class_count; i++) {
-		struct link *first = loop->classes[i]->timers.next;
+		const struct link *first = loop->classes[i]->timers.next;
 		if (first == &loop->classes[i]->timers)
 			continue;
 		int64_t deadline_ms = CONTAINER_OF(first, struct timer, link)->deadline_ms;
 		if (deadline_ms < earliest)
 			earliest = deadline_ms;
 	}
+	return earliest;
+}
+
+void loop_run_timers(struct loop *loop)
+{
+	int64_t now_ms = loop->now_us / 1000;
+	if (!loop->is_fake && now_ms < loop->alarm_ms)
+		return;
+	loop->alarm_ms = INT64_MAX;
+	/* The array may grow while callbacks start timers of new durations. */
+	for (size_t i = 0; i < loop->class_count; i++)
+		run_class(loop->classes[i], now_ms);
+	int64_t earliest = loop_earliest_ms(loop);
 	if (earliest != INT64_MAX)
 		loop_arm(loop, earliest);
 }

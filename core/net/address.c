@@ -12,7 +12,7 @@ enum rc address_from_ip(struct str ip, uint16_t port, struct address *out)
 	struct address a = {0};
 	if (ip.n >= 2 && ip.p[0] == '[' && ip.p[ip.n - 1] == ']')
 		ip = str_slice(ip, 1, ip.n - 2);
-	if (ip.n == 0 || ip.n >= sizeof(text))
+	if (ip.n == 0 || ip.n >= sizeof(text) || memchr(ip.p, '\0', ip.n))
 		return RC_INVALID;
 	memcpy(text, ip.p, ip.n);
 	text[ip.n] = '\0';
@@ -34,7 +34,7 @@ enum rc address_from_ip(struct str ip, uint16_t port, struct address *out)
 enum rc address_from_path(struct str path, struct address *out)
 {
 	struct address a = {0};
-	if (path.n == 0 || path.n >= sizeof(a.u.un.sun_path))
+	if (path.n == 0 || path.n >= sizeof(a.u.un.sun_path) || memchr(path.p, '\0', path.n))
 		return RC_INVALID;
 	a.u.un.sun_family = AF_UNIX;
 	memcpy(a.u.un.sun_path, path.p, path.n);
@@ -53,6 +53,7 @@ bool address_eq(const struct address *a, const struct address *b)
 		       a->u.v4.sin_addr.s_addr == b->u.v4.sin_addr.s_addr;
 	case AF_INET6:
 		return a->u.v6.sin6_port == b->u.v6.sin6_port &&
+		       a->u.v6.sin6_scope_id == b->u.v6.sin6_scope_id &&
 		       memcmp(&a->u.v6.sin6_addr, &b->u.v6.sin6_addr, 16) == 0;
 	default:
 		return a->n == b->n && memcmp(&a->u, &b->u, a->n) == 0;

@@ -21,10 +21,20 @@ struct listener {
 	int fd; /* borrowed */
 	bool is_paused;
 	bool is_unix;
+	bool is_accepting; /* listener_fn may be on the stack */
+	bool is_freed;     /* by it: memory goes when it returns */
 	listener_fn *fn;
 	void *owner;
 	uint64_t errors;
 };
+
+/* "::" takes IPv4 too, as operators expect. */
+static void take_both_families(int fd, const struct address *at)
+{
+	int off = 0;
+	if (at->u.sa.sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+}
 
 static int open_one(const struct address *at, int backlog)
 {
@@ -37,10 +47,7 @@ static int open_one(const struct address *at, int backlog)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	}
-	if (at->u.sa.sa_family == AF_INET6) {
-		int both = 0; /* "::" takes IPv4 too, as operators expect */
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
-	}
+	take_both_families(fd, at);
 	if (bind(fd, &at->u.sa, at->n) == 0 && listen(fd, backlog) == 0)
 		return fd;
 	int error = errno;
@@ -60,6 +67,7 @@ static bool is_taken(const struct address *at)
 	if (fd < 0)
 		return false;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	take_both_families(fd, at);
 	bool taken = bind(fd, &at->u.sa, at->n) != 0 && errno == EADDRINUSE;
 	close(fd);
 	return taken;
@@ -101,15 +109,17 @@ static void pause_accepting(struct listener *l)
 	timer_start(l->loop, &l->pause, PAUSE_MS);
 }
 
+/* Of the connection that was about to be taken, not of the socket (accept(2)). */
 static bool is_passing(int error)
 {
-	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM;
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == EPERM ||
+	       error == ENETDOWN || error == ENETUNREACH || error == EHOSTDOWN ||
+	       error == EHOSTUNREACH || error == ENOPROTOOPT || error == ENONET;
 }
 
-static void on_acceptable(struct watch *w, int ready)
+static void accept_some(struct listener *l)
 {
-	struct listener *l = CONTAINER_OF(w, struct listener, watch);
-	for (int i = 0; i < ACCEPTS_MAX; i++) {
+	for (int i = 0; i < ACCEPTS_MAX && !l->is_freed; i++) {
 		struct address peer = {.n = sizeof(peer.u)};
 		int fd = accept4(l->fd, &peer.u.sa, &peer.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && is_passing(errno))
@@ -124,6 +134,16 @@ static void on_acceptable(struct watch *w, int ready)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		l->fn(l->owner, fd, &peer);
 	}
+}
+
+static void on_acceptable(struct watch *w, int ready)
+{
+	struct listener *l = CONTAINER_OF(w, struct listener, watch);
+	l->is_accepting = true;
+	accept_some(l);
+	l->is_accepting = false;
+	if (l->is_freed)
+		free(l);
 }
 
 struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *owner)
@@ -146,7 +166,9 @@ void listener_free(struct listener *l)
 	timer_stop(&l->pause);
 	if (!l->is_paused)
 		watch_stop(&l->watch);
-	free(l);
+	l->is_freed = true;
+	if (!l->is_accepting)
+		free(l);
 }
 
 uint64_t listener_accept_errors(const struct listener *l)

@@ -3,6 +3,7 @@
  * own; TLS is a filter beside them. */
 #include "net/stream.h"
 
+#include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "net/stream_priv.h"
@@ -13,18 +14,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct stream_events no_events;
+static void on_turn_end(struct task *t)
+{
+	stream_group_flush(CONTAINER_OF(t, struct stream_group, flush));
+}
 
 struct stream_group *stream_group_new(struct loop *loop)
 {
 	struct stream_group *g = heap_zalloc(sizeof(*g));
 	g->loop = loop;
 	g->pool = loop_pool(loop);
+	list_init(&g->dirty);
+	task_init(&g->flush, on_turn_end);
 	return g;
 }
 
 void stream_group_free(struct stream_group *g)
 {
+	CHECK(list_is_empty(&g->dirty));
+	task_cancel(&g->flush);
 	if (g->block)
 		block_unref(g->block);
 	free(g->wire);
@@ -38,12 +46,27 @@ struct loop *stream_group_loop(const struct stream_group *g)
 
 /* --- the event ------------------------------------------------------------------------------- */
 
-static void finish_connect(struct stream *s)
+void stream_open_now(struct stream *s)
+{
+	s->open_is_due = false;
+	s->is_open = true;
+	if (!s->flushes_to_close && s->events->on_open)
+		s->events->on_open(s);
+	if (!s->is_closed)
+		stream_mark_dirty(s); /* what was queued before */
+}
+
+/* Reading it takes it away. */
+static int socket_error(int fd)
 {
 	int error = 0;
 	socklen_t n = sizeof(error);
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
-		error = errno;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : errno;
+}
+
+static void finish_connect(struct stream *s)
+{
+	int error = socket_error(s->fd);
 	if (error != 0) {
 		stream_fail_errno(s, error);
 		return;
@@ -52,32 +75,36 @@ static void finish_connect(struct stream *s)
 	timer_stop(&s->timer);
 	if (s->tls) {
 		timer_start(s->group->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
-		stream_tls_flush(s); /* begins the handshake */
+		stream_mark_dirty(s); /* begins the handshake */
 		return;
 	}
-	s->is_open = true;
-	if (s->events->on_open)
-		s->events->on_open(s);
-	if (!s->is_closed)
-		stream_mark_dirty(s);
+	stream_open_now(s);
 }
 
-static void on_event(struct watch *w, int ready)
+/* A reset shows in reading; who does not read must learn of it all the same. */
+static void look_for_reset(struct stream *s)
 {
-	struct stream *s = CONTAINER_OF(w, struct stream, watch);
-	if (s->is_closed)
-		return;
+	int error = socket_error(s->fd);
+	if (error != 0)
+		stream_fail_errno(s, error);
+}
+
+static void take_event(struct stream *s, int ready)
+{
 	if (ready & WATCH_CLOSED)
 		s->saw_closed = true;
-	if (s->is_connecting) {
-		if (ready & (WATCH_WRITE | WATCH_CLOSED))
-			finish_connect(s);
-		if (s->is_closed || s->is_connecting)
-			return;
-	}
+	if (s->is_connecting && (ready & (WATCH_WRITE | WATCH_CLOSED)))
+		finish_connect(s);
+	else if (s->open_is_due)
+		stream_open_now(s);
+	if (s->is_closed || s->is_connecting)
+		return;
 	if (ready & (WATCH_READ | WATCH_CLOSED)) {
 		s->is_readable = true;
-		stream_read(s);
+		if (!stream_may_read(s))
+			look_for_reset(s);
+		else
+			stream_read(s);
 	}
 	if ((ready & WATCH_WRITE) && !s->is_closed && !s->is_writable) {
 		s->is_writable = true;
@@ -85,37 +112,41 @@ static void on_event(struct watch *w, int ready)
 	}
 }
 
-static void on_ready(struct task *t)
+/* Between two streams: nobody is in the middle of queueing. */
+static void flush_when_many(struct stream_group *g)
 {
-	struct stream *s = CONTAINER_OF(t, struct stream, ready);
+	if (g->dirty_count >= LIMIT_DIRTY_STREAMS)
+		stream_group_flush(g);
+}
+
+static void on_event(struct watch *w, int ready)
+{
+	struct stream *s = CONTAINER_OF(w, struct stream, watch);
 	if (s->is_closed)
 		return;
-	if (s->open_is_due) {
-		s->open_is_due = false;
-		s->is_open = true;
-		if (s->events->on_open)
-			s->events->on_open(s);
-	}
+	take_event(s, ready);
+	flush_when_many(s->group);
+}
+
+static void on_task(struct task *t)
+{
+	struct stream *s = CONTAINER_OF(t, struct stream, task);
+	if (s->open_is_due)
+		stream_open_now(s);
 	if (!s->is_closed && s->drained_is_due) {
 		s->drained_is_due = false;
 		if (s->events->on_drained)
 			s->events->on_drained(s);
 	}
-	if (!s->is_closed)
+	if (!s->is_closed && !s->is_connecting)
 		stream_read(s);
-}
-
-static void on_flush(struct task *t)
-{
-	struct stream *s = CONTAINER_OF(t, struct stream, flush);
-	if (!s->is_closed)
-		stream_flush(s);
+	flush_when_many(s->group);
 }
 
 static void on_timer(struct timer *t)
 {
 	struct stream *s = CONTAINER_OF(t, struct stream, timer);
-	if (s->is_lingering || s->flushes_to_close)
+	if (s->flushes_to_close)
 		stream_finish_close(s);
 	else
 		stream_fail(s, RC_TIMEOUT,
@@ -127,10 +158,10 @@ static void on_timer(struct timer *t)
 
 static void on_closing(struct task *t)
 {
-	struct stream *s = CONTAINER_OF(t, struct stream, closing);
-	const struct stream_events *events = s->events;
-	if (events->on_close)
-		events->on_close(s, s->close_rc);
+	struct stream *s = CONTAINER_OF(t, struct stream, task);
+	if (s->events->on_close)
+		s->events->on_close(s, s->close_rc);
+	chunk_queue_clear(&s->out); /* reserved after the end */
 	if (s->tls)
 		stream_tls_free(s);
 	free(s->local);
@@ -140,8 +171,8 @@ static void on_closing(struct task *t)
 static void let_go(struct stream *s)
 {
 	timer_stop(&s->timer);
-	task_cancel(&s->ready);
-	task_cancel(&s->flush);
+	task_cancel(&s->task);
+	list_remove(&s->dirty);
 	chunk_queue_clear(&s->out);
 	if (s->residue)
 		block_unref(s->residue);
@@ -159,7 +190,8 @@ void stream_finish_close(struct stream *s)
 		return;
 	s->is_closed = true;
 	let_go(s);
-	loop_defer(s->group->loop, &s->closing);
+	task_init(&s->task, on_closing);
+	loop_defer(s->group->loop, &s->task);
 }
 
 void stream_fail(struct stream *s, enum rc rc, const char *text)
@@ -192,22 +224,31 @@ void stream_fail_errno(struct stream *s, int error)
 		stream_fail(s, RC_REFUSED, "the address cannot be reached");
 		return;
 	default:
-		stream_fail(s, RC_IO, strerrordesc_np(error));
+		stream_fail(s, RC_IO,
+			strerrordesc_np(error) ? strerrordesc_np(error) : "an unknown error");
 	}
 }
 
-/* Stops callbacks but the last: what still comes is discarded. */
-static void cut_events(struct stream *s)
+/* No callbacks but the last: what still comes is discarded. */
+static void start_flushing(struct stream *s)
 {
 	s->flushes_to_close = true;
+	s->end_is_due = true;
+	s->is_open = true; /* on_open is not due any more */
+	s->open_is_due = false;
 	s->drained_is_due = false;
-	if (s->residue) {
+	s->is_receiving = true;
+	s->close_rc = RC_OK;
+	if (s->residue)
 		block_unref(s->residue);
-		s->residue = NULL;
-	}
+	s->residue = NULL;
+	timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
+	stream_mark_dirty(s);
+	loop_ready(s->group->loop, &s->task);
 }
 
-static void reset_by_peer(struct stream *s)
+/* The kernel answers close() with a RST. */
+static void arm_reset(struct stream *s)
 {
 	struct linger zero = {.l_onoff = 1, .l_linger = 0};
 	setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &zero, sizeof(zero));
@@ -217,30 +258,26 @@ void stream_close(struct stream *s, enum stream_close_how how)
 {
 	if (s->is_closed)
 		return;
-	if (how == STREAM_CLOSE_FLUSH && !s->is_connecting) {
-		if (s->flushes_to_close)
-			return;
-		cut_events(s);
-		s->end_is_due = true;
-		s->is_receiving = true;
-		timer_start(s->group->loop, &s->timer, LIMIT_LINGER_MS);
-		stream_mark_dirty(s);
-		loop_ready(s->group->loop, &s->ready);
+	bool can_flush = (s->is_open || s->open_is_due) && !s->is_broken;
+	if (how == STREAM_CLOSE_FLUSH && can_flush) {
+		if (!s->flushes_to_close)
+			start_flushing(s);
 		return;
 	}
-	if (how == STREAM_CLOSE_RESET && s->fd >= 0)
-		reset_by_peer(s);
+	if (how == STREAM_CLOSE_RESET)
+		arm_reset(s);
+	s->close_rc = RC_OK;
 	stream_finish_close(s);
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-struct stream *stream_new(struct stream_group *g, int fd, const struct address *peer,
+static struct stream *stream_new(struct stream_group *g, int fd, const struct address *peer,
 	const struct stream_events *events, void *owner)
 {
 	struct stream *s = pool_get(g->pool, sizeof(*s));
 	memset(s, 0, sizeof(*s));
-	s->events = events ? events : &no_events;
+	s->events = events;
 	s->owner = owner;
 	s->group = g;
 	s->fd = fd;
@@ -248,17 +285,11 @@ struct stream *stream_new(struct stream_group *g, int fd, const struct address *
 	s->error_text = "";
 	s->is_receiving = true;
 	s->is_writable = true;
-	task_init(&s->ready, on_ready);
-	task_init(&s->flush, on_flush);
-	task_init(&s->closing, on_closing);
+	list_init(&s->dirty);
+	task_init(&s->task, on_task);
 	timer_init(&s->timer, on_timer);
 	chunk_queue_init(&s->out, g->pool);
 	return s;
-}
-
-void stream_watch(struct stream *s)
-{
-	watch_start(&s->watch, s->group->loop, s->fd, on_event);
 }
 
 struct stream *stream_accept(struct stream_group *g, int fd, const struct address *peer,
@@ -266,10 +297,10 @@ struct stream *stream_accept(struct stream_group *g, int fd, const struct addres
 {
 	struct stream *s = stream_new(g, fd, peer, events, owner);
 	s->is_open = tls == NULL;
-	stream_watch(s);
+	watch_start(&s->watch, g->loop, fd, on_event);
 	if (tls) {
-		stream_tls_start(s, tls, true, STR_EMPTY);
 		timer_start(g->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+		stream_tls_start(s, tls, true, STR_EMPTY);
 	}
 	return s;
 }
@@ -289,10 +320,28 @@ static int connect_to(const struct address *to, bool *connecting)
 		*connecting = true;
 		return fd;
 	}
-	int error = errno;
+	/* A UNIX socket whose queue is full says EAGAIN, and nothing tells when there is room. */
+	int error = errno == EAGAIN && to->u.sa.sa_family == AF_UNIX ? ECONNREFUSED : errno;
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+static void start_dialled(
+	struct stream *s, int connect_timeout_ms, struct tls_context *tls, struct str server_name)
+{
+	struct loop *loop = s->group->loop;
+	watch_start(&s->watch, loop, s->fd, on_event);
+	if (s->is_connecting || tls)
+		timer_start(loop, &s->timer,
+			s->is_connecting ? connect_timeout_ms : LIMIT_TLS_HANDSHAKE_MS);
+	if (tls) {
+		stream_mark_dirty(s); /* begins the handshake once connected */
+		stream_tls_start(s, tls, false, server_name);
+	} else if (!s->is_connecting) {
+		s->open_is_due = true;
+		loop_ready(loop, &s->task);
+	}
 }
 
 struct stream *stream_dial(struct stream_group *g, const struct address *to, int connect_timeout_ms,
@@ -303,25 +352,11 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	int fd = connect_to(to, &connecting);
 	int error = errno;
 	struct stream *s = stream_new(g, fd, to, events, owner);
-	if (fd < 0) {
-		stream_fail_errno(s, error == EAGAIN ? ECONNREFUSED : error);
-		return s;
-	}
 	s->is_connecting = connecting;
-	stream_watch(s);
-	if (tls)
-		stream_tls_start(s, tls, false, server_name);
-	if (connecting) {
-		timer_start(g->loop, &s->timer, connect_timeout_ms);
-		return s;
-	}
-	if (tls) {
-		timer_start(g->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
-		stream_mark_dirty(s);
-	} else {
-		s->open_is_due = true;
-		loop_ready(g->loop, &s->ready);
-	}
+	if (fd >= 0)
+		start_dialled(s, connect_timeout_ms, tls, server_name);
+	else
+		stream_fail_errno(s, error);
 	return s;
 }
 
@@ -358,6 +393,11 @@ const struct address *stream_local(const struct stream *s)
 			mutable->local->n = n;
 	}
 	return s->local;
+}
+
+bool stream_is_truncated(const struct stream *s)
+{
+	return s->is_truncated;
 }
 
 const char *stream_error_text(const struct stream *s)

@@ -24,19 +24,23 @@
 struct stream;
 
 struct stream_events {
-	/* `n` new bytes at `p` inside `block`. Returns how many were consumed. Whoever leaves some must
-	 * have switched receiving off (or closed): the rest is kept, copied out of the block at the end
+	/* `n` new bytes at `p` inside `block`. Returns how many were consumed. Whoever leaves some
+	 * switches receiving off (or closes): the rest is kept, copied out of the block at the end
 	 * of the turn, and offered again, before anything new is read, once stream_receive(true) is
-	 * called. */
+	 * called. Left while receiving is on, it is offered again by the ready list. */
 	size_t (*on_data)(struct stream *s, struct block *block, const char *p, size_t n);
-	/* The peer will send no more (FIN, or close_notify); sending may go on. */
+	/* The peer will send no more (FIN, or close_notify); sending may go on. Where the end of
+	 * the stream is what ends a message, ask stream_is_truncated. */
 	void (*on_end)(struct stream *s);
-	/* Dialled streams only: connected, and the TLS handshake is done. Server streams: TLS only. */
+	/* Dialled streams only: connected, and the TLS handshake is done. Server streams: TLS only.
+	 * What is queued before that waits for it. */
 	void (*on_open)(struct stream *s);
-	/* Queued output fell below LIMIT_QUEUE_LOW_BYTES after it had been above LIMIT_QUEUE_HIGH_BYTES. */
+	/* Queued output fell below LIMIT_QUEUE_LOW_BYTES after it had been above
+	 * LIMIT_QUEUE_HIGH_BYTES. */
 	void (*on_drained)(struct stream *s);
-	/* `rc` RC_OK after stream_close; else why it broke: RC_CLOSED reset, RC_TIMEOUT, RC_REFUSED,
-	 * RC_INVALID TLS failure (stream_error_text says more), RC_IO. */
+	/* `rc` RC_OK after stream_close; else why it broke: RC_CLOSED reset (what had come before
+	 * it was handed up), RC_TIMEOUT, RC_REFUSED, RC_INVALID TLS failure, RC_IO;
+	 * stream_error_text says more. */
 	void (*on_close)(struct stream *s, enum rc rc);
 };
 
@@ -51,8 +55,8 @@ struct tls_context; /* net/tls.h */
 /* Takes over an accepted, non-blocking descriptor. `tls` NULL: plain. */
 struct stream *stream_accept(struct stream_group *g, int fd, const struct address *peer,
 	struct tls_context *tls, const struct stream_events *events, void *owner);
-/* Starts connecting. `tls` NULL: plain; `server_name` is for SNI and verification (may be an IP).
- * A failure also comes by on_close. */
+/* Starts connecting. `tls` NULL: plain; `server_name` is for SNI and verification (may be an IP; a
+ * context that verifies refuses to go on without one). A failure also comes by on_close. */
 struct stream *stream_dial(struct stream_group *g, const struct address *to, int connect_timeout_ms,
 	struct tls_context *tls, struct str server_name, const struct stream_events *events,
 	void *owner);
@@ -68,13 +72,16 @@ const char *stream_tls_version(const struct stream *s);
 /* The protocol ALPN chose, or STR_EMPTY. */
 struct str stream_tls_alpn(const struct stream *s);
 struct str stream_tls_server_name(const struct stream *s);
+/* After on_end: TLS ended without close_notify, so that bytes may be missing. */
+bool stream_is_truncated(const struct stream *s);
 /* One sentence about the last error, or "". */
 const char *stream_error_text(const struct stream *s);
 
 /* Back-pressure: off stops reading from the socket (bytes already received stay kept). */
 void stream_receive(struct stream *s, bool on);
 
-/* Formats in place: room for n <= 16 KiB bytes, valid until commit; then queued. */
+/* Formats in place: room for n <= 16 KiB bytes, valid until commit; then queued. What is queued
+ * after stream_send_end or stream_close is dropped. */
 char *stream_reserve(struct stream *s, size_t n);
 void stream_commit(struct stream *s, size_t n);
 void stream_send_copy(struct stream *s, struct str bytes);
@@ -90,7 +97,10 @@ uint64_t stream_bytes_received(const struct stream *s);
 uint64_t stream_bytes_sent(const struct stream *s);
 
 enum stream_close_how {
-	STREAM_CLOSE_FLUSH, /* send what is queued, FIN, read on for LIMIT_LINGER_MS, close */
+	/* Send what is queued for as long as the peer takes some within LIMIT_FLUSH_IDLE_MS, then
+	 * FIN (or close_notify and FIN), read on for LIMIT_LINGER_MS, close. As NOW when it was
+	 * never open. */
+	STREAM_CLOSE_FLUSH,
 	STREAM_CLOSE_NOW,   /* drop what is queued and close */
 	STREAM_CLOSE_RESET, /* drop, and make the peer see a RST */
 };

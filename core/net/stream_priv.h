@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net/stream_priv.h - the stream's insides, shared by stream.c, stream_read.c, stream_write.c,
- * stream_dial.c and stream_tls.c. */
+/* net/stream_priv.h - the stream's insides, shared by stream.c, stream_read.c, stream_write.c and
+ * stream_tls.c. */
 #pragma once
 
 #include "net/stream.h"
@@ -10,21 +10,21 @@
 
 struct stream_tls; /* stream_tls.c */
 
+/* What a connection costs while it idles, so it is kept small: one object of the pool's 512. */
 struct stream {
 	struct watch watch;
-	const struct stream_events *events; /* borrowed; cut to no callbacks while closing */
+	const struct stream_events *events; /* borrowed */
 	void *owner;
 	struct stream_group *group;
 	struct stream_tls *tls; /* owned; NULL: plain */
-	struct task ready;      /* goes on reading, or brings a callback that was due */
-	struct task flush;      /* on the turn's dirty list */
-	struct task closing;    /* the last callback */
-	struct timer timer;     /* of connecting, the TLS handshake, or lingering */
+	struct link dirty;      /* of the group's, to be flushed */
+	struct task task; /* goes on reading, or brings a callback that is due; then the last one */
+	struct timer timer;     /* of connecting, the TLS handshake, flushing to close, lingering */
 	struct chunk_queue out; /* plain: what the kernel gets; TLS: plain text not yet encrypted */
 	struct block *residue;  /* ref: received, not consumed; NULL: none */
 	const char *residue_p;
 	uint32_t residue_n;
-	uint32_t lingered; /* bytes discarded while lingering */
+	uint32_t lingered; /* bytes discarded while closing */
 	int fd;            /* -1 once closed */
 	enum rc close_rc;
 	const char *error_text; /* static, or owned by tls */
@@ -32,19 +32,19 @@ struct stream {
 	struct address *local; /* owned; looked up when asked for */
 	bool is_connecting : 1;
 	bool is_open : 1;      /* on_open came, or was not due */
-	bool open_is_due : 1;  /* on_open comes from the ready task */
+	bool open_is_due : 1;  /* on_open comes from the task */
 	bool is_receiving : 1; /* the owner wants data */
 	bool is_readable : 1;  /* the kernel may have some */
 	bool is_writable : 1;
 	bool saw_closed : 1;   /* FIN seen by epoll: read on to 0 */
 	bool has_ended : 1;    /* 0 was read; on_end came */
+	bool is_truncated : 1; /* TLS ended without close_notify */
+	bool is_broken : 1;    /* writing failed: what was received is read, then it fails */
 	bool end_is_due : 1;   /* FIN after what is queued */
 	bool end_is_sent : 1;
-	bool was_high : 1;     /* pending went above high: on_drained is owed */
+	bool was_high : 1; /* pending went above high: on_drained is owed */
 	bool drained_is_due : 1;
-	bool in_callback : 1;
-	bool is_lingering : 1;
-	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way */
+	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
 	bool is_closed : 1;        /* on_close is scheduled */
 	struct address peer;
 };
@@ -54,19 +54,22 @@ struct stream_group {
 	struct pool *pool;
 	struct block *block; /* owned: what is received into */
 	char *wire;          /* owned: TLS records as received; made when TLS is first used */
+	struct link dirty;   /* streams with something to flush */
+	size_t dirty_count;
+	struct task flush;
 };
 
 /* stream.c */
-struct stream *stream_new(struct stream_group *g, int fd, const struct address *peer,
-	const struct stream_events *events, void *owner);
 /* Broken: no callback but on_close(rc) comes. `text` is static or lives as long as the stream. */
 void stream_fail(struct stream *s, enum rc rc, const char *text);
 void stream_fail_errno(struct stream *s, int error);
-void stream_watch(struct stream *s);
 void stream_finish_close(struct stream *s);
+/* on_open, now. */
+void stream_open_now(struct stream *s);
 
 /* stream_read.c */
 void stream_read(struct stream *s);
+bool stream_may_read(const struct stream *s);
 /* Room of at least RECEIVE_ROOM_MIN behind the bytes that slices may refer to. */
 char *stream_group_room(struct stream_group *g, size_t *room);
 /* Offers `n` fresh bytes that stand at the block's end; keeps what is not consumed. */
@@ -75,16 +78,16 @@ void stream_deliver_end(struct stream *s);
 
 /* stream_write.c */
 void stream_mark_dirty(struct stream *s);
-void stream_flush(struct stream *s);
+void stream_group_flush(struct stream_group *g);
 /* Sends what `q` holds; true when all of it is gone. */
 bool stream_write_queue(struct stream *s, struct chunk_queue *q);
 
 /* stream_tls.c: the filter. Each may end in stream_fail. */
-void stream_tls_start(struct stream *s, struct tls_context *context, bool is_server,
-	struct str server_name);
+void stream_tls_start(
+	struct stream *s, struct tls_context *context, bool is_server, struct str server_name);
 void stream_tls_free(struct stream *s);
 /* The socket may have bytes, or room. */
 void stream_tls_read(struct stream *s);
 void stream_tls_flush(struct stream *s);
 size_t stream_tls_pending(const struct stream *s);
-bool stream_tls_is_open(const struct stream *s);
+void stream_tls_drop_pending(struct stream *s);

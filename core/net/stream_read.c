@@ -23,36 +23,42 @@ char *stream_group_room(struct stream_group *g, size_t *room)
 	return b->data + b->used;
 }
 
-static void drop_residue(struct stream *s)
-{
-	block_unref(s->residue);
-	s->residue = NULL;
-}
-
 static size_t offer(struct stream *s, struct block *block, const char *p, size_t n)
 {
-	if (s->flushes_to_close || !s->events->on_data) {
+	if (s->flushes_to_close) {
 		s->lingered += (uint32_t)n;
 		return n;
 	}
+	if (!s->events->on_data)
+		return n;
 	size_t consumed = s->events->on_data(s, block, p, n);
 	CHECK(consumed <= n);
 	return consumed;
 }
 
-/* True when nothing is left of it. */
+/* Whoever left something and wants data again all the same gets it with the ready list. */
+static void offer_again(struct stream *s)
+{
+	if (s->is_receiving)
+		loop_ready(s->group->loop, &s->task);
+}
+
+/* True when nothing is left of it and reading may go on. */
 static bool offer_residue(struct stream *s)
 {
 	struct block *block = block_ref(s->residue);
 	size_t consumed = offer(s, block, s->residue_p, s->residue_n);
 	block_unref(block);
-	if (s->is_closed || !s->residue)
-		return false;
+	if (s->is_closed || !s->residue) /* closing dropped it */
+		return !s->is_closed;
 	s->residue_p += consumed;
 	s->residue_n -= (uint32_t)consumed;
-	if (s->residue_n > 0)
+	if (s->residue_n > 0) {
+		offer_again(s);
 		return false;
-	drop_residue(s);
+	}
+	block_unref(s->residue);
+	s->residue = NULL;
 	return true;
 }
 
@@ -61,37 +67,23 @@ void stream_deliver(struct stream *s, struct block *block, char *p, size_t n)
 	block->used += (uint32_t)n;
 	s->bytes_received += n;
 	size_t consumed = offer(s, block, p, n);
-	if (s->is_closed)
+	if (s->is_closed || s->flushes_to_close || consumed == n)
 		return;
-	if (consumed == n)
-		return;
-	CHECK(!s->is_receiving || s->flushes_to_close);
 	s->residue = block_ref(block);
 	s->residue_p = p + consumed;
 	s->residue_n = (uint32_t)(n - consumed);
 	stream_mark_dirty(s); /* copied out at the end of the turn */
+	offer_again(s);
 }
 
 void stream_deliver_end(struct stream *s)
 {
 	s->has_ended = true;
 	s->is_readable = false;
-	if (s->flushes_to_close) {
-		if (s->end_is_sent)
-			stream_finish_close(s);
-		return;
-	}
-	if (s->events->on_end)
-		s->events->on_end(s);
-}
-
-static bool has_lingered_enough(struct stream *s)
-{
-	if (!s->flushes_to_close || s->lingered <= LIMIT_LINGER_BYTES)
-		return false;
-	if (s->end_is_sent)
+	if (s->is_broken || (s->flushes_to_close && s->end_is_sent))
 		stream_finish_close(s);
-	return true;
+	else if (!s->flushes_to_close && s->events->on_end)
+		s->events->on_end(s);
 }
 
 /* One receive; false when there is nothing more for now. */
@@ -101,11 +93,10 @@ static bool receive(struct stream *s, size_t *budget)
 	char *p = stream_group_room(s->group, &room);
 	ssize_t n = recv(s->fd, p, room, 0);
 	if (n > 0) {
-		bool is_short = (size_t)n < room;
-		stream_deliver(s, s->group->block, p, (size_t)n);
+		if ((size_t)n < room && !s->saw_closed)
+			s->is_readable = false; /* the edge tells when there is more */
 		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
-		if (is_short && !s->saw_closed)
-			s->is_readable = false;
+		stream_deliver(s, s->group->block, p, (size_t)n);
 		return true;
 	}
 	if (n == 0) {
@@ -120,30 +111,39 @@ static bool receive(struct stream *s, size_t *budget)
 	return false;
 }
 
-static bool may_read(const struct stream *s)
+/* A closing stream stops at LIMIT_LINGER_BYTES and leaves the rest in the kernel until its time is
+ * up: closing before that would answer what still comes with a reset, and the reset would overtake
+ * our last bytes. */
+bool stream_may_read(const struct stream *s)
 {
-	return !s->is_closed && s->is_receiving && s->is_readable && !s->has_ended;
+	return !s->is_closed && (s->is_receiving || !s->is_open) && !s->residue && !s->has_ended &&
+	       s->lingered <= LIMIT_LINGER_BYTES;
 }
 
-void stream_read(struct stream *s)
+static void read_plain(struct stream *s)
 {
-	if (s->tls) {
-		stream_tls_read(s);
-		return;
-	}
-	if (s->residue && (!s->is_receiving || !offer_residue(s)))
-		return;
 	size_t budget = LIMIT_TURN_BYTES;
-	while (may_read(s) && !s->residue) {
-		if (has_lingered_enough(s))
-			return;
+	while (stream_may_read(s) && s->is_readable) {
 		if (budget == 0) {
-			loop_ready(s->group->loop, &s->ready);
+			loop_ready_next(s->group->loop, &s->task);
 			return;
 		}
 		if (!receive(s, &budget))
 			return;
 	}
+}
+
+void stream_read(struct stream *s)
+{
+	if (s->residue && (!s->is_receiving || !offer_residue(s)))
+		return;
+	if (s->tls)
+		stream_tls_read(s);
+	else
+		read_plain(s);
+	/* All that had come before writing failed is handed up. */
+	if (s->is_broken && stream_may_read(s) && !s->is_readable)
+		stream_finish_close(s);
 }
 
 void stream_receive(struct stream *s, bool on)
@@ -152,5 +152,5 @@ void stream_receive(struct stream *s, bool on)
 		return;
 	s->is_receiving = on;
 	if (on)
-		loop_ready(s->group->loop, &s->ready);
+		loop_ready(s->group->loop, &s->task);
 }

@@ -9,21 +9,29 @@
 #include "net/tls_priv.h"
 
 #include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define WIRE_BYTES 65536
+#define WIRE_BYTES   65536
 #define RECORD_BYTES 16384
+/* Encrypted bytes that may wait for the kernel before more is encrypted. */
+#define WIRE_QUEUE_BYTES (2 * LIMIT_DIRTY_STREAM_BYTES)
+/* A peer that asks for key updates without reading the answers is not read any further. */
+#define WIRE_QUEUE_BYTES_MAX LIMIT_QUEUE_HIGH_BYTES
+
+_Static_assert(WIRE_QUEUE_BYTES + 2 * RECORD_BYTES < WIRE_QUEUE_BYTES_MAX,
+	"what encrypting alone can queue never stops reading");
 
 struct stream_tls {
 	SSL *ssl;                    /* owned */
 	struct tls_context *context; /* ref */
 	const char *in;              /* records at hand: of the group's wire, or of `held` */
 	size_t in_n;
-	struct block *held;      /* ref: records that could not be decrypted yet, since nobody reads */
+	struct block *held; /* ref: records that could not be decrypted yet, since nobody reads */
 	struct chunk_queue wire; /* encrypted, not yet sent */
 	bool is_open;
 	char error[160];
@@ -64,6 +72,7 @@ static int bio_create(BIO *bio)
 	return 1;
 }
 
+/* Lives as long as the process: threads may still be at it when it exits. */
 static BIO_METHOD *method;
 
 __attribute__((constructor)) static void make_method(void)
@@ -76,29 +85,38 @@ __attribute__((constructor)) static void make_method(void)
 	BIO_meth_set_create(method, bio_create);
 }
 
-__attribute__((destructor)) static void free_method(void)
-{
-	BIO_meth_free(method);
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
-static void expect_name(struct stream_tls *t, struct str name)
+/* Without a name a certificate proves nothing: any of the authority's would do. */
+static bool expect_text(struct stream_tls *t, const char *name)
 {
-	char *text = heap_strndup(name);
 	struct in6_addr any;
-	bool is_ip = inet_pton(AF_INET, text, &any) == 1 || inet_pton(AF_INET6, text, &any) == 1;
-	if (!is_ip)
-		SSL_set_tlsext_host_name(t->ssl, text);
-	if (t->context->verifies && is_ip)
-		X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), text);
-	else if (t->context->verifies)
-		SSL_set1_host(t->ssl, text);
-	free(text);
+	bool is_ip = inet_pton(AF_INET, name, &any) == 1 || inet_pton(AF_INET6, name, &any) == 1;
+	if (!is_ip && name[0] && !SSL_set_tlsext_host_name(t->ssl, name))
+		return false;
+	if (!t->context->verifies)
+		return true;
+	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (is_ip)
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), name) == 1;
+	return name[0] && SSL_set1_host(t->ssl, name) == 1;
 }
 
-void stream_tls_start(struct stream *s, struct tls_context *context, bool is_server,
-	struct str server_name)
+static bool expect_name(struct stream_tls *t, struct str name)
+{
+	if (name.n > 0 && memchr(name.p, '\0', name.n))
+		return false;
+	if (name.n > 1 && name.p[name.n - 1] == '.') /* RFC 6066 3: without the final dot */
+		name.n--;
+	char *text = heap_strndup(name);
+	bool ok = expect_text(t, text);
+	free(text);
+	ERR_clear_error();
+	return ok;
+}
+
+void stream_tls_start(
+	struct stream *s, struct tls_context *context, bool is_server, struct str server_name)
 {
 	struct stream_tls *t = heap_zalloc(sizeof(*t));
 	t->context = tls_context_ref(context);
@@ -108,15 +126,17 @@ void stream_tls_start(struct stream *s, struct tls_context *context, bool is_ser
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
 	chunk_queue_init(&t->wire, s->group->pool);
-	if (is_server) {
-		SSL_set_accept_state(t->ssl);
-	} else {
-		SSL_set_connect_state(t->ssl);
-		expect_name(t, server_name);
-	}
 	if (!s->group->wire)
 		s->group->wire = heap_alloc(WIRE_BYTES);
 	s->tls = t;
+	if (is_server) {
+		SSL_set_accept_state(t->ssl);
+		return;
+	}
+	SSL_set_connect_state(t->ssl);
+	if (!expect_name(t, server_name))
+		stream_fail(
+			s, RC_INVALID, "there is no valid name to verify the certificate against");
 }
 
 void stream_tls_free(struct stream *s)
@@ -131,68 +151,61 @@ void stream_tls_free(struct stream *s)
 	s->tls = NULL;
 }
 
-bool stream_tls_is_open(const struct stream *s)
-{
-	return s->tls->is_open;
-}
-
 size_t stream_tls_pending(const struct stream *s)
 {
 	return s->tls->wire.bytes;
 }
 
-static void send_wire(struct stream *s)
+void stream_tls_drop_pending(struct stream *s)
 {
-	if (!s->is_closed && !s->is_connecting)
-		stream_write_queue(s, &s->tls->wire);
+	chunk_queue_clear(&s->tls->wire);
 }
 
-static void fail_verification(struct stream *s, long result)
+/* True when all of it went. */
+static bool send_wire(struct stream *s)
 {
-	struct stream_tls *t = s->tls;
-	snprintf(t->error, sizeof(t->error), "certificate verify failed: %s",
-		X509_verify_cert_error_string(result));
-	ERR_clear_error();
-	stream_fail(s, RC_INVALID, t->error);
+	return !s->is_closed && !s->is_connecting && !s->is_broken &&
+	       stream_write_queue(s, &s->tls->wire);
 }
 
-/* An alert that OpenSSL queued still goes out, so that the peer learns the reason too. */
+/* The alert that OpenSSL queued still goes out, so that the peer learns the reason too. */
 static void fail(struct stream *s, const char *fallback)
 {
 	struct stream_tls *t = s->tls;
 	long verified = SSL_get_verify_result(t->ssl);
-	send_wire(s);
-	if (s->is_closed)
-		return;
 	if (!SSL_is_server(t->ssl) && t->context->verifies && verified != X509_V_OK) {
-		fail_verification(s, verified);
-		return;
+		snprintf(t->error, sizeof(t->error), "certificate verify failed: %s",
+			X509_verify_cert_error_string(verified));
+		ERR_clear_error();
+	} else {
+		tls_error_text(t->error, sizeof(t->error), fallback);
 	}
-	tls_error_text(t->error, sizeof(t->error), fallback);
+	send_wire(s);
 	stream_fail(s, RC_INVALID, t->error);
 }
 
+/* What the last step queued leaves with the flush, together with what on_open may send. */
+static void handshake_done(struct stream *s)
+{
+	s->tls->is_open = true;
+	timer_stop(&s->timer);
+	stream_open_now(s);
+}
+
+/* True when it is done and the stream still stands. */
 static bool shake_hands(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	ERR_clear_error();
 	int result = SSL_do_handshake(t->ssl);
-	send_wire(s);
-	if (s->is_closed)
-		return false;
 	if (result == 1) {
-		t->is_open = true;
-		s->is_open = true;
-		if (!s->flushes_to_close)
-			timer_stop(&s->timer);
-		if (s->events->on_open && !s->flushes_to_close)
-			s->events->on_open(s);
-		if (!s->is_closed)
-			stream_mark_dirty(s);
+		handshake_done(s);
 		return !s->is_closed;
 	}
 	if (SSL_get_error(t->ssl, result) != SSL_ERROR_WANT_READ)
 		fail(s, "the TLS handshake failed");
+	else
+		send_wire(s);
 	return false;
 }
 
@@ -208,13 +221,15 @@ static bool decrypt(struct stream *s)
 	int n = SSL_read(t->ssl, p, (int)room);
 	if (n > 0) {
 		stream_deliver(s, s->group->block, p, (size_t)n);
-		return !s->is_closed;
+		return true;
 	}
 	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		send_wire(s); /* a key update or a ticket may have queued something */
+		if (t->wire.bytes > 0)
+			stream_mark_dirty(s); /* an answer to a key update */
 		return false;
 	case SSL_ERROR_ZERO_RETURN:
+		t->in_n = 0; /* nothing counts after close_notify */
 		stream_deliver_end(s);
 		return false;
 	default:
@@ -247,92 +262,72 @@ static void hold(struct stream *s)
 	t->in = b->data;
 }
 
-static bool wants_plain(const struct stream *s)
-{
-	return !s->is_closed && s->is_receiving && !s->residue && !s->has_ended;
-}
-
-/* Works through the records at hand. False when reading has to stop. */
-static bool process(struct stream *s)
+/* Works through the records at hand. */
+static void process(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
-	if (!t->is_open && !shake_hands(s)) {
-		if (!s->is_closed)
-			hold(s);
-		return !s->is_closed && t->in_n == 0;
-	}
-	while (wants_plain(s) && decrypt(s))
-		;
-	if (s->is_closed)
-		return false;
-	hold(s);
-	return wants_plain(s);
+	if (t->is_open || shake_hands(s))
+		while (stream_may_read(s) && decrypt(s))
+			;
+	if (!s->is_closed)
+		hold(s);
 }
 
-static bool offer_residue_first(struct stream *s)
+static bool may_receive(const struct stream *s)
 {
-	if (!s->residue)
-		return true;
-	if (!s->is_receiving)
-		return false;
-	/* The same bytes again: as if they had just come. */
-	struct block *block = s->residue;
-	const char *p = s->residue_p;
-	size_t n = s->residue_n;
-	s->residue = NULL;
-	size_t consumed = s->flushes_to_close ? n : s->events->on_data(s, block, p, n);
-	if (s->is_closed || consumed == n) {
-		block_unref(block);
-		return !s->is_closed;
-	}
-	s->residue = block;
-	s->residue_p = p + consumed;
-	s->residue_n = (uint32_t)(n - consumed);
-	return false;
+	return stream_may_read(s) && s->is_readable && s->tls->in_n == 0 &&
+	       s->tls->wire.bytes <= WIRE_QUEUE_BYTES_MAX;
 }
 
-/* A FIN without close_notify: HTTP's own framing tells whether something is missing. */
 static void wire_ended(struct stream *s)
 {
-	if (!s->tls->is_open)
+	s->is_readable = false;
+	if (!s->tls->is_open) {
 		stream_fail(s, RC_CLOSED, "the peer closed during the TLS handshake");
-	else
-		stream_deliver_end(s);
+		return;
+	}
+	s->is_truncated = true;
+	stream_deliver_end(s);
+}
+
+/* One receive; false when there is nothing more for now. */
+static bool receive(struct stream *s, size_t *budget)
+{
+	struct stream_tls *t = s->tls;
+	ssize_t n = recv(s->fd, s->group->wire, WIRE_BYTES, 0);
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n < 0) {
+		s->is_readable = false;
+		if (errno != EAGAIN)
+			stream_fail_errno(s, errno);
+		return false;
+	}
+	if (n == 0) {
+		wire_ended(s);
+		return false;
+	}
+	if (n < WIRE_BYTES && !s->saw_closed)
+		s->is_readable = false;
+	*budget -= (size_t)n < *budget ? (size_t)n : *budget;
+	t->in = s->group->wire;
+	t->in_n = (size_t)n;
+	process(s);
+	return true;
 }
 
 void stream_tls_read(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	size_t budget = LIMIT_TURN_BYTES;
-	if (!offer_residue_first(s))
-		return;
-	if ((t->in_n > 0 || (t->is_open && SSL_has_pending(t->ssl))) && !process(s))
-		return;
-	while (!s->is_closed && s->is_readable && !s->has_ended && (!t->is_open || wants_plain(s))) {
+	if (t->in_n > 0)
+		process(s);
+	while (!s->is_closed && may_receive(s)) {
 		if (budget == 0) {
-			loop_ready(s->group->loop, &s->ready);
+			loop_ready_next(s->group->loop, &s->task);
 			return;
 		}
-		ssize_t n = recv(s->fd, s->group->wire, WIRE_BYTES, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			s->is_readable = false;
-			if (errno != EAGAIN)
-				stream_fail_errno(s, errno);
-			return;
-		}
-		if (n == 0) {
-			s->is_readable = false;
-			wire_ended(s);
-			return;
-		}
-		if (n < WIRE_BYTES && !s->saw_closed)
-			s->is_readable = false;
-		budget -= (size_t)n < budget ? (size_t)n : budget;
-		t->in = s->group->wire;
-		t->in_n = (size_t)n;
-		if (!process(s))
+		if (!receive(s, &budget))
 			return;
 	}
 }
@@ -354,7 +349,7 @@ static bool encrypt(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	char scratch[RECORD_BYTES];
-	while (s->out.bytes > 0 && t->wire.bytes < LIMIT_DIRTY_STREAM_BYTES * 2) {
+	while (s->out.bytes > 0 && t->wire.bytes < WIRE_QUEUE_BYTES) {
 		struct str record = next_record(&s->out, scratch);
 		ERR_clear_error();
 		int n = SSL_write(t->ssl, record.p, (int)record.n);
@@ -363,30 +358,39 @@ static bool encrypt(struct stream *s)
 			return false;
 		}
 		chunk_queue_drop(&s->out, (size_t)n);
+		s->bytes_sent += (uint64_t)n;
 	}
+	if (s->out.bytes == 0)
+		chunk_queue_clear(&s->out); /* reserved and never filled */
 	return true;
+}
+
+static bool is_end_due(const struct stream *s)
+{
+	return s->end_is_due && !(SSL_get_shutdown(s->tls->ssl) & SSL_SENT_SHUTDOWN);
 }
 
 void stream_tls_flush(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	if (!t->is_open) {
-		if (t->wire.bytes == 0)
+		if (SSL_in_before(t->ssl) && !SSL_is_server(t->ssl))
 			shake_hands(s);
 		else
 			send_wire(s);
 		return;
 	}
+	bool was_full = t->wire.bytes > WIRE_QUEUE_BYTES_MAX;
 	do {
 		if (!encrypt(s))
 			return;
-		if (!stream_write_queue(s, &t->wire))
-			return;
+		if (s->out.bytes == 0 && is_end_due(s))
+			SSL_shutdown(t->ssl);
+		if (!send_wire(s))
+			break;
 	} while (s->out.bytes > 0);
-	if (s->end_is_due && !s->end_is_sent) {
-		SSL_shutdown(t->ssl);
-		send_wire(s);
-	}
+	if (was_full && t->wire.bytes <= WIRE_QUEUE_BYTES_MAX)
+		loop_ready(s->group->loop, &s->task);
 }
 
 /* --- facts ----------------------------------------------------------------------------------- */

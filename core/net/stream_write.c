@@ -12,7 +12,12 @@
 
 void stream_mark_dirty(struct stream *s)
 {
-	loop_at_turn_end(s->group->loop, &s->flush);
+	struct stream_group *g = s->group;
+	if (!list_is_empty(&s->dirty))
+		return;
+	list_append(&g->dirty, &s->dirty);
+	g->dirty_count++;
+	loop_at_turn_end(g->loop, &g->flush);
 }
 
 static ssize_t send_chunks(int fd, const struct chunk_queue *q, size_t *offered)
@@ -33,6 +38,25 @@ static ssize_t send_chunks(int fd, const struct chunk_queue *q, size_t *offered)
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
+/* A peer that answers early and resets the rest of the upload: its answer may stand in the receive
+ * queue. It is handed up before the stream fails. */
+static void fail_to_write(struct stream *s, int error)
+{
+	bool may_have_answered = (error == EPIPE || error == ECONNRESET) && stream_may_read(s);
+	if (!may_have_answered || s->flushes_to_close) {
+		stream_fail_errno(s, error);
+		return;
+	}
+	s->is_broken = true;
+	s->is_readable = true;
+	s->close_rc = RC_CLOSED;
+	s->error_text = "the peer reset the connection";
+	chunk_queue_clear(&s->out);
+	if (s->tls)
+		stream_tls_drop_pending(s);
+	loop_ready(s->group->loop, &s->task);
+}
+
 bool stream_write_queue(struct stream *s, struct chunk_queue *q)
 {
 	while (q->bytes > 0) {
@@ -43,18 +67,28 @@ bool stream_write_queue(struct stream *s, struct chunk_queue *q)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
-			stream_fail_errno(s, errno);
+			fail_to_write(s, errno);
 			return false;
 		}
-		if (n > 0) {
+		if (n > 0)
 			chunk_queue_drop(q, (size_t)n);
-			s->bytes_sent += (uint64_t)n;
-		}
 		if (n < (ssize_t)offered)
 			s->is_writable = false; /* the edge tells when there is room again */
 	}
 	chunk_queue_clear(q); /* reserved and never filled */
 	return true;
+}
+
+static void write_out(struct stream *s)
+{
+	if (s->tls) {
+		stream_tls_flush(s);
+		return;
+	}
+	size_t before = s->out.bytes;
+	stream_write_queue(s, &s->out);
+	if (!s->is_closed && !s->is_broken)
+		s->bytes_sent += before - s->out.bytes;
 }
 
 static void send_end(struct stream *s)
@@ -63,10 +97,10 @@ static void send_end(struct stream *s)
 	shutdown(s->fd, SHUT_WR);
 	if (!s->flushes_to_close)
 		return;
-	if (s->has_ended || s->lingered > LIMIT_LINGER_BYTES)
+	if (s->has_ended)
 		stream_finish_close(s);
 	else
-		s->is_lingering = true;
+		timer_start(s->group->loop, &s->timer, LIMIT_LINGER_MS);
 }
 
 static void note_pending(struct stream *s)
@@ -77,42 +111,49 @@ static void note_pending(struct stream *s)
 	} else if (s->was_high && pending < LIMIT_QUEUE_LOW_BYTES) {
 		s->was_high = false;
 		s->drained_is_due = !s->flushes_to_close;
-		loop_ready(s->group->loop, &s->ready);
+		loop_ready(s->group->loop, &s->task);
 	}
 }
 
-/* A residue that lasts beyond the turn must not pin the worker's receive block. */
+/* A small residue that lasts beyond the turn must not pin a receive block. */
 static void copy_residue_out(struct stream *s)
 {
-	if (!s->residue || s->residue != s->group->block || s->residue_n > RECEIVE_ROOM_MIN)
+	struct block *from = s->residue;
+	if (!from || from->capacity < BLOCK_RECEIVE_BYTES || s->residue_n > RECEIVE_ROOM_MIN)
 		return;
 	struct block *own = block_new(s->group->pool, s->residue_n);
 	memcpy(own->data, s->residue_p, s->residue_n);
 	own->used = s->residue_n;
-	block_unref(s->residue);
+	block_unref(from);
 	s->residue = own;
 	s->residue_p = own->data;
 }
 
-void stream_flush(struct stream *s)
+static void flush(struct stream *s)
 {
 	copy_residue_out(s);
-	if (s->is_connecting)
+	if (s->is_connecting || s->is_broken)
 		return;
-	bool is_done;
-	if (s->tls) {
-		stream_tls_flush(s);
-		if (s->is_closed)
-			return;
-		is_done = stream_pending(s) == 0;
-	} else {
-		is_done = stream_write_queue(s, &s->out);
-	}
-	if (s->is_closed)
+	size_t before = stream_pending(s);
+	write_out(s);
+	if (s->is_closed || s->is_broken)
 		return;
 	note_pending(s);
-	if (is_done && s->end_is_due && !s->end_is_sent)
+	size_t pending = stream_pending(s);
+	if (pending == 0 && s->end_is_due && !s->end_is_sent && s->is_open)
 		send_end(s);
+	else if (s->flushes_to_close && !s->end_is_sent && pending < before)
+		timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
+}
+
+void stream_group_flush(struct stream_group *g)
+{
+	struct link now, *l;
+	list_init(&now);
+	list_move_all(&now, &g->dirty);
+	g->dirty_count = 0;
+	while ((l = list_pop(&now)))
+		flush(CONTAINER_OF(l, struct stream, dirty));
 }
 
 size_t stream_pending(const struct stream *s)
@@ -120,17 +161,19 @@ size_t stream_pending(const struct stream *s)
 	return s->out.bytes + (s->tls ? stream_tls_pending(s) : 0);
 }
 
-/* Waiting for the end of the turn is for small messages: many at once go early. */
+/* Waiting for the end of the turn is for small messages: much at once goes early. */
 static void queued(struct stream *s)
 {
 	stream_mark_dirty(s);
-	bool is_much = s->out.bytes >= LIMIT_DIRTY_STREAM_BYTES && s->is_writable;
-	if (is_much && s->is_open && !s->is_connecting && !s->tls) {
-		if (stream_write_queue(s, &s->out) || !s->is_closed)
-			note_pending(s);
-	} else if (s->out.bytes > LIMIT_QUEUE_HIGH_BYTES) {
-		s->was_high = true;
-	}
+	if (s->out.bytes >= LIMIT_DIRTY_STREAM_BYTES && s->is_writable && s->is_open)
+		write_out(s);
+	if (!s->is_closed && !s->is_broken)
+		note_pending(s);
+}
+
+static bool takes_output(const struct stream *s)
+{
+	return !s->is_closed && !s->is_broken && !s->end_is_due;
 }
 
 char *stream_reserve(struct stream *s, size_t n)
@@ -151,19 +194,18 @@ char *stream_reserve(struct stream *s, size_t n)
 void stream_commit(struct stream *s, size_t n)
 {
 	struct chunk *tail = s->out.tail;
-	CHECK(n <= tail->block->capacity - tail->block->used);
+	CHECK(tail && n <= tail->block->capacity - tail->block->used);
+	if (!takes_output(s))
+		return;
 	tail->block->used += (uint32_t)n;
 	tail->n += n;
 	s->out.bytes += n;
-	if (!s->is_closed)
-		queued(s);
-	else
-		chunk_queue_clear(&s->out);
+	queued(s);
 }
 
 void stream_send_copy(struct stream *s, struct str bytes)
 {
-	if (s->is_closed)
+	if (!takes_output(s))
 		return;
 	chunk_queue_add_copy(&s->out, bytes);
 	queued(s);
@@ -171,7 +213,7 @@ void stream_send_copy(struct stream *s, struct str bytes)
 
 void stream_send_queue(struct stream *s, struct chunk_queue *q)
 {
-	if (s->is_closed) {
+	if (!takes_output(s)) {
 		chunk_queue_clear(q);
 		return;
 	}
@@ -181,7 +223,7 @@ void stream_send_queue(struct stream *s, struct chunk_queue *q)
 
 void stream_send_end(struct stream *s)
 {
-	if (s->is_closed)
+	if (!takes_output(s))
 		return;
 	s->end_is_due = true;
 	stream_mark_dirty(s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/tls.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/memory.h"
 #include "net/tls_priv.h"
@@ -17,7 +18,11 @@
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
-#define TICKET_KEYS_BYTES 80
+#define TICKET_KEYS_BYTES   80
+#define CIPHERS_BYTES_MAX   16384
+#define CHAIN_DEPTH_MAX     4
+#define CHAIN_BYTES_MAX     65536
+#define ALPN_NAME_BYTES_MAX 255
 
 void tls_error_text(char *text, size_t size, const char *fallback)
 {
@@ -66,14 +71,36 @@ static int set_versions(SSL_CTX *ctx, struct str min, struct str max, char *mess
 		return refuse(message, size, "TLS versions are 1.2 and 1.3");
 	if (low > high)
 		return refuse(message, size, "minversion is above maxversion");
-	return SSL_CTX_set_min_proto_version(ctx, low) && SSL_CTX_set_max_proto_version(ctx, high);
+	int ok =
+		SSL_CTX_set_min_proto_version(ctx, low) && SSL_CTX_set_max_proto_version(ctx, high);
+	return ok ? ok : refuse(message, size, "these TLS versions are not available");
+}
+
+/* OpenSSL keeps the suites of 1.3 apart. */
+static void split_ciphers(struct str ciphers, struct buffer *old_names, struct buffer *new_names)
+{
+	while (ciphers.n > 0) {
+		struct str name = str_trim(str_cut(&ciphers, ':'));
+		struct buffer *names = str_starts(name, STR("TLS_")) ? new_names : old_names;
+		if (name.n > 0 && names->n > 0)
+			buffer_add_char(names, ':');
+		buffer_add(names, name);
+	}
+	buffer_add_char(old_names, '\0');
+	buffer_add_char(new_names, '\0');
 }
 
 static int set_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
 {
-	char *list = ciphers.n ? heap_strndup(ciphers) : heap_strdup(DEFAULT_CIPHERS);
-	int ok = SSL_CTX_set_cipher_list(ctx, list);
-	free(list);
+	struct buffer old_names, new_names;
+	buffer_init(&old_names, CIPHERS_BYTES_MAX);
+	buffer_init(&new_names, CIPHERS_BYTES_MAX);
+	split_ciphers(ciphers, &old_names, &new_names);
+	int ok = !old_names.failed && !new_names.failed &&
+		 SSL_CTX_set_cipher_list(ctx, old_names.p[0] ? old_names.p : DEFAULT_CIPHERS) &&
+		 (!new_names.p[0] || SSL_CTX_set_ciphersuites(ctx, new_names.p));
+	buffer_deinit(&old_names);
+	buffer_deinit(&new_names);
 	return ok ? ok : refuse(message, size, "no usable cipher in the list");
 }
 
@@ -91,6 +118,17 @@ static BIO *bio_of(struct str pem)
 	return BIO_new_mem_buf(pem.p, (int)pem.n);
 }
 
+/* PEM that ended, not PEM that is broken. */
+static int is_at_end(void)
+{
+	unsigned long code = ERR_peek_last_error();
+	int at_end =
+		ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+	if (at_end)
+		ERR_clear_error();
+	return at_end;
+}
+
 static int add_chain(SSL_CTX *ctx, BIO *bio)
 {
 	X509 *certificate;
@@ -99,8 +137,7 @@ static int add_chain(SSL_CTX *ctx, BIO *bio)
 			X509_free(certificate);
 			return 0;
 		}
-	ERR_clear_error(); /* the end of the input */
-	return 1;
+	return is_at_end();
 }
 
 static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t size)
@@ -116,7 +153,8 @@ static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t s
 static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *message, size_t size)
 {
 	BIO *bio = bio_of(pem);
-	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
+	EVP_PKEY *key =
+		bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
 	int ok = key && SSL_CTX_use_PrivateKey(ctx, key);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
@@ -127,16 +165,57 @@ static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *me
 	return 1;
 }
 
-static void set_alpn(struct tls_context *c, const struct str *protocols, size_t count)
+static int set_alpn(struct tls_context *c, const struct str *protocols, size_t count, char *message,
+	size_t size)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct str p = protocols[i];
-		CHECK(p.n > 0 && p.n < 256);
+		if (p.n == 0 || p.n > ALPN_NAME_BYTES_MAX)
+			return refuse(message, size, "a protocol of alpn has 1 to 255 bytes");
 		c->alpn = heap_realloc(c->alpn, c->alpn_length + p.n + 1);
 		c->alpn[c->alpn_length] = (unsigned char)p.n;
 		memcpy(c->alpn + c->alpn_length + 1, p.p, p.n);
 		c->alpn_length += (unsigned)p.n + 1;
 	}
+	return 1;
+}
+
+static int trust(SSL_CTX *ctx, struct str pem, char *message, size_t size)
+{
+	BIO *bio = bio_of(pem);
+	X509 *certificate;
+	int count = 0;
+	while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), certificate);
+		X509_free(certificate);
+	}
+	int ok = bio && is_at_end() && count > 0;
+	BIO_free(bio);
+	return ok ? ok : refuse(message, size, "trustedCA is not usable PEM");
+}
+
+/* Whose certificates count is part of a session's identity: one that was begun under other rules is
+ * not resumed, though the ticket keys are the same. */
+static int bind_sessions(SSL_CTX *ctx, const struct tls_server_options *o)
+{
+	unsigned char id[EVP_MAX_MD_SIZE] = {0};
+	unsigned n = 0;
+	struct str ca = o->requires_client_certificate ? o->trusted_ca_pem : STR_EMPTY;
+	return EVP_Digest(ca.p ? ca.p : "", ca.n, id, &n, EVP_sha256(), NULL) &&
+	       SSL_CTX_set_session_id_context(ctx, id, n);
+}
+
+static int ask_for_certificates(
+	SSL_CTX *ctx, const struct tls_server_options *o, char *message, size_t size)
+{
+	if (!bind_sessions(ctx, o))
+		return refuse(message, size, "the TLS context cannot be set up");
+	if (!o->requires_client_certificate)
+		return 1;
+	if (o->trusted_ca_pem.n == 0)
+		return refuse(message, size, "requireClientCertificate needs a trustedCA");
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return trust(ctx, o->trusted_ca_pem, message, size);
 }
 
 static struct tls_context *context_new(const SSL_METHOD *method)
@@ -147,6 +226,8 @@ static struct tls_context *context_new(const SSL_METHOD *method)
 	CHECK(c->ctx);
 	SSL_CTX_set_options(c->ctx,
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_verify_depth(c->ctx, CHAIN_DEPTH_MAX);
+	SSL_CTX_set_max_cert_list(c->ctx, CHAIN_BYTES_MAX);
 	SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	return c;
@@ -169,18 +250,17 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 	char *message, size_t message_size)
 {
 	struct tls_context *c = context_new(TLS_server_method());
-	static const unsigned char session_id[] = "sluice";
 	ERR_clear_error();
-	set_alpn(c, o->alpn, o->alpn_count);
-	int ok = set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
+	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
+		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
 		 use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
-		 use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size);
+		 use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size) &&
+		 ask_for_certificates(c->ctx, o, message, message_size);
 	if (!ok) {
 		tls_context_unref(c);
 		return RC_INVALID;
 	}
-	SSL_CTX_set_session_id_context(c->ctx, session_id, sizeof(session_id) - 1);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets carry the state */
 	if (c->alpn_length > 0)
 		SSL_CTX_set_alpn_select_cb(c->ctx, choose_alpn, c);
@@ -188,20 +268,13 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 	return RC_OK;
 }
 
-static int trust(SSL_CTX *ctx, struct str pem, char *message, size_t size)
+static int trust_store(SSL_CTX *ctx, struct str pem, char *message, size_t size)
 {
-	if (pem.n == 0)
-		return SSL_CTX_set_default_verify_paths(ctx);
-	BIO *bio = bio_of(pem);
-	X509 *certificate;
-	int count = 0;
-	while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), certificate);
-		X509_free(certificate);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return count > 0 ? 1 : refuse(message, size, "trustedCA holds no usable PEM certificate");
+	if (pem.n > 0)
+		return trust(ctx, pem, message, size);
+	if (SSL_CTX_set_default_verify_paths(ctx))
+		return 1;
+	return refuse(message, size, "the operating system's certificates cannot be read");
 }
 
 enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_context **out,
@@ -209,11 +282,11 @@ enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_co
 {
 	struct tls_context *c = context_new(TLS_client_method());
 	ERR_clear_error();
-	set_alpn(c, o->alpn, o->alpn_count);
 	c->verifies = !o->skip_validation;
-	int ok = set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
+	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
+		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
-		 trust(c->ctx, o->trusted_ca_pem, message, message_size);
+		 trust_store(c->ctx, o->trusted_ca_pem, message, message_size);
 	if (ok && o->certificate_pem.n > 0)
 		ok = use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
 		     use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size);

@@ -8,7 +8,7 @@
 
 struct tls_context {
 	_Atomic unsigned refs;
-	SSL_CTX *ctx; /* owned */
+	SSL_CTX *ctx;        /* owned */
 	unsigned char *alpn; /* owned: protocols in wire form */
 	unsigned alpn_length;
 	bool verifies;

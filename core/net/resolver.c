@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* c-ares asks; keeping, coalescing and giving up are done here, by name.
+ *
+ * An answer that c-ares brings is only recorded and handed out from the ready list: no callback of
+ * ours runs inside c-ares, which must not be re-entered while it walks its own lists. c-ares goes
+ * on asking after our deadline: what comes late still fills the cache.
+ *
+ * c-ares reads its sockets as if they were level-triggered, so after an edge each is polled and
+ * processed until poll has nothing more to say. */
+#include "net/resolver.h"
+
+#include "base/check.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "net/hosts.h"
+
+#include <ares.h>
+
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+/* One server answers or fails within 0.8 + 1.6 s, before RESOLVER_TIMEOUT_MS. */
+#define TRY_MS 800
+#define TRIES  2
+/* How often c-ares looks for tries that are due, while a question is under way. */
+#define TICK_MS        100
+#define TTL_S_MIN      1
+#define TTL_S_MAX      3600
+#define NAME_BYTES_MAX 254 /* 253 and a final dot */
+#define ROUNDS_MAX     64
+
+/* A name: what is known, and the question when one is under way. */
+struct name {
+	struct link link; /* of the resolver's names, least recently used first */
+	struct resolver *resolver;
+	struct link waiters;   /* struct resolver_query */
+	struct timer deadline; /* of the waiters */
+	struct task done;
+	struct address *addresses; /* owned */
+	size_t count;              /* 0: no answer is known */
+	int64_t expires_ms;
+	int64_t stale_ms; /* `addresses` are of no use after that */
+	int64_t retry_ms; /* after a failure: not asked again before */
+	enum rc rc;       /* of the last question; RC_AGAIN: never answered */
+	bool is_asking;
+	struct str key; /* owned: lower case, NUL-terminated */
+};
+
+struct resolver_query {
+	struct link link; /* of its name's waiters */
+	resolver_fn *fn;
+	void *owner;
+};
+
+/* One socket of c-ares. */
+struct ares_watch {
+	struct watch watch;
+	struct link link;
+	struct task ready;
+	struct resolver *resolver;
+	ares_socket_t fd;
+	short wanted;
+};
+
+struct resolver {
+	struct loop *loop;
+	ares_channel channel;
+	struct hosts *hosts;
+	struct map names; /* struct name, owned */
+	struct link used;
+	struct link sockets; /* struct ares_watch */
+	struct timer tick;
+	size_t asking;
+	bool is_freed;
+};
+
+/* --- the sockets of c-ares ---------------------------------------------------------------------
+ */
+
+static struct ares_watch *find_socket(struct resolver *r, ares_socket_t fd)
+{
+	LIST_FOREACH(l, &r->sockets)
+	{
+		struct ares_watch *w = CONTAINER_OF(l, struct ares_watch, link);
+		if (w->fd == fd)
+			return w;
+	}
+	return NULL;
+}
+
+/* Processing may close the socket, and open another with the same number: looked up anew. */
+static void process(struct resolver *r, ares_socket_t fd)
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		struct ares_watch *w = find_socket(r, fd);
+		struct pollfd p = {.fd = fd, .events = w ? w->wanted : 0};
+		if (!w || poll(&p, 1, 0) <= 0)
+			return;
+		bool can_read = p.revents & (POLLIN | POLLERR | POLLHUP);
+		bool can_write = p.revents & POLLOUT;
+		ares_process_fd(r->channel, can_read ? fd : ARES_SOCKET_BAD,
+			can_write ? fd : ARES_SOCKET_BAD);
+	}
+	struct ares_watch *w = find_socket(r, fd);
+	if (w)
+		loop_ready(r->loop, &w->ready);
+}
+
+static void on_socket(struct watch *watch, int ready)
+{
+	struct ares_watch *w = CONTAINER_OF(watch, struct ares_watch, watch);
+	process(w->resolver, w->fd);
+}
+
+static void on_socket_ready(struct task *t)
+{
+	struct ares_watch *w = CONTAINER_OF(t, struct ares_watch, ready);
+	process(w->resolver, w->fd);
+}
+
+static void open_socket(struct resolver *r, ares_socket_t fd, short wanted)
+{
+	struct ares_watch *w = heap_zalloc(sizeof(*w));
+	w->resolver = r;
+	w->fd = fd;
+	w->wanted = wanted;
+	task_init(&w->ready, on_socket_ready);
+	list_append(&r->sockets, &w->link);
+	watch_start(&w->watch, r->loop, fd, on_socket);
+}
+
+static void close_socket(struct ares_watch *w)
+{
+	watch_stop(&w->watch);
+	task_cancel(&w->ready);
+	list_remove(&w->link);
+	free(w);
+}
+
+/* c-ares tells what it waits for; neither means that the socket is about to be closed. */
+static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
+{
+	struct resolver *r = arg;
+	struct ares_watch *w = find_socket(r, fd);
+	short wanted = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+	if (!w && wanted)
+		open_socket(r, fd, wanted);
+	else if (w && !wanted)
+		close_socket(w);
+	else if (w && w->wanted != wanted) {
+		w->wanted = wanted; /* may be possible already, without another edge */
+		loop_ready(r->loop, &w->ready);
+	}
+}
+
+static void on_tick(struct timer *t)
+{
+	struct resolver *r = CONTAINER_OF(t, struct resolver, tick);
+	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	if (r->asking > 0)
+		timer_start(r->loop, &r->tick, TICK_MS);
+}
+
+/* --- answers ------------------------------------------------------------------------------------
+ */
+
+static enum rc rc_of(int status)
+{
+	switch (status) {
+	case ARES_SUCCESS:
+		return RC_OK;
+	case ARES_ENODATA:
+	case ARES_ENOTFOUND:
+	case ARES_EBADNAME:
+		return RC_NOT_FOUND;
+	case ARES_ETIMEOUT:
+		return RC_TIMEOUT;
+	default:
+		return RC_IO;
+	}
+}
+
+static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
+{
+	struct address found[RESOLVER_ADDRESSES_MAX];
+	size_t count = 0;
+	int ttl = TTL_S_MAX;
+	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
+		if (count == RESOLVER_ADDRESSES_MAX || node->ai_addrlen > sizeof(found[0].u))
+			break;
+		found[count] = (struct address){.n = node->ai_addrlen};
+		memcpy(&found[count].u, node->ai_addr, node->ai_addrlen);
+		address_set_port(&found[count], 0);
+		count++;
+		ttl = node->ai_ttl < ttl ? node->ai_ttl : ttl;
+	}
+	ttl = ttl < TTL_S_MIN ? TTL_S_MIN : ttl;
+	int64_t now_ms = loop_now_ms(n->resolver->loop);
+	free(n->addresses);
+	n->addresses = heap_alloc((count + 1) * sizeof(struct address));
+	memcpy(n->addresses, found, count * sizeof(struct address));
+	n->count = count;
+	n->expires_ms = now_ms + (int64_t)ttl * 1000;
+	n->stale_ms = n->expires_ms + RESOLVER_STALE_MS;
+}
+
+static void forget_addresses(struct name *n)
+{
+	free(n->addresses);
+	n->addresses = NULL;
+	n->count = 0;
+}
+
+static void note_failure(struct name *n, enum rc rc)
+{
+	n->rc = rc;
+	n->retry_ms = loop_now_ms(n->resolver->loop) + RESOLVER_RETRY_MS;
+}
+
+/* Inside c-ares: only records. */
+static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
+{
+	struct name *n = arg;
+	struct resolver *r = n->resolver;
+	n->is_asking = false;
+	r->asking--;
+	if (status == ARES_SUCCESS && info && info->nodes) {
+		keep_addresses(n, info);
+		n->rc = RC_OK;
+	} else {
+		enum rc rc = rc_of(status);
+		/* The name is gone. That it merely has no addresses may be a half answer. */
+		if (status == ARES_ENOTFOUND)
+			forget_addresses(n);
+		note_failure(n, rc == RC_OK ? RC_NOT_FOUND : rc);
+	}
+	if (info)
+		ares_freeaddrinfo(info);
+	if (!r->is_freed)
+		loop_ready(r->loop, &n->done);
+}
+
+static bool has_fresh(const struct name *n, int64_t now_ms)
+{
+	return n->count > 0 && now_ms < n->expires_ms;
+}
+
+static bool has_stale(const struct name *n, int64_t now_ms)
+{
+	return n->count > 0 && now_ms < n->stale_ms;
+}
+
+/* A copy, since whoever is told may ask again and so push the name out. */
+static size_t copy_addresses(
+	const struct name *n, enum rc rc, struct address out[RESOLVER_ADDRESSES_MAX])
+{
+	if (rc != RC_OK || n->count == 0)
+		return 0;
+	memcpy(out, n->addresses, n->count * sizeof(*out));
+	return n->count;
+}
+
+/* Whoever is called may ask and cancel, so `n` may be gone and the list shorter afterwards. */
+static void tell_waiters(struct name *n, enum rc rc)
+{
+	struct address addresses[RESOLVER_ADDRESSES_MAX];
+	size_t count = copy_addresses(n, rc, addresses);
+	struct link now, *l;
+	list_init(&now);
+	list_move_all(&now, &n->waiters);
+	timer_stop(&n->deadline);
+	while ((l = list_pop(&now))) {
+		struct resolver_query *query = CONTAINER_OF(l, struct resolver_query, link);
+		struct resolver_query q = *query;
+		free(query);
+		q.fn(q.owner, rc, addresses, count);
+	}
+}
+
+static void conclude(struct name *n)
+{
+	bool usable = n->rc == RC_OK || has_stale(n, loop_now_ms(n->resolver->loop));
+	tell_waiters(n, usable ? RC_OK : n->rc);
+}
+
+static void on_done(struct task *t)
+{
+	conclude(CONTAINER_OF(t, struct name, done));
+}
+
+static void on_deadline(struct timer *t)
+{
+	struct name *n = CONTAINER_OF(t, struct name, deadline);
+	note_failure(n, RC_TIMEOUT);
+	conclude(n);
+}
+
+/* --- names --------------------------------------------------------------------------------------
+ */
+
+static void name_free(struct name *n)
+{
+	list_remove(&n->link);
+	task_cancel(&n->done);
+	timer_stop(&n->deadline);
+	free(n->addresses);
+	free((void *)n->key.p);
+	free(n);
+}
+
+static void make_room(struct resolver *r)
+{
+	LIST_FOREACH(l, &r->used)
+	{
+		struct name *n = CONTAINER_OF(l, struct name, link);
+		if (n->is_asking || !list_is_empty(&n->waiters))
+			continue;
+		map_remove(&r->names, n->key);
+		name_free(n);
+		return;
+	}
+}
+
+static struct name *name_get(struct resolver *r, struct str key)
+{
+	struct name *n = map_get(&r->names, key);
+	if (n) {
+		list_remove(&n->link);
+		list_append(&r->used, &n->link);
+		return n;
+	}
+	if (r->names.count >= RESOLVER_NAMES_MAX)
+		make_room(r);
+	n = heap_zalloc(sizeof(*n));
+	n->resolver = r;
+	n->rc = RC_AGAIN;
+	n->key = str_n(heap_strndup(key), key.n);
+	list_init(&n->waiters);
+	timer_init(&n->deadline, on_deadline);
+	task_init(&n->done, on_done);
+	list_append(&r->used, &n->link);
+	map_put(&r->names, key, n);
+	return n;
+}
+
+static void start_asking(struct resolver *r, struct name *n)
+{
+	struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	if (n->is_asking)
+		return;
+	n->is_asking = true;
+	if (r->asking++ == 0)
+		timer_start(r->loop, &r->tick, TICK_MS);
+	ares_getaddrinfo(r->channel, n->key.p, NULL, &hints, on_answer, n);
+}
+
+static struct resolver_query *wait_for(
+	struct resolver *r, struct name *n, resolver_fn *fn, void *owner)
+{
+	struct resolver_query *q = heap_zalloc(sizeof(*q));
+	q->fn = fn;
+	q->owner = owner;
+	list_append(&n->waiters, &q->link);
+	if (!timer_is_running(&n->deadline))
+		timer_start(r->loop, &n->deadline, RESOLVER_TIMEOUT_MS);
+	return q;
+}
+
+/* --- asking -------------------------------------------------------------------------------------
+ */
+
+/* What needs no name server; the number of addresses. */
+static size_t look_nearby(struct resolver *r, struct str name, struct address *out)
+{
+	if (address_from_ip(name, 0, out) == RC_OK)
+		return 1;
+	size_t count =
+		hosts_find(r->hosts, loop_now_ms(r->loop), name, out, RESOLVER_ADDRESSES_MAX);
+	if (count > 0)
+		return count;
+	/* RFC 6761 6.3: names under localhost never leave the machine. */
+	if (!str_eq(name, STR("localhost")) && !str_ends(name, STR(".localhost")))
+		return 0;
+	bool ok = address_from_ip(STR("127.0.0.1"), 0, &out[0]) == RC_OK &&
+		  address_from_ip(STR("::1"), 0, &out[1]) == RC_OK;
+	CHECK(ok);
+	return 2;
+}
+
+/* In lower case, without a final dot; false when it cannot be a name. */
+static bool normalize(struct str name, char out[NAME_BYTES_MAX], struct str *key)
+{
+	if (name.n == 0 || name.n > NAME_BYTES_MAX)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if ((unsigned char)name.p[i] <= ' ' || name.p[i] == 0x7f)
+			return false;
+		out[i] = ascii_lower(name.p[i]);
+	}
+	*key = str_n(out, name.n);
+	return true;
+}
+
+static struct str without_final_dot(struct str name)
+{
+	return name.n > 1 && name.p[name.n - 1] == '.' ? str_slice(name, 0, name.n - 1) : name;
+}
+
+static void answer_known(const struct name *n, enum rc rc, resolver_fn *fn, void *owner)
+{
+	struct address addresses[RESOLVER_ADDRESSES_MAX];
+	size_t count = copy_addresses(n, rc, addresses);
+	fn(owner, rc, addresses, count);
+}
+
+static void ask_name(struct resolver *r, struct name *n, resolver_fn *fn, void *owner,
+	struct resolver_query **query)
+{
+	int64_t now_ms = loop_now_ms(r->loop);
+	bool has_failed = n->rc != RC_OK && n->rc != RC_AGAIN;
+	bool may_ask = !has_failed || now_ms >= n->retry_ms;
+	if (has_fresh(n, now_ms)) {
+		answer_known(n, RC_OK, fn, owner);
+	} else if (has_failed && has_stale(n, now_ms)) {
+		if (may_ask)
+			start_asking(r, n);
+		answer_known(n, RC_OK, fn, owner);
+	} else if (!may_ask) {
+		answer_known(n, n->rc, fn, owner);
+	} else {
+		*query = wait_for(r, n, fn, owner);
+		start_asking(r, n);
+	}
+}
+
+void resolver_ask(struct resolver *r, struct str name, resolver_fn *fn, void *owner,
+	struct resolver_query **query)
+{
+	struct address nearby[RESOLVER_ADDRESSES_MAX];
+	char lower[NAME_BYTES_MAX];
+	struct str key;
+	*query = NULL;
+	if (!normalize(name, lower, &key)) {
+		fn(owner, RC_NOT_FOUND, NULL, 0);
+		return;
+	}
+	size_t count = look_nearby(r, without_final_dot(key), nearby);
+	if (count > 0)
+		fn(owner, RC_OK, nearby, count);
+	else
+		ask_name(r, name_get(r, key), fn, owner, query);
+}
+
+void resolver_cancel(struct resolver_query *query)
+{
+	list_remove(&query->link);
+	free(query);
+}
+
+/* --- life ---------------------------------------------------------------------------------------
+ */
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+static void init_library(void)
+{
+	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+}
+
+/* Given servers mean a test: the machine's search list would add questions. */
+static void open_channel(struct resolver *r, struct str servers)
+{
+	static char lookups[] = "b"; /* name servers alone: the hosts file is read here */
+	struct ares_options o = {
+		.flags = servers.n ? ARES_FLAG_NOSEARCH : 0,
+		.timeout = TRY_MS,
+		.tries = TRIES,
+		.lookups = lookups,
+		.sock_state_cb = on_socket_state,
+		.sock_state_cb_data = r,
+	};
+	pthread_once(&library_once, init_library);
+	int status = ares_init_options(&r->channel, &o,
+		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+			ARES_OPT_SOCK_STATE_CB);
+	CHECK(status == ARES_SUCCESS);
+	if (servers.n == 0)
+		return;
+	char *text = heap_strndup(servers);
+	CHECK(ares_set_servers_ports_csv(r->channel, text) == ARES_SUCCESS);
+	free(text);
+}
+
+struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options)
+{
+	struct resolver *r = heap_zalloc(sizeof(*r));
+	struct resolver_options o = options ? *options : (struct resolver_options){0};
+	char *hosts_file = heap_strndup(o.hosts_file.n ? o.hosts_file : STR("/etc/hosts"));
+	r->loop = loop;
+	r->hosts = hosts_new(hosts_file);
+	free(hosts_file);
+	map_init(&r->names);
+	list_init(&r->used);
+	list_init(&r->sockets);
+	timer_init(&r->tick, on_tick);
+	open_channel(r, o.servers);
+	return r;
+}
+
+void resolver_free(struct resolver *r)
+{
+	size_t at = 0;
+	const struct map_entry *e;
+	r->is_freed = true;
+	timer_stop(&r->tick);
+	while ((e = map_next(&r->names, &at)))
+		tell_waiters(e->value, RC_CLOSED);
+	ares_destroy(r->channel);
+	while (!list_is_empty(&r->used))
+		name_free(CONTAINER_OF(r->used.next, struct name, link));
+	map_deinit(&r->names);
+	hosts_free(r->hosts);
+	free(r);
+}

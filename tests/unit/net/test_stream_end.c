@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain streams: dialling, closing, breaking. */
+#include "support.h"
+
+#include "base/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct side a;
+
+static void tell(int fd, const char *text)
+{
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static int read_all(int fd)
+{
+	static char bytes[1 << 16];
+	int sum = 0, n;
+	while ((n = read_now(fd, bytes, sizeof(bytes))) > 0)
+		sum += n;
+	return n == 0 ? sum : n * 1000000 + sum; /* negative: no end yet */
+}
+
+static void reset(int fd)
+{
+	struct linger zero = {.l_onoff = 1};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &zero, sizeof(zero));
+	close(fd);
+}
+
+/* --- closing --------------------------------------------------------------------------------- */
+
+START_TEST(closing_is_told_once_at_the_end_of_the_turn)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_send_copy(a.stream, STR("dropped"));
+	stream_close(a.stream, STREAM_CLOSE_NOW);
+	ck_assert_int_eq(a.closed, 0);
+	stream_close(a.stream, STREAM_CLOSE_RESET);
+	stream_send_copy(a.stream, STR("ignored"));
+	stream_send_end(a.stream);
+	stream_receive(a.stream, false);
+	stream_reserve(a.stream, 10);
+	stream_commit(a.stream, 10);
+	stream_reserve(a.stream, 10);
+	ck_assert_uint_eq(stream_pending(a.stream), 0);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_OK);
+	ck_assert_int_eq(read_all(peer), 0);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+static size_t close_now(struct side *s, const char *p, size_t n)
+{
+	stream_close(s->stream, STREAM_CLOSE_NOW);
+	return 0;
+}
+
+static size_t close_flushing(struct side *s, const char *p, size_t n)
+{
+	stream_send_copy(s->stream, STR("refused"));
+	stream_close(s->stream, STREAM_CLOSE_FLUSH);
+	return 0;
+}
+
+START_TEST(closing_within_on_data_is_the_last_of_it)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	a.on_data = close_now;
+	tell(peer, "xyz");
+	close(peer);
+	pump();
+	ck_assert_int_eq(a.calls, 1);
+	ck_assert_int_eq(a.ended, 0);
+	ck_assert_int_eq(a.closed, 1);
+	bench_close();
+}
+END_TEST
+
+START_TEST(closing_with_a_residue_lets_it_go)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	a.on_data = take_nothing;
+	tell(peer, "xyz");
+	pump();
+	stream_receive(a.stream, true); /* would be offered again */
+	stream_close(a.stream, STREAM_CLOSE_NOW);
+	pump();
+	ck_assert_int_eq(a.calls, 1);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_flushing_close_sends_ends_and_waits_for_the_peer)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	a.on_data = close_flushing;
+	tell(peer, "question");
+	pump();
+	tell(peer, "more of it");
+	pump();
+	ck_assert_int_eq(read_all(peer), 7);
+	ck_assert_int_eq(a.closed, 0); /* lingers, so that nothing is reset */
+	ck_assert_int_eq(a.calls, 1);
+	close(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_OK);
+	ck_assert_int_eq(a.ended, 0);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_flushing_close_ends_at_once_when_the_peer_has_ended)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	shutdown(peer, SHUT_WR);
+	pump();
+	ck_assert_int_eq(a.ended, 1);
+	stream_send_copy(a.stream, STR("bye"));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(read_all(peer), 3);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(lingering_has_a_limit_in_time)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	loop_fake_advance(loop, LIMIT_LINGER_MS - 1);
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	loop_fake_advance(loop, 1);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(lingering_has_a_limit_in_bytes)
+{
+	static char bytes[1 << 16];
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	for (int i = 0; i < 1000; i++) {
+		if (write(peer, bytes, sizeof(bytes)) <= 0)
+			break;
+		pump();
+	}
+	ck_assert_int_eq(errno, EAGAIN); /* it stopped reading */
+	ck_assert_int_eq(a.closed, 0);
+	loop_fake_advance(loop, LIMIT_LINGER_MS);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_slow_reader_of_the_last_bytes_gets_them_all)
+{
+	enum { TOTAL = 12 << 20 };
+	static char bytes[TOTAL];
+	int got = 0, n;
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_send_copy(a.stream, str_n(bytes, TOTAL));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	while ((n = read_now(peer, bytes, 1 << 18)) != 0) {
+		got += n > 0 ? n : 0;
+		pump();
+		loop_fake_advance(loop, LIMIT_LINGER_MS / 2);
+	}
+	ck_assert_int_eq(got, TOTAL);
+	close(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_peer_that_takes_nothing_is_given_up)
+{
+	enum { TOTAL = 12 << 20 };
+	static char bytes[TOTAL];
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_send_copy(a.stream, str_n(bytes, TOTAL));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	loop_fake_advance(loop, LIMIT_FLUSH_IDLE_MS - 1);
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	loop_fake_advance(loop, 1);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_OK);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_flushing_close_may_be_made_harder)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	stream_close(a.stream, STREAM_CLOSE_NOW);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_reset_reaches_the_peer)
+{
+	char c;
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_send_copy(a.stream, STR("dropped"));
+	stream_close(a.stream, STREAM_CLOSE_RESET);
+	pump();
+	ck_assert_int_eq(read_now(peer, &c, 1), -2);
+	ck_assert_int_eq(a.rc, RC_OK);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+/* --- breaking -------------------------------------------------------------------------------- */
+
+START_TEST(a_reset_by_the_peer_is_told)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	pump();
+	reset(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_CLOSED);
+	ck_assert_int_eq(a.ended, 0);
+	ck_assert_str_eq(a.error, "the peer reset the connection");
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_reset_is_noticed_while_nobody_reads)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_receive(a.stream, false);
+	pump();
+	reset(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_CLOSED);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_reset_is_noticed_after_the_peer_has_ended)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	shutdown(peer, SHUT_WR);
+	pump();
+	reset(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_CLOSED);
+	bench_close();
+}
+END_TEST
+
+static size_t send_on(struct side *s, const char *p, size_t n)
+{
+	stream_send_copy(s->stream, STR("more"));
+	return n;
+}
+
+/* A server that answers before it has read the whole request, and resets what still comes. */
+START_TEST(an_answer_that_came_before_the_reset_is_handed_up)
+{
+	for (int turns = 0; turns < 2; turns++) {
+		bench_open();
+		int peer = side_accept(&a, NULL);
+		pump();
+		stream_send_copy(a.stream, STR("upload"));
+		pump();
+		tell(peer, "too large");
+		close(peer); /* with unread bytes: a reset */
+		stream_send_copy(a.stream, STR("upload"));
+		if (turns == 1)
+			a.on_data = send_on;
+		pump();
+		assert_str(side_text(&a), "too large");
+		ck_assert_int_eq(a.closed, 1);
+		ck_assert_int_eq(a.rc, RC_CLOSED);
+		bench_close();
+	}
+}
+END_TEST
+
+/* --- dialling ----------------------------------------------------------------------------------
+ */
+
+START_TEST(dials_and_sends_what_was_queued_before)
+{
+	struct address at;
+	bench_open();
+	int listening = tcp_listen(&at, 4);
+	side_dial(&a, &at, NULL, "");
+	stream_send_copy(a.stream, STR("early"));
+	ck_assert_int_eq(a.opened, 0);
+	pump();
+	ck_assert_int_eq(a.opened, 1);
+	int peer = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	char got[8];
+	ck_assert_int_eq(read_now(peer, got, sizeof(got)), 5);
+	ck_assert(address_eq(stream_peer(a.stream), &at));
+	ck_assert_uint_ne(address_port(stream_local(a.stream)), 0);
+	close(peer);
+	close(listening);
+	bench_close();
+}
+END_TEST
+
+static void send_and_end(struct side *s)
+{
+	stream_send_copy(s->stream, STR("hi"));
+	stream_send_end(s->stream);
+}
+
+START_TEST(open_comes_before_data_and_end)
+{
+	struct address at;
+	char path[64];
+	const char *top = getenv("TMPDIR");
+	bench_open();
+	snprintf(path, sizeof(path), "%.40s/stream-%d", top ? top : P_tmpdir, (int)getpid());
+	ck_assert_int_eq(address_from_path(str_of(path), &at), RC_OK);
+	int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(listening, &at.u.sa, at.n), 0);
+	ck_assert_int_eq(listen(listening, 4), 0);
+	side_dial(&a, &at, NULL, ""); /* a UNIX socket is connected at once */
+	a.on_open = send_and_end;
+	ck_assert_int_eq(a.opened, 0);
+	int peer = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	tell(peer, "greeting");
+	shutdown(peer, SHUT_WR);
+	pump();
+	ck_assert_int_eq(a.opened, 1);
+	ck_assert_int_eq(a.ended, 1);
+	assert_str(side_text(&a), "greeting");
+	ck_assert_int_eq(read_all(peer), 2);
+	close(peer);
+	close(listening);
+	unlink(path);
+	bench_close();
+}
+END_TEST
+
+START_TEST(refusal_is_told_by_close_alone)
+{
+	struct address at;
+	bench_open();
+	close(tcp_listen(&at, 4)); /* nobody listens there any more */
+	side_dial(&a, &at, NULL, "");
+	ck_assert_int_eq(a.closed, 0);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.opened, 0);
+	ck_assert_int_eq(a.rc, RC_REFUSED);
+	ck_assert_str_eq(a.error, "connection refused");
+	static struct side b;
+	ck_assert_int_eq(address_from_path(STR("no/such/socket"), &at), RC_OK);
+	side_dial(&b, &at, NULL, "");
+	ck_assert_int_eq(b.closed, 0);
+	ck_assert_uint_eq(stream_local(b.stream)->n, 0);
+	pump();
+	ck_assert_int_eq(b.rc, RC_REFUSED);
+	bench_close();
+}
+END_TEST
+
+/* A full listening queue drops what else wants in. */
+START_TEST(connecting_has_a_limit_in_time)
+{
+	struct address at;
+	static struct side fill[4];
+	bench_open();
+	int listening = tcp_listen(&at, 0);
+	for (int i = 0; i < 4; i++)
+		side_dial(&fill[i], &at, NULL, "");
+	side_dial(&a, &at, NULL, "");
+	pump();
+	ck_assert_int_eq(a.opened + a.closed, 0);
+	loop_fake_advance(loop, 2999);
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	loop_fake_advance(loop, 1);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_TIMEOUT);
+	ck_assert_str_eq(a.error, "connecting took too long");
+	close(listening);
+	bench_close();
+}
+END_TEST
+
+START_TEST(may_be_closed_while_it_connects)
+{
+	struct address at;
+	bench_open();
+	int listening = tcp_listen(&at, 4);
+	side_dial(&a, &at, NULL, "");
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.opened, 0);
+	ck_assert_int_eq(a.rc, RC_OK);
+	close(listening);
+	bench_close();
+}
+END_TEST
+
+START_TEST(may_be_closed_before_open_was_told)
+{
+	struct address at;
+	bench_open();
+	int fds[2], listening = tcp_listen(&at, 4);
+	(void)fds;
+	side_dial(&a, &at, NULL, "");
+	loop_turn(loop, 0);
+	stream_send_copy(a.stream, STR("x"));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	pump();
+	int peer = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	ck_assert_int_eq(read_all(peer), 1);
+	close(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	close(listening);
+	bench_close();
+}
+END_TEST
+
+START_TEST(another_layer_may_take_over)
+{
+	static struct side b;
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	tell(peer, "first");
+	pump();
+	side_init(&b);
+	b.stream = a.stream;
+	stream_set_events(a.stream, &side_events, &b);
+	tell(peer, "second");
+	pump();
+	assert_str(side_text(&a), "first");
+	assert_str(side_text(&b), "second");
+	a.stream = NULL;
+	a.closed = 1; /* not told any more */
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
+	closing_within_on_data_is_the_last_of_it, closing_with_a_residue_lets_it_go,
+	a_flushing_close_sends_ends_and_waits_for_the_peer,
+	a_flushing_close_ends_at_once_when_the_peer_has_ended, lingering_has_a_limit_in_time,
+	lingering_has_a_limit_in_bytes, a_slow_reader_of_the_last_bytes_gets_them_all,
+	a_peer_that_takes_nothing_is_given_up, a_flushing_close_may_be_made_harder,
+	a_reset_reaches_the_peer, a_reset_by_the_peer_is_told,
+	a_reset_is_noticed_while_nobody_reads, a_reset_is_noticed_after_the_peer_has_ended,
+	an_answer_that_came_before_the_reset_is_handed_up, dials_and_sends_what_was_queued_before,
+	open_comes_before_data_and_end, refusal_is_told_by_close_alone,
+	connecting_has_a_limit_in_time, may_be_closed_while_it_connects,
+	may_be_closed_before_open_was_told, another_layer_may_take_over)
