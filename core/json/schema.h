@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json/schema.h - JSON Schema (2020-12) for configurations.
+ *
+ * Keywords: type, enum, const, multipleOf, minimum, maximum, exclusiveMinimum, exclusiveMaximum,
+ * minLength, maxLength, pattern, format, items, prefixItems, contains, minContains, maxContains,
+ * minItems, maxItems, uniqueItems, properties, patternProperties, additionalProperties,
+ * propertyNames, required, dependentRequired, dependentSchemas, minProperties, maxProperties, allOf,
+ * anyOf, oneOf, not, if/then/else, $ref to "#..." (and $defs, definitions), default, and the
+ * annotations title, description, $comment, examples, deprecated; $schema, when it names 2020-12.
+ * Anything else in a schema is an error: a keyword that is not enforced must not look as if it were.
+ * Unknown `format`s are errors as well; `secret` is one that every string has, and "x-secret": true says
+ * the same of values of any kind. Messages never show what is secret.
+ *
+ * Every problem of an instance is told, not only the first; of anyOf and oneOf the branch that came
+ * closest explains itself.
+ *
+ * Threads      a compiled schema is immutable.
+ */
+#pragma once
+
+#include "json/json.h"
+
+struct schema;
+
+/* What patterns and formats mean is the caller's: this folder has no regular expressions. */
+struct schema_hooks {
+	/* Compiles; NULL with one sentence in `message` when it is none. */
+	void *(*pattern_new)(void *arg, struct str pattern, char *message, size_t message_size);
+	bool (*pattern_match)(void *arg, void *pattern, struct str subject);
+	void (*pattern_free)(void *arg, void *pattern);
+	/* Whether there is such a format. */
+	bool (*format_exists)(void *arg, struct str format);
+	/* false with what was expected in `message`: "an IPv4 address". */
+	bool (*format_check)(void *arg, struct str format, struct str value, char *message,
+		size_t message_size);
+	void *arg;
+};
+
+/* The schema is copied. RC_INVALID: `message` says which part of the schema is wrong, as a JSON pointer:
+ * `#/properties/a: unknown keyword "maximun"; did you mean "maximum"?`. NULL hooks, or a NULL in them:
+ * there are no patterns, no formats. */
+MUST_USE enum rc schema_new(const struct json_value *schema, const struct schema_hooks *hooks,
+	struct schema **out, char *message, size_t message_size);
+void schema_free(struct schema *s);
+
+/* One problem. `path` is the place, "rateLimits[0].maximumRequests", "" at the root; `at` the value
+ * there (for an unknown or missing field: the object). Names that are not letters, digits, "_" and "-"
+ * stand in the path as ["a.b"]. `message` is one sentence: what was expected, what was found, the nearest
+ * valid name; it quotes an instance and so may hold control bytes' escapes, never the bytes. */
+struct schema_problem {
+	struct str path;
+	const struct json_value *at;
+	const struct json_member *member; /* an unknown field, or one whose name is wrong; else NULL */
+	struct str message;
+};
+typedef void schema_problem_fn(void *arg, const struct schema_problem *p);
+
+/* How many problems; fn comes for each. */
+size_t schema_check(const struct schema *s, const struct json_value *instance, schema_problem_fn *fn,
+	void *arg);
+/* The instance with the schema's defaults put in where members are absent (recursively, through
+ * properties, items, $ref, allOf, the taken branch of if and the first that fits of anyOf and oneOf; which
+ * one is decided by the instance as it was written). Memory is the builder's; values that did not change
+ * are shared with the instance. What a default brings has no origin. */
+const struct json_value *schema_apply_defaults(
+	const struct schema *s, const struct json_value *instance, struct json_builder *b);
+/* For redaction: fn(arg, path) once for each string of the instance that some schema which may judge it,
+ * or a value around it, calls secret. */
+void schema_each_secret(const struct schema *s, const struct json_value *instance,
+	void (*fn)(void *arg, struct str path), void *arg);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* package/package.h - plugin files: their definition without running them, and their store.
+ *
+ * A plugin is an ELF shared object for this machine; its policy definition (policy.yaml) is the ELF
+ * note .note.sluice.policy, name "Sluice", type 1. Reading trusts no byte of the file.
+ *
+ * The store is <state>/plugins/<sha256>/<name>.so, owner-only and read-only: a path that no other
+ * version ever has, so that dlopen never hands back old code.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "crypto/crypto.h"
+
+#define PACKAGE_FILE_BYTES_MAX (64u << 20)
+#define PACKAGE_DEFINITION_BYTES_MAX (1u << 20)
+
+struct package {
+	char *path;                    /* owned */
+	char *name;                    /* owned: file name without .so */
+	uint8_t sha256[SHA256_BYTES];  /* of the whole file */
+	char *definition;              /* owned: the note's bytes (YAML), NUL-terminated */
+	size_t definition_bytes;
+};
+
+/* RC_NOT_FOUND: no such file; RC_INVALID: not a plugin for this machine, or without a note; RC_IO.
+ * `message` gets one sentence. */
+MUST_USE enum rc package_read(
+	const char *path, struct package *out, char *message, size_t message_size);
+void package_deinit(struct package *p);
+/* The note alone, from the file's bytes: a view into them. For the fuzz target. */
+MUST_USE enum rc package_find_definition(
+	struct str file, struct str *definition, char *message, size_t message_size);
+
+/* Copies the file at `path` into the store, if it is not there yet, and checks that its bytes have this
+ * digest; a file in its place with other bytes is replaced. `stored` gets the path in the store (heap).
+ * `store_dir` is made when it is absent, its parent not. RC_NOT_FOUND: no file at `path`; RC_INVALID:
+ * another digest, or a name that is none; RC_REFUSED: a folder of the store that others could write to;
+ * RC_IO. */
+MUST_USE enum rc package_store(const char *store_dir, const char *path, const char *name,
+	const uint8_t sha256[SHA256_BYTES], char **stored, char *message, size_t message_size);
