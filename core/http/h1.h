@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/h1.h - HTTP/1.1 as pure functions of bytes (RFC 9112), in both directions.
+ *
+ * Reading: h1_parser is fed bytes as they come and says what it found. llhttp (strict) does the
+ * grammar; a guard in front refuses what llhttp lets through (bare CR and LF, NUL and controls,
+ * obs-fold, empty names, more than one leading empty line), and a policy behind decides what the
+ * RFC leaves open. Every doubt about framing is an error.
+ *
+ * Writing: h1_write_* serialise a canonical head anew; nothing received is copied through.
+ *
+ * Memory: the head lives in the given arena; the parser itself holds none and does no I/O.
+ */
+#pragma once
+
+#include "base/chunk.h"
+#include "http/message.h"
+
+/* What was wrong, with the status that answers a request (a response's is always 502). */
+#define H1_ERRORS(X)                                                                               \
+	X(NONE, 0, "none")                                                                         \
+	X(SYNTAX, 400, "malformed message")                                                        \
+	X(FRAMING, 400, "ambiguous framing")                                                       \
+	X(HOST, 400, "missing, repeated or malformed Host")                                        \
+	X(TARGET, 400, "malformed or ambiguous request target")                                    \
+	X(TARGET_TOO_LONG, 414, "request target too long")                                         \
+	X(HEAD_TOO_LARGE, 431, "header section too large")                                         \
+	X(TRAILERS, 400, "trailer section refused")                                                \
+	X(CHUNK, 400, "malformed chunk")                                                           \
+	X(VERSION, 505, "HTTP version not supported")                                              \
+	X(CODING, 501, "transfer coding not supported")                                            \
+	X(EXPECTATION, 417, "expectation not supported")                                           \
+	X(HOP_BY_HOP, 400, "Connection nominates a protected field")                               \
+	X(MEMORY, 431, "exchange memory exhausted")                                                \
+	X(ENDED, 400, "ended inside a message")                                                    \
+	X(INTERIM, 502, "too many interim responses")
+
+enum h1_error {
+#define X(name, status, text) H1_ERROR_##name,
+	H1_ERRORS(X)
+#undef X
+};
+uint16_t h1_error_status(enum h1_error e);
+const char *h1_error_text(enum h1_error e);
+
+enum h1_event {
+	H1_MORE,     /* everything given was consumed: feed more */
+	H1_HEAD,     /* the head is whole; request/response is filled in */
+	H1_BODY,     /* `body` is a slice of the bytes given */
+	H1_END,      /* the message is whole (trailers are filled in, if any); reset for the next */
+	H1_UPGRADED, /* a 101 or CONNECT 2xx head ended: what follows is not HTTP */
+	H1_ERROR,    /* see `error`; the connection cannot go on */
+};
+
+struct h1_parser; /* opaque: about 200 bytes; from a pool */
+struct h1_parser *h1_parser_new(struct pool *pool, bool is_response);
+void h1_parser_free(struct h1_parser *p);
+
+/* Begins a message. A request parser fills `request`; a response parser `response`, and has to know
+ * the request's method (HEAD, CONNECT) and whether a 101 was asked for. Both live until H1_END. */
+void h1_parser_begin_request(
+	struct h1_parser *p, struct arena *arena, struct http_request *request);
+void h1_parser_begin_response(struct h1_parser *p, struct arena *arena,
+	struct http_response *response, enum http_method method, bool upgrade_asked);
+
+/* Feeds bytes and stops at the first event: *consumed says how many it took. H1_HEAD of an interim
+ * response (1xx but 101) is followed by the next head without a new begin_response. */
+enum h1_event h1_parser_feed(struct h1_parser *p, struct str in, size_t *consumed);
+/* The peer sent FIN: H1_END when the body ran until close, H1_MORE when between messages,
+ * else H1_ERROR. */
+enum h1_event h1_parser_end_of_input(struct h1_parser *p);
+
+struct str h1_parser_body(const struct h1_parser *p);
+/* Allowed trailer fields, valid at H1_END; NULL when there were none. */
+const struct fields *h1_parser_trailers(const struct h1_parser *p);
+enum h1_error h1_parser_error(const struct h1_parser *p);
+/* Whether the connection may carry another message after this one, by version and Connection. */
+bool h1_parser_keep_alive(const struct h1_parser *p);
+/* Whether no byte of the next message has been consumed: an idle connection. */
+bool h1_parser_is_between_messages(const struct h1_parser *p);
+
+/* --- writing ----------------------------------------------------------------------------- */
+struct h1_write_options {
+	bool keep_alive;  /* else "Connection: close" */
+	bool chunked;     /* "Transfer-Encoding: chunked"; else content_length decides */
+	bool upgrade;     /* "Connection: upgrade" and the Upgrade field */
+	bool http10_peer; /* keep-alive must be said, chunked is impossible */
+	struct str date;  /* added when the response has none; STR_EMPTY: not */
+};
+/* An upper bound of the bytes that writing takes. */
+size_t h1_request_bytes(const struct http_request *r);
+size_t h1_response_bytes(const struct http_response *r);
+/* Writes to `to` and returns how many bytes; the target is path and query of `r`. */
+size_t h1_write_request(const struct http_request *r, const struct h1_write_options *o, char *to);
+size_t h1_write_response(const struct http_response *r, const struct h1_write_options *o, char *to);
+/* The size line of a chunk, "1f4\r\n"; at most 18 bytes. */
+size_t h1_write_chunk_size(size_t n, char *to);
+/* "0\r\n", trailers, "\r\n"; trailers may be NULL. */
+size_t h1_last_chunk_bytes(const struct fields *trailers);
+size_t h1_write_last_chunk(const struct fields *trailers, char *to);

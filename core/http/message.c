@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/message.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "http/scan.h"
+
+bool field_name_is_valid(struct str name)
+{
+	if (name.n == 0 || name.n > LIMIT_FIELD_NAME_BYTES)
+		return false;
+	return scan_token(name.p, name.p + name.n) == name.p + name.n;
+}
+
+bool field_value_is_valid(struct str value)
+{
+	if (value.n == 0)
+		return true;
+	return value.n <= LIMIT_FIELD_VALUE_BYTES && str_trim(value).n == value.n &&
+	       scan_text(value.p, value.p + value.n) == value.p + value.n;
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+void fields_init(struct fields *f, struct arena *arena)
+{
+	*f = (struct fields){.arena = arena};
+}
+
+static bool grow(struct fields *f, uint32_t capacity)
+{
+	struct field *items = arena_realloc(f->arena, f->items, f->capacity * sizeof(struct field),
+		capacity * sizeof(struct field));
+	if (!items)
+		return false;
+	f->items = items;
+	f->capacity = capacity;
+	return true;
+}
+
+void fields_reserve(struct fields *f, uint32_t n)
+{
+	if (n > f->capacity)
+		grow(f, n);
+}
+
+enum rc fields_append(struct fields *f, struct str name, enum field_id id, struct str value)
+{
+	if (UNLIKELY(f->count == f->capacity)) {
+		if (f->count >= LIMIT_FIELDS || !grow(f, f->capacity ? f->capacity * 2 : 16))
+			return RC_FULL;
+	}
+	f->items[f->count++] = (struct field){name, value, id};
+	return RC_OK;
+}
+
+/* Copies of both in one allocation. */
+static enum rc own(struct fields *f, struct str *name, struct str *value)
+{
+	if (!field_name_is_valid(*name) || !field_value_is_valid(*value))
+		return RC_INVALID;
+	struct str both = arena_concat(f->arena, *name, *value);
+	if (both.n == 0)
+		return RC_FULL;
+	*name = str_n(both.p, name->n);
+	*value = str_n(both.p + name->n, value->n);
+	return RC_OK;
+}
+
+enum rc fields_add(struct fields *f, struct str name, struct str value)
+{
+	enum rc rc = own(f, &name, &value);
+	return rc == RC_OK ? fields_append(f, name, field_id_of(name), value) : rc;
+}
+
+static bool has_name(const struct field *field, struct str name)
+{
+	return str_eq_nocase(field->name, name);
+}
+
+/* Removes from index `from` on. */
+static size_t remove_from(struct fields *f, struct str name, uint32_t from)
+{
+	uint32_t kept = from;
+	for (uint32_t i = from; i < f->count; i++)
+		if (!has_name(&f->items[i], name))
+			f->items[kept++] = f->items[i];
+	size_t removed = f->count - kept;
+	f->count = kept;
+	return removed;
+}
+
+enum rc fields_set(struct fields *f, struct str name, struct str value)
+{
+	enum rc rc = own(f, &name, &value);
+	if (rc != RC_OK)
+		return rc;
+	for (uint32_t i = 0; i < f->count; i++)
+		if (has_name(&f->items[i], name)) {
+			f->items[i].value = value;
+			remove_from(f, name, i + 1);
+			return RC_OK;
+		}
+	return fields_append(f, name, field_id_of(name), value);
+}
+
+size_t fields_remove(struct fields *f, struct str name)
+{
+	return remove_from(f, name, 0);
+}
+
+size_t fields_remove_id(struct fields *f, enum field_id id)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < f->count; i++)
+		if (f->items[i].id != id)
+			f->items[kept++] = f->items[i];
+	size_t removed = f->count - kept;
+	f->count = kept;
+	return removed;
+}
+
+const struct field *fields_get(const struct fields *f, struct str name)
+{
+	uint32_t at = 0;
+	return fields_next(f, name, &at);
+}
+
+const struct field *fields_get_id(const struct fields *f, enum field_id id)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (f->items[i].id == id)
+			return &f->items[i];
+	return NULL;
+}
+
+const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at)
+{
+	while (*at < f->count) {
+		const struct field *field = &f->items[(*at)++];
+		if (has_name(field, name))
+			return field;
+	}
+	return NULL;
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+void http_request_init(struct http_request *r, struct arena *arena)
+{
+	memset(r, 0, sizeof(*r));
+	r->content_length = CONTENT_LENGTH_NONE;
+	fields_init(&r->fields, arena);
+}
+
+void http_response_init(struct http_response *r, struct arena *arena)
+{
+	memset(r, 0, sizeof(*r));
+	r->version_major = 1;
+	r->version_minor = 1;
+	r->content_length = CONTENT_LENGTH_NONE;
+	fields_init(&r->fields, arena);
+}
+
+enum http_method http_method_of(struct str name)
+{
+	/* The length leaves at most three to compare with. */
+#define X(m)                                                                                       \
+	if (name.n == sizeof(#m) - 1 && memcmp(name.p, #m, sizeof(#m) - 1) == 0)                   \
+		return METHOD_##m;
+	HTTP_METHODS(X)
+#undef X
+	return METHOD_OTHER;
+}
+
+bool http_method_is_idempotent(enum http_method m)
+{
+	switch (m) {
+	case METHOD_GET:
+	case METHOD_HEAD:
+	case METHOD_PUT:
+	case METHOD_DELETE:
+	case METHOD_OPTIONS:
+	case METHOD_TRACE:
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http/uri.h - one path for routing, policy, log and upstream.
+ *
+ * The canonical form (RFC 3986 6.2.2, and stricter): unreserved octets decoded, other escapes in
+ * upper-case hex, dot segments removed, doubled slashes merged. Refused with RC_INVALID, since
+ * peers disagree on them: encoded slash or backslash, encoded or raw control bytes, a raw
+ * backslash, an invalid escape, `..` above the root, a segment that starts with "..;" or ".;", a
+ * fragment, bytes above 0x7f, and a path that would change again if decoded twice.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/* `target` in origin-form: splits at the first '?', canonicalises the path. The path is the input
+ * itself where it was canonical already, else lives in the arena. */
+MUST_USE enum rc uri_parse_origin_form(struct str target, struct arena *arena, struct str *path,
+	struct str *query, bool *has_query);
+/* The path alone; also for paths made by a rewrite. */
+MUST_USE enum rc uri_canonical_path(struct str path, struct arena *arena, struct str *out);
+/* Whether a byte string may stand as a query: visible ASCII without '#'. */
+bool uri_query_is_valid(struct str query);
+
+/* "http://host:port/path": an absolute URI of a service or listener. */
+struct uri {
+	struct str scheme; /* lower-case */
+	struct str host;   /* without brackets; lower-case is not applied */
+	uint16_t port;     /* 0 when absent */
+	bool host_is_ip6;
+	struct str path; /* "" when absent */
+	struct str query;
+};
+/* Views into `in`. Refuses userinfo, fragments, empty hosts, ports outside 1..65535. */
+MUST_USE enum rc uri_parse_absolute(struct str in, struct uri *out);
+
+/* host[:port] of a Host field or :authority: RC_INVALID on userinfo, a list, spaces, bad ports.
+ * `out` is the arena's lower-case copy, or `in` where it was lower-case already. */
+MUST_USE enum rc uri_check_authority(struct str in, struct arena *arena, struct str *out);
+
+/* Decodes %XX (not '+') into the arena; RC_INVALID on a bad escape. */
+MUST_USE enum rc uri_percent_decode(struct str in, struct arena *arena, struct str *out);
+
+/* Walks name=value pairs of a query, raw; *query shrinks; false at the end. */
+bool uri_query_next(struct str *query, struct str *name, struct str *value);

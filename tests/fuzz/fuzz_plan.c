@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz: links plan base */
+/* Reading trusts no byte, and what was read is a plan: written again it reads as the same one.
+ *
+ *   first byte even   the rest is a binary form, whose length and checksum are put right
+ *   first byte odd    the rest are calls of the writer; what it takes reads back call by call */
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "plan/plan_priv.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+static bool is_same(const struct plan_node *a, const struct plan_node *b)
+{
+	const char *x = a->position.file, *y = b->position.file;
+	if (a->type != b->type || !str_eq(a->key, b->key) || !x != !y || (x && strcmp(x, y) != 0) ||
+		a->position.line != b->position.line || a->position.column != b->position.column)
+		return false;
+	switch (a->type) {
+	case PLAN_NULL:
+		return true;
+	case PLAN_BOOL:
+		return a->u.boolean == b->u.boolean;
+	case PLAN_INTEGER:
+		return a->u.integer == b->u.integer;
+	case PLAN_REAL:
+		return memcmp(&a->u.real, &b->u.real, sizeof(double)) == 0;
+	case PLAN_STRING:
+		return str_eq(a->u.string, b->u.string);
+	default:
+		break;
+	}
+	if (plan_count(a) != plan_count(b))
+		return false;
+	for (size_t i = 0; i < plan_count(a); i++)
+		if (!is_same(plan_at(a, i), plan_at(b, i)))
+			return false;
+	return true;
+}
+
+static void write_node(struct plan_writer *w, const struct plan_node *n, const char *key)
+{
+	switch (n->type) {
+	case PLAN_NULL:
+		plan_write_null(w, key, n->position);
+		return;
+	case PLAN_BOOL:
+		plan_write_bool(w, key, n->position, n->u.boolean);
+		return;
+	case PLAN_INTEGER:
+		plan_write_integer(w, key, n->position, n->u.integer);
+		return;
+	case PLAN_REAL:
+		plan_write_real(w, key, n->position, n->u.real);
+		return;
+	case PLAN_STRING:
+		plan_write_string(w, key, n->position, n->u.string);
+		return;
+	case PLAN_ARRAY:
+		plan_open_array(w, key, n->position);
+		break;
+	case PLAN_OBJECT:
+		plan_open_object(w, key, n->position);
+		break;
+	}
+	for (size_t i = 0; i < plan_count(n); i++)
+		write_node(w, plan_at(n, i), n->type == PLAN_OBJECT ? plan_at(n, i)->key.p : NULL);
+	plan_close(w);
+}
+
+static void encode(const struct plan_node *root, struct buffer *out)
+{
+	struct plan_writer *w = plan_writer_new();
+	buffer_init(out, LIMIT_PLAN_BYTES);
+	write_node(w, root, NULL);
+	CHECK(plan_writer_finish(w, out) == RC_OK);
+	plan_writer_free(w);
+}
+
+static void check_plan(const struct plan *p)
+{
+	struct buffer once, twice, text;
+	struct plan *again;
+	char message[160];
+	encode(plan_root(p), &once);
+	CHECK(plan_decode(buffer_str(&once), &again, message, sizeof(message)) == RC_OK);
+	CHECK(is_same(plan_root(p), plan_root(again)));
+	CHECK(plan_hash(plan_root(p)) == plan_hash(plan_root(again)));
+	encode(plan_root(again), &twice);
+	CHECK(str_eq(buffer_str(&once), buffer_str(&twice)));
+	buffer_init(&text, 1 << 20);
+	plan_print_json(plan_root(p), NULL, NULL, &text);
+	plan_free(again);
+	buffer_deinit(&once);
+	buffer_deinit(&twice);
+	buffer_deinit(&text);
+}
+
+static void read_form(struct str in)
+{
+	struct plan *p;
+	char message[160];
+	char *copy = heap_strndup(in);
+	if (in.n >= PLAN_HEADER_BYTES) {
+		plan_store32(copy + PLAN_AT_LENGTH, (uint32_t)in.n);
+		plan_store64(copy + PLAN_AT_CHECKSUM, plan_checksum(str_n(copy, in.n)));
+	}
+	if (plan_decode(str_n(copy, in.n), &p, message, sizeof(message)) == RC_OK) {
+		check_plan(p);
+		plan_free(p);
+	}
+	free(copy);
+}
+
+/* --- calls of the writer -----------------------------------------------------------------------
+ */
+
+#define CALLS_MAX 512
+
+struct call {
+	enum plan_type type;
+	char key[3];
+	bool has_key;
+	struct str value;
+};
+
+static struct call calls[CALLS_MAX];
+static size_t call_count;
+
+static void check_calls(const struct plan_node *n, bool is_member, size_t *at)
+{
+	const struct call *c = &calls[(*at)++];
+	CHECK(*at <= call_count && c->type == n->type && c->has_key == is_member);
+	CHECK(str_eq(n->key, is_member ? str_of(c->key) : STR_EMPTY));
+	if (n->type == PLAN_STRING)
+		CHECK(str_eq(n->u.string, c->value));
+	if (n->type == PLAN_INTEGER)
+		CHECK(n->u.integer == (int64_t)c->value.n);
+	for (size_t i = 0; i < plan_count(n); i++)
+		check_calls(plan_at(n, i), n->type == PLAN_OBJECT, at);
+}
+
+static void write_call(struct plan_writer *w, const struct call *c)
+{
+	const char *key = c->has_key ? c->key : NULL;
+	struct position at = {c->value.n % 2 ? "f.yaml" : NULL, (uint32_t)c->value.n, 3};
+	switch (c->type) {
+	case PLAN_INTEGER:
+		plan_write_integer(w, key, at, (int64_t)c->value.n);
+		break;
+	case PLAN_STRING:
+		plan_write_string(w, key, at, c->value);
+		break;
+	case PLAN_ARRAY:
+		plan_open_array(w, key, at);
+		break;
+	case PLAN_OBJECT:
+		plan_open_object(w, key, at);
+		break;
+	default:
+		plan_write_null(w, key, at);
+	}
+}
+
+/* Each call takes three bytes: what, key, length of the value, which follows it. */
+static void write_calls(struct plan_writer *w, struct str in)
+{
+	call_count = 0;
+	while (in.n >= 3 && call_count < CALLS_MAX) {
+		unsigned what = (unsigned char)in.p[0];
+		struct call *c = &calls[call_count];
+		if (what % 8 == 7) {
+			plan_close(w);
+			in = str_from(in, 1);
+			continue;
+		}
+		c->type = what % 8 == 0 || what % 8 == 3 || what % 8 == 1
+				  ? PLAN_NULL
+				  : (enum plan_type)(what % 8);
+		c->has_key = what & 8;
+		memcpy(c->key, (char[]){'k', in.p[1], '\0'}, 3);
+		c->value = str_slice(in, 3, (unsigned char)in.p[2]);
+		in = str_from(in, 3 + c->value.n);
+		write_call(w, c);
+		call_count++;
+	}
+}
+
+static void run_writer(struct str in)
+{
+	struct plan_writer *w = plan_writer_new();
+	struct buffer out;
+	struct plan *p;
+	char message[160];
+	buffer_init(&out, LIMIT_PLAN_BYTES);
+	write_calls(w, in);
+	if (plan_writer_finish(w, &out) == RC_OK) {
+		size_t at = 0;
+		CHECK(plan_decode(buffer_str(&out), &p, message, sizeof(message)) == RC_OK);
+		check_calls(plan_root(p), false, &at);
+		CHECK(at == call_count);
+		check_plan(p);
+		plan_free(p);
+	}
+	plan_writer_free(w);
+	buffer_deinit(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	if (n == 0)
+		return 0;
+	struct str rest = {(const char *)bytes + 1, n - 1};
+	if (bytes[0] % 2)
+		run_writer(rest);
+	else
+		read_form(rest);
+	return 0;
+}

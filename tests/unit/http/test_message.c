@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
+#include "base/limits.h"
+#include "support.h"
+
+static void add(struct fields *f, const char *name, const char *value)
+{
+	ck_assert_int_eq(fields_add(f, str_of(name), str_of(value)), RC_OK);
+}
+
+START_TEST(keeps_order_and_repeated_names)
+{
+	struct fields f;
+	fields_init(&f, test_arena());
+	add(&f, "X-A", "1");
+	add(&f, "x-b", "2");
+	add(&f, "x-a", "3");
+	uint32_t at = 0;
+	assert_str(fields_next(&f, STR("x-A"), &at)->value, "1");
+	assert_str(fields_next(&f, STR("x-A"), &at)->value, "3");
+	ck_assert_ptr_null(fields_next(&f, STR("x-A"), &at));
+	assert_str(fields_get(&f, STR("X-B"))->value, "2");
+	ck_assert_ptr_null(fields_get(&f, STR("x-c")));
+}
+END_TEST
+
+START_TEST(set_replaces_all_at_the_first_place)
+{
+	struct fields f;
+	fields_init(&f, test_arena());
+	add(&f, "x-a", "1");
+	add(&f, "x-b", "2");
+	add(&f, "x-a", "3");
+	ck_assert_int_eq(fields_set(&f, STR("X-A"), STR("9")), RC_OK);
+	ck_assert_uint_eq(f.count, 2);
+	assert_str(f.items[0].value, "9");
+	assert_str(f.items[1].name, "x-b");
+	ck_assert_int_eq(fields_set(&f, STR("Origin"), STR("o")), RC_OK);
+	ck_assert_int_eq(f.items[2].id, FIELD_ORIGIN);
+}
+END_TEST
+
+START_TEST(removes_by_name_and_by_id)
+{
+	struct fields f;
+	fields_init(&f, test_arena());
+	add(&f, "Cookie", "1");
+	add(&f, "x-b", "2");
+	add(&f, "cookie", "3");
+	ck_assert_ptr_nonnull(fields_get_id(&f, FIELD_COOKIE));
+	ck_assert_uint_eq(fields_remove_id(&f, FIELD_COOKIE), 2);
+	ck_assert_uint_eq(fields_remove(&f, STR("X-B")), 1);
+	ck_assert_uint_eq(fields_remove(&f, STR("X-B")), 0);
+	ck_assert_uint_eq(f.count, 0);
+}
+END_TEST
+
+START_TEST(setters_own_what_they_take)
+{
+	struct fields f;
+	fields_init(&f, test_arena());
+	char name[] = "x-a", value[] = "one";
+	ck_assert_int_eq(fields_add(&f, str_of(name), str_of(value)), RC_OK);
+	memset(name, 'z', 3);
+	memset(value, 'z', 3);
+	assert_str(f.items[0].name, "x-a");
+	assert_str(f.items[0].value, "one");
+}
+END_TEST
+
+START_TEST(setters_refuse_what_could_split_a_head)
+{
+	static const char *const names[] = {"", " x", "x ", "x:", "x\r", "x y", "x\n", "\x80"};
+	static const char *const values[] = {
+		"a\r\nb", "a\n", "a\rb", " a", "a ", "\ta", "a\x01", "a\x7f"};
+	struct fields f;
+	fields_init(&f, test_arena());
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		ck_assert_int_eq(fields_add(&f, str_of(names[i]), STR("v")), RC_INVALID);
+	for (size_t i = 0; i < ARRAY_COUNT(values); i++) {
+		ck_assert_int_eq(fields_add(&f, STR("n"), str_of(values[i])), RC_INVALID);
+		ck_assert_int_eq(fields_set(&f, STR("n"), str_of(values[i])), RC_INVALID);
+	}
+	ck_assert_int_eq(fields_add(&f, STR("n"), STR("a\0b")), RC_INVALID);
+	ck_assert_int_eq(fields_add(&f, repeated("n", 257), STR("v")), RC_INVALID);
+	ck_assert_int_eq(fields_add(&f, STR("n"), repeated("v", 16385)), RC_INVALID);
+	ck_assert_uint_eq(f.count, 0);
+	ck_assert_int_eq(fields_add(&f, STR("n"), STR("a\t b\xff")), RC_OK);
+	ck_assert_int_eq(fields_add(&f, STR("n"), STR_EMPTY), RC_OK);
+}
+END_TEST
+
+START_TEST(refuses_more_fields_than_the_limit)
+{
+	struct fields f;
+	fields_init(&f, test_arena());
+	for (int i = 0; i < LIMIT_FIELDS; i++)
+		add(&f, "x", "y");
+	ck_assert_int_eq(fields_add(&f, STR("x"), STR("y")), RC_FULL);
+	ck_assert_uint_eq(f.count, LIMIT_FIELDS);
+}
+END_TEST
+
+START_TEST(a_spent_arena_is_an_error_and_no_more)
+{
+	struct pool *pool = pool_new();
+	struct arena small;
+	arena_init(&small, pool, 1000);
+	struct fields f;
+	fields_init(&f, &small);
+	enum rc rc = RC_OK;
+	for (int i = 0; i < 100 && rc == RC_OK; i++)
+		rc = fields_add(&f, STR("name"), STR("value"));
+	ck_assert_int_eq(rc, RC_FULL);
+	ck_assert_uint_gt(f.count, 0);
+	ck_assert_uint_lt(f.count, 100);
+	arena_reset(&small);
+	pool_free(pool);
+}
+END_TEST
+
+START_TEST(knows_methods_exactly)
+{
+	ck_assert_int_eq(http_method_of(STR("GET")), METHOD_GET);
+	ck_assert_int_eq(http_method_of(STR("PATCH")), METHOD_PATCH);
+	ck_assert_int_eq(http_method_of(STR("OPTIONS")), METHOD_OPTIONS);
+	ck_assert_int_eq(http_method_of(STR("get")), METHOD_OTHER);
+	ck_assert_int_eq(http_method_of(STR("GETS")), METHOD_OTHER);
+	ck_assert_int_eq(http_method_of(STR_EMPTY), METHOD_OTHER);
+	ck_assert(http_method_is_idempotent(METHOD_DELETE));
+	ck_assert(!http_method_is_idempotent(METHOD_POST));
+	ck_assert(!http_method_is_idempotent(METHOD_OTHER));
+}
+END_TEST
+
+START_TEST(knows_reasons)
+{
+	assert_str(http_reason(200), "OK");
+	assert_str(http_reason(431), "Request Header Fields Too Large");
+	assert_str(http_reason(299), "Unknown");
+}
+END_TEST
+
+UNIT_SUITE(message, keeps_order_and_repeated_names, set_replaces_all_at_the_first_place,
+	removes_by_name_and_by_id, setters_own_what_they_take,
+	setters_refuse_what_could_split_a_head, refuses_more_fields_than_the_limit,
+	a_spent_arena_is_an_error_and_no_more, knows_methods_exactly, knows_reasons)
