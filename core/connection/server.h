@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connection/server.h - a client's connection: requests in, responses out.
+ *
+ * The codec answers by itself, without an exchange, only what never became a request: malformed
+ * heads, slow heads, TLS failures. It reports each by on_refused so that the record has it.
+ *
+ * Threads      one. Ownership: the server owns its stream and frees itself after on_closed.
+ */
+#pragma once
+
+#include "connection/http_stream.h"
+#include "net/stream.h"
+
+struct http_server;
+
+struct http_server_options {
+	int head_timeout_ms;   /* absolute, from the head's first byte */
+	int keepalive_idle_ms; /* between requests */
+	uint32_t requests_max; /* the last of them is answered with close */
+	struct str scheme;     /* "http" or "https" */
+	/* Writes the body of an error answer ({"error": ...}) for a refused request; NULL: no body.
+	 */
+	struct str (*error_body)(
+		void *owner, uint16_t status, const char *text, struct arena *arena);
+};
+
+struct http_server_events {
+	/* A request's head is whole. The callee sets s->events and s->owner and takes the stream on
+	 * until http_stream_release; on_head is not called for it. */
+	void (*on_request)(void *owner, struct http_stream *s);
+	/* The codec answered `status` itself (0: closed without an answer). */
+	void (*on_refused)(
+		void *owner, const struct http_stream *s, uint16_t status, const char *detail);
+	/* The last call; the server is freed after it. */
+	void (*on_closed)(void *owner, struct http_server *server);
+};
+
+/* `options` is borrowed for the life of the server; a change counts from the next request on. */
+struct http_server *http_server_new(struct stream_group *group, int fd, const struct address *peer,
+	struct tls_context *tls, const struct http_server_options *options,
+	const struct http_server_events *events, void *owner);
+/* No further request is read: an idle connection gets `linger_ms` to send one more, which is
+ * answered with Connection: close; a busy one closes after its answer. */
+void http_server_drain(struct http_server *c, int linger_ms);
+/* At once. on_closed still comes. */
+void http_server_abort(struct http_server *c);
+/* Monotonic ms of the last activity, for shedding idle ones first; -1 while busy. */
+int64_t http_server_idle_since_ms(const struct http_server *c);
+/* A link for the owner's list of its connections. */
+struct link *http_server_link(struct http_server *c);
+struct http_server *http_server_of_link(struct link *l);

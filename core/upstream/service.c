@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
+#include "base/memory.h"
+#include "upstream/upstream_priv.h"
+
+#include <stdlib.h>
+
+static struct str own(struct str s)
+{
+	return str_n(heap_strndup(s), s.n);
+}
+
+static bool is_default_port(const struct service_options *o)
+{
+	return o->port == (str_eq(o->scheme, STR("https")) ? 443 : 80);
+}
+
+static struct str make_authority(const struct service_options *o)
+{
+	if (o->host.n == 0)
+		return own(STR("localhost")); /* behind a UNIX socket there is no other name */
+	bool is_ip6 = str_index(o->host, ':') < o->host.n;
+	const char *open = is_ip6 ? "[" : "", *close = is_ip6 ? "]" : "";
+	char *text = is_default_port(o)
+			     ? heap_printf("%s%.*s%s", open, STR_ARG(o->host), close)
+			     : heap_printf("%s%.*s%s:%u", open, STR_ARG(o->host), close, o->port);
+	return str_of(text);
+}
+
+/* No part but the last may hold a line feed: names, hosts and schemes are checked before. */
+static struct str make_key(const struct service_options *o)
+{
+	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%.*s", STR_ARG(o->name),
+		STR_ARG(o->scheme), STR_ARG(o->host), o->port, STR_ARG(o->tls_identity),
+		STR_ARG(o->unix_path)));
+}
+
+struct service *service_new(const struct service_options *options)
+{
+	struct service *s = heap_zalloc(sizeof(*s));
+	atomic_init(&s->refs, 1);
+	atomic_init(&s->is_dropped, false);
+	s->options = *options;
+	s->options.name = own(options->name);
+	s->options.scheme = own(options->scheme);
+	s->options.host = own(options->host);
+	s->options.unix_path = own(options->unix_path);
+	s->options.tls_identity = own(options->tls_identity);
+	if (options->tls)
+		s->options.tls = tls_context_ref(options->tls);
+	s->authority = make_authority(&s->options);
+	s->key = make_key(&s->options);
+	return s;
+}
+
+struct service *service_ref(struct service *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void service_unref(struct service *s)
+{
+	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
+		s->options.unix_path, s->options.tls_identity, s->authority, s->key};
+	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
+		free((char *)texts[i].p);
+	tls_context_unref(s->options.tls);
+	free(s);
+}
+
+const struct service_options *service_options(const struct service *s)
+{
+	return &s->options;
+}
+
+struct str service_authority(const struct service *s)
+{
+	return s->authority;
+}

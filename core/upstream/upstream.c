@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pools of one worker. A connection that falls idle goes to whoever has waited longest, else to
+ * the front of the idle list. While somebody waits there is an attempt to connect for each of them,
+ * as far as connections_max allows; whose attempt it was does not matter when it succeeds. */
+#include "upstream/upstream_priv.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+#include "connection/coarse.h"
+
+#include <stdlib.h>
+
+static void on_timer(struct timer *t);
+
+/* --- pools ----------------------------------------------------------------------------------- */
+
+static bool is_dropped(const struct service *s)
+{
+	return atomic_load_explicit(&s->is_dropped, memory_order_relaxed);
+}
+
+static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
+{
+	struct upstream_pool *p = heap_zalloc(sizeof(*p));
+	p->upstream = u;
+	p->service = service_ref(s);
+	list_init(&p->idle);
+	list_init(&p->waits);
+	list_init(&p->dialling);
+	timer_init(&p->timer, on_timer);
+	list_append(&u->pool_list, &p->link);
+	map_put(&u->pools, s->key, p);
+	return p;
+}
+
+static void free_pool(struct upstream_pool *p)
+{
+	struct upstream *u = p->upstream;
+	for (size_t i = 0; i < POOL_CACHE_SLOTS; i++)
+		if (u->cache[i] == p)
+			u->cache[i] = NULL;
+	u->gone.connects += p->stats.connects;
+	u->gone.connect_failures += p->stats.connect_failures;
+	u->gone.reuses += p->stats.reuses;
+	map_remove(&u->pools, p->service->key);
+	list_remove(&p->link);
+	timer_stop(&p->timer);
+	service_unref(p->service);
+	free(p);
+}
+
+/* The newest version of a service decides; one that a reload has replaced may still be asked for by
+ * exchanges that began before. */
+static void adopt(struct upstream_pool *p, struct service *s)
+{
+	if (p->service == s || (is_dropped(s) && !is_dropped(p->service)))
+		return;
+	struct service *former = p->service;
+	p->service = service_ref(s);
+	service_unref(former);
+}
+
+static struct upstream_pool *pool_of(struct upstream *u, struct service *s)
+{
+	struct upstream_pool **slot = &u->cache[(uintptr_t)s / 64 % POOL_CACHE_SLOTS];
+	if (LIKELY(*slot && (*slot)->service == s))
+		return *slot;
+	struct upstream_pool *p = map_get(&u->pools, s->key);
+	if (!p)
+		p = add_pool(u, s);
+	adopt(p, s);
+	*slot = p;
+	return p;
+}
+
+static void free_if_done(struct upstream_pool *p)
+{
+	bool is_empty = p->stats.connections == 0 && p->stats.waiting == 0;
+	if (is_empty && is_dropped(p->service) && !p->upstream->is_closing)
+		free_pool(p);
+}
+
+/* --- idle connections ------------------------------------------------------------------------ */
+
+static struct pooled *leave_idle(struct pooled *c)
+{
+	list_remove(&c->link);
+	c->is_idle = false;
+	c->pool->stats.idle--;
+	return c;
+}
+
+static struct pooled *take_newest(struct upstream_pool *p)
+{
+	while (!list_is_empty(&p->idle)) {
+		struct pooled *c = leave_idle(CONTAINER_OF(p->idle.next, struct pooled, link));
+		if (http_client_capacity(c->client) > 0)
+			return c;
+	}
+	return NULL;
+}
+
+static void close_oldest(struct upstream_pool *p)
+{
+	http_client_close(leave_idle(CONTAINER_OF(p->idle.prev, struct pooled, link))->client);
+}
+
+static void close_idle(struct upstream_pool *p)
+{
+	while (!list_is_empty(&p->idle))
+		close_oldest(p);
+}
+
+static void go_idle(struct pooled *c)
+{
+	struct upstream_pool *p = c->pool;
+	c->idle_since_ms = loop_now_ms(p->upstream->loop);
+	c->is_idle = true;
+	list_prepend(&p->idle, &c->link);
+	p->stats.idle++;
+	if (!timer_is_running(&p->timer))
+		timer_start(p->upstream->loop, &p->timer, p->service->options.idle_timeout_ms);
+}
+
+static void on_timer(struct timer *t)
+{
+	struct upstream_pool *p = CONTAINER_OF(t, struct upstream_pool, timer);
+	int64_t now_ms = loop_now_ms(p->upstream->loop);
+	int64_t whole_ms = p->service->options.idle_timeout_ms;
+	while (!list_is_empty(&p->idle)) {
+		struct pooled *oldest = CONTAINER_OF(p->idle.prev, struct pooled, link);
+		int64_t left_ms = oldest->idle_since_ms + whole_ms - now_ms;
+		if (left_ms > 0) {
+			timer_start(p->upstream->loop, t, coarse_wait_ms(left_ms, whole_ms));
+			return;
+		}
+		close_oldest(p);
+	}
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static void add_connection(struct upstream_pool *p)
+{
+	struct pooled *c = pool_get(loop_pool(p->upstream->loop), sizeof(*c));
+	*c = (struct pooled){.pool = p};
+	list_append(&p->dialling, &c->link);
+	p->dials++;
+	p->stats.connections++;
+	dial_begin(c);
+}
+
+static void connect_for_waits(struct upstream_pool *p)
+{
+	while (p->dials < p->stats.waiting &&
+		p->stats.connections < p->service->options.connections_max)
+		add_connection(p);
+	/* Only who wants a fresh connection waits beside idle ones: its end makes room. */
+	if (p->dials < p->stats.waiting && !list_is_empty(&p->idle))
+		close_oldest(p);
+}
+
+static void leave_waits(struct upstream_wait *w)
+{
+	list_remove(&w->link);
+	w->pool->stats.waiting--;
+	w->pool = NULL;
+}
+
+static struct upstream_wait *wait_of_link(struct link *l)
+{
+	return CONTAINER_OF(l, struct upstream_wait, link);
+}
+
+static struct upstream_wait *first_wait_for(struct pooled *c)
+{
+	bool was_used = http_client_was_used(c->client);
+	LIST_FOREACH(l, &c->pool->waits)
+	if (!was_used || !wait_of_link(l)->fresh)
+		return wait_of_link(l);
+	return NULL;
+}
+
+static void serve(struct pooled *c, struct upstream_wait *w)
+{
+	bool reused = http_client_was_used(c->client);
+	c->pool->stats.reuses += reused;
+	struct http_stream *s = http_client_open(c->client, w->arena, w->events, w->owner);
+	w->fn(w, RC_OK, s, reused, "");
+}
+
+void pool_offer(struct pooled *c)
+{
+	struct upstream_pool *p = c->pool;
+	struct upstream_wait *w = first_wait_for(c);
+	if (w) {
+		leave_waits(w);
+		serve(c, w);
+	} else if (is_dropped(p->service)) {
+		http_client_close(c->client);
+	} else {
+		go_idle(c);
+		connect_for_waits(p);
+	}
+}
+
+static void leave_dialling(struct pooled *c)
+{
+	list_remove(&c->link);
+	c->pool->dials--;
+}
+
+void pool_connected(struct pooled *c)
+{
+	leave_dialling(c);
+	c->pool->stats.connects++;
+	pool_offer(c);
+}
+
+static void free_place(struct pooled *c)
+{
+	struct upstream_pool *p = c->pool;
+	p->stats.connections--;
+	pool_put(loop_pool(p->upstream->loop), c, sizeof(*c));
+}
+
+void pool_dial_failed(struct pooled *c, enum rc rc, const char *text)
+{
+	struct upstream_pool *p = c->pool;
+	leave_dialling(c);
+	free_place(c);
+	p->stats.connect_failures++;
+	/* Others may still be trying for those who wait. */
+	if (p->stats.waiting > p->dials) {
+		struct upstream_wait *w = wait_of_link(p->waits.next);
+		leave_waits(w);
+		w->fn(w, rc, NULL, false, text);
+	}
+	connect_for_waits(p);
+	free_if_done(p);
+}
+
+void pool_closed(struct pooled *c)
+{
+	struct upstream_pool *p = c->pool;
+	if (c->is_idle)
+		leave_idle(c);
+	else if (!list_is_empty(&c->link))
+		leave_dialling(c);
+	free_place(c);
+	connect_for_waits(p);
+	free_if_done(p);
+}
+
+/* --- from above ------------------------------------------------------------------------------ */
+
+void upstream_wait_init(struct upstream_wait *w)
+{
+	*w = (struct upstream_wait){0};
+	list_init(&w->link);
+}
+
+/* Those for whom a connection is on its way, or may be, do not count. */
+static bool has_room(const struct upstream_pool *p)
+{
+	const struct service_options *o = &p->service->options;
+	unsigned more = p->stats.connections < o->connections_max
+				? o->connections_max - p->stats.connections
+				: 0;
+	return (uint64_t)p->stats.waiting + 1 <= (uint64_t)p->dials + more + o->waiters_max;
+}
+
+void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w)
+{
+	struct upstream_pool *p = pool_of(u, s);
+	struct pooled *c = w->fresh ? NULL : take_newest(p);
+	if (LIKELY(c)) {
+		serve(c, w);
+		return;
+	}
+	if (!has_room(p)) {
+		w->fn(w, RC_FULL, NULL, false, "too many requests wait for a connection");
+		return;
+	}
+	list_append(&p->waits, &w->link);
+	w->pool = p;
+	p->stats.waiting++;
+	connect_for_waits(p);
+}
+
+void upstream_cancel(struct upstream_wait *w)
+{
+	if (w->pool)
+		leave_waits(w);
+}
+
+void upstream_forget(struct upstream *u, struct service *s)
+{
+	atomic_store_explicit(&s->is_dropped, true, memory_order_relaxed);
+	struct upstream_pool *p = map_get(&u->pools, s->key);
+	if (!p || p->service != s)
+		return;
+	close_idle(p);
+	free_if_done(p);
+}
+
+void upstream_each(struct upstream *u,
+	void (*fn)(void *arg, struct str service, const struct upstream_stats *stats), void *arg)
+{
+	LIST_FOREACH(l, &u->pool_list)
+	{
+		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		fn(arg, p->service->options.name, &p->stats);
+	}
+	fn(arg, STR_EMPTY, &u->gone);
+}
+
+struct upstream *upstream_new(struct stream_group *group, const struct resolver_options *resolver)
+{
+	struct upstream *u = heap_zalloc(sizeof(*u));
+	u->group = group;
+	u->loop = stream_group_loop(group);
+	u->resolver = resolver_new(u->loop, resolver);
+	map_init(&u->pools);
+	list_init(&u->pool_list);
+	return u;
+}
+
+/* The ends of connections come at the end of a turn. */
+#define CLOSING_TURNS_MAX 16
+
+static bool close_pools(struct upstream *u)
+{
+	bool is_empty = true;
+	LIST_FOREACH(l, &u->pool_list)
+	{
+		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		CHECK(p->stats.waiting == 0);
+		LIST_FOREACH_SAFE(at, &p->dialling)
+		{
+			struct pooled *c = CONTAINER_OF(at, struct pooled, link);
+			if (c->dial)
+				dial_abandon(c);
+		}
+		close_idle(p);
+		is_empty &= p->stats.connections == 0;
+	}
+	return is_empty;
+}
+
+void upstream_free(struct upstream *u)
+{
+	u->is_closing = true;
+	for (int i = 0; !close_pools(u); i++) {
+		CHECK(i < CLOSING_TURNS_MAX);
+		loop_turn(u->loop, 0);
+	}
+	while (!list_is_empty(&u->pool_list))
+		free_pool(CONTAINER_OF(u->pool_list.next, struct upstream_pool, link));
+	resolver_free(u->resolver);
+	map_deinit(&u->pools);
+	free(u);
+}

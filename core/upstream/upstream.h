@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upstream/upstream.h - services, and the connections a worker keeps to them.
+ *
+ * A `service` is immutable, counted and shared by all workers. A worker has one `upstream` with a
+ * pool per service identity (name, address, TLS settings): a service of which a reload changed
+ * nothing else keeps its connections. A pool whose service was dropped closes when idle.
+ *
+ * Reuse: the most recently idle connection first; idle ones close after idle_timeout_ms, or when
+ * the peer sends or closes. Names are resolved again by TTL; new connections take the addresses in
+ * turn; each is tried once per attempt to connect.
+ */
+#pragma once
+
+#include "connection/client.h"
+#include "net/resolver.h"
+#include "net/tls.h"
+
+struct service_options {
+	struct str name;   /* "namespace/name" */
+	struct str scheme; /* "http", "https", "h2" */
+	struct str host;   /* name or IP literal; empty for a UNIX socket */
+	uint16_t port;
+	struct str unix_path;    /* "unix:/path" services */
+	struct tls_context *tls; /* ref taken; NULL when plain */
+	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
+	int connect_timeout_ms;
+	int response_timeout_ms;    /* to the final response's head; 0: none */
+	int idle_timeout_ms;        /* of a pooled connection */
+	int stream_idle_timeout_ms; /* between body bytes */
+	unsigned connections_max;   /* per worker; further attempts wait */
+	unsigned waiters_max;       /* per worker; more are refused: RC_FULL */
+};
+
+struct service;
+struct service *service_new(const struct service_options *options);
+struct service *service_ref(struct service *s);
+void service_unref(struct service *s);
+const struct service_options *service_options(const struct service *s);
+/* "host:port" as the rewritten Host field has it: without the scheme's default port. */
+struct str service_authority(const struct service *s);
+
+struct upstream;
+struct upstream *upstream_new(struct stream_group *group, const struct resolver_options *resolver);
+/* Closes everything, and turns the loop until all of it has ended: not from inside a turn. Nobody
+ * waits and no stream is open any more. */
+void upstream_free(struct upstream *u);
+
+/* One attempt's wish for a stream. Embedded in the attempt. */
+struct upstream_wait;
+/* rc RC_OK: `stream` is open, its events and owner are those given; `reused` tells whether the
+ * connection had served before. Else: RC_REFUSED or RC_NOT_FOUND or RC_IO could not connect,
+ * RC_TIMEOUT, RC_INVALID TLS, RC_FULL too many waiting; `text` says which, one sentence. */
+typedef void upstream_fn(struct upstream_wait *w, enum rc rc, struct http_stream *stream,
+	bool reused, const char *text);
+struct upstream_pool;
+struct upstream_wait {
+	struct link link;
+	struct upstream_pool *pool; /* where it waits; NULL: nowhere */
+	upstream_fn *fn;
+	struct arena *arena;                     /* for the response's head */
+	const struct http_stream_events *events; /* of the stream to open */
+	void *owner;
+	bool fresh; /* do not reuse: a retry after the idle race */
+};
+void upstream_wait_init(struct upstream_wait *w);
+/* Calls w->fn before returning when a pooled connection is there or too many wait (RC_FULL), else
+ * later. Who waits is served in the order of coming. */
+void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w);
+/* Takes the wish back; fn does not come any more. Harmless when it came already. */
+void upstream_cancel(struct upstream_wait *w);
+
+/* A service was dropped by a reload: its idle connections close, and its busy ones when they are
+ * done. Exchanges of the former generation may still open it. */
+void upstream_forget(struct upstream *u, struct service *s);
+
+struct upstream_stats {
+	uint64_t connects, connect_failures, reuses;
+	unsigned connections, idle, waiting;
+};
+/* Per pool: fn(arg, service name, stats); last, with an empty name, the counters of pools that are
+ * gone. */
+void upstream_each(struct upstream *u,
+	void (*fn)(void *arg, struct str service, const struct upstream_stats *stats), void *arg);

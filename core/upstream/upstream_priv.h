@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upstream/upstream_priv.h - a worker's pools, shared by upstream.c and dial.c. */
+#pragma once
+
+#include "base/map.h"
+#include "upstream/upstream.h"
+
+#include <stdatomic.h>
+
+struct service {
+	atomic_uint refs;
+	atomic_bool is_dropped;         /* by a reload: its pools close when idle */
+	struct service_options options; /* texts owned */
+	struct str authority;           /* owned */
+	struct str key;                 /* owned: what makes its pools different from others */
+};
+
+/* Pools by the address of their service, so that a request need not hash its key. */
+#define POOL_CACHE_SLOTS 64
+
+struct upstream {
+	struct stream_group *group; /* borrowed */
+	struct loop *loop;          /* borrowed */
+	struct resolver *resolver;  /* owned */
+	struct map pools;           /* by key */
+	struct link pool_list;
+	struct upstream_pool *cache[POOL_CACHE_SLOTS];
+	struct upstream_stats gone; /* of pools that are freed */
+	bool is_closing;
+};
+
+/* Invariants   P1  connections counts every struct pooled, and connections <= connections_max but
+ *                  for what an older version of the service had allowed.
+ *              P2  dials <= waiting + those whose waiter was served or left meanwhile.
+ *              P3  who waits while a connection is idle wants a fresh one. */
+struct upstream_pool {
+	struct link link; /* in upstream.pool_list */
+	struct upstream *upstream;
+	struct service *service; /* ref: the newest with this key */
+	struct link idle;        /* of struct pooled; the most recently used first */
+	struct link waits;       /* of struct upstream_wait, in the order of coming */
+	struct link dialling;    /* of struct pooled */
+	struct timer timer;      /* looks for connections that were idle too long */
+	unsigned dials;
+	unsigned next_address; /* new connections take the addresses in turn */
+	struct upstream_stats stats;
+};
+
+/* One attempt to connect; only while it lasts. */
+struct dial {
+	struct pooled *place;         /* borrowed: whose this is */
+	struct resolver_query *query; /* NULL: answered */
+	struct address *addresses;    /* owned */
+	size_t count, first, tried;
+	int64_t started_ms;
+	struct task failed; /* tells later what failed at once */
+	enum rc rc;
+	char text[256];
+};
+
+/* A place in the pool: a connection, or the attempt to have one. */
+struct pooled {
+	struct link link; /* in pool.idle or pool.dialling */
+	struct upstream_pool *pool;
+	struct http_client *client; /* NULL between addresses */
+	struct dial *dial;          /* owned; NULL once connected */
+	int64_t idle_since_ms;
+	bool is_idle; /* in pool.idle */
+};
+
+/* dial.c: tries to connect for c; c->dial is there until it ended, one way or the other. */
+void dial_begin(struct pooled *c);
+/* Ends it without telling anybody but pool_closed. */
+void dial_abandon(struct pooled *c);
+
+/* upstream.c */
+void pool_connected(struct pooled *c);
+/* `text` is for the one who waits for it, if any. */
+void pool_dial_failed(struct pooled *c, enum rc rc, const char *text);
+/* A stream may be opened on it. */
+void pool_offer(struct pooled *c);
+/* The connection is gone, and c with it. */
+void pool_closed(struct pooled *c);
