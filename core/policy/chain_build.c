@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/chain_build.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "policy/policy_priv.h"
+
+#include <stdlib.h>
+
+enum rc body_mode_parse(struct str name, enum body_mode *mode)
+{
+	static const char *const names[] = {"none", "observe", "stream", "buffer"};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		if (str_eq(name, str_of(names[i]))) {
+			*mode = (enum body_mode)i;
+			return RC_OK;
+		}
+	}
+	return RC_INVALID;
+}
+
+static void binding_init(
+	struct chain_binding *b, const struct chain_binding_options *o, uint16_t index)
+{
+	const struct sluice_policy *p = o->instance->policy;
+	b->instance = instance_ref(o->instance);
+	b->bit = (uint64_t)1 << index;
+	b->index = index;
+	b->skip_on_error = o->skip_on_error;
+	b->head[CHAIN_REQUEST] = p->request_head;
+	b->head[CHAIN_RESPONSE] = p->response_head;
+	b->body[CHAIN_REQUEST] = p->request_body;
+	b->body[CHAIN_RESPONSE] = p->response_body;
+	b->end[CHAIN_REQUEST] = p->request_end;
+	b->end[CHAIN_RESPONSE] = p->response_end;
+	b->log = p->log;
+	b->done = p->done;
+	for (int d = 0; d < 2; d++) {
+		b->contract[d] = o->body[d];
+		if (!b->contract[d].bytes_max)
+			b->contract[d].bytes_max = LIMIT_BUFFERED_BODY_BYTES;
+		if (b->contract[d].mode == BODY_NONE)
+			b->body[d] = NULL;
+		if (!b->body[d])
+			b->contract[d].mode = BODY_NONE;
+	}
+}
+
+static void list_add(struct chain_list *list, const struct chain_binding *b)
+{
+	list->items = heap_realloc(list->items, (list->count + 1u) * sizeof(*list->items));
+	list->items[list->count++] = b;
+}
+
+static void walk_add(struct chain_walk *w, const struct chain_binding *b, enum chain_direction d)
+{
+	enum body_mode mode = b->contract[d].mode;
+	if (b->head[d] || mode == BODY_BUFFER)
+		list_add(&w->heads, b);
+	if (mode != BODY_NONE)
+		list_add(&w->bodies, b);
+	if (b->end[d])
+		list_add(&w->ends, b);
+	if (mode != BODY_NONE || b->end[d])
+		w->body_or_end |= b->bit;
+	if (mode == BODY_STREAM)
+		w->streams |= b->bit;
+}
+
+enum rc chain_new(const struct chain_binding_options *bindings, size_t count, struct chain **out)
+{
+	if (count > LIMIT_BINDINGS_PER_CHAIN)
+		return RC_FULL;
+	struct chain *chain = heap_zalloc(sizeof(*chain) + count * sizeof(chain->bindings[0]));
+	chain->count = (uint16_t)count;
+	for (size_t i = 0; i < count; i++) {
+		struct chain_binding *b = &chain->bindings[i];
+		binding_init(b, &bindings[i], (uint16_t)i);
+		walk_add(&chain->walk[CHAIN_REQUEST], b, CHAIN_REQUEST);
+		if (b->log)
+			list_add(&chain->logs, b);
+		if (b->done)
+			list_add(&chain->dones, b);
+	}
+	for (size_t i = count; i-- > 0;)
+		walk_add(&chain->walk[CHAIN_RESPONSE], &chain->bindings[i], CHAIN_RESPONSE);
+	*out = chain;
+	return RC_OK;
+}
+
+void chain_free(struct chain *chain)
+{
+	if (!chain)
+		return;
+	for (size_t i = 0; i < chain->count; i++)
+		instance_unref(chain->bindings[i].instance);
+	for (int d = 0; d < 2; d++) {
+		free(chain->walk[d].heads.items);
+		free(chain->walk[d].bodies.items);
+		free(chain->walk[d].ends.items);
+	}
+	free(chain->logs.items);
+	free(chain->dones.items);
+	free(chain);
+}
+
+const struct chain_binding *chain_binding_at(const struct chain *chain, size_t i)
+{
+	return i < chain->count ? &chain->bindings[i] : NULL;
+}
+
+struct sluice_instance *chain_binding_instance(const struct chain_binding *b)
+{
+	return b->instance;
+}
+
+size_t chain_binding_count(const struct chain *chain)
+{
+	return chain->count;
+}
+
+bool chain_wants_body(const struct chain *chain, enum chain_direction d)
+{
+	return chain->walk[d].body_or_end != 0;
+}
+
+struct str chain_binding_id(const struct chain_binding *b)
+{
+	return instance_binding(b->instance);
+}
+
+struct str chain_binding_policy(const struct chain_binding *b)
+{
+	return instance_policy(b->instance);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/host_head.c - heads as policies read and change them. */
+#include "base/limits.h"
+#include "http/uri.h"
+#include "policy/chain.h"
+#include "policy/host_priv.h"
+
+/* --- facts ----------------------------------------------------------------------------------- */
+static struct str version_text(const struct http_request *r)
+{
+	if (r->version_major == 2)
+		return STR("2.0");
+	return r->version_minor == 0 ? STR("1.0") : STR("1.1");
+}
+
+static struct str request_fact(const struct http_request *r, enum sluice_fact which)
+{
+	switch (which) {
+	case SLUICE_FACT_METHOD:
+		return r->method_name;
+	case SLUICE_FACT_PATH:
+		return r->path;
+	case SLUICE_FACT_QUERY:
+		return r->query;
+	case SLUICE_FACT_AUTHORITY:
+		return r->authority;
+	case SLUICE_FACT_SCHEME:
+		return r->scheme;
+	case SLUICE_FACT_VERSION:
+		return version_text(r);
+	case SLUICE_FACT_TARGET:
+		return r->target;
+	default:
+		return STR_EMPTY;
+	}
+}
+
+struct sluice_str host_fact(struct sluice_exchange *x, enum sluice_fact which)
+{
+	if (!host_allows(x, HOST_fact)) {
+		host_refuse(HOST_fact);
+		return str_out(STR_EMPTY);
+	}
+	switch (which) {
+	case SLUICE_FACT_CLIENT_ADDRESS:
+		return str_out(x->client_address);
+	case SLUICE_FACT_LOCAL_ADDRESS:
+		return str_out(x->local_address);
+	case SLUICE_FACT_REQUEST_ID:
+		return str_out(x->request_id);
+	case SLUICE_FACT_API:
+		return str_out(x->api);
+	case SLUICE_FACT_BINDING:
+		return str_out(chain_binding_id(x->current));
+	case SLUICE_FACT_TLS_VERSION:
+		return str_out(str_of(x->tls_version));
+	case SLUICE_FACT_TLS_SERVER_NAME:
+		return str_out(x->tls_server_name);
+	case SLUICE_FACT_PRINCIPAL:
+		return str_out(x->principal);
+	case SLUICE_FACT_CLIENT_ID:
+		return str_out(x->client_id);
+	case SLUICE_FACT_CLIENT_NAME:
+		return str_out(x->client_name);
+	default:
+		return str_out(request_fact(x->request, which));
+	}
+}
+
+int32_t host_status(struct sluice_exchange *x)
+{
+	if (!host_allows(x, HOST_status))
+		return host_refuse(HOST_status);
+	return x->response ? x->response->status : 0;
+}
+
+int32_t host_status_set(struct sluice_exchange *x, int32_t status)
+{
+	if (!host_allows(x, HOST_status_set))
+		return host_refuse(HOST_status_set);
+	if (x->response_sent)
+		return host_refuse_late(HOST_status_set, "the response has been sent");
+	/* 1xx and 101 are the gateway's; 204, 205 and 304 would change the framing. */
+	if (status < 200 || status > 599)
+		return SLUICE_E_INVALID;
+	bool is_bare = status == 204 || status == 205 || status == 304;
+	if (is_bare && x->response->has_content)
+		return SLUICE_E_INVALID;
+	x->response->status = (uint16_t)status;
+	x->response->reason = http_reason((uint16_t)status);
+	return SLUICE_OK;
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+static struct fields *fields_of(struct sluice_exchange *x, enum sluice_side side)
+{
+	if (side == SLUICE_REQUEST)
+		return &x->request->fields;
+	return side == SLUICE_RESPONSE && x->response ? &x->response->fields : NULL;
+}
+
+/* The gateway writes these itself, from what it knows of the connection and the body. */
+static bool is_gateways_own(enum field_id id)
+{
+	switch (id) {
+	case FIELD_HOST:
+	case FIELD_CONNECTION:
+	case FIELD_CONTENT_LENGTH:
+	case FIELD_TRANSFER_ENCODING:
+	case FIELD_KEEP_ALIVE:
+	case FIELD_PROXY_CONNECTION:
+	case FIELD_TE:
+	case FIELD_TRAILER:
+	case FIELD_UPGRADE:
+	case FIELD_EXPECT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+int32_t host_field_get(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
+	struct sluice_str *value)
+{
+	if (!host_allows(x, HOST_field_get))
+		return host_refuse(HOST_field_get);
+	struct fields *fields = fields_of(x, side);
+	if (!fields)
+		return SLUICE_E_NOT_FOUND;
+	if (side == SLUICE_REQUEST && str_eq_nocase(str_in(name), STR("host"))) {
+		*value = str_out(x->request->authority);
+		return SLUICE_OK;
+	}
+	const struct field *f = fields_get(fields, str_in(name));
+	if (!f)
+		return SLUICE_E_NOT_FOUND;
+	*value = str_out(f->value);
+	return SLUICE_OK;
+}
+
+int32_t host_field_next(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
+	uint32_t *at, struct sluice_str *name_out, struct sluice_str *value)
+{
+	if (!host_allows(x, HOST_field_next))
+		return host_refuse(HOST_field_next);
+	struct fields *fields = fields_of(x, side);
+	if (!fields)
+		return SLUICE_E_NOT_FOUND;
+	if (side == SLUICE_REQUEST && str_eq_nocase(str_in(name), STR("host"))) {
+		if ((*at)++)
+			return SLUICE_E_NOT_FOUND;
+		if (name_out)
+			*name_out = SLUICE_STR("host");
+		*value = str_out(x->request->authority);
+		return SLUICE_OK;
+	}
+	const struct field *f;
+	if (name.n)
+		f = fields_next(fields, str_in(name), at);
+	else
+		f = *at < fields->count ? &fields->items[(*at)++] : NULL;
+	if (!f)
+		return SLUICE_E_NOT_FOUND;
+	if (name_out)
+		*name_out = str_out(f->name);
+	*value = str_out(f->value);
+	return SLUICE_OK;
+}
+
+/* The fields to change, or NULL and why not. */
+static struct fields *fields_to_change(struct sluice_exchange *x, enum host_call call,
+	enum sluice_side side, struct sluice_str name, int32_t *why)
+{
+	struct fields *fields = NULL;
+	if (!host_allows(x, call))
+		*why = host_refuse(call);
+	else if (side == SLUICE_REQUEST && x->request_sent)
+		*why = host_refuse_late(call, "the request has been sent on");
+	else if (side == SLUICE_RESPONSE && x->response_sent)
+		*why = host_refuse_late(call, "the response has been sent");
+	else if (side == SLUICE_RESPONSE && !(IN_RESPONSE >> x->callback & 1))
+		*why = host_refuse_late(call, "there is no response yet");
+	else if (!(fields = fields_of(x, side)))
+		*why = SLUICE_E_INVALID;
+	else if (is_gateways_own(field_id_of(str_in(name)))) {
+		*why = SLUICE_E_INVALID;
+		fields = NULL;
+	}
+	return fields;
+}
+
+static int32_t code_of(enum rc rc)
+{
+	switch (rc) {
+	case RC_OK:
+		return SLUICE_OK;
+	case RC_FULL:
+		return SLUICE_E_FULL;
+	default:
+		return SLUICE_E_INVALID;
+	}
+}
+
+int32_t host_field_set(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
+	struct sluice_str value)
+{
+	int32_t why;
+	struct fields *fields = fields_to_change(x, HOST_field_set, side, name, &why);
+	return fields ? code_of(fields_set(fields, str_in(name), str_in(value))) : why;
+}
+
+int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
+	struct sluice_str value)
+{
+	int32_t why;
+	struct fields *fields = fields_to_change(x, HOST_field_add, side, name, &why);
+	return fields ? code_of(fields_add(fields, str_in(name), str_in(value))) : why;
+}
+
+int32_t host_field_remove(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name)
+{
+	int32_t why;
+	struct fields *fields = fields_to_change(x, HOST_field_remove, side, name, &why);
+	return fields ? (int32_t)fields_remove(fields, str_in(name)) : why;
+}
+
+int32_t host_path_set(struct sluice_exchange *x, struct sluice_str path, struct sluice_str query)
+{
+	if (!host_allows(x, HOST_path_set))
+		return host_refuse(HOST_path_set);
+	struct str canonical, own_query = STR_EMPTY;
+	if (!path.n || path.p[0] != '/' || path.n + query.n > LIMIT_TARGET_BYTES ||
+		!uri_query_is_valid(str_in(query)))
+		return SLUICE_E_INVALID;
+	/* The view is the plugin's: what is kept lies in the arena. */
+	struct str own = arena_copy(x->arena, str_in(path));
+	if (query.n)
+		own_query = arena_copy(x->arena, str_in(query));
+	if (!own.n || (query.n && !own_query.n))
+		return SLUICE_E_FULL;
+	enum rc rc = uri_canonical_path(own, x->arena, &canonical);
+	if (rc != RC_OK)
+		return code_of(rc);
+	x->request->path = canonical;
+	x->request->query = own_query;
+	x->request->has_query = query.n > 0;
+	return SLUICE_OK;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/host_priv.h - which host call is legal in which callback, and the calls themselves. */
+#pragma once
+
+#include "policy/policy_priv.h"
+
+#define IN(name)    (1u << CALLBACK_##name)
+#define IN_HEADS    (IN(REQUEST_HEAD) | IN(RESPONSE_HEAD))
+#define IN_BODIES   (IN(REQUEST_BODY) | IN(RESPONSE_BODY))
+#define IN_ENDS     (IN(REQUEST_END) | IN(RESPONSE_END))
+#define IN_LIVE     (IN_HEADS | IN_BODIES | IN_ENDS)
+#define IN_EXCHANGE (IN_LIVE | IN(LOG) | IN(DONE))
+#define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
+
+#define IN_INSTANCE                                                                                \
+	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) | IN(TIMER))
+
+#define HOST_CALLS(X)                                                                              \
+	X(log, IN_INSTANCE)                                                                        \
+	X(counter_define, IN(CONFIGURE))                                                           \
+	X(counter_add, IN_EXCHANGE | IN(TIMER))                                                    \
+	X(exchange_alloc, IN_EXCHANGE)                                                             \
+	X(config_error, IN(CONFIGURE))                                                             \
+	X(fact, IN_EXCHANGE)                                                                       \
+	X(status, IN_EXCHANGE)                                                                     \
+	X(status_set, IN(RESPONSE_HEAD) | IN(RESPONSE_BODY))                                       \
+	X(now_ms, IN_EXCHANGE)                                                                     \
+	X(wall_ms, IN_EXCHANGE)                                                                    \
+	X(field_get, IN_EXCHANGE)                                                                  \
+	X(field_next, IN_EXCHANGE)                                                                 \
+	X(field_set, IN_LIVE)                                                                      \
+	X(field_add, IN_LIVE)                                                                      \
+	X(field_remove, IN_LIVE)                                                                   \
+	X(path_set, IN(REQUEST_HEAD))                                                              \
+	X(respond, IN_LIVE)                                                                        \
+	X(respond_error, IN_LIVE)                                                                  \
+	X(pause, IN_LIVE)                                                                          \
+	X(resumed, IN_LIVE)                                                                        \
+	X(body_replace, IN_BODIES)                                                                 \
+	X(property_set, IN_LIVE)                                                                   \
+	X(property_get, IN_EXCHANGE)                                                               \
+	X(authenticate, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                       \
+	X(data_set, IN_EXCHANGE)                                                                   \
+	X(data_get, IN_EXCHANGE)                                                                   \
+	X(worker_data, IN_EXCHANGE)
+
+enum host_call {
+#define X(name, legal) HOST_##name,
+	HOST_CALLS(X)
+#undef X
+		HOST_CALL_COUNT,
+};
+extern const uint32_t host_legal[HOST_CALL_COUNT];
+
+/* Says once per instance and call where it would be legal; SLUICE_E_WRONG_CALLBACK. */
+int32_t host_refuse(enum host_call call) __attribute__((cold));
+/* The same for a call that comes too late: "the request has been sent". */
+int32_t host_refuse_late(enum host_call call, const char *why) __attribute__((cold));
+
+/* Whether x is the exchange whose callback runs on this thread, and that may make the call. Reads
+ * nothing of x. */
+static inline bool host_allows(const struct sluice_exchange *x, enum host_call call)
+{
+	const struct policy_thread *t = &policy_thread;
+	return LIKELY(t->exchange == x && x && (host_legal[call] >> t->callback & 1));
+}
+static inline bool host_allows_instance(const struct sluice_instance *i, enum host_call call)
+{
+	const struct policy_thread *t = &policy_thread;
+	return LIKELY(t->instance == i && i && (host_legal[call] >> t->callback & 1));
+}
+
+static inline struct str str_in(struct sluice_str s)
+{
+	return (struct str){s.p, s.n};
+}
+static inline struct sluice_str str_out(struct str s)
+{
+	return (struct sluice_str){s.p ? s.p : "", s.n};
+}
+
+/* chain.c */
+uint64_t chain_pause(struct sluice_exchange *x, uint32_t deadline_ms);
+
+/* host.c */
+void *host_instance_alloc(struct sluice_instance *, size_t);
+void host_instance_free(struct sluice_instance *, void *);
+
+/* registry.c */
+const void *host_service(const char *name);
+
+/* host_observe.c */
+void policy_log(struct sluice_instance *i, const struct sluice_exchange *x,
+	enum sluice_log_level level, struct str message);
+void host_log(struct sluice_instance *, struct sluice_exchange *, enum sluice_log_level,
+	struct sluice_str);
+int32_t host_counter_define(struct sluice_instance *, struct sluice_str, struct sluice_str);
+void host_counter_add(struct sluice_instance *, int32_t, uint64_t);
+/* Gives back the instance's series. */
+void instance_counters_free(struct sluice_instance *i);
+
+/* host_value.c */
+enum sluice_value_type host_value_type(const struct sluice_value *);
+const struct sluice_value *host_value_get(const struct sluice_value *, struct sluice_str);
+const struct sluice_value *host_value_at(const struct sluice_value *, size_t, struct sluice_str *);
+size_t host_value_count(const struct sluice_value *);
+int32_t host_value_bool(const struct sluice_value *, int32_t);
+int64_t host_value_integer(const struct sluice_value *, int64_t);
+double host_value_real(const struct sluice_value *, double);
+struct sluice_str host_value_string(const struct sluice_value *, struct sluice_str);
+void host_config_error(struct sluice_instance *, const struct sluice_value *, struct sluice_str);
+
+/* host_head.c */
+struct sluice_str host_fact(struct sluice_exchange *, enum sluice_fact);
+int32_t host_status(struct sluice_exchange *);
+int32_t host_status_set(struct sluice_exchange *, int32_t);
+int32_t host_field_get(
+	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str *);
+int32_t host_field_next(struct sluice_exchange *, enum sluice_side, struct sluice_str, uint32_t *,
+	struct sluice_str *, struct sluice_str *);
+int32_t host_field_set(
+	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str);
+int32_t host_field_add(
+	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str);
+int32_t host_field_remove(struct sluice_exchange *, enum sluice_side, struct sluice_str);
+int32_t host_path_set(struct sluice_exchange *, struct sluice_str, struct sluice_str);
+
+/* host_answer.c */
+int32_t host_respond(struct sluice_exchange *, int32_t, const struct sluice_str *, size_t,
+	struct sluice_str, struct sluice_str);
+int32_t host_respond_error(struct sluice_exchange *, int32_t, const struct sluice_str *, size_t,
+	struct sluice_str, struct sluice_str);

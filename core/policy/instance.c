@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/instance.h"
+
+#include "base/memory.h"
+#include "policy/host_priv.h"
+#include "policy/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- keys ------------------------------------------------------------------------------------ */
+bool instance_key_equal(const struct instance_key *a, const struct instance_key *b)
+{
+	return memcmp(a->plugin_sha256, b->plugin_sha256, sizeof(a->plugin_sha256)) == 0 &&
+	       a->binding_hash == b->binding_hash && a->config_hash == b->config_hash;
+}
+
+struct instance_key instance_key_of(const struct instance_options *o)
+{
+	struct instance_key key;
+	memset(&key, 0, sizeof(key));
+	memcpy(key.plugin_sha256, o->plugin->sha256, sizeof(key.plugin_sha256));
+	/* A plugin may hold several policies: the name is part of what the binding is. */
+	key.binding_hash = str_hash(o->binding) * 31 + str_hash(o->policy);
+	key.config_hash = o->config ? plan_hash(o->config) : 0;
+	return key;
+}
+
+/* --- the configuration, copied --------------------------------------------------------------- */
+static void node_write(struct plan_writer *w, const struct plan_node *n, const char *key)
+{
+	switch (n->type) {
+	case PLAN_NULL:
+		plan_write_null(w, key, n->position);
+		return;
+	case PLAN_BOOL:
+		plan_write_bool(w, key, n->position, n->u.boolean);
+		return;
+	case PLAN_INTEGER:
+		plan_write_integer(w, key, n->position, n->u.integer);
+		return;
+	case PLAN_REAL:
+		plan_write_real(w, key, n->position, n->u.real);
+		return;
+	case PLAN_STRING:
+		plan_write_string(w, key, n->position, n->u.string);
+		return;
+	case PLAN_ARRAY:
+		plan_open_array(w, key, n->position);
+		break;
+	case PLAN_OBJECT:
+		plan_open_object(w, key, n->position);
+		break;
+	}
+	for (size_t i = 0; i < plan_count(n); i++) {
+		const struct plan_node *child = plan_at(n, i);
+		char *name = n->type == PLAN_OBJECT ? heap_strndup(child->key) : NULL;
+		node_write(w, child, name);
+		free(name);
+	}
+	plan_close(w);
+}
+
+static enum rc config_copy(const struct plan_node *config, struct plan **out)
+{
+	struct plan_writer *w = plan_writer_new();
+	if (config) {
+		node_write(w, config, NULL);
+	} else {
+		plan_open_object(w, NULL, (struct position){0});
+		plan_close(w);
+	}
+	struct buffer bytes;
+	buffer_init(&bytes, INSTANCE_BYTES_MAX);
+	enum rc rc = plan_writer_finish(w, &bytes);
+	char message[160];
+	if (rc == RC_OK)
+		rc = plan_decode(buffer_str(&bytes), out, message, sizeof(message));
+	buffer_deinit(&bytes);
+	plan_writer_free(w);
+	return rc;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+static void instance_free(struct sluice_instance *i)
+{
+	instance_counters_free(i);
+	plan_free(i->plan);
+	free(i->binding);
+	free(i->config_path);
+	free(i->subject);
+	free(i->worker_data);
+	free(i->worker_started);
+	free(i->attached);
+	free(i);
+}
+
+static struct sluice_instance *instance_make(
+	const struct instance_options *o, const struct sluice_policy *policy, struct plan *plan)
+{
+	struct sluice_instance *i = heap_zalloc(sizeof(*i));
+	i->call =
+		(struct sluice_call){.size = sizeof(i->call), .host = host_table(), .instance = i};
+	i->policy = policy;
+	i->plugin = o->plugin;
+	i->key = instance_key_of(o);
+	i->plan = plan;
+	i->binding = heap_strndup(o->binding);
+	i->config_path = heap_strndup(o->config_path);
+	i->subject = heap_strndup(o->subject);
+	i->refs = 1;
+	i->breadcrumb = o->breadcrumb & 0xffffff;
+	i->workers = o->workers;
+	i->worker_data = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_data));
+	i->worker_started = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_started));
+	i->attached = heap_zalloc((o->workers + 1u) * sizeof(*i->attached));
+	for (uint32_t w = 0; w < o->workers; w++)
+		list_init(&i->attached[w]);
+	i->bytes_max = o->bytes_max ? o->bytes_max : INSTANCE_BYTES_MAX;
+	return i;
+}
+
+/* Runs `configure`; what it leaves behind on failure is its own to free. */
+static enum rc instance_configure(struct sluice_instance *i, struct sluice_instance *previous,
+	struct diagnostics *diagnostics)
+{
+	if (!i->policy->configure)
+		return RC_OK;
+	/* Another build's state may have another layout. */
+	bool same = previous && previous->policy == i->policy;
+	i->diagnostics = diagnostics;
+	policy_enter(NULL, i, CALLBACK_CONFIGURE);
+	const struct sluice_value *config =
+		(const struct sluice_value *)(const void *)plan_root(i->plan);
+	int32_t rc = i->policy->configure(
+		&i->call, config, same ? previous->call.state : NULL, &i->call.state);
+	policy_leave();
+	if (rc < 0 && i->config_errors == 0)
+		diagnostics_add_for(diagnostics, i->subject, SEVERITY_ERROR,
+			plan_root(i->plan)->position, i->config_path,
+			"the policy refused its configuration without saying why");
+	i->diagnostics = NULL;
+	return rc < 0 || i->config_errors ? RC_INVALID : RC_OK;
+}
+
+static void instance_release(struct sluice_instance *i)
+{
+	if (i->policy->release) {
+		policy_enter(NULL, i, CALLBACK_RELEASE);
+		i->policy->release(&i->call);
+		policy_leave();
+	}
+	size_t left = atomic_load_explicit(&i->bytes_used, memory_order_relaxed);
+	if (left) {
+		char text[96];
+		int n = snprintf(text, sizeof(text), "release left %zu bytes behind", left);
+		policy_log(i, NULL, SLUICE_LOG_WARN, str_n(text, (size_t)n));
+	}
+}
+
+enum rc instance_new(const struct instance_options *o, struct sluice_instance *previous,
+	struct diagnostics *diagnostics, struct sluice_instance **out)
+{
+	struct position at = o->config ? o->config->position : (struct position){0};
+	const struct sluice_policy *policy = plugin_policy(o->plugin, o->policy);
+	char *path = heap_strndup(o->config_path), *subject = heap_strndup(o->subject);
+	struct plan *plan;
+	enum rc rc = RC_INVALID;
+	if (!policy)
+		diagnostics_add_for(diagnostics, subject, SEVERITY_ERROR, at, path,
+			"the plugin has no policy of that name");
+	else if (config_copy(o->config, &plan) != RC_OK)
+		diagnostics_add_for(diagnostics, subject, SEVERITY_ERROR, at, path,
+			"the configuration is too large");
+	else
+		rc = RC_OK;
+	free(path);
+	free(subject);
+	if (rc != RC_OK)
+		return rc;
+	struct sluice_instance *i = instance_make(o, policy, plan);
+	rc = instance_configure(i, previous, diagnostics);
+	if (rc != RC_OK) {
+		/* A configure that gave a state and then errors by path has it released. */
+		if (i->call.state)
+			instance_release(i);
+		instance_free(i);
+		return rc;
+	}
+	*out = i;
+	return RC_OK;
+}
+
+struct sluice_instance *instance_ref(struct sluice_instance *i)
+{
+	i->refs++;
+	return i;
+}
+
+uint32_t instance_ref_count(const struct sluice_instance *i)
+{
+	return i->refs;
+}
+
+void instance_unref(struct sluice_instance *i)
+{
+	if (!i || --i->refs)
+		return;
+	for (uint32_t w = 0; w < i->workers; w++)
+		CHECK(!i->worker_started[w]);
+	instance_release(i);
+	instance_free(i);
+}
+
+const struct instance_key *instance_key(const struct sluice_instance *i)
+{
+	return &i->key;
+}
+
+struct str instance_binding(const struct sluice_instance *i)
+{
+	return str_of(i->binding);
+}
+
+struct str instance_policy(const struct sluice_instance *i)
+{
+	return str_of(i->policy->name);
+}
+
+size_t instance_bytes_used(const struct sluice_instance *i)
+{
+	return atomic_load_explicit(&i->bytes_used, memory_order_relaxed);
+}
+
+/* --- workers --------------------------------------------------------------------------------- */
+static void drop_attached(struct sluice_instance *i, uint32_t worker)
+{
+	for (struct link *l; (l = list_pop(&i->attached[worker]));) {
+		struct policy_attachment *a = CONTAINER_OF(l, struct policy_attachment, link);
+		a->drop(a);
+	}
+}
+
+enum rc instance_worker_start(struct sluice_instance *i, uint32_t worker)
+{
+	CHECK(worker < i->workers && !i->worker_started[worker]);
+	int32_t rc = SLUICE_OK;
+	if (i->policy->worker_start) {
+		policy_enter(NULL, i, CALLBACK_WORKER_START);
+		rc = i->policy->worker_start(&i->call, &i->worker_data[worker]);
+		policy_leave();
+	}
+	if (rc < 0) {
+		drop_attached(i, worker);
+		return RC_REFUSED;
+	}
+	i->worker_started[worker] = true;
+	return RC_OK;
+}
+
+void instance_worker_stop(struct sluice_instance *i, uint32_t worker)
+{
+	if (worker >= i->workers || !i->worker_started[worker])
+		return;
+	if (i->policy->worker_stop) {
+		policy_enter(NULL, i, CALLBACK_WORKER_STOP);
+		i->policy->worker_stop(&i->call, i->worker_data[worker]);
+		policy_leave();
+	}
+	drop_attached(i, worker);
+	i->worker_data[worker] = NULL;
+	i->worker_started[worker] = false;
+}

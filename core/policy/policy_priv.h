@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/policy_priv.h - what the files of this folder share. */
+#pragma once
+
+#include "base/list.h"
+#include "observe/metrics.h"
+#include "policy/breadcrumb.h"
+#include "policy/chain_build.h"
+#include "policy/instance.h"
+#include "policy/registry.h"
+
+#include "sluice/sluice.h"
+
+/* --- the thread ------------------------------------------------------------------------------ */
+/* Which plugin code runs on this thread. A host call is legal only for what stands here, so a
+ * handle that is used on another thread, or after its exchange has gone, is refused unread. */
+struct policy_thread {
+	struct sluice_exchange *exchange; /* whose callback runs */
+	struct sluice_instance *instance; /* whose callback runs */
+	enum callback callback;           /* valid while instance is set */
+	uint32_t worker;                  /* of a callback without an exchange */
+	uint32_t sequence;
+	breadcrumb_word *word; /* NULL: own */
+	breadcrumb_word own;
+};
+extern _Thread_local struct policy_thread policy_thread;
+
+/* --- the registry ---------------------------------------------------------------------------- */
+struct metrics *registry_metrics(const struct registry *r);
+
+/* --- plugins --------------------------------------------------------------------------------- */
+struct plugin {
+	struct plugin *next;
+	struct registry *registry;              /* borrowed */
+	const struct sluice_plugin *descriptor; /* the plugin's own */
+	struct sluice_plugin head;              /* copy, zero beyond what it gave */
+	struct sluice_policy *policies;         /* owned copies, zero beyond what they gave */
+	size_t policy_count;
+	uint8_t sha256[32];
+};
+const struct sluice_policy *plugin_policy(const struct plugin *p, struct str name);
+
+const struct sluice_host *host_table(void);
+
+/* --- instances ------------------------------------------------------------------------------- */
+struct sluice_instance {
+	struct sluice_call call;            /* what its callbacks get; call.instance is itself */
+	const struct sluice_policy *policy; /* borrowed from the plugin */
+	struct plugin *plugin;
+	struct instance_key key;
+	struct plan *plan; /* owned: the configuration */
+	char *binding;     /* owned */
+	char *config_path; /* owned */
+	char *subject;     /* owned */
+	uint32_t refs;
+	uint32_t breadcrumb;
+	uint32_t workers;
+	void **worker_data;              /* owned: by worker */
+	bool *worker_started;            /* owned: by worker */
+	struct diagnostics *diagnostics; /* borrowed, during configure */
+	size_t config_errors;
+	size_t bytes_max;
+	_Atomic size_t bytes_used;
+	_Atomic uint64_t refusals_logged; /* bit per host call */
+	struct link *attached;            /* owned: by worker; struct policy_attachment */
+	struct metric_series **counters;  /* owned: by handle, refs; grown in configure */
+	int32_t counter_count;
+};
+
+/* --- chains ---------------------------------------------------------------------------------- */
+typedef int32_t head_fn(const struct sluice_call *call, struct sluice_exchange *x);
+typedef int32_t body_fn(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body);
+typedef void last_fn(const struct sluice_call *call, struct sluice_exchange *x);
+
+struct chain_binding {
+	struct sluice_instance *instance; /* ref */
+	uint64_t bit;                     /* 1 << index */
+	uint16_t index;                   /* in request order */
+	bool skip_on_error;
+	struct body_contract contract[2];
+	head_fn *head[2];
+	body_fn *body[2]; /* NULL when the contract is none */
+	head_fn *end[2];
+	last_fn *log, *done;
+};
+
+struct chain_list {
+	const struct chain_binding **items; /* owned; in walking order */
+	uint16_t count;
+};
+
+/* One direction. */
+struct chain_walk {
+	struct chain_list heads;  /* with a head callback, or a body to collect */
+	struct chain_list bodies; /* with a body callback */
+	struct chain_list ends;
+	uint64_t body_or_end; /* bits of bindings that want the body to come by */
+	uint64_t streams;     /* bits of bindings that may replace what passes */
+};
+
+struct chain {
+	uint16_t count;
+	struct chain_walk walk[2];
+	struct chain_list logs, dones;
+	struct chain_binding bindings[];
+};
+
+/* What a direction needs once a body callback runs. In the arena. */
+struct chain_body {
+	struct chunk_queue piece;    /* at hand of the binding at `at` */
+	struct chunk_queue passed;   /* what that binding has let through */
+	struct chunk_queue replaced; /* by body_replace, in the callback that runs or waits */
+	uint16_t at;                 /* in the walk's bodies */
+	bool is_open;                /* a piece is on its way */
+	bool piece_end;              /* it is the segment's last */
+	bool was_replaced;
+	char *whole; /* owned: the collected body when it is in several chunks */
+};
+
+struct chain_property {
+	struct chain_property *next;
+	struct str name, value;
+};
+
+/* --- entering plugin code -------------------------------------------------------------------- */
+static inline void policy_enter(
+	struct sluice_exchange *x, struct sluice_instance *i, enum callback callback)
+{
+	struct policy_thread *t = &policy_thread;
+	t->exchange = x;
+	t->instance = i;
+	t->callback = callback;
+	uint64_t word = (uint64_t)++t->sequence << 32 | (uint64_t)(i ? i->breadcrumb : 0) << 8 |
+			(uint64_t)(callback + 1);
+	atomic_store_explicit(t->word ? t->word : &t->own, word, memory_order_relaxed);
+}
+
+static inline void policy_leave(void)
+{
+	struct policy_thread *t = &policy_thread;
+	t->exchange = NULL;
+	t->instance = NULL;
+	atomic_store_explicit(t->word ? t->word : &t->own, 0, memory_order_relaxed);
+}

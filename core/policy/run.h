@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/run.h - what the services of the SDK may know about the plugin code that calls them.
+ *
+ * A service gets the same opaque handles as the host table, and owes the same care: a handle counts
+ * only if it is the one whose callback runs on this thread.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/str.h"
+#include "policy/breadcrumb.h"
+
+struct sluice_call;
+struct sluice_exchange;
+struct sluice_instance;
+struct sluice_value;
+
+/* Whether a callback of exchange x runs on this thread, from request_head to response_end. Does not
+ * read x. */
+bool policy_runs_exchange(const struct sluice_exchange *x);
+/* The same for any exchange callback, log and done included. */
+bool policy_sees_exchange(const struct sluice_exchange *x);
+/* Whether that callback of i runs on this thread. Does not read i. */
+bool policy_runs(const struct sluice_instance *i, enum callback callback);
+/* Whether a callback of i with an exchange, from request_head to response_end, runs on this thread.
+ * Does not read i. */
+bool policy_runs_in_exchange(const struct sluice_instance *i);
+/* The instance whose callback runs on this thread, or NULL. */
+struct sluice_instance *policy_current(void);
+
+/* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER) on a worker. */
+void policy_call_enter(struct sluice_instance *i, enum callback callback, uint32_t worker);
+void policy_call_leave(void);
+/* What callbacks of i get; lives as long as i. */
+const struct sluice_call *policy_call_of(const struct sluice_instance *i);
+
+/* Something of a service that belongs to an instance on one worker, embedded in it. It is dropped
+ * after the instance's worker_stop there; removing it from its list earlier (list_remove) detaches
+ * it. In worker_start, timer and exchange callbacks, on that worker. */
+struct policy_attachment {
+	struct link link;
+	void (*drop)(struct policy_attachment *a); /* it is off the list already */
+};
+void policy_attach(struct sluice_instance *i, uint32_t worker, struct policy_attachment *a);
+
+/* A diagnostic at a node of the configuration; in configure only. */
+void policy_config_error(
+	struct sluice_instance *i, const struct sluice_value *at, struct str message);
+/* The configured node, borrowed from the instance. */
+struct plan_node;
+const struct plan_node *policy_config_node(const struct sluice_value *v);
+/* Memory on the instance's account, as host->instance_alloc. */
+void *policy_alloc(struct sluice_instance *i, size_t size);
+void policy_free(struct sluice_instance *i, void *p);
+/* A property of the exchange's chain; false when absent. */
+bool policy_property(const struct sluice_exchange *x, struct str name, struct str *value);
+/* One line in the log, by the instance; x may be NULL. Level: enum sluice_log_level. */
+void policy_log_line(
+	struct sluice_instance *i, const struct sluice_exchange *x, int level, struct str message);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/services_priv.h"
+
+#include "base/check.h"
+
+#include "sluice/crypto.h"
+#include "sluice/expr.h"
+#include "sluice/timer.h"
+
+_Thread_local struct services_thread services_thread;
+
+static void add(struct registry *r, const char *name, const void *table)
+{
+	enum rc rc = registry_add_service(r, name, table);
+	CHECK(rc == RC_OK);
+}
+
+void services_register(struct registry *r)
+{
+	add(r, SLUICE_EXPR_SERVICE, services_expr_table());
+	add(r, SLUICE_TIMER_SERVICE, services_timer_table());
+	add(r, SLUICE_CRYPTO_SERVICE, services_crypto_table());
+}
+
+void services_worker_start(unsigned worker, struct loop *loop)
+{
+	services_thread = (struct services_thread){.loop = loop, .worker = worker};
+}
+
+void services_worker_stop(unsigned worker)
+{
+	CHECK(services_thread.worker == worker);
+	services_thread = (struct services_thread){0};
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services/services_priv.h - what the files of this folder share. */
+#pragma once
+
+#include "services/services.h"
+
+#include "base/str.h"
+#include "loop/loop.h"
+
+#include "sluice/sluice.h"
+
+/* The worker that this thread is; `loop` NULL: it is none. */
+struct services_thread {
+	struct loop *loop; /* borrowed */
+	unsigned worker;
+};
+extern _Thread_local struct services_thread services_thread;
+
+const void *services_expr_table(void);
+const void *services_timer_table(void);
+const void *services_crypto_table(void);
+
+static inline struct str str_in(struct sluice_str s)
+{
+	return (struct str){s.p, s.n};
+}
+
+static inline struct sluice_str str_out(struct str s)
+{
+	return (struct sluice_str){s.p ? s.p : "", s.n};
+}

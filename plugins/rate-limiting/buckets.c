@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rate-limiting/buckets.c - open addressing with linear probing, at most three quarters full.
+ *
+ * Nothing is deleted one by one: a shard that is full is rebuilt without the keys whose windows
+ * have all ended, and doubled if that frees less than a quarter. A shard at its largest that is
+ * still full is swept again only when something in it can have expired. */
+#include "buckets.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_FIRST 64
+#define CACHE_LINE  64
+
+struct window {
+	int64_t start_ms;
+	uint64_t used;
+};
+
+/* A slot: the key, then one struct window per limit. A key of zeroes marks a free slot. */
+struct bucket {
+	struct bucket_key key;
+	struct window windows[];
+};
+
+/* Two shards never share a cache line: workers would fight for it. */
+struct shard {
+	_Alignas(CACHE_LINE) pthread_mutex_t lock;
+	char *slots; /* owned; `capacity` buckets of bucket_bytes; NULL at first */
+	size_t capacity;
+	size_t count;
+	int64_t sweep_at_ms;     /* nothing expires before */
+	struct bucket *overflow; /* owned; made when needed */
+};
+
+struct buckets {
+	_Atomic unsigned refs;
+	size_t window_count;
+	struct window_limit windows[WINDOWS_MAX];
+	size_t bucket_bytes;
+	size_t capacity_max; /* of a shard: a power of two */
+	struct shard shards[BUCKET_SHARDS];
+};
+
+/* --- life ------------------------------------------------------------------------------------ */
+struct buckets *buckets_new(const struct window_limit *windows, size_t count)
+{
+	struct buckets *b = count <= WINDOWS_MAX ? aligned_alloc(CACHE_LINE, sizeof(*b)) : NULL;
+	if (!b)
+		return NULL;
+	memset(b, 0, sizeof(*b));
+	atomic_init(&b->refs, 1);
+	b->window_count = count;
+	for (size_t i = 0; i < count; i++)
+		b->windows[i] = windows[i];
+	b->bucket_bytes = sizeof(struct bucket) + count * sizeof(struct window);
+	b->capacity_max = SLOTS_FIRST;
+	while (b->capacity_max * 2 * b->bucket_bytes <= BUCKETS_SHARD_BYTES_MAX)
+		b->capacity_max *= 2;
+	for (size_t i = 0; i < BUCKET_SHARDS; i++)
+		pthread_mutex_init(&b->shards[i].lock, NULL);
+	return b;
+}
+
+struct buckets *buckets_ref(struct buckets *b)
+{
+	atomic_fetch_add(&b->refs, 1);
+	return b;
+}
+
+void buckets_unref(struct buckets *b)
+{
+	if (!b || atomic_fetch_sub(&b->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
+		pthread_mutex_destroy(&b->shards[i].lock);
+		free(b->shards[i].slots);
+		free(b->shards[i].overflow);
+	}
+	free(b);
+}
+
+int buckets_match(const struct buckets *b, const struct window_limit *windows, size_t count)
+{
+	if (count != b->window_count)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (windows[i].requests_max != b->windows[i].requests_max ||
+			windows[i].period_ms != b->windows[i].period_ms)
+			return 0;
+	return 1;
+}
+
+/* --- windows --------------------------------------------------------------------------------- */
+static int64_t window_end(const struct buckets *b, const struct window *w, size_t i)
+{
+	return w->start_ms + b->windows[i].period_ms;
+}
+
+/* When the last of its windows ends. */
+static int64_t bucket_end(const struct buckets *b, const struct bucket *bucket)
+{
+	int64_t end = INT64_MIN;
+	for (size_t i = 0; i < b->window_count; i++) {
+		int64_t e = window_end(b, &bucket->windows[i], i);
+		if (e > end)
+			end = e;
+	}
+	return end;
+}
+
+static void bucket_open(
+	const struct buckets *b, struct bucket *bucket, struct bucket_key key, int64_t now_ms)
+{
+	bucket->key = key;
+	for (size_t i = 0; i < b->window_count; i++)
+		bucket->windows[i] = (struct window){.start_ms = now_ms};
+}
+
+/* Ended windows begin anew with the request that finds them so. Workers' clocks differ by a turn:
+ * a moment before the start counts as the start. */
+static int bucket_has_quota(const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+{
+	int has = 1;
+	for (size_t i = 0; i < b->window_count; i++) {
+		struct window *w = &bucket->windows[i];
+		if (now_ms >= window_end(b, w, i))
+			*w = (struct window){.start_ms = now_ms};
+		has &= w->used < b->windows[i].requests_max;
+	}
+	return has;
+}
+
+static struct quota bucket_take(const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+{
+	struct quota q = {.allowed = bucket_has_quota(b, bucket, now_ms), .remaining = UINT64_MAX};
+	for (size_t i = 0; i < b->window_count; i++) {
+		struct window *w = &bucket->windows[i];
+		w->used += (uint64_t)q.allowed;
+		uint64_t remaining = b->windows[i].requests_max - w->used;
+		int64_t reset = window_end(b, w, i) - now_ms;
+		if (reset > b->windows[i].period_ms)
+			reset = b->windows[i].period_ms;
+		/* The least remaining; among equals the one that takes longest to recover. */
+		if (remaining > q.remaining || (remaining == q.remaining && reset <= q.reset_ms))
+			continue;
+		q.limit = b->windows[i].requests_max;
+		q.remaining = remaining;
+		q.reset_ms = reset;
+	}
+	return q;
+}
+
+/* --- shards ---------------------------------------------------------------------------------- */
+static struct bucket *slot_at(const struct buckets *b, char *slots, size_t i)
+{
+	return (struct bucket *)(void *)(slots + i * b->bucket_bytes);
+}
+
+static int is_free(const struct bucket *bucket)
+{
+	return bucket->key.a == 0 && bucket->key.b == 0;
+}
+
+/* The slot of the key, or the free one where it belongs. */
+static struct bucket *slot_find(
+	const struct buckets *b, char *slots, size_t capacity, struct bucket_key key)
+{
+	for (size_t i = key.b & (capacity - 1);; i = (i + 1) & (capacity - 1)) {
+		struct bucket *bucket = slot_at(b, slots, i);
+		if (is_free(bucket) || (bucket->key.a == key.a && bucket->key.b == key.b))
+			return bucket;
+	}
+}
+
+/* Moves what lives into a table of `capacity`; 0: no memory, all is as before. */
+static int shard_rebuild(const struct buckets *b, struct shard *s, size_t capacity, int64_t now_ms)
+{
+	char *slots = calloc(capacity, b->bucket_bytes);
+	if (!slots)
+		return 0;
+	size_t count = 0;
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < s->capacity; i++) {
+		const struct bucket *old = slot_at(b, s->slots, i);
+		int64_t end = bucket_end(b, old);
+		if (is_free(old) || now_ms >= end)
+			continue;
+		memcpy(slot_find(b, slots, capacity, old->key), old, b->bucket_bytes);
+		next = end < next ? end : next;
+		count++;
+	}
+	free(s->slots);
+	s->slots = slots;
+	s->capacity = capacity;
+	s->count = count;
+	s->sweep_at_ms = next;
+	return 1;
+}
+
+static size_t live_count(const struct buckets *b, const struct shard *s, int64_t now_ms)
+{
+	size_t live = 0;
+	for (size_t i = 0; i < s->capacity; i++) {
+		const struct bucket *bucket = slot_at(b, s->slots, i);
+		live += !is_free(bucket) && now_ms < bucket_end(b, bucket);
+	}
+	return live;
+}
+
+/* Room for one more key; 0 when there is none. */
+static int shard_make_room(const struct buckets *b, struct shard *s, int64_t now_ms)
+{
+	size_t room = s->capacity / 4 * 3;
+	if (s->count < room)
+		return 1;
+	if (s->capacity == 0)
+		return shard_rebuild(b, s, SLOTS_FIRST, now_ms);
+	int is_largest = s->capacity == b->capacity_max;
+	if (is_largest && now_ms < s->sweep_at_ms)
+		return 0;
+	size_t live = live_count(b, s, now_ms);
+	size_t capacity = live > room / 4 * 3 && !is_largest ? s->capacity * 2 : s->capacity;
+	if (!shard_rebuild(b, s, capacity, now_ms))
+		return 0;
+	/* Full again soon after: the next look is not for the very next request. */
+	if (is_largest && s->sweep_at_ms < now_ms + 100)
+		s->sweep_at_ms = now_ms + 100;
+	return s->count < s->capacity / 4 * 3;
+}
+
+static struct bucket *shard_overflow(const struct buckets *b, struct shard *s, int64_t now_ms)
+{
+	if (!s->overflow) {
+		s->overflow = calloc(1, b->bucket_bytes);
+		if (s->overflow)
+			bucket_open(b, s->overflow, (struct bucket_key){0}, now_ms);
+	}
+	return s->overflow;
+}
+
+static struct bucket *shard_bucket(
+	const struct buckets *b, struct shard *s, struct bucket_key key, int64_t now_ms)
+{
+	struct bucket *found = s->capacity ? slot_find(b, s->slots, s->capacity, key) : NULL;
+	if (found && !is_free(found))
+		return found;
+	if (!shard_make_room(b, s, now_ms))
+		return shard_overflow(b, s, now_ms);
+	found = slot_find(b, s->slots, s->capacity, key);
+	bucket_open(b, found, key, now_ms);
+	s->count++;
+	return found;
+}
+
+struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_ms)
+{
+	struct shard *s = &b->shards[key.a % BUCKET_SHARDS];
+	if (key.a == 0 && key.b == 0)
+		key.b = 1;
+	pthread_mutex_lock(&s->lock);
+	struct bucket *bucket = shard_bucket(b, s, key, now_ms);
+	struct quota q = {0}; /* no memory at all: refused */
+	if (bucket)
+		q = bucket_take(b, bucket, now_ms);
+	pthread_mutex_unlock(&s->lock);
+	return q;
+}
+
+size_t buckets_count(struct buckets *b)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
+		pthread_mutex_lock(&b->shards[i].lock);
+		count += b->shards[i].count;
+		pthread_mutex_unlock(&b->shards[i].lock);
+	}
+	return count;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tests/abi/layout.c - prints what the ABI consists of: sizes, offsets and values.
+ *
+ * The output is compared with layout.txt. A plugin that was built once relies on every line of it:
+ * a change may only add lines, and only at the end of a struct or enumeration.
+ * A field that is missing here would leave a hole between its neighbours, and a hole is an error.
+ */
+#include "sluice/crypto.h"
+#include "sluice/expr.h"
+#include "sluice/sluice.h"
+#include "sluice/timer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static size_t end; /* of the field before, in the struct that is being printed */
+static const char *name;
+static int holes;
+
+static void begin(const char *struct_name)
+{
+	name = struct_name;
+	end = 0;
+	printf("%s\n", struct_name);
+}
+
+static size_t aligned(size_t n, size_t alignment)
+{
+	return (n + alignment - 1) / alignment * alignment;
+}
+
+static void field(const char *field_name, size_t offset, size_t size, size_t alignment)
+{
+	printf("  %-20s %4zu %3zu\n", field_name, offset, size);
+	if (offset != aligned(end, alignment)) {
+		fprintf(stderr, "%s: something is missing before %s\n", name, field_name);
+		holes++;
+	}
+	end = offset + size;
+}
+
+static void finish(size_t size, size_t alignment)
+{
+	printf("  %-20s %4zu\n", "-", size);
+	if (size != aligned(end, alignment)) {
+		fprintf(stderr, "%s: something is missing at its end\n", name);
+		holes++;
+	}
+}
+
+#define BEGIN(type) begin(#type)
+#define FIELD(type, f)                                                                             \
+	field(#f, offsetof(struct type, f), sizeof(((struct type *)NULL)->f),                      \
+		_Alignof(__typeof__(((struct type *)NULL)->f)))
+#define FINISH(type) finish(sizeof(struct type), _Alignof(struct type))
+#define VALUE(v)     printf("%-28s %d\n", #v, (int)(v))
+
+static void print_values(void)
+{
+	BEGIN(sluice_str);
+	FIELD(sluice_str, p);
+	FIELD(sluice_str, n);
+	FINISH(sluice_str);
+	BEGIN(sluice_body);
+	FIELD(sluice_body, size);
+	FIELD(sluice_body, end);
+	FIELD(sluice_body, bytes);
+	FINISH(sluice_body);
+	BEGIN(sluice_call);
+	FIELD(sluice_call, size);
+	FIELD(sluice_call, reserved);
+	FIELD(sluice_call, host);
+	FIELD(sluice_call, instance);
+	FIELD(sluice_call, state);
+	FINISH(sluice_call);
+}
+
+static void print_host(void)
+{
+	BEGIN(sluice_host);
+#define H(f) FIELD(sluice_host, f)
+	H(size), H(abi_major), H(abi_minor), H(reserved), H(service), H(log), H(counter_define),
+		H(counter_add), H(exchange_alloc), H(instance_alloc), H(instance_free),
+		H(value_type), H(value_get), H(value_at), H(value_count), H(value_bool),
+		H(value_integer), H(value_real), H(value_string), H(config_error), H(fact),
+		H(status), H(status_set), H(now_ms), H(wall_ms), H(field_get), H(field_next),
+		H(field_set), H(field_add), H(field_remove), H(path_set), H(respond),
+		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
+		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data);
+#undef H
+	FINISH(sluice_host);
+}
+
+static void print_plugin(void)
+{
+	BEGIN(sluice_policy);
+#define P(f) FIELD(sluice_policy, f)
+	P(size), P(reserved), P(name), P(version), P(configure), P(release), P(worker_start),
+		P(worker_stop), P(request_head), P(request_body), P(request_end), P(response_head),
+		P(response_body), P(response_end), P(frame), P(log), P(done);
+#undef P
+	FINISH(sluice_policy);
+	BEGIN(sluice_plugin);
+#define P(f) FIELD(sluice_plugin, f)
+	P(size), P(abi_major), P(abi_minor), P(policy_count), P(name), P(version), P(policies),
+		P(requires_services), P(optional_services), P(load), P(unload);
+#undef P
+	FINISH(sluice_plugin);
+}
+
+static void print_services(void)
+{
+	BEGIN(sluice_expr_vars);
+	FIELD(sluice_expr_vars, size);
+	FIELD(sluice_expr_vars, reserved);
+	FIELD(sluice_expr_vars, get);
+	FIELD(sluice_expr_vars, arg);
+	FINISH(sluice_expr_vars);
+	BEGIN(sluice_expr_service);
+#define E(f) FIELD(sluice_expr_service, f)
+	E(size), E(reserved), E(compile), E(free), E(uses), E(to_string), E(to_bool), E(to_number),
+		E(error);
+#undef E
+	FINISH(sluice_expr_service);
+	BEGIN(sluice_timer_service);
+#define T(f) FIELD(sluice_timer_service, f)
+	T(size), T(reserved), T(start), T(cancel), T(resume_after);
+#undef T
+	FINISH(sluice_timer_service);
+	BEGIN(sluice_crypto_service);
+#define C(f) FIELD(sluice_crypto_service, f)
+	C(size), C(reserved), C(constant_time_equal), C(base64_decode), C(sha256), C(random),
+		C(keyed_hash);
+#undef C
+	FINISH(sluice_crypto_service);
+	printf("services %s %s %s\n", SLUICE_EXPR_SERVICE, SLUICE_TIMER_SERVICE,
+		SLUICE_CRYPTO_SERVICE);
+}
+
+static void print_results(void)
+{
+	VALUE(SLUICE_ABI_MAJOR);
+	VALUE(SLUICE_ABI_MINOR);
+	VALUE(SLUICE_OK);
+	VALUE(SLUICE_E_INVALID);
+	VALUE(SLUICE_E_WRONG_CALLBACK);
+	VALUE(SLUICE_E_NOT_FOUND);
+	VALUE(SLUICE_E_FULL);
+	VALUE(SLUICE_E_STALE);
+	VALUE(SLUICE_E_UNSUPPORTED);
+	VALUE(SLUICE_E_RUNTIME);
+	VALUE(SLUICE_CONTINUE);
+	VALUE(SLUICE_PAUSE);
+	VALUE(SLUICE_RESPONDED);
+	VALUE(SLUICE_FAIL);
+	VALUE(SLUICE_NULL);
+	VALUE(SLUICE_BOOL);
+	VALUE(SLUICE_INTEGER);
+	VALUE(SLUICE_REAL);
+	VALUE(SLUICE_STRING);
+	VALUE(SLUICE_ARRAY);
+	VALUE(SLUICE_OBJECT);
+	VALUE(SLUICE_LOG_DEBUG);
+	VALUE(SLUICE_LOG_INFO);
+	VALUE(SLUICE_LOG_WARN);
+	VALUE(SLUICE_LOG_ERROR);
+	VALUE(SLUICE_REQUEST);
+	VALUE(SLUICE_RESPONSE);
+	VALUE(SLUICE_EXPR_CONSTANT);
+	VALUE(SLUICE_EXPR_PAYLOAD);
+}
+
+static void print_facts(void)
+{
+	VALUE(SLUICE_FACT_METHOD);
+	VALUE(SLUICE_FACT_PATH);
+	VALUE(SLUICE_FACT_QUERY);
+	VALUE(SLUICE_FACT_AUTHORITY);
+	VALUE(SLUICE_FACT_SCHEME);
+	VALUE(SLUICE_FACT_VERSION);
+	VALUE(SLUICE_FACT_TARGET);
+	VALUE(SLUICE_FACT_CLIENT_ADDRESS);
+	VALUE(SLUICE_FACT_LOCAL_ADDRESS);
+	VALUE(SLUICE_FACT_REQUEST_ID);
+	VALUE(SLUICE_FACT_API);
+	VALUE(SLUICE_FACT_BINDING);
+	VALUE(SLUICE_FACT_TLS_VERSION);
+	VALUE(SLUICE_FACT_TLS_SERVER_NAME);
+	VALUE(SLUICE_FACT_PRINCIPAL);
+	VALUE(SLUICE_FACT_CLIENT_ID);
+	VALUE(SLUICE_FACT_CLIENT_NAME);
+}
+
+int main(void)
+{
+	print_values();
+	print_host();
+	print_plugin();
+	print_services();
+	print_results();
+	print_facts();
+	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
+}
