@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compile/commands.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "plan/plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CPU_SECONDS_MAX 10
+#define MEMORY_BYTES_MAX ((rlim_t)1 << 30)
+#define DESCRIPTORS_MAX 64
+/* The JSON form is some times as large as the binary one. */
+#define PRINT_BYTES_MAX ((size_t)LIMIT_PLAN_BYTES * 4)
+
+static void limit(int resource, rlim_t value)
+{
+	struct rlimit l;
+	if (getrlimit(resource, &l) != 0)
+		return;
+	l.rlim_cur = l.rlim_max == RLIM_INFINITY || value < l.rlim_max ? value : l.rlim_max;
+	l.rlim_max = l.rlim_cur;
+	setrlimit(resource, &l);
+}
+
+void limit_process(void)
+{
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	limit(RLIMIT_CPU, CPU_SECONDS_MAX);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
+#ifndef SLUICE_SANITIZE /* sanitizers reserve terabytes of addresses */
+	limit(RLIMIT_AS, MEMORY_BYTES_MAX);
+#endif
+}
+
+/* <prefix>/lib/sluice/plugins of the <prefix>/bin that this program stands in; NULL: none there. */
+static char *default_plugin_dir(void)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n < 0)
+		return NULL;
+	path[n] = '\0';
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(path, '/');
+		if (!slash)
+			return NULL;
+		*slash = '\0';
+	}
+	char *dir = heap_printf("%s/lib/sluice/plugins", path);
+	struct stat st;
+	if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+		return dir;
+	free(dir);
+	return NULL;
+}
+
+enum rc compile_paths(
+	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
+{
+	char *plugins = o->plugin_dir_count == 0 ? default_plugin_dir() : NULL;
+	const char *one[] = {plugins};
+	struct config_options options = {
+		.paths = o->paths,
+		.path_count = o->path_count,
+		.plugin_dirs = plugins ? one : o->plugin_dirs,
+		.plugin_dir_count = plugins ? 1 : o->plugin_dir_count,
+	};
+	enum rc rc = config_compile(&options, plan, diagnostics);
+	free(plugins);
+	return rc;
+}
+
+void print_findings(const struct diagnostics *d)
+{
+	struct buffer text;
+	buffer_init(&text, SIZE_MAX / 2);
+	diagnostics_print(d, &text);
+	fwrite(text.p, 1, text.n, stderr);
+	buffer_deinit(&text);
+}
+
+/* --- compile --------------------------------------------------------------------------------- */
+
+static bool write_all(int fd, struct str bytes)
+{
+	while (bytes.n > 0) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
+			return false;
+		}
+		bytes = str_from(bytes, (size_t)n);
+	}
+	return true;
+}
+
+static bool write_json(int fd, struct str bytes)
+{
+	char message[200];
+	struct plan *plan = NULL;
+	struct buffer text;
+	if (plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK) {
+		fprintf(stderr, "the plan cannot be read: %s\n", message);
+		return false;
+	}
+	buffer_init(&text, PRINT_BYTES_MAX);
+	plan_print_json(plan_root(plan), NULL, NULL, &text);
+	bool written = !text.failed && write_all(fd, buffer_str(&text));
+	buffer_deinit(&text);
+	plan_free(plan);
+	return written;
+}
+
+int command_compile(const struct compile_options *o)
+{
+	struct buffer plan;
+	struct diagnostics diagnostics;
+	int fd = o->out_fd >= 0 ? o->out_fd : STDOUT_FILENO;
+	buffer_init(&plan, LIMIT_PLAN_BYTES);
+	diagnostics_init(&diagnostics);
+	int code = EXIT_BROKEN;
+	if (compile_paths(o, &plan, &diagnostics) == RC_OK) {
+		bool written = o->print ? write_json(fd, buffer_str(&plan))
+					: write_all(fd, buffer_str(&plan));
+		if (written)
+			code = diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
+	}
+	/* A gateway finds them in the plan and reports them itself. */
+	if (o->out_fd < 0 || code == EXIT_BROKEN)
+		print_findings(&diagnostics);
+	diagnostics_deinit(&diagnostics);
+	buffer_deinit(&plan);
+	return code;
+}
+
+/* --- check ----------------------------------------------------------------------------------- */
+
+static void add_json_finding(struct buffer *out, const struct diagnostic *g)
+{
+	const char *severity = g->severity == SEVERITY_ERROR ? "error" : "warning";
+	buffer_addf(out, "{\"severity\":\"%s\",\"file\":", severity);
+	buffer_add_json(out, str_of(g->position.file));
+	buffer_addf(out, ",\"line\":%u,\"column\":%u,\"path\":", g->position.line, g->position.column);
+	buffer_add_json(out, str_of(g->path));
+	buffer_add(out, STR(",\"message\":"));
+	buffer_add_json(out, str_of(g->message));
+	buffer_add(out, STR(",\"subject\":"));
+	buffer_add_json(out, str_of(g->subject));
+	buffer_add_char(out, '}');
+}
+
+static void print_json(const struct diagnostics *d)
+{
+	struct buffer out;
+	buffer_init(&out, SIZE_MAX / 2);
+	buffer_addf(&out, "{\"errors\":%zu,\"warnings\":%zu,\"findings\":[", d->errors, d->warnings);
+	for (size_t i = 0; i < d->count; i++) {
+		if (i > 0)
+			buffer_add_char(&out, ',');
+		add_json_finding(&out, &d->items[i]);
+	}
+	buffer_add(&out, STR("]}\n"));
+	fwrite(out.p, 1, out.n, stdout);
+	buffer_deinit(&out);
+}
+
+static void print_count(size_t n, const char *what, const char *end)
+{
+	fprintf(stderr, "%zu %s%s%s", n, what, n == 1 ? "" : "s", end);
+}
+
+int command_check(const struct compile_options *o)
+{
+	struct buffer plan;
+	struct diagnostics diagnostics;
+	buffer_init(&plan, LIMIT_PLAN_BYTES);
+	diagnostics_init(&diagnostics);
+	enum rc rc = compile_paths(o, &plan, &diagnostics);
+	if (o->json) {
+		print_json(&diagnostics);
+	} else if (diagnostics.errors + diagnostics.warnings > 0) {
+		print_findings(&diagnostics);
+		print_count(diagnostics.errors, "error", ", ");
+		print_count(diagnostics.warnings, "warning", "\n");
+	}
+	int code = rc != RC_OK || diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
+	diagnostics_deinit(&diagnostics);
+	buffer_deinit(&plan);
+	return code;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice-compile: everything that reads YAML and runs Lua, in a process that may do little else. */
+#include "compile/commands.h"
+
+int main(int argc, char **argv)
+{
+	struct compile_options options;
+	switch (compile_options_parse(argc, argv, &options)) {
+	case OPTIONS_HELP:
+		return EXIT_GOOD;
+	case OPTIONS_BAD:
+		return EXIT_BROKEN;
+	case OPTIONS_RUN:
+		break;
+	}
+	limit_process();
+	switch (options.command) {
+	case COMMAND_CHECK:
+		return command_check(&options);
+	case COMMAND_EXPLAIN:
+		return command_explain(&options);
+	default:
+		return command_compile(&options);
+	}
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compile/options.h"
+
+#include "base/check.h"
+#include "base/nearest.h"
+#include "base/str.h"
+
+#include <stdio.h>
+
+static const char GENERAL_HELP[] =
+	"usage: sluice-compile compile|check|explain ...\n"
+	"\n"
+	"Reads configurations for sluice, which runs it; see sluice check --help.\n";
+
+static const char CHECK_HELP[] =
+	"usage: sluice check [options] PATH...\n"
+	"\n"
+	"Says everything that is wrong with the configuration at PATH (folders and files, read\n"
+	"as one) without running any of it. Exits with 0 when there is no error, else with 1.\n"
+	"\n"
+	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
+	"                     (default: where this installation has them)\n"
+	"  --json             the findings as JSON on standard output\n"
+	"  --help             this text\n";
+
+static const char EXPLAIN_HELP[] =
+	"usage: sluice explain [options] PATH... --api NAME\n"
+	"\n"
+	"Shows what a request to an API meets: its policies in their order, each with the line\n"
+	"that binds it, and its routes.\n"
+	"\n"
+	"  --api NAME         the API: name, or namespace/name\n"
+	"  --request 'M P'    a request, such as 'GET /shop/items/7': which policies run, and\n"
+	"                     where it goes\n"
+	"  --header 'N: V'    a header field of that request; may be given several times\n"
+	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
+	"  --help             this text\n";
+
+static const char COMPILE_HELP[] =
+	"usage: sluice compile [options] PATH...\n"
+	"\n"
+	"Writes the plan that the configuration at PATH makes, in its binary form.\n"
+	"\n"
+	"  --print            as JSON, to be read\n"
+	"  --out-fd N         to this descriptor (default: standard output)\n"
+	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
+	"  --help             this text\n";
+
+static const struct command_entry {
+	const char *name;
+	enum command command;
+	const char *help;
+} commands[] = {
+	{"compile", COMMAND_COMPILE, COMPILE_HELP},
+	{"check", COMMAND_CHECK, CHECK_HELP},
+	{"explain", COMMAND_EXPLAIN, EXPLAIN_HELP},
+};
+
+enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, HELP, UNKNOWN };
+static const char *const names[] = {
+	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--help"};
+
+static const struct command_entry *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static enum options_verdict refuse(
+	const struct command_entry *c, const char *what, const char *value)
+{
+	fprintf(stderr, "sluice %s: %s '%s'; see sluice %s --help\n", c->name, what, value, c->name);
+	return OPTIONS_BAD;
+}
+
+static enum options_verdict refuse_unknown(const struct command_entry *c, const char *name)
+{
+	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
+	if (!near)
+		return refuse(c, "unknown option", name);
+	fprintf(stderr, "sluice %s: unknown option '%s'; did you mean '%s'?\n", c->name, name, near);
+	return OPTIONS_BAD;
+}
+
+static bool append(const char **list, size_t *count, const char *value)
+{
+	if (*count == OPTION_LIST_MAX)
+		return false;
+	list[(*count)++] = value;
+	return true;
+}
+
+static bool set(struct compile_options *o, enum option option, const char *value)
+{
+	uint64_t n;
+	switch (option) {
+	case PLUGINS:
+		return append(o->plugin_dirs, &o->plugin_dir_count, value);
+	case HEADER:
+		return append(o->headers, &o->header_count, value);
+	case API:
+		o->api = value;
+		return true;
+	case REQUEST:
+		o->request = value;
+		return true;
+	case OUT_FD:
+		if (str_to_u64(str_of(value), 65535, &n) != RC_OK)
+			return false;
+		o->out_fd = (int)n;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What an option name stands for: its text up to '='. */
+static enum option option_of(const char *text, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strlen(names[i]) == n && memcmp(names[i], text, n) == 0)
+			return (enum option)i;
+	return UNKNOWN;
+}
+
+static bool belongs(enum command command, enum option option)
+{
+	switch (option) {
+	case API:
+	case REQUEST:
+	case HEADER:
+		return command == COMMAND_EXPLAIN;
+	case OUT_FD:
+	case PRINT:
+		return command == COMMAND_COMPILE;
+	case JSON:
+		return command == COMMAND_CHECK;
+	default:
+		return option != UNKNOWN;
+	}
+}
+
+static enum options_verdict parse_one(const struct command_entry *c, int argc, char **argv, int *at,
+	struct compile_options *o)
+{
+	const char *text = argv[*at];
+	const char *equals = strchr(text, '=');
+	enum option option = option_of(text, equals ? (size_t)(equals - text) : strlen(text));
+	if (option == HELP) {
+		fputs(c->help, stdout);
+		return OPTIONS_HELP;
+	}
+	if (!belongs(c->command, option))
+		return refuse_unknown(c, text);
+	if (option == PRINT || option == JSON) {
+		*(option == PRINT ? &o->print : &o->json) = true;
+		return OPTIONS_RUN;
+	}
+	const char *value = equals ? equals + 1 : (*at + 1 < argc ? argv[++*at] : NULL);
+	if (!value)
+		return refuse(c, "a value is missing after", text);
+	return set(o, option, value) ? OPTIONS_RUN : refuse(c, "cannot use", value);
+}
+
+static enum options_verdict check_whole(
+	const struct command_entry *c, const struct compile_options *o)
+{
+	const char *missing = NULL;
+	if (o->path_count == 0)
+		missing = "PATH of a configuration";
+	else if (o->command == COMMAND_EXPLAIN && !o->api)
+		missing = "--api NAME";
+	if (!missing)
+		return OPTIONS_RUN;
+	fprintf(stderr, "sluice %s: %s is missing; see sluice %s --help\n", c->name, missing, c->name);
+	return OPTIONS_BAD;
+}
+
+enum options_verdict compile_options_parse(int argc, char **argv, struct compile_options *o)
+{
+	*o = (struct compile_options){.out_fd = -1};
+	const char *name = argc > 1 ? argv[1] : "";
+	if (strcmp(name, "--help") == 0) {
+		fputs(GENERAL_HELP, stdout);
+		return OPTIONS_HELP;
+	}
+	const struct command_entry *c = find_command(name);
+	if (!c) {
+		fputs(GENERAL_HELP, stderr);
+		return OPTIONS_BAD;
+	}
+	o->command = c->command;
+	for (int i = 2; i < argc; i++) {
+		enum options_verdict verdict = OPTIONS_RUN;
+		if (argv[i][0] == '-' && argv[i][1])
+			verdict = parse_one(c, argc, argv, &i, o);
+		else if (!append(o->paths, &o->path_count, argv[i]))
+			verdict = refuse(c, "too many paths at", argv[i]);
+		if (verdict != OPTIONS_RUN)
+			return verdict;
+	}
+	return check_whole(c, o);
+}

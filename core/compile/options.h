@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compile/options.h - the command lines of check, explain and compile. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define OPTION_LIST_MAX 64
+
+enum command { COMMAND_NONE, COMMAND_COMPILE, COMMAND_CHECK, COMMAND_EXPLAIN };
+
+struct compile_options {
+	enum command command;
+	const char *paths[OPTION_LIST_MAX]; /* of the configuration; at least one */
+	size_t path_count;
+	const char *plugin_dirs[OPTION_LIST_MAX]; /* none: the installation's */
+	size_t plugin_dir_count;
+	const char *headers[OPTION_LIST_MAX]; /* explain: "name: value" */
+	size_t header_count;
+	const char *api;     /* explain: required */
+	const char *request; /* explain: "GET /path" or NULL */
+	int out_fd;          /* compile: where the binary plan goes; -1: standard output */
+	bool print;          /* compile: JSON instead */
+	bool json;           /* check */
+};
+
+enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
+
+/* OPTIONS_BAD has told standard error what is wrong, OPTIONS_HELP has printed the help. */
+enum options_verdict compile_options_parse(int argc, char **argv, struct compile_options *o);

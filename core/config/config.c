@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads everything, hands it to lua/sluice/compose.lua, writes what comes back. */
+#include "config/config.h"
+
+#include "config/lua_priv.h"
+#include "config/plugins.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+struct compile {
+	const struct config_options *options;
+	struct diagnostics *diagnostics;
+	struct sources sources;
+	struct document_set *documents; /* owned: one for each source */
+	struct plugin_files plugins;
+	struct plan_writer *writer;
+	bool incomplete;
+};
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+static void read_documents(struct compile *c)
+{
+	c->documents = heap_zalloc((c->sources.count + 1) * sizeof(*c->documents));
+	for (size_t i = 0; i < c->sources.count; i++) {
+		const struct source *s = &c->sources.items[i];
+		if (document_set_read(&c->documents[i], s->name, str_n(s->bytes, s->size),
+			    c->diagnostics) != RC_OK)
+			c->sources.incomplete = true;
+	}
+}
+
+static void push_documents(
+	lua_State *L, const struct document_set *set, const char *file, int list, int *count)
+{
+	for (const struct node *root = set->roots; root; root = root->next) {
+		lua_push_node(L, root, file);
+		lua_rawseti(L, list, ++*count);
+	}
+}
+
+static void push_plugin(lua_State *L, const struct plugin_file *f)
+{
+	char hex[SHA256_BYTES * 2];
+	int count = 0;
+	lua_newtable(L);
+	lua_pushstring(L, f->package.name);
+	lua_setfield(L, -2, "name");
+	lua_pushstring(L, f->package.path);
+	lua_setfield(L, -2, "path");
+	sha256_hex(f->package.sha256, hex);
+	lua_pushlstring(L, hex, sizeof(hex));
+	lua_setfield(L, -2, "sha256");
+	lua_newtable(L);
+	push_documents(L, &f->documents, f->shown, lua_gettop(L), &count);
+	lua_setfield(L, -2, "documents");
+}
+
+/* The built-ins' definitions are YAML like those of plugins, and part of the executable. */
+static void push_builtins(lua_State *L, struct diagnostics *diagnostics)
+{
+	int count = 0;
+	lua_newtable(L);
+	for (const struct embedded_file *f = config_embedded_files; f->name; f++) {
+		struct document_set set;
+		if (!str_ends(str_of(f->name), STR(".yaml")))
+			continue;
+		struct str text = str_n(f->start, (size_t)(f->end - f->start));
+		CHECK(document_set_read(&set, f->name, text, diagnostics) == RC_OK);
+		push_documents(L, &set, f->name, lua_gettop(L), &count);
+		document_set_deinit(&set);
+	}
+}
+
+static void push_input(lua_State *L, struct compile *c)
+{
+	int count = 0;
+	lua_newtable(L);
+	lua_newtable(L);
+	for (size_t i = 0; i < c->sources.count; i++)
+		push_documents(L, &c->documents[i], c->sources.items[i].name, lua_gettop(L), &count);
+	lua_setfield(L, -2, "documents");
+	lua_newtable(L);
+	for (size_t i = 0; i < c->plugins.count; i++) {
+		push_plugin(L, &c->plugins.items[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "plugins");
+	push_builtins(L, c->diagnostics);
+	lua_setfield(L, -2, "builtins");
+}
+
+/* --- output ---------------------------------------------------------------------------------- */
+
+static const char *string_field(lua_State *L, const char *name)
+{
+	lua_getfield(L, -1, name);
+	const char *value = lua_tostring(L, -1);
+	lua_pop(L, 1); /* the table keeps it alive */
+	return value ? value : "";
+}
+
+/* The list on top: {severity, file, line, column, path, message, subject}. */
+static void take_diagnostics(lua_State *L, struct diagnostics *diagnostics)
+{
+	int count = (int)lua_objlen(L, -1);
+	for (int i = 1; i <= count; i++) {
+		lua_rawgeti(L, -1, i);
+		struct position at = lua_node_position(L, -1);
+		bool is_warning = strcmp(string_field(L, "severity"), "warning") == 0;
+		diagnostics_add_for(diagnostics, string_field(L, "subject"),
+			is_warning ? SEVERITY_WARNING : SEVERITY_ERROR, at,
+			string_field(L, "path"), string_field(L, "message"));
+		lua_pop(L, 1);
+	}
+}
+
+static void write_diagnostics(struct plan_writer *w, const struct diagnostics *d)
+{
+	const struct position none = {0};
+	plan_open_array(w, "diagnostics", none);
+	for (size_t i = 0; i < d->count; i++) {
+		const struct diagnostic *g = &d->items[i];
+		const char *severity = g->severity == SEVERITY_ERROR ? "error" : "warning";
+		plan_open_object(w, NULL, none);
+		plan_write_string(w, "severity", none, str_of(severity));
+		plan_write_string(w, "file", none, str_of(g->position.file));
+		plan_write_integer(w, "line", none, g->position.line);
+		plan_write_integer(w, "column", none, g->position.column);
+		plan_write_string(w, "path", none, str_of(g->path));
+		plan_write_string(w, "message", none, str_of(g->message));
+		plan_write_string(w, "subject", none, str_of(g->subject));
+		plan_close(w);
+	}
+	plan_close(w);
+}
+
+static void write_files(struct plan_writer *w, const struct sources *s)
+{
+	const struct position none = {0};
+	plan_open_array(w, "files", none);
+	for (size_t i = 0; i < s->count; i++) {
+		char hex[SHA256_BYTES * 2];
+		sha256_hex(s->items[i].sha256, hex);
+		plan_open_object(w, NULL, none);
+		plan_write_string(w, "path", none, str_of(s->items[i].name));
+		plan_write_string(w, "sha256", none, str_n(hex, sizeof(hex)));
+		plan_close(w);
+	}
+	plan_close(w);
+}
+
+/* The members of the plan that Lua made, at `index`, then what C knows. */
+static void write_plan(lua_State *L, int index, struct compile *c)
+{
+	const struct position none = {0};
+	struct plan_writer *w = c->writer;
+	plan_open_object(w, NULL, none);
+	lua_getfield(L, index, "keys");
+	lua_getfield(L, index, "members");
+	int count = (int)lua_objlen(L, -2);
+	for (int i = 1; i <= count; i++) {
+		lua_rawgeti(L, -2, i);
+		lua_pushvalue(L, -1);
+		lua_rawget(L, -3);
+		lua_node_to_plan(L, -1, w, lua_tostring(L, -2));
+		lua_pop(L, 2);
+	}
+	lua_pop(L, 2);
+	if (c->incomplete)
+		plan_write_bool(w, "incomplete", none, true);
+	write_diagnostics(w, c->diagnostics);
+	write_files(w, &c->sources);
+	plan_close(w);
+}
+
+/* Under lua_cpcall: every error of Lua comes out as its return value. */
+static int compose(lua_State *L)
+{
+	struct compile *c = lua_touserdata(L, 1);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "sluice.compose");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "run");
+	push_input(L, c);
+	lua_getfield(L, LUA_REGISTRYINDEX, "host");
+	lua_call(L, 2, 3); /* plan, diagnostics, whether it is incomplete */
+	c->incomplete = c->sources.incomplete || lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	take_diagnostics(L, c->diagnostics);
+	lua_pop(L, 1);
+	write_plan(L, lua_gettop(L), c);
+	return 0;
+}
+
+static enum rc run_lua(struct compile *c)
+{
+	struct lua_program *program = lua_program_new(c->options->getenv, &c->sources);
+	enum rc rc = RC_OK;
+	if (lua_cpcall(program->lua, compose, c) != 0) {
+		const char *message = lua_tostring(program->lua, -1);
+		diagnostics_add(c->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
+			"composing failed: %s", message ? message : "unknown");
+		rc = RC_FULL;
+	}
+	lua_program_free(program);
+	return rc;
+}
+
+static void deinit(struct compile *c)
+{
+	for (size_t i = 0; c->documents && i < c->sources.count; i++)
+		document_set_deinit(&c->documents[i]);
+	free(c->documents);
+	plugin_files_deinit(&c->plugins);
+	sources_deinit(&c->sources);
+	plan_writer_free(c->writer);
+}
+
+enum rc config_compile(
+	const struct config_options *options, struct buffer *plan, struct diagnostics *diagnostics)
+{
+	struct compile c = {.options = options, .diagnostics = diagnostics};
+	c.writer = plan_writer_new();
+	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, diagnostics);
+	if (rc == RC_OK) {
+		read_documents(&c);
+		plugin_files_read(&c.plugins, options->plugin_dirs, options->plugin_dir_count,
+			diagnostics);
+		rc = run_lua(&c);
+	}
+	if (rc == RC_OK)
+		rc = plan_writer_finish(c.writer, plan);
+	deinit(&c);
+	return rc;
+}

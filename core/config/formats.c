@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/formats.h"
+
+#include "base/check.h"
+#include "expr/expr.h"
+#include "expr/regex.h"
+#include "http/uri.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+static bool say(char *message, size_t size, const char *text)
+{
+	snprintf(message, size, "%s", text);
+	return false;
+}
+
+/* --- patterns -------------------------------------------------------------------------------- */
+
+static void *pattern_new(void *arg, struct str pattern, char *message, size_t size)
+{
+	struct regex *r = NULL;
+	size_t offset = 0;
+	return regex_new(pattern, false, &r, &offset, message, size) == RC_OK ? r : NULL;
+}
+
+static bool pattern_match(void *arg, void *pattern, struct str subject)
+{
+	size_t from, to;
+	return regex_search(pattern, subject, 0, &from, &to, NULL) == RC_OK;
+}
+
+static void pattern_free(void *arg, void *pattern)
+{
+	regex_free(pattern);
+}
+
+/* --- formats --------------------------------------------------------------------------------- */
+
+static struct str expression_source(struct str text)
+{
+	return str_slice(text, 2, text.n - 3);
+}
+
+static bool check_expression(struct str value, char *message, size_t size)
+{
+	struct expr *e = NULL;
+	struct expr_error error = {0};
+	if (!expr_is_expression(value)) {
+		if (str_starts(value, STR("#[")))
+			return say(message, size, "an expression that starts with #[ and ends with ]");
+		return true;
+	}
+	if (expr_compile(expression_source(value), 0, &e, &error) != RC_OK) {
+		snprintf(message, size, "a valid expression (%s)", error.message);
+		return false;
+	}
+	expr_free(e);
+	return true;
+}
+
+static bool check_regex(struct str value, char *message, size_t size)
+{
+	struct regex *r = NULL;
+	size_t offset;
+	char why[200] = "";
+	if (regex_new(value, true, &r, &offset, why, sizeof(why)) != RC_OK) {
+		snprintf(message, size, "a regular expression (%s)", why);
+		return false;
+	}
+	regex_free(r);
+	return true;
+}
+
+/* digits, then one of the units; an empty unit allows the bare number. */
+static bool is_quantity(struct str value, const char *const *units)
+{
+	size_t digits = 0;
+	while (digits < value.n && value.p[digits] >= '0' && value.p[digits] <= '9')
+		digits++;
+	if (digits == 0 || digits > 15)
+		return false;
+	for (; *units; units++)
+		if (str_eq(str_from(value, digits), str_of(*units)))
+			return true;
+	return false;
+}
+
+static bool check_duration(struct str value, char *message, size_t size)
+{
+	static const char *const units[] = {"ms", "s", "m", "h", "d", NULL};
+	return is_quantity(value, units) ||
+	       say(message, size, "a duration such as 500ms, 10s, 5m or 1h");
+}
+
+static bool check_bytes(struct str value, char *message, size_t size)
+{
+	static const char *const units[] = {"", "B", "KiB", "MiB", "GiB", NULL};
+	return is_quantity(value, units) ||
+	       say(message, size, "a size such as 512, 64KiB or 1MiB");
+}
+
+/* "10", "10.1", "10.1.": one to three octets. */
+static bool is_partial_ip4(struct str value)
+{
+	int octets = 0;
+	if (str_ends(value, STR(".")))
+		value.n--;
+	while (value.p) {
+		uint64_t octet;
+		if (str_to_u64(str_cut(&value, '.'), 255, &octet) != RC_OK)
+			return false;
+		octets++;
+	}
+	return octets >= 1 && octets <= 3;
+}
+
+static bool check_ip_range(struct str value, char *message, size_t size)
+{
+	char host[64];
+	unsigned char bits[16];
+	struct str rest = value;
+	struct str address = str_cut(&rest, '/');
+	uint64_t prefix;
+	int family = str_index(address, ':') < address.n ? AF_INET6 : AF_INET;
+	bool has_prefix = rest.p != NULL;
+	if (address.n < sizeof(host)) {
+		memcpy(host, address.p ? address.p : "", address.n);
+		host[address.n] = '\0';
+		bool is_prefix_good = !has_prefix ||
+			str_to_u64(rest, family == AF_INET ? 32 : 128, &prefix) == RC_OK;
+		if (inet_pton(family, host, bits) == 1 && is_prefix_good)
+			return true;
+		if (!has_prefix && address.n > 0 && is_partial_ip4(address))
+			return true;
+	}
+	return say(message, size,
+		"an address or range such as 192.168.1.7, 10.0.0.0/8, 10.1. or 2001:db8::/32");
+}
+
+static bool check_uri(struct str value, char *message, size_t size)
+{
+	struct uri uri;
+	return uri_parse_absolute(value, &uri) == RC_OK ||
+	       say(message, size, "a URI such as https://host:443/path");
+}
+
+static bool check_service(struct str value, char *message, size_t size)
+{
+	struct uri uri;
+	bool is_good = uri_parse_absolute(value, &uri) == RC_OK &&
+		       (str_eq(uri.scheme, STR("http")) || str_eq(uri.scheme, STR("https")) ||
+			       str_eq(uri.scheme, STR("h2")));
+	return is_good || say(message, size, "an address such as http://host:8080");
+}
+
+static bool check_nothing(struct str value, char *message, size_t size)
+{
+	return true;
+}
+
+static const struct format {
+	const char *name;
+	bool (*check)(struct str value, char *message, size_t size);
+} formats[] = {
+	{"expression", check_expression},
+	{"dataweave", check_expression},
+	{"regex", check_regex},
+	{"duration", check_duration},
+	{"bytes", check_bytes},
+	{"ip-range", check_ip_range},
+	{"ipRange", check_ip_range},
+	{"uri", check_uri},
+	{"service", check_service},
+	{"secret", check_nothing},
+};
+
+static const struct format *find_format(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(formats); i++)
+		if (str_eq(name, str_of(formats[i].name)))
+			return &formats[i];
+	return NULL;
+}
+
+static bool format_exists(void *arg, struct str format)
+{
+	return find_format(format) != NULL;
+}
+
+static bool format_check(
+	void *arg, struct str format, struct str value, char *message, size_t size)
+{
+	const struct format *f = find_format(format);
+	return !f || f->check(value, message, size);
+}
+
+const struct schema_hooks format_hooks = {
+	.pattern_new = pattern_new,
+	.pattern_match = pattern_match,
+	.pattern_free = pattern_free,
+	.format_exists = format_exists,
+	.format_check = format_check,
+};
+
+size_t format_error_offset(struct str value)
+{
+	struct expr *e = NULL;
+	struct expr_error error = {0};
+	if (!expr_is_expression(value))
+		return SIZE_MAX;
+	if (expr_compile(expression_source(value), 0, &e, &error) == RC_OK) {
+		expr_free(e);
+		return SIZE_MAX;
+	}
+	return 2 + error.offset;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the Lua modules ask of C: lua/sluice/ gets these functions in the table `host`. */
+#include "config/lua_priv.h"
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "base/utf8.h"
+#include "expr/expr.h"
+#include "expr/regex.h"
+#include "http/uri.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INCLUDED_FILE_BYTES_MAX (1u << 20)
+#define CANDIDATES_MAX 4096
+
+static struct str check_str(lua_State *L, int index)
+{
+	size_t n;
+	const char *p = luaL_checklstring(L, index, &n);
+	return str_n(p, n);
+}
+
+static struct lua_host *host_of(lua_State *L)
+{
+	return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* nearest(word, names) -> name or nil */
+static int nearest(lua_State *L)
+{
+	struct str word = check_str(L, 1);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	size_t n = lua_objlen(L, 2);
+	n = n > CANDIDATES_MAX ? CANDIDATES_MAX : n;
+	const char **names = lua_newuserdata(L, (n + 1) * sizeof(*names));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (int)i + 1);
+		names[i] = luaL_checkstring(L, -1); /* the table at 2 keeps it alive */
+		lua_pop(L, 1);
+	}
+	const char *found = nearest_name(word, names, n);
+	if (found)
+		lua_pushstring(L, found);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+/* Characters before the byte offset, for columns. */
+static lua_Integer characters_before(struct str text, size_t offset)
+{
+	return (lua_Integer)utf8_length(str_slice(text, 0, offset));
+}
+
+/* regex(pattern) -> true, groups; or nil, message, characters before the mistake */
+static int regex(lua_State *L)
+{
+	struct str pattern = check_str(L, 1);
+	char message[256] = "";
+	size_t offset = 0;
+	struct regex *r = NULL;
+	if (regex_new(pattern, true, &r, &offset, message, sizeof(message)) == RC_OK) {
+		lua_pushboolean(L, 1);
+		lua_pushinteger(L, (lua_Integer)regex_group_count(r));
+		regex_free(r);
+		return 2;
+	}
+	lua_pushnil(L);
+	lua_pushstring(L, message);
+	lua_pushinteger(L, characters_before(pattern, offset));
+	return 3;
+}
+
+/* uses_payload(text): whether it is an expression that names the body */
+static int uses_payload(lua_State *L)
+{
+	struct str text = check_str(L, 1);
+	struct expr *e = NULL;
+	struct expr_error error;
+	bool uses = false;
+	if (expr_is_expression(text) &&
+		expr_compile(str_slice(text, 2, text.n - 3), 0, &e, &error) == RC_OK) {
+		uses = (expr_uses(e) & (1u << EXPR_PAYLOAD)) != 0;
+		expr_free(e);
+	}
+	lua_pushboolean(L, uses);
+	return 1;
+}
+
+/* getenv(name) -> text or nil */
+static int environment(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	struct lua_host *host = host_of(L);
+	const char *value = host->getenv ? host->getenv(name) : getenv(name);
+	if (value)
+		lua_pushstring(L, value);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+/* The path to open of the file that messages call `name`. */
+static const char *path_of_source(const struct lua_host *host, const char *name)
+{
+	for (size_t i = 0; host->sources && i < host->sources->count; i++)
+		if (strcmp(host->sources->items[i].name, name) == 0)
+			return host->sources->items[i].path;
+	return name;
+}
+
+static char *resolve_path(const struct lua_host *host, const char *from, const char *path)
+{
+	const char *base = path_of_source(host, from);
+	const char *slash = strrchr(base, '/');
+	if (path[0] == '/' || !slash)
+		return heap_strdup(path);
+	return heap_printf("%.*s/%s", (int)(slash - base), base, path);
+}
+
+/* read_file(from, path) -> text; or nil, reason. Relative paths start at the folder of `from`. */
+static int read_file(lua_State *L)
+{
+	const char *from = luaL_checkstring(L, 1);
+	const char *path = luaL_checkstring(L, 2);
+	char *full = resolve_path(host_of(L), from, path);
+	char *bytes = NULL, reason[200];
+	size_t size = 0;
+	enum rc rc = file_read(full, INCLUDED_FILE_BYTES_MAX, &bytes, &size);
+	free(full);
+	if (rc != RC_OK) {
+		lua_pushnil(L);
+		lua_pushstring(L,
+			file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason)));
+		return 2;
+	}
+	lua_pushlstring(L, bytes, size);
+	free(bytes);
+	return 1;
+}
+
+/* ip_version(text) -> 4, 6 or nil */
+static int ip_version(lua_State *L)
+{
+	const char *text = luaL_checkstring(L, 1);
+	unsigned char bits[16];
+	if (inet_pton(AF_INET, text, bits) == 1)
+		lua_pushinteger(L, 4);
+	else if (inet_pton(AF_INET6, text, bits) == 1)
+		lua_pushinteger(L, 6);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+/* canonical_path(path) -> path, or nil when requests can have no such path */
+static int canonical_path(lua_State *L)
+{
+	struct str path = check_str(L, 1), out;
+	struct pool *pool = pool_new();
+	struct arena arena;
+	arena_init(&arena, pool, 65536);
+	if (uri_canonical_path(path, &arena, &out) == RC_OK)
+		lua_pushlstring(L, out.p, out.n);
+	else
+		lua_pushnil(L);
+	arena_reset(&arena);
+	pool_free(pool);
+	return 1;
+}
+
+/* base64(text) -> decoded, or nil. White space between lines is taken out before. */
+static int base64(lua_State *L)
+{
+	struct str in = check_str(L, 1);
+	char *out = lua_newuserdata(L, in.n / 4 * 3 + 3);
+	size_t n = 0;
+	if (base64_decode(in, out, &n) != RC_OK)
+		return 0;
+	lua_pushlstring(L, out, n);
+	return 1;
+}
+
+/* scalar(text) -> type, value as a plain scalar of YAML would have; or nil */
+static int scalar(lua_State *L)
+{
+	struct str text = check_str(L, 1);
+	struct node n = {0};
+	const char *message;
+	if (!scalar_resolve(text, &n, &message))
+		return 0;
+	switch (n.type) {
+	case NODE_BOOL:
+		lua_pushliteral(L, "boolean");
+		lua_pushboolean(L, n.u.boolean);
+		return 2;
+	case NODE_INTEGER:
+		lua_pushliteral(L, "integer");
+		lua_pushnumber(L, (lua_Number)n.u.integer);
+		return 2;
+	case NODE_REAL:
+		lua_pushliteral(L, "real");
+		lua_pushnumber(L, n.u.real);
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+void lua_register_host(lua_State *L, struct lua_host *host)
+{
+	static const luaL_Reg functions[] = {
+		{"nearest", nearest},
+		{"regex", regex},
+		{"uses_payload", uses_payload},
+		{"getenv", environment},
+		{"read_file", read_file},
+		{"ip_version", ip_version},
+		{"canonical_path", canonical_path},
+		{"base64", base64},
+		{"scalar", scalar},
+		{NULL, NULL},
+	};
+	for (const luaL_Reg *f = functions; f->name; f++) {
+		lua_pushlightuserdata(L, host);
+		lua_pushcclosure(L, f->func, 1);
+		lua_setfield(L, -2, f->name);
+	}
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON Schema for Lua: compile a policy's schema once, check configurations, put defaults in. */
+#include "config/formats.h"
+#include "config/lua_priv.h"
+
+#include "base/utf8.h"
+
+#define SCHEMA_TYPE "sluice.schema"
+
+struct lua_schema {
+	struct schema *schema; /* owned */
+};
+
+static struct lua_schema *check_schema(lua_State *L)
+{
+	return luaL_checkudata(L, 1, SCHEMA_TYPE);
+}
+
+/* A builder that Lua's garbage collector frees, also when an error jumps over us. */
+static struct json_builder *new_builder(lua_State *L)
+{
+	struct json_builder **box = lua_newuserdata(L, sizeof(*box));
+	*box = NULL;
+	luaL_getmetatable(L, "sluice.builder");
+	lua_setmetatable(L, -2);
+	*box = json_builder_new();
+	return *box;
+}
+
+static int collect_builder(lua_State *L)
+{
+	struct json_builder **box = lua_touserdata(L, 1);
+	if (*box)
+		json_builder_free(*box);
+	*box = NULL;
+	return 0;
+}
+
+/* Lua knows nothing of a builder's size and would let thousands lie about. */
+static void drop_builder(lua_State *L, int index)
+{
+	struct json_builder **box = lua_touserdata(L, index);
+	json_builder_free(*box);
+	*box = NULL;
+}
+
+static int collect_schema(lua_State *L)
+{
+	struct lua_schema *s = lua_touserdata(L, 1);
+	schema_free(s->schema);
+	s->schema = NULL;
+	return 0;
+}
+
+/* schema(node) -> handle; or nil, message */
+static int compile(lua_State *L)
+{
+	struct json_value tree;
+	char message[400] = "";
+	luaL_checktype(L, 1, LUA_TTABLE);
+	struct lua_schema *s = lua_newuserdata(L, sizeof(*s));
+	s->schema = NULL;
+	luaL_getmetatable(L, SCHEMA_TYPE);
+	lua_setmetatable(L, -2);
+	struct json_builder *b = new_builder(L);
+	lua_node_to_json(L, 1, 0, b, &tree);
+	if (schema_new(&tree, &format_hooks, &s->schema, message, sizeof(message)) == RC_OK) {
+		drop_builder(L, -1);
+		lua_pop(L, 1);
+		return 1;
+	}
+	s->schema = NULL;
+	lua_pushnil(L);
+	lua_pushstring(L, message);
+	return 2;
+}
+
+struct problem_list {
+	lua_State *lua;
+	int list;    /* index of the result */
+	int origins; /* index of the node tables */
+	int count;
+};
+
+static void set_str(lua_State *L, const char *name, struct str s)
+{
+	lua_pushlstring(L, s.p ? s.p : "", s.n);
+	lua_setfield(L, -2, name);
+}
+
+/* Columns count characters; the offset of an expression's mistake counts bytes. */
+static void set_offset(lua_State *L, const struct json_value *at)
+{
+	if (!at || at->type != JSON_STRING)
+		return;
+	size_t offset = format_error_offset(at->u.string);
+	if (offset == SIZE_MAX)
+		return;
+	lua_pushinteger(L, (lua_Integer)utf8_length(str_slice(at->u.string, 0, offset)));
+	lua_setfield(L, -2, "offset");
+}
+
+static void add_problem(void *arg, const struct schema_problem *p)
+{
+	struct problem_list *list = arg;
+	lua_State *L = list->lua;
+	const struct json_value *at = p->member ? &p->member->value : p->at;
+	luaL_checkstack(L, 8, "a configuration");
+	lua_newtable(L);
+	set_str(L, "path", p->path);
+	set_str(L, "message", p->message);
+	if (at && at->origin) {
+		lua_rawgeti(L, list->origins, (int)(uintptr_t)at->origin);
+		lua_setfield(L, -2, "node");
+	}
+	if (p->member) {
+		set_str(L, "key", p->member->key);
+	} else {
+		set_offset(L, p->at);
+	}
+	lua_rawseti(L, list->list, ++list->count);
+}
+
+static void add_path(void *arg, struct str path)
+{
+	struct problem_list *list = arg;
+	lua_pushlstring(list->lua, path.p ? path.p : "", path.n);
+	lua_rawseti(list->lua, list->list, ++list->count);
+}
+
+/* schema_check(handle, node) -> list of {path, message, node, key, offset}; when it is empty, the node
+ * with the defaults in it and the list of the paths of secrets. key: of an unknown member. */
+static int check(lua_State *L)
+{
+	struct lua_schema *s = check_schema(L);
+	struct json_value tree;
+	lua_settop(L, 2);
+	struct json_builder *b = new_builder(L); /* 3 */
+	lua_newtable(L);                         /* 4: origins */
+	lua_newtable(L);                         /* 5: the problems */
+	lua_node_to_json(L, 2, 4, b, &tree);
+	struct problem_list problems = {.lua = L, .list = 5, .origins = 4};
+	if (schema_check(s->schema, &tree, add_problem, &problems) == 0) {
+		const struct json_value *whole = schema_apply_defaults(s->schema, &tree, b);
+		lua_push_json(L, whole, 4, 2); /* 6 */
+		lua_newtable(L);               /* 7 */
+		struct problem_list secrets = {.lua = L, .list = 7};
+		schema_each_secret(s->schema, whole, add_path, &secrets);
+	}
+	drop_builder(L, 3);
+	return lua_gettop(L) - 4;
+}
+
+static void new_type(lua_State *L, const char *name, lua_CFunction collect)
+{
+	luaL_newmetatable(L, name);
+	lua_pushcfunction(L, collect);
+	lua_setfield(L, -2, "__gc");
+	lua_pushliteral(L, "sandboxed");
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+}
+
+void lua_register_schema(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{"schema", compile},
+		{"schema_check", check},
+		{NULL, NULL},
+	};
+	new_type(L, SCHEMA_TYPE, collect_schema);
+	new_type(L, "sluice.builder", collect_builder);
+	for (const luaL_Reg *f = functions; f->name; f++) {
+		lua_pushcfunction(L, f->func);
+		lua_setfield(L, -2, f->name);
+	}
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/sources.h"
+
+#include "config/document.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- one file -------------------------------------------------------------------------------- */
+
+static enum rc read_descriptor(int fd, size_t bytes_max, char **bytes, size_t *size)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return RC_IO;
+	if (!S_ISREG(st.st_mode)) {
+		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
+		return errno ? RC_IO : RC_UNSUPPORTED;
+	}
+	struct buffer b;
+	buffer_init(&b, bytes_max + 65536);
+	for (;;) {
+		char *room = buffer_reserve(&b, 65536);
+		ssize_t n = room ? read(fd, room, 65536) : 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int error = errno;
+			buffer_deinit(&b);
+			errno = error;
+			return RC_IO;
+		}
+		buffer_commit(&b, (size_t)n);
+		if (n == 0 || b.n > bytes_max)
+			break;
+	}
+	if (b.failed || b.n > bytes_max) {
+		buffer_deinit(&b);
+		return RC_FULL;
+	}
+	*size = b.n;
+	*bytes = heap_strndup(buffer_str(&b));
+	buffer_deinit(&b);
+	return RC_OK;
+}
+
+enum rc file_read(const char *path, size_t bytes_max, char **bytes, size_t *size)
+{
+	/* Without O_NONBLOCK a named pipe in the folder would hold everything up. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return RC_IO;
+	enum rc rc = read_descriptor(fd, bytes_max, bytes, size);
+	int error = errno;
+	close(fd);
+	errno = error;
+	return rc;
+}
+
+const char *file_read_reason(enum rc rc, size_t bytes_max, char *text, size_t text_size)
+{
+	if (rc == RC_FULL)
+		snprintf(text, text_size, "larger than %zu KiB", bytes_max >> 10);
+	else if (rc == RC_UNSUPPORTED)
+		snprintf(text, text_size, "not a regular file");
+	else
+		snprintf(text, text_size, "%s", strerror(errno));
+	return text;
+}
+
+/* --- finding --------------------------------------------------------------------------------- */
+
+struct finder {
+	struct sources *out;
+	struct diagnostics *diagnostics;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} above[SOURCE_FOLDER_DEPTH_MAX]; /* the folders that we are in */
+	size_t depth;
+};
+
+static void tell(struct finder *f, const char *name, const char *message)
+{
+	struct position at = {name, 0, 0};
+	diagnostics_add_for(f->diagnostics, "", SEVERITY_ERROR, at, "", message);
+	f->out->incomplete = true;
+}
+
+static void tell_unreadable(struct finder *f, const char *name, const char *reason)
+{
+	char message[300];
+	snprintf(message, sizeof(message), "cannot be read: %s", reason);
+	tell(f, name, message);
+}
+
+static void add(struct sources *s, const char *name, const char *path)
+{
+	if (s->count == s->capacity) {
+		s->capacity = s->capacity ? s->capacity * 2 : 16;
+		s->items = heap_realloc(s->items, s->capacity * sizeof(struct source));
+	}
+	s->items[s->count++] =
+		(struct source){.name = heap_strdup(name), .path = heap_strdup(path)};
+}
+
+static bool is_passed_over(struct str name)
+{
+	return name.p[0] == '.' || str_ends(name, STR("~")) ||
+	       (name.p[0] == '#' && str_ends(name, STR("#"))) || str_ends(name, STR(".swp")) ||
+	       str_ends(name, STR(".swx")) || str_ends(name, STR(".tmp")) ||
+	       str_ends(name, STR(".bak")) || str_ends(name, STR(".orig"));
+}
+
+static bool is_document(struct str name)
+{
+	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")) ||
+	       str_ends(name, STR(".json"));
+}
+
+static void walk(struct finder *f, const char *path, const char *below);
+
+static void visit(struct finder *f, const char *path, const char *below, const char *entry)
+{
+	struct str name = str_of(entry);
+	struct stat st;
+	if (is_passed_over(name))
+		return;
+	char *full = heap_printf("%s/%s", path, entry);
+	char *shown = heap_printf("%s%s%s", below, below[0] ? "/" : "", entry);
+	if (stat(full, &st) != 0) {
+		if (is_document(name))
+			tell_unreadable(f, shown, strerror(errno));
+	} else if (S_ISDIR(st.st_mode)) {
+		walk(f, full, shown);
+	} else if (str_ends(name, STR(".lua"))) {
+		tell(f, shown, "this version does not run composition scripts; remove the file");
+	} else if (is_document(name)) {
+		if (f->out->count < SOURCES_MAX)
+			add(f->out, shown, full);
+		else
+			tell(f, shown, "too many files in one configuration");
+	}
+	free(full);
+	free(shown);
+}
+
+static bool is_above(const struct finder *f, const struct stat *st)
+{
+	for (size_t i = 0; i < f->depth; i++)
+		if (f->above[i].dev == st->st_dev && f->above[i].ino == st->st_ino)
+			return true;
+	return false;
+}
+
+static void walk(struct finder *f, const char *path, const char *below)
+{
+	struct stat st;
+	DIR *dir = opendir(path);
+	if (!dir || fstat(dirfd(dir), &st) != 0) {
+		tell_unreadable(f, below[0] ? below : path, strerror(errno));
+		if (dir)
+			closedir(dir);
+		return;
+	}
+	if (is_above(f, &st)) {
+		tell(f, below, "a link to a folder that it stands in");
+	} else if (f->depth == SOURCE_FOLDER_DEPTH_MAX) {
+		tell(f, below, "folders are nested too deep");
+	} else {
+		f->above[f->depth].dev = st.st_dev;
+		f->above[f->depth++].ino = st.st_ino;
+		for (struct dirent *entry; (entry = readdir(dir));)
+			visit(f, path, below, entry->d_name);
+		f->depth--;
+	}
+	closedir(dir);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct source *)a)->name, ((const struct source *)b)->name);
+}
+
+static enum rc find(struct finder *f, const char *path)
+{
+	struct stat st;
+	struct position at = {path, 0, 0};
+	if (stat(path, &st) != 0) {
+		diagnostics_add(f->diagnostics, SEVERITY_ERROR, at, "", "cannot be read: %s",
+			strerror(errno));
+		return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		add(f->out, path, path);
+		return RC_OK;
+	}
+	size_t first = f->out->count;
+	walk(f, path, "");
+	if (f->out->count > first)
+		qsort(f->out->items + first, f->out->count - first, sizeof(struct source), by_name);
+	return RC_OK;
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+static bool load(struct finder *f, struct source *s)
+{
+	char reason[200];
+	enum rc rc = file_read(s->path, DOCUMENT_FILE_BYTES_MAX, &s->bytes, &s->size);
+	if (rc != RC_OK) {
+		tell_unreadable(f, s->name,
+			file_read_reason(rc, DOCUMENT_FILE_BYTES_MAX, reason, sizeof(reason)));
+		return false;
+	}
+	f->out->bytes += s->size;
+	if (f->out->bytes > SOURCES_BYTES_MAX) {
+		tell(f, s->name, "all files together are larger than 64 MiB; this one is left out");
+		f->out->bytes -= s->size;
+		return false;
+	}
+	sha256(str_n(s->bytes, s->size), s->sha256);
+	return true;
+}
+
+static void source_deinit(struct source *s)
+{
+	free(s->name);
+	free(s->path);
+	free(s->bytes);
+}
+
+enum rc sources_read(struct sources *out, const char *const *paths, size_t path_count,
+	struct diagnostics *diagnostics)
+{
+	struct finder f = {.out = out, .diagnostics = diagnostics};
+	enum rc rc = RC_OK;
+	*out = (struct sources){0};
+	for (size_t i = 0; i < path_count && rc == RC_OK; i++)
+		rc = find(&f, paths[i]);
+	size_t kept = 0;
+	for (size_t i = 0; i < out->count; i++) {
+		struct source s = out->items[i];
+		if (load(&f, &s))
+			out->items[kept++] = s;
+		else
+			source_deinit(&s);
+	}
+	out->count = kept;
+	return rc;
+}
+
+void sources_deinit(struct sources *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		source_deinit(&s->items[i]);
+	free(s->items);
+	*s = (struct sources){0};
+}

@@ -1,0 +1,94 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The configuration of a binding: substituted, validated, defaults in.
+local nodes = require("sluice.nodes")
+local substitute = require("sluice.substitute")
+
+local configs = {}
+
+local function below(base, path)
+	if path == "" then
+		return base
+	end
+	return path:sub(1, 1) == "[" and base .. path or base .. "." .. path
+end
+
+-- `$PORT` without quotes where the schema wants no string: takes the type that it would have had, had it
+-- been written there. Whether anything changed.
+local function retype(problems)
+	local changed = false
+	for _, problem in ipairs(problems) do
+		local node = problem.node
+		if node and node.resolved then
+			node.type, node.value, node.resolved = node.resolved.type, node.resolved.value, nil
+			changed = true
+		end
+	end
+	return changed
+end
+
+-- An unknown member is told at its own path. What came from outside (a password, perhaps) is not shown.
+local function tell(problem, config, base, resource, report)
+	local path, message = below(base, problem.path), problem.message
+	if problem.key then
+		local named = 'unknown field "' .. problem.key .. '"'
+		if message:sub(1, #named) == named then
+			path, message = path .. "." .. problem.key, "unknown field" .. message:sub(#named + 1)
+		end
+	end
+	if problem.node and problem.node.is_foreign then
+		message = message:gsub(", found .*$", "") .. "; what stands for " .. problem.node.written
+			.. " is something else"
+	end
+	report:error(problem.node or config, path, message, resource,
+		{ at_key = problem.key ~= nil, offset = problem.offset })
+end
+
+-- The configuration with its defaults, and the paths of its secrets; or nil.
+local function check(definition, config, base, resource, report)
+	local host = report.host
+	local problems, whole, secrets = host.schema_check(definition.schema, config)
+	if #problems > 0 and retype(problems) then
+		problems, whole, secrets = host.schema_check(definition.schema, config)
+	end
+	for _, problem in ipairs(problems) do
+		tell(problem, config, base, resource, report)
+	end
+	return whole, secrets
+end
+
+local function merge(paths, more)
+	local seen, out = {}, {}
+	for _, list in ipairs({ paths, more }) do
+		for _, path in ipairs(list) do
+			if not seen[path] then
+				seen[path] = true
+				out[#out + 1] = path
+			end
+		end
+	end
+	return out
+end
+
+-- config, paths of secrets; or nil when the report says what is wrong. find_secret: see substitute.
+function configs.compile(binding, definition, find_secret, report)
+	local config = binding.config or nodes.map(binding.ref)
+	local base = binding.path .. ".config"
+	if config.type ~= "map" then
+		return nil
+	end
+	local failed = false
+	local scope = { host = report.host, secret = find_secret }
+	local copy, foreign = substitute.tree(config, scope, function(node, path, message)
+		failed = true
+		report:error(node, below(base, path), message, binding.resource)
+	end)
+	if failed then
+		return nil
+	end
+	local whole, secrets = check(definition, copy, base, binding.resource, report)
+	if whole then
+		return whole, merge(secrets, foreign)
+	end
+end
+
+return configs

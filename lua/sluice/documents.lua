@@ -1,0 +1,133 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The envelope of every document: apiVersion, kind, metadata, spec.
+--
+-- A document with a mistake in its envelope is still read as what it was probably meant to be, so that
+-- the APIs it names are closed: a binding of a login that is left out would open them.
+local nodes = require("sluice.nodes")
+local diagnose = require("sluice.diagnose")
+local schema = require("sluice.schema")
+
+local documents = {}
+
+local versions = {
+	"gateway.sluice.dev/v1",
+	"gateway.mulesoft.com/v1alpha1",
+	"gateway.mulesoft.com/v1beta1",
+}
+
+documents.kinds = {
+	"ApiInstance", "Service", "PolicyBinding", "Extension", "Configuration", "Secret", "Contract",
+}
+
+local NAME_BYTES_MAX = 253
+
+-- Names become parts of identifiers (namespace/name, api:policy) and of metric labels.
+local function check_name(text)
+	if #text > NAME_BYTES_MAX then
+		return "a name has at most " .. NAME_BYTES_MAX .. " characters"
+	end
+	if not text:match("^[%w][%w._-]*$") then
+		return 'expected letters, digits, ".", "_" and "-", found "' .. text .. '"'
+	end
+end
+
+documents.name_shape = { type = "string", check = check_name }
+
+local metadata = {
+	type = "map",
+	required = { "name" },
+	fields = {
+		name = documents.name_shape,
+		namespace = documents.name_shape,
+		labels = { type = "dictionary", of = { type = "string", empty = true } },
+		annotations = { type = "object" },
+	},
+}
+
+local envelope = {
+	type = "map",
+	required = { "apiVersion", "kind", "metadata", "spec" },
+	fields = {
+		apiVersion = { type = "string", enum = versions },
+		kind = { type = "string", enum = documents.kinds },
+		metadata = metadata,
+		spec = { type = "object" },
+	},
+}
+
+local function known_kind(text, host)
+	for _, kind in ipairs(documents.kinds) do
+		if kind == text then
+			return kind
+		end
+	end
+	return text and host.nearest(text, documents.kinds)
+end
+
+local function read_labels(node)
+	local labels = {}
+	for key, value in nodes.pairs(nodes.get(node, "labels")) do
+		labels[key] = value.value
+	end
+	return labels
+end
+
+local function read_one(root, index, report)
+	local resource = { node = root, file = root.file, line = root.line, column = root.column,
+		apis = {} }
+	for _, mistake in ipairs(root.mistakes or {}) do
+		report:error(mistake, "", mistake.message, resource)
+	end
+	local kind = nodes.get(root, "kind")
+	resource.kind = known_kind(nodes.text(root, "kind"), report.host)
+	if nodes.is(kind, "string") and not resource.kind then
+		schema.check(report, resource, kind, envelope.fields.kind, "kind") -- something else's document
+		return nil
+	end
+	schema.check(report, resource, root, envelope, "")
+	local head = nodes.get(root, "metadata")
+	resource.name = nodes.text(head, "name")
+	resource.namespace = nodes.text(head, "namespace") or "default"
+	resource.labels = read_labels(head)
+	resource.labels_node = nodes.get(head, "labels")
+	local spec = nodes.get(root, "spec")
+	resource.spec = nodes.is(spec, "map") and spec or nodes.map(root)
+	resource.spec.is_absent = resource.spec ~= spec
+	if not resource.kind then
+		return nil
+	end
+	resource.name = resource.name or "unnamed-" .. index -- told already; what it binds is closed all the same
+	resource.id = resource.namespace .. "/" .. resource.name
+	return resource
+end
+
+-- {kind = {list, by_id}}; `index` numbers resources in the order of files and documents.
+function documents.read(roots, report)
+	local found = {}
+	for _, kind in ipairs(documents.kinds) do
+		found[kind] = { list = {}, by_id = {} }
+	end
+	for i, root in ipairs(roots) do
+		local resource = read_one(root, i, report)
+		local kind = resource and found[resource.kind]
+		if kind then
+			resource.index = i
+			local first = kind.by_id[resource.id]
+			if first then
+				resource.duplicate_of = first
+				local name = nodes.get(nodes.get(root, "metadata"), "name")
+				report:error(name, "metadata.name", string.format(
+					'%s "%s" is declared twice; first at %s', resource.kind, resource.id,
+					diagnose.place(first)), resource)
+				resource.apis = first.apis
+				first.broken = true
+			else
+				kind.by_id[resource.id] = resource
+			end
+			kind.list[#kind.list + 1] = resource
+		end
+	end
+	return found
+end
+
+return documents

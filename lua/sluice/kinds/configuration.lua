@@ -1,0 +1,210 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Configuration: settings of the gateway as a whole, one concern in each document.
+--
+-- What is known but absent here is a warning when it only observes or tunes. What decides who may pass,
+-- where bytes go or whether they are encrypted closes every API: a gateway that ignored it would be
+-- open.
+local nodes = require("sluice.nodes")
+local diagnose = require("sluice.diagnose")
+local schema = require("sluice.schema")
+
+local configuration = {}
+
+local SECONDS_MAX = 2000000
+local any = { type = "any" }
+local seconds = { type = "number", min = 0.001, max = SECONDS_MAX }
+local port = { type = "integer", min = 1, max = 65535 }
+
+local function check_ip(text, host)
+	if not host.ip_version(text) then
+		return 'expected an IP address, found "' .. text .. '"'
+	end
+end
+
+local listener = {
+	type = "map",
+	fields = {
+		enabled = { type = "boolean" },
+		address = { type = "string", check = check_ip },
+		port = port,
+	},
+}
+
+local output = {
+	type = "map",
+	required = { "name", "type" },
+	fields = {
+		name = { type = "string" },
+		type = { type = "string" },
+		parameters = { type = "object" },
+	},
+}
+
+local names = { type = "list", of = { type = "string" } }
+
+local limit = { type = "integer", min = 1, max = 1000000 }
+
+-- Values of the vendor's levels and ours; "fatal" says as little as "error".
+local levels = { debug = "debug", info = "info", warn = "warn", error = "error", fatal = "error" }
+
+local shapes = {
+	logging = {
+		type = "map",
+		fields = {
+			outputs = { type = "list", of = output },
+			runtimeLogs = {
+				type = "map",
+				fields = {
+					logLevel = {
+						type = "string", enum = { "debug", "info", "warn", "error", "fatal" },
+					},
+					outputs = names,
+				},
+			},
+			accessLogs = { type = "map", fields = { outputs = names } },
+		},
+	},
+	probe = listener,
+	metrics = listener,
+	timeouts = {
+		type = "map",
+		fields = {
+			streamIdleSeconds = seconds,
+			upstreamResponseSeconds = seconds,
+			upstreamConnectionIdleSeconds = seconds,
+		},
+	},
+	circuitBreaker = {
+		type = "map",
+		required = { "thresholds" },
+		fields = {
+			thresholds = {
+				type = "map",
+				fields = {
+					maxConnections = limit,
+					maxPendingRequests = limit,
+					maxRequests = limit,
+					maxRetries = limit,
+					maxConnectionPools = limit,
+				},
+			},
+		},
+	},
+	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
+	proxyProtocol = { type = "map", fields = { enabled = { type = "boolean" } } },
+	tracing = any,
+	sharedStorage = any,
+	resourceLimits = any,
+	connectionBufferLimits = any,
+	platformConnection = any,
+	outputs = any,
+	forwardProxy = any,
+	defaultTLS = any,
+}
+
+local shape = { type = "map", fields = shapes }
+
+local only_tunes = {
+	tracing = "traces are not written",
+	sharedStorage = "every replica counts for itself",
+	resourceLimits = "the numbers of APIs and policies are not limited by it",
+	connectionBufferLimits = "buffers have the built-in limits",
+	platformConnection = "the vendor's control plane is not used",
+	outputs = "the vendor's control plane is not used",
+}
+
+local decides = {
+	forwardProxy = "connections would not go through the proxy",
+	defaultTLS = "connections would not be made with these settings",
+}
+
+local unsupported = "not supported by this version: "
+
+local readers = {}
+
+function readers.logging(settings, node, path, report, resource)
+	local runtime = nodes.get(node, "runtimeLogs")
+	local level = nodes.get(runtime, "logLevel")
+	if nodes.is(level, "string") and levels[level.value] then
+		settings.log_level = nodes.string(level, levels[level.value])
+	end
+	local outputs = nodes.get(node, "outputs") or nodes.get(node, "accessLogs")
+		or nodes.get(runtime, "outputs")
+	if outputs then
+		report:warning(outputs, path, unsupported .. "logs go to standard error and to "
+			.. "--access-log alone", resource, { at_key = true })
+	end
+end
+
+local function read_listener(name)
+	return function(settings, node)
+		settings[name] = node
+	end
+end
+
+readers.probe = read_listener("probe")
+readers.metrics = read_listener("metrics")
+
+function readers.timeouts(settings, node)
+	settings.timeouts = node
+end
+
+function readers.circuitBreaker(settings, node, path, report, resource)
+	local thresholds = nodes.get(node, "thresholds")
+	settings.thresholds = thresholds
+	configuration.warn_thresholds(thresholds, path .. ".thresholds", report, resource)
+end
+
+function readers.routing(settings, node)
+	settings.rewrite_host = nodes.value(node, "rewriteHostHeader", "boolean")
+end
+
+function readers.proxyProtocol(settings, node, path, report, resource)
+	if nodes.value(node, "enabled", "boolean") then
+		report:error(node, path, unsupported
+			.. "clients' addresses would be those of the balancer", resource, { at_key = true })
+		resource.closes_all = true
+	end
+end
+
+function configuration.warn_thresholds(thresholds, path, report, resource)
+	for key, node in nodes.pairs(thresholds) do
+		if key == "maxRequests" or key == "maxRetries" or key == "maxConnectionPools" then
+			report:warning(node, path .. "." .. key, unsupported .. "it has no effect", resource,
+				{ at_key = true })
+		end
+	end
+end
+
+local function read_member(settings, key, node, resource, report)
+	local path = "spec." .. key
+	local first = settings.places[key]
+	if first then
+		report:error(node, path, "set twice; first at " .. diagnose.place(first), resource,
+			{ at_key = true })
+		return
+	end
+	settings.places[key] = node
+	if only_tunes[key] then
+		report:warning(node, path, unsupported .. only_tunes[key], resource, { at_key = true })
+	elseif decides[key] then
+		report:error(node, path, unsupported .. decides[key], resource, { at_key = true })
+		resource.closes_all = true
+	elseif readers[key] and node.type == "map" then
+		readers[key](settings, node, path, report, resource)
+	end
+end
+
+function configuration.settings()
+	return { places = {} }
+end
+
+-- Adds what the document sets to `settings`.
+function configuration.read(resource, report, settings)
+	schema.check(report, resource, resource.spec, shape, "spec")
+	for key, node in nodes.pairs(resource.spec) do
+		read_member(settings, key, node, resource, report)
+	end
+end
+
+return configuration

@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- One listener for each address and port; what APIs on it have to agree on.
+local nodes = require("sluice.nodes")
+local diagnose = require("sluice.diagnose")
+
+local listeners = {}
+
+local function group_by_address(apis)
+	local groups, by_key = {}, {}
+	for _, api in ipairs(apis) do
+		if api.address and not api.duplicate_of then
+			local key = api.address.host .. "|" .. api.address.port
+			local group = by_key[key]
+			if not group then
+				group = { node = api.address_node, host = api.address.host, port = api.address.port,
+					scheme = api.address.scheme, first = api, apis = {} }
+				by_key[key] = group
+				groups[#groups + 1] = group
+			end
+			group.apis[#group.apis + 1] = api
+		end
+	end
+	return groups
+end
+
+local function shown(group)
+	local host = group.host:find(":", 1, true) and "[" .. group.host .. "]" or group.host
+	return host .. ":" .. group.port
+end
+
+local function check_schemes(group, report)
+	for _, api in ipairs(group.apis) do
+		if api.address.scheme ~= group.scheme then
+			report:error(api.address_node, "spec.address", "port " .. shown(group) .. " is "
+				.. group.scheme .. " for " .. group.first.id .. " ("
+				.. diagnose.place(group.first.address_node) .. ")", api, { apis = group.apis })
+			group.is_mixed = true
+		end
+	end
+end
+
+-- TLS is of the port: one API's policy serves them all, two have to say the same.
+local function choose_tls(group, report)
+	for _, api in ipairs(group.apis) do
+		local own = api.tls
+		if own and not own.settings then
+			group.tls_mistake = own
+		elseif own and not group.tls_of then
+			group.tls, group.tls_of = own.settings, own
+		elseif own and not nodes.equal(own.settings, group.tls) then
+			report:error(own.binding.ref, own.binding.path .. ".policyRef", "the TLS of port "
+				.. shown(group) .. " is set differently at "
+				.. diagnose.place(group.tls_of.binding.ref), own.binding.resource,
+				{ apis = group.apis })
+		end
+	end
+end
+
+local function tell_missing_tls(group, report)
+	for _, api in ipairs(group.apis) do
+		local message = "an https address needs the policy tls"
+		if group.tls_mistake then
+			message = "the tls policy of this port has a mistake ("
+				.. diagnose.place(group.tls_mistake.binding.ref) .. ")"
+		end
+		if not (group.tls_mistake and api.broken) then
+			report:error(api.address_node, "spec.address", message, api)
+		end
+	end
+end
+
+-- Longer base paths win; the same one twice is a mistake of both.
+local function check_base_paths(group, report)
+	local by_path = {}
+	for _, api in ipairs(group.apis) do
+		local first = by_path[api.base_path]
+		if first then
+			report:error(api.address_node, "spec.address", string.format(
+				'base path "%s" on port %s is that of %s already (%s)',
+				api.base_path == "" and "/" or api.base_path, shown(group), first.id,
+				diagnose.place(first.address_node)), api, { apis = { first, api } })
+			api.listener = -1
+		else
+			by_path[api.base_path] = api
+		end
+	end
+end
+
+-- state.listeners, and api.listener for those that are on one.
+function listeners.build(state)
+	state.listeners = {}
+	for _, group in ipairs(group_by_address(state.found.ApiInstance.list)) do
+		check_schemes(group, state.report)
+		if group.scheme == "https" then
+			choose_tls(group, state.report)
+			if not group.tls then
+				tell_missing_tls(group, state.report)
+			end
+		end
+		check_base_paths(group, state.report)
+		if group.scheme == "http" or group.tls then
+			local index = #state.listeners
+			state.listeners[index + 1] = group
+			for _, api in ipairs(group.apis) do
+				api.listener = api.listener or index
+			end
+		end
+	end
+end
+
+return listeners

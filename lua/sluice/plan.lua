@@ -1,0 +1,262 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The plan (docs/plan.md) from what was read, bound and ordered.
+local nodes = require("sluice.nodes")
+
+local plan = {}
+
+local BINDINGS_MAX = 64
+
+local function scaled(map, key)
+	local node = nodes.get(map, key)
+	if node and (node.type == "integer" or node.type == "real") then
+		return nodes.integer(node, math.floor(node.value * 1000 + 0.5))
+	end
+end
+
+-- --- plugins ------------------------------------------------------------------------------------
+
+-- Only those that a binding uses, numbered by their first use.
+local function plugin_index(plugin, policy, state)
+	local used = state.plugins.by_path[plugin.path]
+	if not used then
+		used = { plugin = plugin, index = #state.plugins.list, policies = {}, names = {} }
+		state.plugins.by_path[plugin.path] = used
+		state.plugins.list[#state.plugins.list + 1] = used
+	end
+	if not used.names[policy] then
+		used.names[policy] = true
+		used.policies[#used.policies + 1] = nodes.string(nil, policy)
+	end
+	return used.index
+end
+
+local function plugins_node(state)
+	local list = nodes.list(nil)
+	for i, used in ipairs(state.plugins.list) do
+		local out = nodes.map(nil)
+		nodes.put(out, "name", nodes.string(nil, used.plugin.name))
+		nodes.put(out, "path", nodes.string(nil, used.plugin.path))
+		nodes.put(out, "sha256", nodes.string(nil, used.plugin.sha256))
+		nodes.put(out, "policies", nodes.list(nil, used.policies))
+		list[i] = out
+	end
+	return list
+end
+
+-- --- services -----------------------------------------------------------------------------------
+
+local function service_node(service, settings)
+	local at, address = service.address_node, service.address
+	local thresholds = service.thresholds or settings.thresholds
+	local out = nodes.map(service)
+	nodes.put(out, "name", nodes.string(at, service.name))
+	nodes.put(out, "namespace", nodes.string(at, service.namespace))
+	nodes.put(out, "scheme", nodes.string(at, address.scheme))
+	nodes.put(out, "host", nodes.string(at, address.host))
+	nodes.put(out, "port", nodes.integer(at, address.port))
+	nodes.put(out, "unix", address.unix and nodes.string(at, address.unix))
+	nodes.put(out, "path", service.prefix ~= "" and nodes.string(at, service.prefix) or nil)
+	if settings.rewrite_host == false then
+		nodes.put(out, "rewriteHost", nodes.boolean(at, false))
+	end
+	nodes.put(out, "responseTimeoutMs", scaled(settings.timeouts, "upstreamResponseSeconds"))
+	nodes.put(out, "idleTimeoutMs", service.idle_timeout
+		or scaled(settings.timeouts, "upstreamConnectionIdleSeconds"))
+	nodes.put(out, "streamIdleTimeoutMs", scaled(settings.timeouts, "streamIdleSeconds"))
+	nodes.put(out, "maxConnections", nodes.get(thresholds, "maxConnections"))
+	nodes.put(out, "maxPending", nodes.get(thresholds, "maxPendingRequests"))
+	return nodes.put(out, "tls", service.tls)
+end
+
+-- Services without a usable address are left out; who uses them is a stub.
+local function services_node(state)
+	local list = nodes.list(nil)
+	for _, service in ipairs(state.services.list) do
+		if service.address and not service.duplicate_of then
+			service.plan_index = #list
+			list[#list + 1] = service_node(service, state.settings)
+		end
+	end
+	return list
+end
+
+-- --- APIs ---------------------------------------------------------------------------------------
+
+local function body_node(contract)
+	if not contract then
+		return nil
+	end
+	local out = nodes.map(nil)
+	nodes.put(out, "mode", nodes.string(nil, contract.mode))
+	return nodes.put(out, "max", contract.max and nodes.integer(nil, contract.max))
+end
+
+local function strings(at, values)
+	local list = nodes.list(at)
+	for i, value in ipairs(values) do
+		list[i] = nodes.string(at, value)
+	end
+	return list
+end
+
+local function entry_node(entry, state)
+	local binding, compiled = entry.binding, entry.compiled
+	local at = binding.node
+	local out = nodes.map(at)
+	nodes.put(out, "id", nodes.string(at, entry.id))
+	nodes.put(out, "policy", nodes.string(binding.ref, entry.policy))
+	nodes.put(out, "plugin", nodes.integer(at,
+		plugin_index(compiled.definition.plugin, entry.policy, state)))
+	nodes.put(out, "config", compiled.config)
+	nodes.put(out, "rules", binding.read_rules)
+	nodes.put(out, "order", nodes.integer(at, binding.order))
+	nodes.put(out, "source", nodes.string(at, binding.source))
+	nodes.put(out, "stage", nodes.string(at, entry.stage))
+	nodes.put(out, "requestBody", body_node(compiled.request_body))
+	nodes.put(out, "responseBody", body_node(compiled.response_body))
+	if #compiled.secrets > 0 then
+		nodes.put(out, "secrets", strings(at, compiled.secrets))
+	end
+	return out
+end
+
+local function destination_node(destination)
+	local service = destination.service
+	local out = nodes.map(destination.node)
+	nodes.put(out, "service", nodes.integer(destination.node, service.plan_index))
+	nodes.put(out, "weight", destination.weight)
+	if destination.path ~= "" then
+		nodes.put(out, "destinationPath", nodes.string(destination.node, destination.path))
+	end
+	return out
+end
+
+local function route_node(route)
+	local out = nodes.map(route.node)
+	nodes.put(out, "name", nodes.string(route.node, route.name))
+	nodes.put(out, "rules", route.rules)
+	nodes.put(out, "order", nodes.integer(route.node, route.binding.order))
+	local destinations = nodes.list(route.node)
+	for _, destination in ipairs(route.destinations) do
+		if destination.service.plan_index then
+			destinations[#destinations + 1] = destination_node(destination)
+		end
+	end
+	return nodes.put(out, "destinations", destinations), #destinations
+end
+
+local function routes_node(api)
+	local list = nodes.list(api.node)
+	for _, route in ipairs(api.routes) do
+		local out, count = route_node(route)
+		if count > 0 then
+			list[#list + 1] = out
+		end
+	end
+	return list
+end
+
+local function chain_node(api, state)
+	local list = nodes.list(api.node)
+	for i, entry in ipairs(api.chain) do
+		if i <= BINDINGS_MAX then
+			list[i] = entry_node(entry, state)
+		end
+	end
+	return list
+end
+
+local function labels_node(api)
+	local out = nodes.map(api.labels_node or api.node)
+	for key, node in nodes.pairs(api.labels_node) do
+		nodes.put(out, key, node)
+	end
+	return out
+end
+
+local function api_node(api, state)
+	local out = nodes.map(api)
+	local at = api.address_node or api
+	nodes.put(out, "name", nodes.string(api, api.name))
+	nodes.put(out, "namespace", nodes.string(api, api.namespace))
+	nodes.put(out, "labels", labels_node(api))
+	nodes.put(out, "listener", nodes.integer(at, api.listener or -1))
+	nodes.put(out, "basePath", nodes.string(at, api.base_path or ""))
+	nodes.put(out, "address", nodes.string(at, nodes.text(api.spec, "address") or ""))
+	nodes.put(out, "responseTimeoutMs", api.response_timeout)
+	nodes.put(out, "streamIdleTimeoutMs", api.stream_idle_timeout
+		or scaled(state.settings.timeouts, "streamIdleSeconds"))
+	nodes.put(out, "chain", chain_node(api, state))
+	nodes.put(out, "routes", routes_node(api))
+	if api.error then
+		local message = nodes.string(api.error.at, api.error.message)
+		nodes.put(out, "error", nodes.put(nodes.map(api.error.at), "message", message))
+	end
+	return out
+end
+
+-- --- the rest -----------------------------------------------------------------------------------
+
+local function listeners_node(state)
+	local list = nodes.list(nil)
+	for i, listener in ipairs(state.listeners) do
+		local out = nodes.map(listener.node)
+		nodes.put(out, "address", nodes.string(listener.node, listener.host))
+		nodes.put(out, "port", nodes.integer(listener.node, listener.port))
+		list[i] = nodes.put(out, "tls", listener.tls)
+	end
+	return list
+end
+
+local function probe_node(node)
+	if not node then
+		return nil
+	end
+	local out = nodes.map(node)
+	nodes.put(out, "enabled", nodes.get(node, "enabled") or nodes.boolean(node, true))
+	nodes.put(out, "address", nodes.get(node, "address"))
+	return nodes.put(out, "port", nodes.get(node, "port"))
+end
+
+local function settings_node(settings)
+	local out = nodes.map(nil)
+	nodes.put(out, "logLevel", settings.log_level)
+	nodes.put(out, "probe", probe_node(settings.probe))
+	nodes.put(out, "metrics", probe_node(settings.metrics))
+	return nodes.put(out, "timeouts", settings.timeouts)
+end
+
+-- Mistakes that only show in the whole.
+function plan.check(state)
+	for _, api in ipairs(state.found.ApiInstance.list) do
+		if #api.chain > BINDINGS_MAX then
+			state.report:error(api, "spec.policies", string.format(
+				"%d policies are bound to it; a chain has at most %d", #api.chain, BINDINGS_MAX), api)
+		end
+		if #api.inline_routes == 0 and not api.has_route and not api.broken then
+			state.report:warning(api, "spec.services",
+				"no services and no route: every request that no policy answers gets 404", api)
+		end
+	end
+end
+
+-- After report:finish(), which says which APIs are stubs.
+function plan.build(state)
+	state.plugins = { list = {}, by_path = {} }
+	local services = services_node(state)
+	local apis = nodes.list(nil)
+	for _, api in ipairs(state.found.ApiInstance.list) do
+		if not api.duplicate_of then
+			apis[#apis + 1] = api_node(api, state)
+		end
+	end
+	local out = nodes.map(nil)
+	nodes.put(out, "version", nodes.integer(nil, 1))
+	nodes.put(out, "plugins", plugins_node(state))
+	nodes.put(out, "services", services)
+	nodes.put(out, "listeners", listeners_node(state))
+	nodes.put(out, "apis", apis)
+	return nodes.put(out, "settings", settings_node(state.settings))
+end
+
+return plan

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""run.py SLUICE_COMPILE PLUGINS [--update] - what the compiler says about good and bad configurations.
+
+bad/NAME.yaml or bad/NAME/  is checked as an operator would do it; the output has to be NAME.expect, to the
+                            byte, and the exit code 1 exactly when there is an error in it. The last lines
+                            say what the plan does with each API: open, closed (503), or no listener.
+good/NAME.yaml or good/NAME/ has to pass without a word; the plan has to be NAME.plan.json, without the
+                            plugins' paths and digests.
+
+A line `# env: NAME=value` in a file sets a variable for it. Every good file is also fed cut off after every
+line, which must give errors or a plan but no crash. --update writes what is expected.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.abspath(__file__))
+COMPILE, PLUGINS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+UPDATE = "--update" in sys.argv
+failures = []
+
+
+def fail(name, message):
+    failures.append(name)
+    print(f"FAILED {name}: {message}")
+
+
+def text_of(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def sources(path):
+    if not os.path.isdir(path):
+        return [path]
+    return [os.path.join(d, n) for d, _, names in os.walk(path) for n in names]
+
+
+def environment(path):
+    env = dict(os.environ)
+    for source in sources(path):
+        if not os.path.exists(source):
+            continue
+        for line in text_of(source).split(b"\n"):
+            if line.startswith(b"# env: "):
+                name, _, value = line[7:].decode().partition("=")
+                env[name] = value
+    return env
+
+
+def run(folder, *args):
+    return subprocess.run([COMPILE, *args, "--plugins", PLUGINS], cwd=folder, timeout=120,
+                          capture_output=True, env=environment(os.path.join(folder, args[-1])))
+
+
+def compare(name, path, got):
+    if UPDATE:
+        with open(path, "wb") as f:
+            f.write(got)
+        return
+    expected = text_of(path) if os.path.exists(path) else b""
+    if got != expected:
+        fail(name, f"expected\n{expected.decode(errors='replace')}got\n"
+                   f"{got.decode(errors='replace')}")
+
+
+def cases(folder):
+    names = sorted(os.listdir(folder))
+    return [n for n in names if not n.endswith((".expect", ".json", ".explain", ".pem"))]
+
+
+def states(folder, name):
+    """One line for each API: what it answers."""
+    done = run(folder, "compile", "--print", name)
+    lines = []
+    for api in json.loads(done.stdout)["apis"]:
+        state = "closed" if "error" in api else "open"
+        if api["listener"] < 0:
+            state += ", no listener"
+        lines.append(f"{api['namespace']}/{api['name']}: {state}\n")
+    return "".join(lines).encode()
+
+
+def check_bad(folder, name):
+    done = run(folder, "check", name)
+    compare(name, os.path.join(folder, name.removesuffix(".yaml") + ".expect"),
+            done.stderr + states(folder, name))
+    has_error = b"\n0 errors" not in b"\n" + done.stderr and done.stderr != b""
+    if done.returncode != int(has_error) or done.stdout:
+        fail(name, f"exit code {done.returncode}, output {done.stdout!r}")
+
+
+def check_cut(folder, scratch, name):
+    """Half-written files: cut after every line."""
+    lines = text_of(os.path.join(folder, name)).splitlines(keepends=True)
+    for n in range(len(lines)):
+        path = os.path.join(scratch, name)
+        with open(path, "wb") as f:
+            f.write(b"".join(lines[:n]))
+        done = run(scratch, "check", name)
+        if done.returncode not in (0, 1):
+            fail(name, f"cut after line {n}: exit code {done.returncode}, {done.stderr!r}")
+
+
+def without_machine(plan):
+    for plugin in plan["plugins"]:
+        del plugin["path"], plugin["sha256"]
+    for file in plan["files"]:
+        del file["sha256"]
+    return plan
+
+
+def check_good(folder, name):
+    done = run(folder, "check", name)
+    if done.returncode or done.stderr or done.stdout:
+        fail(name, f"exit code {done.returncode}, {done.stderr.decode()}")
+    done = run(folder, "compile", "--print", name)
+    if done.returncode:
+        return fail(name, f"compile: exit code {done.returncode}, {done.stderr.decode()}")
+    plan = json.dumps(without_machine(json.loads(done.stdout)), indent=1) + "\n"
+    compare(name, os.path.join(folder, name.removesuffix(".yaml") + ".plan.json"), plan.encode())
+
+
+def main():
+    bad, good = os.path.join(TOP, "bad"), os.path.join(TOP, "good")
+    for name in cases(bad):
+        check_bad(bad, name)
+    for name in cases(good):
+        check_good(good, name)
+    with tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
+        for name in cases(good):
+            if name.endswith(".yaml"):
+                check_cut(good, scratch, name)
+    print(f"{len(cases(bad))} bad, {len(cases(good))} good, {len(failures)} failures")
+    sys.exit(1 if failures or not cases(bad) or not cases(good) else 0)
+
+
+main()
