@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void build_fatal(
+	struct build *b, const struct plan_node *at, const char *path, const char *format, ...)
+{
+	char message[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	struct position position = at ? at->position : (struct position){0};
+	diagnostics_add(b->diagnostics, SEVERITY_ERROR, position, path, "%s", message);
+	b->fatal_count++;
+}
+
+static void deinit(struct build *b)
+{
+	for (size_t i = 0; i < b->plugin_count; i++)
+		free(b->plugins[i].error);
+	free(b->plugins);
+	for (size_t i = 0; i < b->service_count; i++)
+		free(b->services[i].error);
+	free(b->services);
+	map_deinit(&b->former_services);
+}
+
+enum rc build_generation(const struct build_options *options, struct plan *plan,
+	struct diagnostics *diagnostics, struct generation **out)
+{
+	struct build b = {
+		.options = options,
+		.root = plan_root(plan),
+		.diagnostics = diagnostics,
+		.generation = heap_zalloc(sizeof(struct generation)),
+	};
+	map_init(&b.former_services);
+	b.generation->plan = plan;
+	b.generation->number = options->number;
+	build_plugins(&b);
+	build_services(&b);
+	build_apis(&b);
+	build_listeners(&b);
+	deinit(&b);
+	if (b.fatal_count > 0) {
+		generation_free(b.generation);
+		return RC_INVALID;
+	}
+	*out = b.generation;
+	return RC_OK;
+}

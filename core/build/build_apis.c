@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* APIs: a chain that is whole, or a stub that says why it answers 503. */
+#include "build/build_priv.h"
+
+#include "base/limits.h"
+#include "policy/chain_build.h"
+
+#include <stdio.h>
+
+static struct str string_of(const struct plan_node *n)
+{
+	return n && n->type == PLAN_STRING ? n->u.string : STR_EMPTY;
+}
+
+static char *full_name(const struct plan_node *node)
+{
+	struct str name = plan_string(node, "name", STR_EMPTY);
+	struct str space = plan_string(node, "namespace", STR("default"));
+	return heap_printf("%.*s/%.*s", STR_ARG(space), STR_ARG(name));
+}
+
+/* The first reason stands; the diagnostics have all of them. */
+static void stub(struct build *b, struct api *api, const struct plan_node *at, const char *message)
+{
+	struct position position = at ? at->position : (struct position){0};
+	diagnostics_add_for(b->diagnostics, api->id, SEVERITY_ERROR, position, "", message);
+	if (!api->error)
+		api->error = heap_strdup(message);
+}
+
+static struct body_contract contract_of(const struct plan_node *binding, const char *key)
+{
+	const struct plan_node *node = plan_get(binding, key);
+	struct body_contract contract = {.mode = BODY_NONE};
+	if (body_mode_parse(plan_string(node, "mode", STR("none")), &contract.mode) != RC_OK)
+		contract.mode = BODY_NONE;
+	contract.bytes_max = (size_t)plan_integer(node, "max", 0);
+	return contract;
+}
+
+static struct built_plugin *plugin_of(struct build *b, const struct plan_node *binding)
+{
+	int64_t i = plan_integer(binding, "plugin", -1);
+	return i >= 0 && (size_t)i < b->plugin_count ? &b->plugins[i] : NULL;
+}
+
+/* The instance of a binding: the former generation's when nothing of it changed. NULL: stubbed. */
+static struct sluice_instance *instance_of(
+	struct build *b, struct api *api, const struct plan_node *binding)
+{
+	char message[512];
+	struct instance_set *set = b->options->instances;
+	struct built_plugin *plugin = plugin_of(b, binding);
+	struct str policy = plan_string(binding, "policy", STR_EMPTY);
+	if (!plugin || !plugin->plugin) {
+		snprintf(message, sizeof(message), "policy %.*s: %s", STR_ARG(policy),
+			plugin ? plugin->error : "no plugin provides it");
+		stub(b, api, binding, message);
+		return NULL;
+	}
+	struct instance_options options = {
+		.plugin = plugin->plugin,
+		.policy = policy,
+		.binding = plan_string(binding, "id", STR_EMPTY),
+		.config = plan_get(binding, "config"),
+		.config_path = STR("config"),
+		.subject = str_of(api->id),
+		.breadcrumb =
+			(uint32_t)(str_hash(plan_string(binding, "id", STR_EMPTY)) & 0xffffff),
+		.workers = b->options->workers,
+	};
+	struct instance_key key = instance_key_of(&options);
+	struct sluice_instance *found = instance_set_find(set, &key);
+	if (found)
+		return found;
+	struct sluice_instance *made = NULL;
+	struct sluice_instance *previous = instance_set_find_binding(set, options.binding);
+	if (instance_new(&options, previous, b->diagnostics, &made) != RC_OK) {
+		snprintf(message, sizeof(message), "policy %.*s refused its configuration",
+			STR_ARG(policy));
+		stub(b, api, binding, message);
+		return NULL;
+	}
+	instance_set_add(set, made);
+	return made;
+}
+
+static void build_chain(struct build *b, struct api *api, const struct plan_node *node)
+{
+	const struct plan_node *list = plan_get(node, "chain");
+	size_t count = plan_count(list);
+	struct chain_binding_options *bindings = heap_zalloc((count + 1) * sizeof(*bindings));
+	for (size_t i = 0; i < count; i++) {
+		const struct plan_node *binding = plan_at(list, i);
+		bindings[i] = (struct chain_binding_options){
+			.instance = instance_of(b, api, binding),
+			.body = {contract_of(binding, "requestBody"),
+				contract_of(binding, "responseBody")},
+			.skip_on_error =
+				str_eq(string_of(plan_get(binding, "onError")), STR("skip")),
+		};
+	}
+	if (!api->error && chain_new(bindings, count, &api->chain) != RC_OK)
+		stub(b, api, list, "more policies are bound to it than one chain may have (64)");
+	free(bindings);
+}
+
+static void build_routes(struct build *b, struct api *api, const struct plan_node *node)
+{
+	char message[256] = "";
+	const struct plan_node *services = plan_get(b->root, "services");
+	if (route_api_new(node, services, &api->routes, message, sizeof(message)) != RC_OK)
+		stub(b, api, node, message);
+}
+
+static bool has_service(const struct api *api, size_t index)
+{
+	for (size_t i = 0; i < api->service_count; i++)
+		if (api->services[i].index == index)
+			return true;
+	return false;
+}
+
+/* A route to a service that cannot be used makes the whole API a stub. */
+static void take_service(struct build *b, struct api *api, const struct plan_node *target)
+{
+	int64_t at = plan_integer(target, "service", -1);
+	if (at < 0 || (size_t)at >= b->service_count) {
+		stub(b, api, target, "a route has no service");
+		return;
+	}
+	if (!b->services[at].service) {
+		stub(b, api, target, b->services[at].error);
+		return;
+	}
+	if (has_service(api, (size_t)at))
+		return;
+	const struct plan_node *node = plan_at(plan_get(b->root, "services"), (size_t)at);
+	api->services =
+		heap_realloc(api->services, (api->service_count + 1) * sizeof(struct api_service));
+	api->services[api->service_count++] = (struct api_service){
+		.index = (size_t)at,
+		.service = service_ref(b->services[at].service),
+		.rewrites_host = plan_bool(node, "rewriteHost", true),
+	};
+}
+
+static void take_services(struct build *b, struct api *api, const struct plan_node *node)
+{
+	const struct plan_node *routes = plan_get(node, "routes");
+	for (size_t i = 0; i < plan_count(routes); i++) {
+		const struct plan_node *targets = plan_get(plan_at(routes, i), "destinations");
+		for (size_t k = 0; k < plan_count(targets); k++)
+			take_service(b, api, plan_at(targets, k));
+	}
+}
+
+static struct api *build_api(struct build *b, const struct plan_node *node)
+{
+	struct api *api = heap_zalloc(sizeof(*api));
+	api->id = full_name(node);
+	api->worker_count = b->options->workers;
+	api->workers = aligned_alloc(64, api->worker_count * sizeof(struct api_worker));
+	CHECK(api->workers);
+	memset(api->workers, 0, api->worker_count * sizeof(struct api_worker));
+	build_api_metrics(b, api);
+	api->response_timeout_ms = (int)plan_integer(node, "responseTimeoutMs", 0);
+	api->stream_idle_timeout_ms =
+		(int)plan_integer(node, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS);
+	const struct plan_node *error = plan_get(node, "error");
+	if (error && error->type == PLAN_OBJECT) {
+		/* Composition has reported it already. */
+		struct str message =
+			plan_string(error, "message", STR("its configuration has errors"));
+		api->error = heap_strndup(message);
+		return api;
+	}
+	build_chain(b, api, node);
+	build_routes(b, api, node);
+	take_services(b, api, node);
+	return api;
+}
+
+void build_apis(struct build *b)
+{
+	const struct plan_node *list = plan_get(b->root, "apis");
+	struct generation *g = b->generation;
+	g->apis = heap_zalloc((plan_count(list) + 1) * sizeof(struct api *));
+	for (size_t i = 0; i < plan_count(list); i++)
+		g->apis[g->api_count++] = build_api(b, plan_at(list, i));
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_priv.h"
+
+static bool address_of(const struct plan_node *node, struct address *out)
+{
+	struct str host = plan_string(node, "address", STR("0.0.0.0"));
+	int64_t port = plan_integer(node, "port", 0);
+	if (str_eq(host, STR("localhost")))
+		host = STR("127.0.0.1");
+	if (str_eq(host, STR("*")))
+		host = STR("0.0.0.0");
+	return port > 0 && port <= 65535 && address_from_ip(host, (uint16_t)port, out) == RC_OK;
+}
+
+/* A listener that cannot be built leaves the former generation in place; when there is none, the
+ * other ports are served without it. */
+static void refuse(
+	struct build *b, const struct plan_node *at, const char *path, const char *message)
+{
+	if (b->options->former)
+		build_fatal(b, at, path, "%s", message);
+	else
+		diagnostics_add(b->diagnostics, SEVERITY_ERROR, at->position, path, "%s", message);
+}
+
+static bool build_listener(
+	struct build *b, const struct plan_node *node, size_t index, struct generation_listener *l)
+{
+	char message[256] = "", text[ADDRESS_TEXT_BYTES];
+	if (!address_of(node, &l->address)) {
+		refuse(b, node, "listeners", "not an address that can be listened on");
+		return false;
+	}
+	struct str key = address_text(&l->address, text);
+	const struct plan_node *tls = plan_get(node, "tls");
+	if (tls && tls->type == PLAN_OBJECT) {
+		l->tls = build_tls_server(tls, message, sizeof(message));
+		if (!l->tls) {
+			refuse(b, tls, "tls", message);
+			return false;
+		}
+	}
+	if (route_table_new(plan_get(b->root, "apis"), index, &l->routes, message,
+		    sizeof(message)) != RC_OK) {
+		refuse(b, node, "listeners", message);
+		return false;
+	}
+	l->key = heap_strndup(key);
+	l->apis = b->generation->apis;
+	const struct generation_listener *former =
+		b->options->former ? generation_find_listener(b->options->former, key) : NULL;
+	if (former && former->tls && l->tls)
+		tls_context_inherit_tickets(l->tls, former->tls);
+	return true;
+}
+
+void build_listeners(struct build *b)
+{
+	const struct plan_node *list = plan_get(b->root, "listeners");
+	b->generation->listeners =
+		heap_zalloc((plan_count(list) + 1) * sizeof(struct generation_listener));
+	struct generation *g = b->generation;
+	for (size_t i = 0; i < plan_count(list); i++) {
+		struct generation_listener *l = &g->listeners[g->listener_count];
+		if (build_listener(b, plan_at(list, i), i, l)) {
+			g->listener_count++;
+			continue;
+		}
+		generation_listener_deinit(l);
+		*l = (struct generation_listener){0};
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plugins: the bytes that composition saw, by their digest, from the store; loaded once for good.
+ */
+#include "build/build_priv.h"
+
+#include "package/package.h"
+#include "policy/loader.h"
+
+#include <stdio.h>
+
+static struct plugin *load(
+	struct build *b, const struct plan_node *node, char *message, size_t size)
+{
+	uint8_t digest[SHA256_BYTES];
+	if (sha256_from_hex(plan_string(node, "sha256", STR_EMPTY), digest) != RC_OK) {
+		snprintf(message, size, "the plan has no digest of its plugin");
+		return NULL;
+	}
+	struct plugin *plugin = registry_plugin(b->options->registry, digest);
+	if (plugin)
+		return plugin;
+	char *store = heap_printf("%s/plugins", b->options->state_dir);
+	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
+	char *name = heap_strndup(plan_string(node, "name", STR_EMPTY));
+	char *stored = NULL;
+	if (package_store(store, path, name, digest, &stored, message, size) == RC_OK &&
+		plugin_load(b->options->registry, stored, digest, &plugin, message, size) != RC_OK)
+		plugin = NULL;
+	free(stored);
+	free(name);
+	free(path);
+	free(store);
+	return plugin;
+}
+
+void build_plugins(struct build *b)
+{
+	const struct plan_node *list = plan_get(b->root, "plugins");
+	b->plugin_count = plan_count(list);
+	b->plugins = heap_zalloc((b->plugin_count + 1) * sizeof(struct built_plugin));
+	for (size_t i = 0; i < b->plugin_count; i++) {
+		char message[256] = "it cannot be loaded";
+		b->plugins[i].plugin = load(b, plan_at(list, i), message, sizeof(message));
+		if (!b->plugins[i].plugin)
+			b->plugins[i].error = heap_strdup(message);
+	}
+}

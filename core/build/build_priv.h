@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build/build_priv.h - one build under way. */
+#pragma once
+
+#include "build/build.h"
+
+#include "base/check.h"
+#include "base/map.h"
+#include "base/memory.h"
+
+struct built_plugin {
+	struct plugin *plugin; /* borrowed from the registry; NULL: it could not be loaded */
+	char *error;           /* owned: why */
+};
+
+struct built_service {
+	struct service *service; /* borrowed from the generation; NULL: it cannot be used */
+	char *error;             /* owned: why */
+};
+
+struct build {
+	const struct build_options *options;
+	const struct plan_node *root;
+	struct diagnostics *diagnostics;
+	struct generation *generation;
+	struct built_plugin *plugins; /* owned: by index of the plan's plugins */
+	size_t plugin_count;
+	struct built_service *services; /* owned: by index of the plan's services */
+	size_t service_count;
+	struct map former_services; /* by name, of the former generation */
+	size_t fatal_count;
+};
+
+/* Reports what leaves the former generation in place. */
+void build_fatal(struct build *b, const struct plan_node *at, const char *path, const char *format,
+	...) __attribute__((format(printf, 4, 5)));
+
+void build_plugins(struct build *b);
+void build_services(struct build *b);
+void build_apis(struct build *b);
+void build_listeners(struct build *b);
+/* Gives every worker its cells. */
+void build_api_metrics(struct build *b, struct api *api);
+
+/* What `tls` objects of the plan mean. The context is the caller's; NULL with a message. */
+struct tls_context *build_tls_server(
+	const struct plan_node *tls, char *message, size_t message_size);
+struct tls_context *build_tls_client(
+	const struct plan_node *tls, char *message, size_t message_size);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build_priv.h"
+
+#define ALPN_MAX 4
+
+/* HTTP/1.1 is what this gateway speaks; other protocols of the list are not offered. */
+static size_t alpn_of(const struct plan_node *tls, struct str out[ALPN_MAX])
+{
+	const struct plan_node *list = plan_get(tls, "alpn");
+	size_t n = 0;
+	for (size_t i = 0; i < plan_count(list) && n < ALPN_MAX; i++) {
+		const struct plan_node *item = plan_at(list, i);
+		if (item->type == PLAN_STRING && str_eq(item->u.string, STR("http/1.1")))
+			out[n++] = item->u.string;
+	}
+	return n;
+}
+
+struct tls_context *build_tls_server(
+	const struct plan_node *tls, char *message, size_t message_size)
+{
+	const struct plan_node *certificate = plan_get(tls, "certificate");
+	struct str alpn[ALPN_MAX] = {STR("http/1.1")};
+	size_t alpn_count = alpn_of(tls, alpn);
+	struct tls_server_options options = {
+		.certificate_pem = plan_string(certificate, "crt", STR_EMPTY),
+		.key_pem = plan_string(certificate, "key", STR_EMPTY),
+		.key_passphrase = plan_string(certificate, "passphrase", STR_EMPTY),
+		.min_version = plan_string(tls, "minversion", STR_EMPTY),
+		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
+		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
+		.alpn = alpn,
+		.alpn_count = alpn_count ? alpn_count : 1,
+	};
+	struct tls_context *context = NULL;
+	if (tls_server_context_new(&options, &context, message, message_size) != RC_OK)
+		return NULL;
+	return context;
+}
+
+struct tls_context *build_tls_client(
+	const struct plan_node *tls, char *message, size_t message_size)
+{
+	const struct plan_node *certificate = plan_get(tls, "certificate");
+	struct str alpn[ALPN_MAX];
+	struct tls_client_options options = {
+		.skip_validation = plan_bool(tls, "skipValidation", false),
+		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
+		.certificate_pem = plan_string(certificate, "crt", STR_EMPTY),
+		.key_pem = plan_string(certificate, "key", STR_EMPTY),
+		.key_passphrase = plan_string(certificate, "passphrase", STR_EMPTY),
+		.min_version = plan_string(tls, "minversion", STR_EMPTY),
+		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
+		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
+		.alpn = alpn,
+		.alpn_count = alpn_of(tls, alpn),
+	};
+	struct tls_context *context = NULL;
+	if (tls_client_context_new(&options, &context, message, message_size) != RC_OK)
+		return NULL;
+	return context;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "generation/api.h"
+
+#include "base/check.h"
+#include "policy/chain_build.h"
+
+#include <stdlib.h>
+
+const struct api_service *api_service_at(const struct api *api, size_t index)
+{
+	size_t i = 0;
+	while (api->services[i].index != index) {
+		i++;
+		CHECK(i < api->service_count);
+	}
+	return &api->services[i];
+}
+
+void api_free(struct api *api)
+{
+	if (!api)
+		return;
+	for (unsigned i = 0; i < api->worker_count; i++)
+		CHECK(api->workers[i].pins == 0);
+	chain_free(api->chain);
+	route_api_free(api->routes);
+	for (size_t i = 0; i < api->service_count; i++)
+		service_unref(api->services[i].service);
+	free(api->services);
+	for (size_t i = 0; i < API_STATUS_CLASSES; i++)
+		if (api->requests[i])
+			metric_series_unref(api->requests[i]);
+	if (api->duration)
+		metric_series_unref(api->duration);
+	free(api->workers);
+	free(api->id);
+	free(api->error);
+	free(api);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* generation/api.h - one API as it is served: its chain, routes, services and timeouts.
+ *
+ * An exchange pins its API, not the whole generation: by a count per worker that only that worker
+ * touches (0.5 ns; a shared atomic would cost 40 ns).
+ *
+ * Invariants   A1  an API without a chain has an `error`: it answers 503, never its upstream.
+ *              A2  workers[w] is written by worker w alone.
+ *              A3  an API is freed only after every worker has told that it retired it with no pin
+ *                  left.
+ * Ownership    made by build on the main thread, then immutable but for workers[].
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "observe/metrics.h"
+#include "policy/chain.h"
+#include "route/route_table.h"
+#include "upstream/upstream.h"
+
+/* Requests by class of status; [0]: no status was sent. */
+#define API_STATUS_CLASSES 6
+
+/* What one worker knows of an API; cache lines of its own. */
+struct api_worker {
+	_Alignas(64) uint32_t pins;
+	bool is_retired;
+	struct metric_cell *requests[API_STATUS_CLASSES];
+	struct metric_cell *duration;
+};
+
+struct api_service {
+	size_t index;            /* in the plan's services: how routes name it */
+	struct service *service; /* ref */
+	bool rewrites_host;
+};
+
+struct api {
+	char *id;                     /* owned: "namespace/name" */
+	char *error;                  /* owned: why it answers 503; NULL: it is served */
+	struct chain *chain;          /* owned; NULL only with an error */
+	struct route_api *routes;     /* owned: rules of its bindings and its routes */
+	struct api_service *services; /* owned: those that its routes name, once each */
+	size_t service_count;
+	int response_timeout_ms; /* 0: the service's */
+	int stream_idle_timeout_ms;
+	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
+	struct metric_series *duration;                     /* ref */
+	struct api_worker *workers;                         /* owned: one each */
+	unsigned worker_count;
+	unsigned retired_count; /* main thread: workers that have let go */
+};
+
+/* The service that a route names by its index in the plan. */
+const struct api_service *api_service_at(const struct api *api, size_t index);
+/* No worker pins it. NULL is harmless. */
+void api_free(struct api *api);

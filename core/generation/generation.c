@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "generation/generation.h"
+
+#include <stdlib.h>
+
+void generation_listener_deinit(struct generation_listener *l)
+{
+	tls_context_unref(l->tls);
+	route_table_free(l->routes);
+	free(l->key);
+}
+
+void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < g->listener_count; i++)
+		generation_listener_deinit(&g->listeners[i]);
+	free(g->listeners);
+	for (size_t i = 0; i < g->api_count; i++)
+		api_free(g->apis[i]);
+	free(g->apis);
+	for (size_t i = 0; i < g->service_count; i++)
+		service_unref(g->services[i]);
+	free(g->services);
+	for (size_t i = 0; i < g->dropped_count; i++)
+		service_unref(g->dropped[i]);
+	free(g->dropped);
+	plan_free(g->plan);
+	free(g);
+}
+
+const struct generation_listener *generation_find_listener(
+	const struct generation *g, struct str key)
+{
+	for (size_t i = 0; i < g->listener_count; i++)
+		if (str_eq(str_of(g->listeners[i].key), key))
+			return &g->listeners[i];
+	return NULL;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/access_record.h"
+
+#include "base/clock.h"
+#include "observe/metrics.h"
+#include "proxy/exchange_priv.h"
+
+/* Names and values: a comma before all but the first. */
+static void add_name(struct buffer *b, const char *name)
+{
+	buffer_add_char(b, b->n > 0 ? ',' : '{');
+	buffer_add_char(b, '"');
+	buffer_add(b, str_of(name));
+	buffer_add(b, STR("\":"));
+}
+
+/* What one text may take, so that the longest of every kind still fit into one record. */
+#define TARGET_BYTES_MAX 3000
+#define TEXT_BYTES_MAX   256
+
+static void add_cut_text(struct buffer *b, const char *name, struct str value, size_t bytes_max)
+{
+	if (value.n == 0)
+		return;
+	add_name(b, name);
+	buffer_add_json(b, str_slice(value, 0, bytes_max));
+}
+
+static void add_text(struct buffer *b, const char *name, struct str value)
+{
+	add_cut_text(b, name, value, TEXT_BYTES_MAX);
+}
+
+static void add_number(struct buffer *b, const char *name, uint64_t value)
+{
+	add_name(b, name);
+	buffer_add_u64(b, value);
+}
+
+/* Microseconds as milliseconds with three places. */
+static void add_ms(struct buffer *b, const char *name, int64_t us)
+{
+	uint64_t n = us > 0 ? (uint64_t)us : 0, part = n % 1000;
+	add_number(b, name, n / 1000);
+	char places[4] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+		(char)('0' + part % 10)};
+	buffer_add(b, str_n(places, sizeof(places)));
+}
+
+static void add_time(struct buffer *b, int64_t wall_us)
+{
+	char text[CLOCK_RFC3339_BYTES];
+	clock_rfc3339(wall_us, text);
+	add_text(b, "time", str_n(text, sizeof(text)));
+}
+
+static void add_address(struct buffer *b, const char *name, const struct address *a)
+{
+	char text[ADDRESS_TEXT_BYTES];
+	if (a && a->n > 0)
+		add_text(b, name, address_text(a, text));
+}
+
+/* Why the exchange ended as it did: "ok", a fault's reason, or the word of the policy that
+ * answered. */
+static struct str reason_of(const struct exchange *e)
+{
+	if (e->fault != FAULT_NONE)
+		return str_of(fault_row(e->fault)->reason);
+	if (e->x.local)
+		return e->x.local->reason.n > 0 ? e->x.local->reason : STR("answered_by_policy");
+	return STR("ok");
+}
+
+static void add_request(struct buffer *b, const struct exchange *e)
+{
+	const struct http_request *r = e->down->request;
+	add_text(b, "requestId", e->x.request_id);
+	add_text(b, "api", e->x.api);
+	add_text(b, "method", r->method_name);
+	add_cut_text(b, "target", r->target, TARGET_BYTES_MAX);
+	add_cut_text(b, "path", e->path_received, TARGET_BYTES_MAX);
+	add_text(b, "host", e->authority_received);
+	char version[8] = {'H', 'T', 'T', 'P', '/', (char)('0' + r->version_major % 10), '.',
+		(char)('0' + r->version_minor % 10)};
+	add_text(b, "protocol", str_n(version, sizeof(version)));
+	add_text(b, "tls", str_of(e->down->tls_version));
+}
+
+static void add_outcome(struct buffer *b, const struct exchange *e)
+{
+	add_number(b, "status", e->status);
+	add_text(b, "reason", reason_of(e));
+	add_text(b, "detail", str_of(e->fault_detail));
+	if (e->x.fault_binding)
+		add_text(b, "binding", chain_binding_id(e->x.fault_binding));
+	add_text(b, "clientId", e->x.client_id);
+	add_text(b, "principal", e->x.principal);
+}
+
+static void add_upstream(struct buffer *b, const struct exchange *e)
+{
+	if (e->service)
+		add_text(b, "service", service_options(e->service)->name);
+	add_address(b, "upstream", &e->upstream_address);
+	if (e->attempt.is_retry)
+		add_number(b, "retries", 1);
+}
+
+static void add_sizes_and_times(struct buffer *b, const struct exchange *e, int64_t now_us)
+{
+	const struct attempt *a = &e->attempt;
+	add_number(b, "bytesIn", e->down->bytes_received);
+	add_number(b, "bytesOut", e->down->bytes_sent);
+	add_ms(b, "durationMs", now_us - e->down->started_us);
+	if (a->state == ATTEMPT_NONE)
+		return;
+	int64_t head_us = a->head_us > 0 ? a->head_us : now_us;
+	add_ms(b, "upstreamMs", head_us - a->started_us);
+}
+
+static void hand_over(struct proxy_worker *w, struct buffer *b)
+{
+	buffer_add(b, STR("}\n"));
+	char *room = b->failed ? NULL : record_ring_reserve(w->records, b->n);
+	if (!room)
+		return;
+	memcpy(room, b->p, b->n);
+	record_ring_commit(w->records, b->n);
+}
+
+static void count(const struct exchange *e, int64_t now_us)
+{
+	if (!e->api)
+		return;
+	struct api_worker *own = &e->api->workers[e->worker->index];
+	metric_add(own->requests[e->status / 100 < API_STATUS_CLASSES ? e->status / 100 : 0], 1);
+	metric_observe(own->duration, (uint64_t)(now_us - e->down->started_us));
+}
+
+void access_record_write(struct exchange *e)
+{
+	struct proxy_worker *w = e->worker;
+	int64_t now_us = loop_now_us(w->loop);
+	count(e, now_us);
+	if (!w->records)
+		return;
+	struct buffer *b = &w->record_text;
+	buffer_reset(b);
+	add_time(b, loop_wall_us(w->loop));
+	add_request(b, e);
+	add_text(b, "client", e->x.client_address);
+	add_outcome(b, e);
+	add_upstream(b, e);
+	add_sizes_and_times(b, e, now_us);
+	hand_over(w, b);
+}
+
+void access_record_refused(
+	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail)
+{
+	w->refused_count++;
+	if (!w->records)
+		return;
+	char client[ADDRESS_TEXT_BYTES];
+	struct buffer *b = &w->record_text;
+	buffer_reset(b);
+	add_time(b, loop_wall_us(w->loop));
+	if (s->peer)
+		add_text(b, "client", address_ip_text(s->peer, client));
+	add_number(b, "status", status);
+	add_text(b, "reason", str_of(fault_row(FAULT_CLIENT_PROTOCOL)->reason));
+	add_text(b, "detail", str_of(detail));
+	add_number(b, "bytesIn", s->bytes_received);
+	add_number(b, "bytesOut", s->bytes_sent);
+	if (s->started_us > 0)
+		add_ms(b, "durationMs", loop_now_us(w->loop) - s->started_us);
+	hand_over(w, b);
+}

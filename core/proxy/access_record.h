@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy/access_record.h - one JSON line for every request, also for those that never became one.
+ *
+ * Written into the worker's record ring: when the writer is behind, lines are dropped and counted,
+ * and nobody waits. docs/observability.md lists the fields. */
+#pragma once
+
+#include "connection/http_stream.h"
+
+struct exchange;
+struct proxy_worker;
+
+/* Counts the exchange and writes its record. */
+void access_record_write(struct exchange *e);
+/* A head that the codec refused, or that came too slowly. status 0: closed without an answer. */
+void access_record_refused(
+	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail);

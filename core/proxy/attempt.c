@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The attempt machine: one try to have the upstream answer.
+ *
+ * Sent again at most once, on a fresh connection, and only when the first went out on a connection
+ * that had served before, no byte of a response came, nothing of the body was taken, and the method
+ * is idempotent (RFC 9110 9.2.2): then it was the idle race and nothing else. */
+#include "proxy/exchange_priv.h"
+
+#include "base/limits.h"
+
+static struct exchange *of_stream(struct http_stream *s)
+{
+	return s->owner;
+}
+
+static void on_head(struct http_stream *s)
+{
+	exchange_note(of_stream(s), FACT_UPSTREAM_HEAD);
+}
+
+/* 103 and the like are passed on at once; 100 is ours to give and was given. */
+static void on_interim(struct http_stream *s)
+{
+	struct exchange *e = of_stream(s);
+	bool is_for_client = s->response->status != 100 && !e->is_head_sent &&
+			     !(e->facts & FACT_CLIENT_RESET) && e->response_state == RESPONSE_WAIT;
+	if (is_for_client)
+		http_stream_send_response(e->down, s->response, false);
+}
+
+static void on_data(struct http_stream *s)
+{
+	exchange_wake(of_stream(s));
+}
+
+static void on_reset(struct http_stream *s, enum http_reset why, const char *detail)
+{
+	struct exchange *e = of_stream(s);
+	e->attempt.reset_why = why;
+	if (!e->fault_detail && detail)
+		e->fault_detail = arena_copy(e->x.arena, str_n(detail, strlen(detail) + 1)).p;
+	exchange_note(e, FACT_UPSTREAM_RESET);
+}
+
+static const struct http_stream_events upstream_events = {
+	.on_head = on_head,
+	.on_interim = on_interim,
+	.on_data = on_data,
+	.on_writable = on_data,
+	.on_reset = on_reset,
+};
+
+static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *stream, bool reused,
+	const char *text)
+{
+	struct exchange *e = CONTAINER_OF(w, struct exchange, attempt.wait);
+	e->attempt.open_rc = rc;
+	if (rc == RC_OK) {
+		e->attempt.up = stream;
+		e->attempt.on_reused = reused;
+		exchange_note(e, FACT_UPSTREAM_OPEN);
+		return;
+	}
+	if (text)
+		e->fault_detail = arena_copy(e->x.arena, str_n(text, strlen(text) + 1)).p;
+	exchange_note(e, FACT_UPSTREAM_NONE);
+}
+
+static void open_stream(struct exchange *e)
+{
+	struct attempt *a = &e->attempt;
+	attempt_go(e, ATTEMPT_CONNECT);
+	e->facts &= ~(uint32_t)(FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
+				FACT_UPSTREAM_RESET);
+	a->up = NULL;
+	a->wait.fn = on_open;
+	a->wait.arena = e->x.arena;
+	a->wait.events = &upstream_events;
+	a->wait.owner = e;
+	a->wait.fresh = a->is_retry;
+	upstream_open(e->worker->upstream, e->service, &a->wait);
+}
+
+void attempt_begin(struct exchange *e)
+{
+	e->attempt.started_us = loop_now_us(e->worker->loop);
+	open_stream(e);
+}
+
+static void release_stream(struct exchange *e)
+{
+	struct http_stream *up = e->attempt.up;
+	e->attempt.up = NULL;
+	if (up)
+		http_stream_release(up);
+}
+
+void attempt_abandon(struct exchange *e)
+{
+	struct attempt *a = &e->attempt;
+	if (a->state == ATTEMPT_NONE || a->state >= ATTEMPT_DONE)
+		return;
+	upstream_cancel(&a->wait);
+	timer_stop(&e->timer);
+	if (a->up && !(e->facts & FACT_UPSTREAM_RESET))
+		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
+	release_stream(e);
+	attempt_go(e, ATTEMPT_ABANDONED);
+}
+
+void attempt_finish(struct exchange *e)
+{
+	timer_stop(&e->timer);
+	release_stream(e);
+	attempt_go(e, ATTEMPT_DONE);
+}
+
+static enum fault fault_of_open(enum rc rc)
+{
+	switch (rc) {
+	case RC_TIMEOUT:
+		return FAULT_UPSTREAM_CONNECT_TIMEOUT;
+	case RC_NOT_FOUND:
+		return FAULT_UPSTREAM_UNRESOLVED;
+	case RC_INVALID:
+		return FAULT_UPSTREAM_TLS;
+	case RC_FULL:
+		return FAULT_UPSTREAM_BUSY;
+	default:
+		return FAULT_UPSTREAM_REFUSED;
+	}
+}
+
+static enum fault fault_of_reset(enum http_reset why)
+{
+	switch (why) {
+	case HTTP_RESET_PROTOCOL:
+		return FAULT_UPSTREAM_PROTOCOL;
+	case HTTP_RESET_TIMEOUT:
+		return FAULT_UPSTREAM_TIMEOUT;
+	default:
+		return FAULT_UPSTREAM_RESET;
+	}
+}
+
+bool attempt_connect(struct exchange *e)
+{
+	if (e->facts & FACT_UPSTREAM_NONE) {
+		exchange_fail(e, fault_of_open(e->attempt.open_rc), e->fault_detail);
+		return true;
+	}
+	if (!(e->facts & FACT_UPSTREAM_OPEN))
+		return false;
+	attempt_go(e, ATTEMPT_SEND);
+	return true;
+}
+
+bool attempt_send(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	bool end = r->content_length == CONTENT_LENGTH_NONE &&
+		   !chain_run_wants_body(&e->x, CHAIN_REQUEST);
+	http_stream_send_request(e->attempt.up, r, end);
+	e->x.request_sent = true;
+	e->attempt.is_request_sent = end;
+	if (e->worker->records && e->attempt.up->peer)
+		e->upstream_address = *e->attempt.up->peer;
+	if (end)
+		exchange_await_response(e);
+	else
+		exchange_await_bytes(e);
+	attempt_go(e, ATTEMPT_AWAIT);
+	return true;
+}
+
+static bool may_retry(const struct exchange *e)
+{
+	const struct attempt *a = &e->attempt;
+	bool is_race = a->reset_why == HTTP_RESET_CLOSED || a->reset_why == HTTP_RESET_IO;
+	bool is_safe = http_method_is_idempotent(e->down->request->method) && is_race;
+	return !a->is_retry && a->on_reused && !a->body_was_taken &&
+	       (is_safe || a->reset_why == HTTP_RESET_REFUSED) &&
+	       e->response_state == RESPONSE_WAIT;
+}
+
+static void retry(struct exchange *e)
+{
+	release_stream(e);
+	e->attempt.is_retry = true;
+	e->attempt.is_request_sent = false;
+	e->fault_detail = NULL;
+	/* The body did not begin: the machine sends it to the new stream. */
+	e->request_state = REQUEST_BODY;
+	open_stream(e);
+}
+
+bool attempt_await(struct exchange *e)
+{
+	struct attempt *a = &e->attempt;
+	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
+	if (has_head && a->head_us == 0)
+		a->head_us = loop_now_us(e->worker->loop);
+	if (e->facts & FACT_UPSTREAM_RESET) {
+		if (!has_head && may_retry(e)) {
+			retry(e);
+			return true;
+		}
+		if (!a->up->in_ended || !has_head) {
+			exchange_fail(e, fault_of_reset(a->reset_why), e->fault_detail);
+			return true;
+		}
+	}
+	return false;
+}

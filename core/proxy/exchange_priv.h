@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy/exchange_priv.h - what the machines of an exchange share. */
+#pragma once
+
+#include "generation/api.h"
+#include "policy/chain.h"
+#include "proxy/access_record.h"
+#include "proxy/exchange.h"
+#include "proxy/fault.h"
+#include "proxy/worker.h"
+#include "upstream/upstream.h"
+
+/* X(state, its step, the states that may follow). A step returns whether it moved on; what must
+ * hold in each state stands beside it. */
+#define S(machine, state) (1u << machine##_##state)
+
+#define REQUEST_STATES(X)                                                                          \
+	X(HEAD, request_head, S(REQUEST, ROUTE)) /* R1: the head is whole, nothing is chosen */    \
+	X(ROUTE, request_route, S(REQUEST, POLICIES) | S(REQUEST, DONE)) /* R2: no API pinned */   \
+	X(POLICIES, request_policies, S(REQUEST, SELECT) | S(REQUEST, DONE)) /* R3: API pinned */  \
+	X(SELECT, request_select, S(REQUEST, BODY) | S(REQUEST, DONE)) /* R4: head accepted */     \
+	X(BODY, request_body, S(REQUEST, DONE)) /* R5: a service is chosen, an attempt runs */     \
+	X(DONE, NULL, 0)                        /* R6: nothing more goes upstream */
+
+#define RESPONSE_STATES(X)                                                                         \
+	X(WAIT, response_wait,                                                                     \
+		S(RESPONSE, POLICIES) | S(RESPONSE, LOCAL) | S(RESPONSE, TUNNEL) |                 \
+			S(RESPONSE, DONE)) /* P1: no final head yet */                             \
+	X(LOCAL, response_local,                                                                   \
+		S(RESPONSE, POLICIES) | S(RESPONSE, BODY) |                                        \
+			S(RESPONSE, DONE)) /* P2: `x.local` is set, nothing is sent */             \
+	X(POLICIES, response_policies,                                                             \
+		S(RESPONSE, BODY) | S(RESPONSE, LOCAL) |                                           \
+			S(RESPONSE, DONE))            /* P3: x.response is set, nothing is sent */ \
+	X(BODY, response_body, S(RESPONSE, DONE))     /* P4: the head is sent */                   \
+	X(TUNNEL, response_tunnel, S(RESPONSE, DONE)) /* P5: 101 is sent; bytes both ways */       \
+	X(DONE, NULL, 0) /* P6: the last byte is queued, or the client's stream is dead */
+
+#define ATTEMPT_STATES(X)                                                                          \
+	X(NONE, NULL, S(ATTEMPT, CONNECT)) /* A0: no service is chosen yet */                      \
+	X(CONNECT, attempt_connect, S(ATTEMPT, SEND) | S(ATTEMPT, ABANDONED)) /* A1: waiting */    \
+	X(SEND, attempt_send, S(ATTEMPT, AWAIT) | S(ATTEMPT, ABANDONED)) /* A2: nothing is sent */ \
+	X(AWAIT, attempt_await,                                                                    \
+		S(ATTEMPT, CONNECT) | S(ATTEMPT, DONE) |                                           \
+			S(ATTEMPT, ABANDONED)) /* A3: the request is on its way or sent */         \
+	X(DONE, NULL, 0)      /* A4: both messages are whole; the stream is released */            \
+	X(ABANDONED, NULL, 0) /* A5: nothing of it may reach the client any more */
+
+enum request_state {
+#define X(name, step, next) REQUEST_##name,
+	REQUEST_STATES(X)
+#undef X
+};
+enum response_state {
+#define X(name, step, next) RESPONSE_##name,
+	RESPONSE_STATES(X)
+#undef X
+};
+enum attempt_state {
+#define X(name, step, next) ATTEMPT_##name,
+	ATTEMPT_STATES(X)
+#undef X
+};
+
+/* What callbacks record. */
+enum {
+	FACT_CLIENT_RESET = 1 << 0,   /* the client's stream is dead */
+	FACT_UPSTREAM_OPEN = 1 << 1,  /* attempt.up is there */
+	FACT_UPSTREAM_NONE = 1 << 2,  /* no stream could be had: attempt.open_rc tells */
+	FACT_UPSTREAM_HEAD = 1 << 3,  /* the final response's head is whole */
+	FACT_UPSTREAM_RESET = 1 << 4, /* the upstream's stream is dead: attempt.reset_why tells */
+	FACT_TIMER = 1 << 5,          /* the wait that `timer` bounds took too long */
+	FACT_SHUTDOWN = 1 << 6,       /* the worker ends every exchange */
+};
+
+struct attempt {
+	enum attempt_state state;
+	struct upstream_wait wait;
+	struct http_stream *up; /* owned from SEND until released; NULL else */
+	enum rc open_rc;
+	enum http_reset reset_why;
+	bool on_reused; /* the connection had served before: its end may be the idle race */
+	bool is_retry;
+	bool is_request_sent; /* the last byte was handed to the stream */
+	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
+	int64_t started_us;
+	int64_t head_us; /* when the response's head came; 0: not yet */
+};
+
+struct exchange {
+	struct sluice_exchange x; /* what policies see; first, so that it is the exchange */
+	struct proxy_worker *worker;
+	struct proxy_listener *listener; /* borrowed; outlives its connections */
+	struct link link;                /* in worker->exchanges */
+	struct task task;
+	struct timer timer; /* bounds the wait at hand: the answer, or the next bytes */
+
+	enum request_state request_state;
+	enum response_state response_state;
+	struct attempt attempt;
+	uint32_t facts;
+	enum fault fault;
+	const char *fault_detail; /* static or in the arena; for the record, never for the client */
+	bool is_running;
+	bool is_woken;         /* while running */
+	bool is_head_sent;     /* the final head went to the client */
+	bool continue_is_due;  /* 100 (Continue) was asked for and not yet sent */
+	bool tunnel_closed[2]; /* towards the upstream, towards the client: FIN was passed on */
+	uint16_t status;       /* what the client was told; 0: nothing */
+
+	struct http_stream *down;          /* the client's; owned until released */
+	struct api *api;                   /* pinned; NULL before ROUTE */
+	struct str path_received;          /* canonical, before any rewriting; for the record */
+	struct str authority_received;     /* likewise */
+	struct str path_rest;              /* the path without the base path */
+	struct service *service;           /* borrowed from the API */
+	bool rewrites_host;                /* Host becomes the service's */
+	struct chunk_queue local_body;     /* of a local answer */
+	struct str allowed_methods;        /* for Allow, when the method failed */
+	struct local_response spent_local; /* when the arena cannot hold an answer */
+	char request_id[UUID_BYTES];       /* from here on nothing is zeroed at the start */
+	char client_text[ADDRESS_TEXT_BYTES];
+	struct address upstream_address; /* n 0: none; for the record */
+};
+
+/* --- exchange.c --- */
+void exchange_wake(struct exchange *e);
+void exchange_note(struct exchange *e, uint32_t fact);
+void request_go(struct exchange *e, enum request_state next);
+void response_go(struct exchange *e, enum response_state next);
+void attempt_go(struct exchange *e, enum attempt_state next);
+/* The first fault wins. `detail` may be NULL. Decides what the client gets: an answer when no head
+ * was sent, else a reset. */
+void exchange_fail(struct exchange *e, enum fault fault, const char *detail);
+/* Bounds the wait for the next bytes of either body. */
+void exchange_await_bytes(struct exchange *e);
+/* Bounds the wait for the response's head, from the moment that the request is whole. */
+void exchange_await_response(struct exchange *e);
+const char *request_state_name(enum request_state s);
+const char *response_state_name(enum response_state s);
+const char *attempt_state_name(enum attempt_state s);
+
+/* --- request.c, response.c, attempt.c: the steps --- */
+bool request_head(struct exchange *e);
+bool request_route(struct exchange *e);
+bool request_policies(struct exchange *e);
+bool request_select(struct exchange *e);
+bool request_body(struct exchange *e);
+bool response_wait(struct exchange *e);
+bool response_local(struct exchange *e);
+bool response_policies(struct exchange *e);
+bool response_body(struct exchange *e);
+bool response_tunnel(struct exchange *e);
+bool attempt_connect(struct exchange *e);
+bool attempt_send(struct exchange *e);
+bool attempt_await(struct exchange *e);
+
+/* Starts the first attempt at e->service. */
+void attempt_begin(struct exchange *e);
+/* Ends it: a stream under way is reset. Harmless when it has ended. */
+void attempt_abandon(struct exchange *e);
+/* Both messages are whole: lets the stream go back to its pool. */
+void attempt_finish(struct exchange *e);
+
+/* --- forward.c: what the gateway changes in heads --- */
+void forward_prepare_request(struct exchange *e);
+void forward_address_service(struct exchange *e);
+
+/* --- local_answer.c --- */
+/* x.local becomes the JSON error of the exchange's fault. */
+void local_answer_of_fault(struct exchange *e);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/listener.h"
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "connection/server.h"
+#include "proxy/access_record.h"
+#include "proxy/exchange.h"
+#include "proxy/local_answer.h"
+
+/* How long an idle connection of a draining worker may still send one more request: longer than a
+ * client's round trip, so that no keep-alive race is lost. */
+#define DRAIN_LINGER_MS 2000
+
+struct proxy_listener {
+	struct link link; /* in worker->listeners */
+	struct proxy_worker *worker;
+	struct listener *socket;                  /* owned; NULL once closed */
+	const struct generation_listener *serves; /* borrowed; NULL once closed */
+	char *key;                                /* owned */
+	struct link connections;                  /* of struct http_server */
+	struct http_server_options options;
+	bool is_closed;
+};
+
+struct proxy_worker *proxy_listener_worker(const struct proxy_listener *l)
+{
+	return l->worker;
+}
+
+const struct generation_listener *proxy_listener_serves(const struct proxy_listener *l)
+{
+	return l->serves;
+}
+
+struct str proxy_listener_key(const struct proxy_listener *l)
+{
+	return str_of(l->key);
+}
+
+struct link *proxy_listener_link(struct proxy_listener *l)
+{
+	return &l->link;
+}
+
+struct proxy_listener *proxy_listener_of_link(struct link *link)
+{
+	return CONTAINER_OF(link, struct proxy_listener, link);
+}
+
+static void free_if_unused(struct proxy_listener *l)
+{
+	if (!l->is_closed || !list_is_empty(&l->connections))
+		return;
+	list_remove(&l->link);
+	free(l->key);
+	free(l);
+}
+
+static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena)
+{
+	return local_answer_body(arena, str_of(text), STR_EMPTY);
+}
+
+static void on_request(void *owner, struct http_stream *s)
+{
+	exchange_begin(owner, s);
+}
+
+static void on_refused(
+	void *owner, const struct http_stream *s, uint16_t status, const char *detail)
+{
+	struct proxy_listener *l = owner;
+	access_record_refused(l->worker, s, status, detail);
+}
+
+static void on_closed(void *owner, struct http_server *server)
+{
+	struct proxy_listener *l = owner;
+	list_remove(http_server_link(server));
+	l->worker->connections_active--;
+	free_if_unused(l);
+}
+
+static const struct http_server_events server_events = {
+	.on_request = on_request,
+	.on_refused = on_refused,
+	.on_closed = on_closed,
+};
+
+static void on_accept(void *owner, int fd, const struct address *peer)
+{
+	struct proxy_listener *l = owner;
+	struct http_server *server = http_server_new(
+		l->worker->group, fd, peer, l->serves->tls, &l->options, &server_events, l);
+	list_append(&l->connections, http_server_link(server));
+	l->worker->connections_active++;
+	l->worker->connection_count++;
+	if (l->worker->is_draining)
+		http_server_drain(server, DRAIN_LINGER_MS);
+}
+
+static void set_options(struct proxy_listener *l)
+{
+	l->options = (struct http_server_options){
+		.head_timeout_ms = LIMIT_HEAD_MS,
+		.keepalive_idle_ms = LIMIT_KEEPALIVE_IDLE_MS,
+		.requests_max = LIMIT_REQUESTS_PER_CONNECTION,
+		.scheme = l->serves->tls ? STR("https") : STR("http"),
+		.error_body = error_body,
+	};
+}
+
+struct proxy_listener *proxy_listener_new(
+	struct proxy_worker *w, int fd, const struct generation_listener *serves)
+{
+	struct proxy_listener *l = heap_zalloc(sizeof(*l));
+	l->worker = w;
+	l->serves = serves;
+	l->key = heap_strdup(serves->key);
+	list_init(&l->connections);
+	list_append(&w->listeners, &l->link);
+	set_options(l);
+	l->socket = listener_new(w->loop, fd, on_accept, l);
+	return l;
+}
+
+void proxy_listener_update(struct proxy_listener *l, const struct generation_listener *serves)
+{
+	l->serves = serves;
+	set_options(l);
+}
+
+static void stop_accepting(struct proxy_listener *l)
+{
+	if (l->socket)
+		listener_free(l->socket);
+	l->socket = NULL;
+}
+
+void proxy_listener_drain(struct proxy_listener *l)
+{
+	stop_accepting(l);
+	LIST_FOREACH_SAFE(link, &l->connections)
+	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);
+}
+
+void proxy_listener_close(struct proxy_listener *l)
+{
+	proxy_listener_drain(l);
+	l->serves = NULL;
+	l->is_closed = true;
+	free_if_unused(l);
+}
+
+void proxy_listener_abort(struct proxy_listener *l)
+{
+	stop_accepting(l);
+	LIST_FOREACH_SAFE(link, &l->connections)
+	http_server_abort(http_server_of_link(link));
+}

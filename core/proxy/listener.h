@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy/listener.h - one port on one worker: its socket, its connections, what it serves now. */
+#pragma once
+
+#include "proxy/worker.h"
+
+/* Starts accepting on `fd` (borrowed). `serves` is borrowed until the next update or free. */
+struct proxy_listener *proxy_listener_new(
+	struct proxy_worker *w, int fd, const struct generation_listener *serves);
+/* What connections see from their next request on, and new ones from their handshake. */
+void proxy_listener_update(struct proxy_listener *l, const struct generation_listener *serves);
+/* Stops accepting; its connections drain; it frees itself with the last of them. */
+void proxy_listener_close(struct proxy_listener *l);
+/* No new connection, and those that are there end after their answer. */
+void proxy_listener_drain(struct proxy_listener *l);
+/* Aborts its connections. */
+void proxy_listener_abort(struct proxy_listener *l);
+
+struct proxy_worker *proxy_listener_worker(const struct proxy_listener *l);
+const struct generation_listener *proxy_listener_serves(const struct proxy_listener *l);
+/* "address:port". */
+struct str proxy_listener_key(const struct proxy_listener *l);
+struct link *proxy_listener_link(struct proxy_listener *l);
+struct proxy_listener *proxy_listener_of_link(struct link *l);

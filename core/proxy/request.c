@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request machine: from the client's head to the last byte handed to the attempt. */
+#include "proxy/exchange_priv.h"
+
+#include "base/limits.h"
+#include "proxy/listener.h"
+
+bool request_head(struct exchange *e)
+{
+	e->path_received = e->down->request->path;
+	e->authority_received = e->down->request->authority;
+	prng_uuid(&e->worker->prng, e->request_id);
+	forward_prepare_request(e);
+	e->continue_is_due = e->down->request->expects_continue && !e->down->in_ended;
+	request_go(e, REQUEST_ROUTE);
+	return true;
+}
+
+static bool fail(struct exchange *e, enum fault fault, const char *detail)
+{
+	exchange_fail(e, fault, detail);
+	return true;
+}
+
+/* Takes the API and judges every binding's rules, once, on the canonical request as received. */
+bool request_route(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	if (r->method == METHOD_CONNECT)
+		return fail(e, FAULT_METHOD, "CONNECT is not served");
+	const struct generation_listener *serves = proxy_listener_serves(e->listener);
+	struct route_match match;
+	if (!serves || !route_table_find(serves->routes, r->authority, r->path, &match))
+		return fail(e, FAULT_NO_API, NULL);
+	struct api *api = serves->apis[match.api];
+	e->api = api;
+	e->path_rest = match.rest;
+	e->x.api = str_of(api->id);
+	proxy_worker_pin(e->worker, api);
+	if (api->error)
+		return fail(e, FAULT_API_UNAVAILABLE, api->error);
+	uint64_t active;
+	enum rc rc = route_api_active(api->routes, r, e->path_rest, &active);
+	if (rc != RC_OK)
+		return fail(e, FAULT_RULE_LIMIT, "a binding's rule exceeded its limits");
+	chain_begin(&e->x, api->chain, active);
+	request_go(e, REQUEST_POLICIES);
+	return true;
+}
+
+/* 100 (Continue) goes out when somebody wants the body and the head was accepted. */
+static void send_continue(struct exchange *e)
+{
+	if (!e->continue_is_due || e->is_head_sent)
+		return;
+	e->continue_is_due = false;
+	if (e->down->in.bytes > 0 || e->down->in_ended)
+		return;
+	struct http_response interim;
+	http_response_init(&interim, e->x.arena);
+	interim.status = 100;
+	interim.content_length = CONTENT_LENGTH_NONE;
+	http_stream_send_response(e->down, &interim, false);
+}
+
+/* Moves what came from the client into the chain. */
+static void feed_chain(struct exchange *e)
+{
+	struct chain_run *run = &e->x.run[CHAIN_REQUEST];
+	size_t n = e->down->in.bytes;
+	if (n > 0) {
+		chunk_queue_move(&run->in, &e->down->in);
+		http_stream_credit(e->down, n);
+	}
+	run->in_ended = e->down->in_ended;
+}
+
+static bool policies_failed(struct exchange *e)
+{
+	enum fault fault = e->x.fault_reason && strcmp(e->x.fault_reason, "policy_timeout") == 0
+				   ? FAULT_POLICY_TIMEOUT
+				   : FAULT_POLICY_FAILED;
+	exchange_fail(e, fault, e->x.fault_reason);
+	return true;
+}
+
+/* A policy answered: the answer walks back through the policies before it. */
+static bool policies_responded(struct exchange *e)
+{
+	attempt_abandon(e);
+	request_go(e, REQUEST_DONE);
+	if (e->response_state == RESPONSE_WAIT)
+		response_go(e, RESPONSE_LOCAL);
+	else if (e->response_state != RESPONSE_DONE)
+		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the response began");
+	return true;
+}
+
+/* What a step of the request chain means, unless it went well. */
+static bool chain_stopped(struct exchange *e, enum chain_result result)
+{
+	switch (result) {
+	case CHAIN_RESPONDED:
+		return policies_responded(e);
+	case CHAIN_TOO_LARGE:
+		exchange_fail(e, FAULT_BODY_TOO_LARGE, NULL);
+		return true;
+	case CHAIN_FAILED:
+		return policies_failed(e);
+	case CHAIN_PAUSED:
+	case CHAIN_MORE:
+	case CHAIN_DONE:
+		return false;
+	}
+	return false;
+}
+
+bool request_policies(struct exchange *e)
+{
+	struct chain_run *run = &e->x.run[CHAIN_REQUEST];
+	if (chain_run_wants_body(&e->x, CHAIN_REQUEST))
+		feed_chain(e);
+	enum chain_result result = chain_step(&e->x, CHAIN_REQUEST);
+	if (chain_stopped(e, result))
+		return true;
+	if (run->head_done) {
+		request_go(e, REQUEST_SELECT);
+		return true;
+	}
+	if (result == CHAIN_MORE) {
+		send_continue(e); /* a policy waits for the body */
+		exchange_await_bytes(e);
+	}
+	return false;
+}
+
+/* The path behind the base path, as the policies left it; a path that left the base path is taken
+ * whole. */
+static struct str path_rest(const struct exchange *e)
+{
+	struct str path = e->down->request->path;
+	if (path.p == e->path_received.p)
+		return e->path_rest;
+	size_t base = e->path_received.n - e->path_rest.n;
+	struct str base_path = str_slice(e->path_received, 0, base);
+	return str_starts(path, base_path) ? str_from(path, base) : path;
+}
+
+/* The service is chosen on the request as the policies left it. */
+bool request_select(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	struct route_choice choice;
+	enum rc rc = route_api_choose(e->api->routes, r, path_rest(e), prng_next(&e->worker->prng),
+		e->x.arena, &choice, &e->allowed_methods);
+	if (rc == RC_NOT_FOUND)
+		return fail(e, FAULT_NO_ROUTE, NULL);
+	if (rc == RC_REFUSED)
+		return fail(e, FAULT_METHOD, NULL);
+	if (rc != RC_OK)
+		return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
+	const struct api_service *to = api_service_at(e->api, choice.service);
+	e->service = to->service;
+	e->rewrites_host = to->rewrites_host;
+	r->path = choice.path;
+	forward_address_service(e);
+	request_go(e, REQUEST_BODY);
+	attempt_begin(e);
+	return true;
+}
+
+/* The queue that holds what may go upstream now, and whether it ends the message. */
+static struct chunk_queue *sendable(struct exchange *e, bool *ended)
+{
+	if (!chain_run_wants_body(&e->x, CHAIN_REQUEST)) {
+		*ended = e->down->in_ended;
+		return &e->down->in;
+	}
+	struct chain_run *run = &e->x.run[CHAIN_REQUEST];
+	*ended = run->body_done && run->ended;
+	return &run->out;
+}
+
+static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
+{
+	struct http_stream *up = e->attempt.up;
+	size_t n = q->bytes;
+	e->attempt.body_was_taken |= n > 0;
+	const struct fields *trailers = ended ? e->down->trailers : NULL;
+	if (n > 0 || (ended && !trailers))
+		http_stream_send_data(up, q, ended && !trailers);
+	if (trailers)
+		http_stream_send_trailers(up, trailers);
+	if (q == &e->down->in && n > 0)
+		http_stream_credit(e->down, n);
+}
+
+bool request_body(struct exchange *e)
+{
+	if (e->attempt.state < ATTEMPT_AWAIT)
+		return false;
+	if (e->attempt.is_request_sent) {
+		request_go(e, REQUEST_DONE);
+		return true;
+	}
+	send_continue(e);
+	if (!http_stream_can_send(e->attempt.up))
+		return false;
+	if (chain_run_wants_body(&e->x, CHAIN_REQUEST)) {
+		feed_chain(e);
+		if (chain_stopped(e, chain_step(&e->x, CHAIN_REQUEST)))
+			return true;
+	}
+	bool ended;
+	struct chunk_queue *q = sendable(e, &ended);
+	if (chunk_queue_is_empty(q) && !ended)
+		return false;
+	send_body(e, q, ended);
+	e->attempt.is_request_sent = ended;
+	if (e->response_state != RESPONSE_WAIT)
+		return true;
+	if (ended)
+		exchange_await_response(e);
+	else
+		exchange_await_bytes(e);
+	return true;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/worker.h"
+
+#include "proxy/exchange.h"
+#include "proxy/listener.h"
+
+void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,
+	struct record_ring *records, const struct resolver_options *resolver,
+	const struct proxy_worker_events *events, void *owner)
+{
+	*w = (struct proxy_worker){
+		.index = index,
+		.loop = loop,
+		.records = records,
+		.events = events,
+		.owner = owner,
+	};
+	list_init(&w->exchanges);
+	list_init(&w->listeners);
+	prng_seed(&w->prng);
+	buffer_init(&w->record_text, RECORD_BYTES_MAX);
+	w->group = stream_group_new(loop);
+	w->upstream = upstream_new(w->group, resolver);
+}
+
+void proxy_worker_close(struct proxy_worker *w)
+{
+	exchange_end_all(w);
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	proxy_listener_abort(proxy_listener_of_link(l));
+}
+
+bool proxy_worker_is_idle(const struct proxy_worker *w)
+{
+	return w->exchanges_active == 0 && w->connections_active == 0;
+}
+
+void proxy_worker_deinit(struct proxy_worker *w)
+{
+	CHECK(proxy_worker_is_idle(w));
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	proxy_listener_close(proxy_listener_of_link(l));
+	upstream_free(w->upstream);
+	stream_group_free(w->group);
+	buffer_deinit(&w->record_text);
+}
+
+static struct proxy_listener *find_listener(struct proxy_worker *w, struct str key)
+{
+	LIST_FOREACH(l, &w->listeners)
+	{
+		struct proxy_listener *listener = proxy_listener_of_link(l);
+		bool is_open = proxy_listener_serves(listener) != NULL;
+		if (is_open && str_eq(proxy_listener_key(listener), key))
+			return listener;
+	}
+	return NULL;
+}
+
+static void update_listeners(struct proxy_worker *w, const struct generation *next)
+{
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	{
+		struct proxy_listener *listener = proxy_listener_of_link(l);
+		if (!proxy_listener_serves(listener))
+			continue;
+		const struct generation_listener *serves =
+			generation_find_listener(next, proxy_listener_key(listener));
+		if (serves)
+			proxy_listener_update(listener, serves);
+		else
+			proxy_listener_close(listener);
+	}
+	for (size_t i = 0; i < next->listener_count; i++) {
+		const struct generation_listener *serves = &next->listeners[i];
+		if (!find_listener(w, str_of(serves->key)))
+			proxy_listener_new(w, serves->fds[w->index], serves);
+	}
+}
+
+static void retire(struct proxy_worker *w, struct api *api)
+{
+	struct api_worker *own = &api->workers[w->index];
+	own->is_retired = true;
+	if (own->pins == 0)
+		w->events->api_retired(w->owner, w->index, api);
+}
+
+void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
+{
+	const struct generation *former = w->generation;
+	w->generation = next;
+	update_listeners(w, next);
+	if (!former)
+		return;
+	for (size_t i = 0; i < former->api_count; i++)
+		retire(w, former->apis[i]);
+	for (size_t i = 0; i < next->dropped_count; i++)
+		upstream_forget(w->upstream, next->dropped[i]);
+}
+
+void proxy_worker_drain(struct proxy_worker *w)
+{
+	w->is_draining = true;
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	proxy_listener_drain(proxy_listener_of_link(l));
+}
+
+void proxy_worker_pin(struct proxy_worker *w, struct api *api)
+{
+	api->workers[w->index].pins++;
+}
+
+void proxy_worker_unpin(struct proxy_worker *w, struct api *api)
+{
+	struct api_worker *own = &api->workers[w->index];
+	CHECK(own->pins > 0);
+	if (--own->pins == 0 && own->is_retired)
+		w->events->api_retired(w->owner, w->index, api);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy/worker.h - the proxy on one worker: its listeners, connections, exchanges, and the
+ * generation that it serves.
+ *
+ * A generation swap changes what the next exchange on any connection sees; connections stay. An
+ * API that the new generation does not have is retired here once its last exchange has ended.
+ *
+ * Threads      everything here runs on the worker's thread.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/prng.h"
+#include "generation/generation.h"
+#include "loop/loop.h"
+#include "net/listener.h"
+#include "net/stream.h"
+#include "observe/record.h"
+#include "upstream/upstream.h"
+
+struct proxy_listener;
+
+/* What `process` wants to hear; called on the worker's thread. */
+struct proxy_worker_events {
+	/* The worker pins no exchange of `api` any more and will never again. */
+	void (*api_retired)(void *owner, unsigned worker, struct api *api);
+};
+
+struct proxy_worker {
+	unsigned index;
+	struct loop *loop;                   /* borrowed */
+	struct stream_group *group;          /* owned */
+	struct upstream *upstream;           /* owned */
+	struct record_ring *records;         /* borrowed: access log; NULL when it is off */
+	const struct generation *generation; /* borrowed; NULL before the first */
+	const struct proxy_worker_events *events;
+	void *owner;
+	struct link exchanges;
+	struct link listeners;
+	struct prng prng;
+	bool is_draining;
+	struct buffer record_text; /* the access record being written */
+	uint64_t connection_count; /* accepted, ever */
+	uint64_t exchange_count;   /* begun, ever */
+	uint64_t refused_count;    /* heads that the codec answered itself, ever */
+	unsigned exchanges_active;
+	unsigned connections_active;
+};
+
+void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,
+	struct record_ring *records, const struct resolver_options *resolver,
+	const struct proxy_worker_events *events, void *owner);
+/* Ends every exchange and connection; turn the loop until proxy_worker_is_idle, then deinit. */
+void proxy_worker_close(struct proxy_worker *w);
+bool proxy_worker_is_idle(const struct proxy_worker *w);
+void proxy_worker_deinit(struct proxy_worker *w);
+
+/* Serves `next` from now on. Listeners that are in both go on with their sockets; new ones begin on
+ * next->listeners[i].fds[index]; those that are gone stop accepting and drain. APIs of the former
+ * generation begin to retire. */
+void proxy_worker_swap(struct proxy_worker *w, const struct generation *next);
+/* No new connection is accepted, busy ones close after their answer, idle ones may send one more.
+ */
+void proxy_worker_drain(struct proxy_worker *w);
+
+/* Pins are counted here so that the last one of a retired API is noticed. */
+void proxy_worker_pin(struct proxy_worker *w, struct api *api);
+void proxy_worker_unpin(struct proxy_worker *w, struct api *api);
