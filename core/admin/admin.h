@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin/admin.h - what a gateway tells about itself, and the few things it can be told to do.
+ *
+ *   GET  /status             generation, APIs, listeners, services, workers, problems        JSON
+ *   GET  /dump               the plan that serves, secrets replaced by "<redacted>"          JSON
+ *   GET  /metrics            Prometheus text 0.0.4
+ *   GET  /probes/readiness   200 or 503 {"ready": ...}: at least one API serves, none is
+ * initialising GET  /probes/liveness    200 or 503: every worker has turned within ADMIN_STALL_MS
+ *   POST /reload             reads the folder again (once more, while it is being read); 202  JSON
+ *
+ * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who). An
+ * optional TCP listener offers metrics and probes alone, read-only. Both run on the main thread,
+ * over the gateway's own HTTP/1 codec, so they answer while every worker is busy. Errors are
+ * {"error": ...}.
+ *
+ * Threads      the main loop.
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "connection/server.h"
+
+#define ADMIN_STALL_MS        5000
+#define ADMIN_CONNECTIONS_MAX 64
+
+struct admin;
+
+struct admin_answer {
+	uint16_t status;
+	const char *content_type; /* static */
+	struct buffer body;       /* initialised by admin, up to 64 MiB */
+};
+
+/* What admin asks of `process`. Each fills the body; called on the main thread. */
+struct admin_source {
+	void (*status)(void *owner, struct admin_answer *a);
+	void (*dump)(void *owner, struct admin_answer *a);
+	void (*metrics)(void *owner, struct admin_answer *a);
+	void (*readiness)(void *owner, struct admin_answer *a);
+	void (*liveness)(void *owner, struct admin_answer *a);
+	void (*reload)(void *owner, struct admin_answer *a);
+};
+
+struct admin *admin_new(struct stream_group *group, const struct admin_source *source, void *owner);
+void admin_free(struct admin *a);
+/* The UNIX socket; an old one that nobody listens on is replaced. RC_EXISTS: somebody does; RC_IO.
+ */
+MUST_USE enum rc admin_listen_unix(struct admin *a, const char *path);
+/* The read-only TCP listener; replaces the former one; `at` NULL: none. */
+MUST_USE enum rc admin_listen_tcp(struct admin *a, const struct address *at);

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/activation.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+
+struct activation {
+	struct activation_options options;
+	activation_fn *fn;
+	void *owner;
+	struct generation *current; /* owned */
+	struct generation *next;    /* owned, while under way */
+	struct instance_set instances;
+	struct diagnostics diagnostics;
+	uint64_t number;
+	size_t retiring;   /* APIs */
+	unsigned acks_due; /* of the round of posts under way */
+	bool has_start_failed;
+	size_t first_new; /* instances from here on were made by this build */
+};
+
+/* One round of posts: the same function on every worker, then back. */
+struct round {
+	struct activation *a;
+	unsigned worker;
+	void (*on_worker)(struct round *r);
+	void (*back)(struct activation *a);
+	struct sluice_instance *instance; /* of a stop */
+	bool failed;
+};
+
+static void ack(void *arg)
+{
+	struct round *r = arg;
+	struct activation *a = r->a;
+	void (*back)(struct activation *) = r->back;
+	a->has_start_failed |= r->failed;
+	free(r);
+	if (--a->acks_due == 0)
+		back(a);
+}
+
+static void run_on_worker(void *arg)
+{
+	struct round *r = arg;
+	r->on_worker(r);
+	loop_post(r->a->options.loop, ack, r);
+}
+
+static void post_round(struct activation *a, void (*on_worker)(struct round *r),
+	void (*back)(struct activation *a))
+{
+	a->acks_due = a->options.workers;
+	for (unsigned i = 0; i < a->options.workers; i++) {
+		struct round *r = heap_zalloc(sizeof(*r));
+		*r = (struct round){.a = a, .worker = i, .on_worker = on_worker, .back = back};
+		worker_thread_post(a->options.threads[i], run_on_worker, r);
+	}
+}
+
+/* --- retiring -------------------------------------------------------------------------------- */
+
+struct stop {
+	struct activation *a;
+	struct sluice_instance *instance;
+	unsigned workers_left;
+};
+
+struct stop_post {
+	struct stop *stop;
+	unsigned worker;
+};
+
+static void stop_done(void *arg)
+{
+	struct stop *s = arg;
+	if (--s->workers_left > 0)
+		return;
+	instance_unref(s->instance);
+	free(s);
+}
+
+static void stop_on_worker(void *arg)
+{
+	struct stop_post *p = arg;
+	instance_worker_stop(p->stop->instance, p->worker);
+	loop_post(p->stop->a->options.loop, stop_done, p->stop);
+	free(p);
+}
+
+static void stop_unused_instances(struct activation *a)
+{
+	struct sluice_instance *unused;
+	while ((unused = instance_set_take_unused(&a->instances))) {
+		struct stop *s = heap_zalloc(sizeof(*s));
+		*s = (struct stop){a, unused, a->options.workers};
+		for (unsigned i = 0; i < a->options.workers; i++) {
+			struct stop_post *p = heap_zalloc(sizeof(*p));
+			*p = (struct stop_post){s, i};
+			worker_thread_post(a->options.threads[i], stop_on_worker, p);
+		}
+	}
+}
+
+struct retired {
+	struct activation *a;
+	struct api *api;
+};
+
+static void api_retired(void *arg)
+{
+	struct retired *r = arg;
+	struct activation *a = r->a;
+	struct api *api = r->api;
+	free(r);
+	if (++api->retired_count < a->options.workers)
+		return;
+	api_free(api);
+	a->retiring--;
+	if (!activation_is_busy(a))
+		stop_unused_instances(a);
+}
+
+void activation_api_retired(struct activation *a, unsigned worker, struct api *api)
+{
+	struct retired *r = heap_zalloc(sizeof(*r));
+	*r = (struct retired){a, api};
+	loop_post(a->options.loop, api_retired, r);
+}
+
+/* --- putting into service -------------------------------------------------------------------- */
+
+static void report(struct activation *a, const struct generation *g)
+{
+	a->fn(a->owner, g, &a->diagnostics);
+	diagnostics_deinit(&a->diagnostics);
+	diagnostics_init(&a->diagnostics);
+}
+
+static bool is_listened(void *arg, struct str key)
+{
+	return generation_find_listener(arg, key) != NULL;
+}
+
+/* Every worker has swapped: nobody looks at the former generation any more, but its APIs may still
+ * have exchanges. */
+static void swapped(struct activation *a)
+{
+	struct generation *former = a->current;
+	a->current = a->next;
+	a->next = NULL;
+	ports_close_unused(a->options.ports, is_listened, a->current);
+	if (former) {
+		/* Those that were let go at once have been posted before the last ack. */
+		former->api_count = 0;
+		generation_free(former);
+	}
+	stop_unused_instances(a);
+	report(a, a->current);
+}
+
+static void swap_on_worker(struct round *r)
+{
+	struct activation *a = r->a;
+	proxy_worker_swap(&a->options.threads[r->worker]->proxy, a->next);
+}
+
+static void refuse(struct activation *a)
+{
+	generation_free(a->next);
+	a->next = NULL;
+	stop_unused_instances(a);
+	report(a, NULL);
+}
+
+static void started(struct activation *a)
+{
+	if (a->has_start_failed) {
+		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
+			"a policy could not start on every worker; the former generation serves "
+			"on");
+		refuse(a);
+		return;
+	}
+	if (a->current)
+		a->retiring += a->current->api_count;
+	post_round(a, swap_on_worker, swapped);
+}
+
+static void start_on_worker(struct round *r)
+{
+	struct activation *a = r->a;
+	for (size_t i = a->first_new; i < a->instances.count; i++)
+		if (instance_worker_start(a->instances.items[i], r->worker) != RC_OK)
+			r->failed = true;
+}
+
+/* A port that cannot be had leaves the former generation in place; at the first start the other
+ * listeners go on without it. */
+static bool open_ports(struct activation *a)
+{
+	struct generation *g = a->next;
+	size_t kept = 0;
+	for (size_t i = 0; i < g->listener_count; i++) {
+		struct generation_listener *l = &g->listeners[i];
+		enum rc rc = ports_open(a->options.ports, str_of(l->key), &l->address, &l->fds);
+		if (rc == RC_OK) {
+			struct generation_listener tmp = g->listeners[kept];
+			g->listeners[kept++] = *l;
+			if (&g->listeners[i] != &g->listeners[kept - 1])
+				*l = tmp;
+			continue;
+		}
+		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
+			"cannot listen on %s: %s", l->key, strerror(errno));
+		if (a->current)
+			return false;
+	}
+	for (size_t i = kept; i < g->listener_count; i++)
+		generation_listener_deinit(&g->listeners[i]);
+	g->listener_count = kept;
+	return true;
+}
+
+void activation_start(struct activation *a, struct plan *plan)
+{
+	CHECK(!activation_is_busy(a));
+	struct build_options build = {
+		.registry = a->options.registry,
+		.instances = &a->instances,
+		.state_dir = a->options.state_dir,
+		.workers = a->options.workers,
+		.number = ++a->number,
+		.former = a->current,
+		.metrics = a->options.metrics,
+	};
+	a->first_new = a->instances.count;
+	a->has_start_failed = false;
+	if (build_generation(&build, plan, &a->diagnostics, &a->next) != RC_OK) {
+		stop_unused_instances(a);
+		report(a, NULL);
+		return;
+	}
+	if (!open_ports(a)) {
+		refuse(a);
+		return;
+	}
+	post_round(a, start_on_worker, started);
+}
+
+struct activation *activation_new(
+	const struct activation_options *options, activation_fn *fn, void *owner)
+{
+	struct activation *a = heap_zalloc(sizeof(*a));
+	a->options = *options;
+	a->fn = fn;
+	a->owner = owner;
+	instance_set_init(&a->instances);
+	diagnostics_init(&a->diagnostics);
+	return a;
+}
+
+void activation_free(struct activation *a)
+{
+	struct sluice_instance *unused;
+	generation_free(a->current);
+	while ((unused = instance_set_take_unused(&a->instances))) {
+		for (unsigned i = 0; i < a->options.workers; i++)
+			instance_worker_stop(unused, i);
+		instance_unref(unused);
+	}
+	instance_set_deinit(&a->instances);
+	diagnostics_deinit(&a->diagnostics);
+	free(a);
+}
+
+bool activation_is_busy(const struct activation *a)
+{
+	return a->next != NULL;
+}
+
+const struct generation *activation_current(const struct activation *a)
+{
+	return a->current;
+}
+
+size_t activation_retiring(const struct activation *a)
+{
+	return a->retiring;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/activation.h - putting a generation into service, and the former one to rest.
+ *
+ *   build -> open ports -> start new instances on every worker -> swap every worker -> retire
+ *
+ * A failure before the swap takes everything back and the former generation goes on. After the
+ * swap each worker lets the former generation's APIs go when their last exchange has ended; then
+ * their chains are freed, and instances that no chain holds any more are stopped on every worker
+ * and released.
+ *
+ * Threads      the main loop. One activation at a time. */
+#pragma once
+
+#include "build/build.h"
+#include "process/ports.h"
+#include "process/thread.h"
+
+struct activation;
+
+struct activation_options {
+	struct loop *loop;
+	struct worker_thread **threads; /* borrowed */
+	unsigned workers;
+	struct ports *ports;
+	struct registry *registry;
+	struct metrics *metrics;
+	const char *state_dir;
+};
+
+/* `generation` NULL: refused, `diagnostics` tells why and the former one serves on. */
+typedef void activation_fn(
+	void *owner, const struct generation *generation, const struct diagnostics *diagnostics);
+
+struct activation *activation_new(
+	const struct activation_options *options, activation_fn *fn, void *owner);
+/* Every worker has ended: frees the generation that served and all instances. */
+void activation_free(struct activation *a);
+bool activation_is_busy(const struct activation *a);
+/* Takes the plan over. fn comes later, or before returning when the build fails. */
+void activation_start(struct activation *a, struct plan *plan);
+/* What serves; NULL before the first. */
+const struct generation *activation_current(const struct activation *a);
+/* Generations swapped out whose APIs are still pinned: APIs left. */
+size_t activation_retiring(const struct activation *a);
+/* For the worker's events: worker `index` has let `api` go; called on the worker. */
+void activation_api_retired(struct activation *a, unsigned worker, struct api *api);

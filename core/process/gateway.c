@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting, draining and stopping a gateway.
+ *
+ *   STARTING -> SERVING -> DRAINING -> STOPPING -> exit
+ *
+ * SIGTERM or SIGINT drains: no new connection, `Connection: close` on every answer, idle
+ * connections may send one more request; after DRAIN_MS, or at a second signal, what is left is
+ * ended. SIGHUP reads the folder again; SIGUSR1 reopens the logs. */
+#include "process/gateway_priv.h"
+
+#include "base/memory.h"
+#include "process/state_dir.h"
+#include "services/services.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DRAIN_MS     25000
+#define IDLE_LOOK_MS 20
+/* Fewer descriptors than this leave no room for a busy day. */
+#define DESCRIPTORS_WANTED 4096
+#define RECORD_RING_BYTES  (1u << 20)
+#define LOG_QUEUE_BYTES    (4u << 20)
+
+static const char *const state_names[] = {"starting", "serving", "draining", "stopping"};
+
+const char *gateway_state_name(enum gateway_state s)
+{
+	return state_names[s];
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+static void on_worker_stopped(void *arg)
+{
+	struct worker_thread *t = arg;
+	struct gateway *g = t->owner;
+	worker_thread_join(t);
+	if (--g->workers_running == 0)
+		loop_stop(g->loop);
+}
+
+static void stop_workers(struct gateway *g)
+{
+	if (g->state == GATEWAY_STOPPING || activation_is_busy(g->activation))
+		return;
+	g->state = GATEWAY_STOPPING;
+	timer_stop(&g->drain_timer);
+	timer_stop(&g->idle_timer);
+	pulse_stop(g->pulse);
+	for (unsigned i = 0; i < g->workers; i++)
+		worker_thread_stop(g->threads[i]);
+}
+
+static bool is_late(const struct gateway *g)
+{
+	return g->state == GATEWAY_DRAINING && !timer_is_running(&g->drain_timer);
+}
+
+void gateway_settled(struct gateway *g)
+{
+	if (is_late(g))
+		stop_workers(g);
+}
+
+static void on_drain_timer(struct timer *t)
+{
+	struct gateway *g = CONTAINER_OF(t, struct gateway, drain_timer);
+	log_write(LOG_WARN, "not all connections ended within %d s: they are closed",
+		DRAIN_MS / 1000);
+	stop_workers(g);
+}
+
+static void drain_on_worker(void *arg)
+{
+	struct worker_thread *t = arg;
+	proxy_worker_drain(&t->proxy);
+	atomic_store(&t->has_drained, true);
+}
+
+static bool has_drained(const struct gateway *g)
+{
+	for (unsigned i = 0; i < g->workers; i++)
+		if (!atomic_load(&g->threads[i]->has_drained))
+			return false;
+	return true;
+}
+
+/* The sockets are closed as soon as no worker accepts on them, so that a balancer is refused at
+ * once and asks elsewhere. */
+static void on_idle_timer(struct timer *t)
+{
+	struct gateway *g = CONTAINER_OF(t, struct gateway, idle_timer);
+	if (has_drained(g) && !activation_is_busy(g->activation)) {
+		ports_close_all(&g->ports);
+		bool is_idle = true;
+		for (unsigned i = 0; i < g->workers; i++)
+			is_idle &= atomic_load(&g->threads[i]->is_idle);
+		if (is_idle) {
+			stop_workers(g);
+			return;
+		}
+	}
+	timer_start(g->loop, t, IDLE_LOOK_MS);
+}
+
+static void drain(struct gateway *g)
+{
+	if (g->state >= GATEWAY_DRAINING) {
+		timer_stop(&g->drain_timer);
+		stop_workers(g);
+		return;
+	}
+	log_write(LOG_INFO, "draining");
+	g->state = GATEWAY_DRAINING;
+	reload_stop(g);
+	for (unsigned i = 0; i < g->workers; i++)
+		worker_thread_post(g->threads[i], drain_on_worker, g->threads[i]);
+	timer_start(g->loop, &g->drain_timer, DRAIN_MS);
+	timer_start(g->loop, &g->idle_timer, IDLE_LOOK_MS);
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+static void on_signal(struct watch *w, int ready)
+{
+	struct gateway *g = CONTAINER_OF(w, struct gateway, signals);
+	struct signalfd_siginfo info;
+	while (read(g->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGHUP:
+			reload_now(g);
+			break;
+		case SIGUSR1:
+			sinks_reopen(g->sinks);
+			break;
+		default:
+			drain(g);
+		}
+	}
+}
+
+/* Before any thread is made, so that all of them have these blocked. */
+static void take_signals(struct gateway *g)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	g->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	CHECK(g->signal_fd >= 0);
+	watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+static bool refuse(const char *what, const char *name)
+{
+	fprintf(stderr, "sluice run: %s %s: %s\n", what, name, strerror(errno));
+	return false;
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < DESCRIPTORS_WANTED)
+		log_write(LOG_WARN,
+			"only %llu files may be open, each connection is one: raise `ulimit -n` to "
+			"at least %d",
+			(unsigned long long)limit.rlim_cur, DESCRIPTORS_WANTED);
+}
+
+static bool check_config_dir(const char *dir)
+{
+	struct stat st;
+	if (stat(dir, &st) != 0)
+		return refuse("cannot read", dir);
+	errno = ENOTDIR;
+	return S_ISDIR(st.st_mode) || refuse("cannot read", dir);
+}
+
+static bool make_state_dir(struct gateway *g)
+{
+	g->state_dir = state_dir_name(g->options->state_dir);
+	g->admin_path = heap_printf("%s/admin.sock", g->state_dir);
+	return state_dir_make(g->state_dir) == 0 ||
+	       refuse("cannot use the state folder", g->state_dir);
+}
+
+static void choose_plugin_dirs(struct gateway *g)
+{
+	g->plugin_dirs = heap_zalloc((OPTION_PATHS_MAX + 1) * sizeof(char *));
+	for (; g->plugin_dir_count < g->options->plugin_dir_count; g->plugin_dir_count++)
+		g->plugin_dirs[g->plugin_dir_count] = g->options->plugin_dirs[g->plugin_dir_count];
+	if (g->plugin_dir_count > 0)
+		return;
+	g->default_plugin_dir = heap_printf("%s/../lib/sluice/plugins", g->options->program_dir);
+	g->plugin_dirs[g->plugin_dir_count++] = g->default_plugin_dir;
+}
+
+static bool start_sinks(struct gateway *g)
+{
+	const char *access_log = g->options->access_log;
+	if (strcmp(access_log, "off") == 0)
+		access_log = NULL;
+	if (access_log) {
+		g->rings = heap_zalloc(g->workers * sizeof(struct record_ring *));
+		for (unsigned i = 0; i < g->workers; i++)
+			g->rings[i] = record_ring_new(RECORD_RING_BYTES);
+	}
+	struct sinks_options options = {
+		.access_log = access_log,
+		.rings = g->rings,
+		.ring_count = g->rings ? g->workers : 0,
+		.log_fd = STDERR_FILENO,
+	};
+	return sinks_new(&options, &g->sinks) == RC_OK || refuse("cannot write", access_log);
+}
+
+static void on_api_retired(void *owner, unsigned worker, struct api *api)
+{
+	struct gateway *g = owner;
+	activation_api_retired(g->activation, worker, api);
+}
+
+static const struct proxy_worker_events worker_events = {.api_retired = on_api_retired};
+
+static void start_workers(struct gateway *g)
+{
+	static const struct resolver_options resolver;
+	g->threads = heap_zalloc(g->workers * sizeof(struct worker_thread *));
+	for (unsigned i = 0; i < g->workers; i++) {
+		struct worker_options options = {
+			.index = i,
+			.main_loop = g->loop,
+			.records = g->rings ? g->rings[i] : NULL,
+			.resolver = &resolver,
+			.events = &worker_events,
+			.owner = g,
+			.stopped = on_worker_stopped,
+		};
+		g->threads[i] = worker_thread_start(&options);
+		g->workers_running++;
+	}
+}
+
+static bool start_admin(struct gateway *g)
+{
+	g->admin_group = stream_group_new(g->loop);
+	g->admin = admin_new(g->admin_group, &gateway_reports, g);
+	enum rc rc = admin_listen_unix(g->admin, g->admin_path);
+	if (rc == RC_EXISTS)
+		errno = EADDRINUSE;
+	g->is_admin_open = rc == RC_OK;
+	return g->is_admin_open || refuse("cannot listen on", g->admin_path);
+}
+
+/* What can fail before there are threads. */
+static bool prepare(struct gateway *g)
+{
+	enum log_level level;
+	if (g->options->log_level &&
+		log_level_parse(str_of(g->options->log_level), &level) == RC_OK)
+		log_set_level(level);
+	if (!check_config_dir(g->options->config_dir) || !make_state_dir(g))
+		return false;
+	choose_plugin_dirs(g);
+	raise_descriptors();
+	take_signals(g);
+	g->metrics = metrics_new(g->workers);
+	return start_admin(g) && start_sinks(g);
+}
+
+static bool serve(struct gateway *g)
+{
+	g->registry = registry_new();
+	services_register(g->registry);
+	ports_init(&g->ports, g->workers);
+	start_workers(g);
+	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
+	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
+		g->options->config_dir, g->workers);
+	bool is_started = reload_start(g);
+	if (!is_started)
+		drain(g);
+	loop_run(g->loop);
+	log_write(LOG_INFO, "stopped");
+	/* What the workers posted last: APIs that they let go. */
+	loop_turn(g->loop, 0);
+	reload_stop(g);
+	activation_free(g->activation);
+	loop_turn(g->loop, 0);
+	pulse_free(g->pulse);
+	ports_deinit(&g->ports);
+	registry_free(g->registry);
+	return is_started;
+}
+
+static void gateway_deinit(struct gateway *g)
+{
+	if (g->admin) {
+		admin_free(g->admin);
+		/* Its connections end with a turn. */
+		loop_turn(g->loop, 0);
+	}
+	if (g->is_admin_open)
+		unlink(g->admin_path);
+	if (g->admin_group)
+		stream_group_free(g->admin_group);
+	if (g->sinks)
+		sinks_free(g->sinks);
+	for (unsigned i = 0; g->rings && i < g->workers; i++)
+		record_ring_free(g->rings[i]);
+	free(g->rings);
+	if (g->signal_fd >= 0) {
+		watch_stop(&g->signals);
+		close(g->signal_fd);
+	}
+	if (g->metrics)
+		metrics_free(g->metrics);
+	loop_free(g->loop);
+	diagnostics_deinit(&g->problems);
+	free(g->threads);
+	free(g->outcome.error);
+	free(g->default_plugin_dir);
+	free(g->plugin_dirs);
+	free(g->admin_path);
+	free(g->state_dir);
+}
+
+int gateway_run(const struct run_options *options)
+{
+	struct gateway g = {.options = options, .workers = options->workers, .signal_fd = -1};
+	g.loop = loop_new(NULL);
+	g.started_wall_us = loop_wall_us(g.loop);
+	char *compiler = heap_printf("%s/sluice-compile", options->program_dir);
+	g.composer_options.program = compiler;
+	timer_init(&g.drain_timer, on_drain_timer);
+	timer_init(&g.idle_timer, on_idle_timer);
+	diagnostics_init(&g.problems);
+	bool is_well = prepare(&g) && serve(&g);
+	gateway_deinit(&g);
+	free(compiler);
+	return is_well ? 0 : 1;
+}

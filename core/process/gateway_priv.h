@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/gateway_priv.h - what the files of `sluice run` share.
+ *
+ *   gateway.c   start, signals, draining, the end
+ *   reload.c    folder -> composer -> activation, and what came of it
+ *   report.c    the answers of the admin socket
+ *   dump.c      the plan that serves, without its secrets
+ *   pulse.c     once a second: are the workers alive, what do they carry
+ *
+ * Threads      the main thread; workers are spoken to by posts. */
+#pragma once
+
+#include "admin/admin.h"
+#include "base/diagnostics.h"
+#include "loop/file_watch.h"
+#include "observe/metrics.h"
+#include "process/activation.h"
+#include "process/composer.h"
+#include "process/gateway.h"
+#include "process/options.h"
+#include "process/pulse.h"
+#include "sinks/sinks.h"
+
+enum gateway_state { GATEWAY_STARTING, GATEWAY_SERVING, GATEWAY_DRAINING, GATEWAY_STOPPING };
+
+/* How the folder fared when it was last read. */
+struct reload_outcome {
+	int64_t wall_us; /* 0: not yet */
+	int64_t took_us; /* from the change to the swap */
+	bool is_accepted;
+	char *error; /* owned: why there is no plan; NULL */
+};
+
+struct gateway {
+	const struct run_options *options;
+	enum gateway_state state;
+	struct loop *loop;
+	int64_t started_wall_us;
+
+	char *state_dir;          /* owned */
+	char *admin_path;         /* owned */
+	const char **plugin_dirs; /* owned array of borrowed names */
+	size_t plugin_dir_count;
+	char *default_plugin_dir; /* owned */
+
+	struct metrics *metrics;
+	struct record_ring **rings; /* owned; NULL: no access log */
+	struct sinks *sinks;
+	struct registry *registry;
+	struct ports ports;
+	struct worker_thread **threads;
+	unsigned workers;
+	unsigned workers_running;
+	struct activation *activation;
+	struct pulse *pulse;
+	struct stream_group *admin_group;
+	struct admin *admin;
+	bool is_admin_open; /* the socket is ours */
+
+	int signal_fd;
+	struct watch signals;
+	struct timer drain_timer; /* the end of patience */
+	struct timer idle_timer;  /* looks whether all is drained */
+
+	struct composer_options composer_options;
+	struct composer *composer;
+	struct file_watch *watch;
+	struct plan *pending; /* owned: came while an activation ran */
+	int64_t reload_started_us;
+	struct reload_outcome outcome;
+	struct diagnostics problems;    /* of the last reading */
+	struct metric_cell *reloads[2]; /* refused, accepted */
+};
+
+/* --- reload.c --- */
+MUST_USE bool reload_start(struct gateway *g);
+/* Reads the folder (again). */
+void reload_now(struct gateway *g);
+void reload_stop(struct gateway *g);
+
+/* --- report.c --- */
+extern const struct admin_source gateway_reports;
+
+/* --- gateway.c --- */
+const char *gateway_state_name(enum gateway_state s);
+/* An activation has ended: a stop may have waited for it. */
+void gateway_settled(struct gateway *g);
+
+/* --- dump.c --- */
+/* JSON of a plan; every secret is "<redacted>". */
+void dump_plan(const struct plan_node *root, struct buffer *out);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/options.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/nearest.h"
+#include "base/str.h"
+
+#include <sched.h>
+#include <stdio.h>
+
+static const char HELP[] =
+	"usage: sluice run --config DIR [options]\n"
+	"\n"
+	"Serves the APIs that the YAML files in DIR declare, and every change of them.\n"
+	"\n"
+	"  --config DIR       the folder of YAML (and *.lua) files; read recursively\n"
+	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
+	"                     (default: where this installation has them)\n"
+	"  --state DIR        the admin socket and the plugin store\n"
+	"                     (default: /var/lib/sluice as root, else ~/.local/state/sluice)\n"
+	"  --workers N        threads that serve (default: one per processor)\n"
+	"  --log-level L      debug, info, warn or error (default: info, or what the\n"
+	"                     configuration says)\n"
+	"  --access-log A     off, - for standard output, or a file (default: off)\n"
+	"  --help             this text\n";
+
+void run_options_print_help(void)
+{
+	fputs(HELP, stdout);
+}
+
+static unsigned default_workers(void)
+{
+	cpu_set_t set;
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	int n = CPU_COUNT(&set);
+	return n < 1 ? 1 : (unsigned)n;
+}
+
+static const char *const names[] = {
+	"--config", "--plugins", "--state", "--workers", "--log-level", "--access-log", "--help"};
+enum option { CONFIG, PLUGINS, STATE, WORKERS, LOG_LEVEL, ACCESS_LOG, HELP_OPTION, UNKNOWN };
+
+static enum option option_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return (enum option)i;
+	return UNKNOWN;
+}
+
+static enum options_verdict refuse(const char *what, const char *value)
+{
+	fprintf(stderr, "sluice run: %s '%s'\n", what, value);
+	return OPTIONS_BAD;
+}
+
+static enum options_verdict unknown(const char *name)
+{
+	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
+	if (near)
+		fprintf(stderr, "sluice run: unknown option '%s'; did you mean '%s'?\n", name,
+			near);
+	else
+		fprintf(stderr, "sluice run: unknown option '%s'; see sluice run --help\n", name);
+	return OPTIONS_BAD;
+}
+
+static bool is_log_level(const char *s)
+{
+	return strcmp(s, "debug") == 0 || strcmp(s, "info") == 0 || strcmp(s, "warn") == 0 ||
+	       strcmp(s, "error") == 0;
+}
+
+static enum options_verdict set(struct run_options *o, enum option option, const char *value)
+{
+	uint64_t n;
+	switch (option) {
+	case CONFIG:
+		o->config_dir = value;
+		return OPTIONS_RUN;
+	case PLUGINS:
+		if (o->plugin_dir_count == OPTION_PATHS_MAX)
+			return refuse("too many --plugins at", value);
+		o->plugin_dirs[o->plugin_dir_count++] = value;
+		return OPTIONS_RUN;
+	case STATE:
+		o->state_dir = value;
+		return OPTIONS_RUN;
+	case WORKERS:
+		if (str_to_u64(str_of(value), LIMIT_WORKERS, &n) != RC_OK || n == 0)
+			return refuse("--workers takes a number from 1 to 256, not", value);
+		o->workers = (unsigned)n;
+		return OPTIONS_RUN;
+	case LOG_LEVEL:
+		if (!is_log_level(value))
+			return refuse("--log-level takes debug, info, warn or error, not", value);
+		o->log_level = value;
+		return OPTIONS_RUN;
+	case ACCESS_LOG:
+		o->access_log = value;
+		return OPTIONS_RUN;
+	default:
+		return OPTIONS_BAD;
+	}
+}
+
+enum options_verdict run_options_parse(int argc, char **argv, struct run_options *o)
+{
+	*o = (struct run_options){.workers = default_workers(), .access_log = "off"};
+	for (int i = 0; i < argc; i++) {
+		char name[32];
+		const char *equals = strchr(argv[i], '=');
+		size_t n = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+		if (n >= sizeof(name))
+			return unknown(argv[i]);
+		memcpy(name, argv[i], n);
+		name[n] = '\0';
+		enum option option = option_of(name);
+		if (option == UNKNOWN)
+			return unknown(name);
+		if (option == HELP_OPTION)
+			return OPTIONS_HELP;
+		const char *value = equals ? equals + 1 : (i + 1 < argc ? argv[++i] : NULL);
+		if (!value)
+			return refuse("a value is missing after", name);
+		enum options_verdict verdict = set(o, option, value);
+		if (verdict != OPTIONS_RUN)
+			return verdict;
+	}
+	if (!o->config_dir) {
+		fputs("sluice run: --config DIR is missing; see sluice run --help\n", stderr);
+		return OPTIONS_BAD;
+	}
+	return OPTIONS_RUN;
+}

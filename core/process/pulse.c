@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/pulse.h"
+
+#include "base/memory.h"
+
+#define PULSE_MS 1000
+
+/* What a worker tells, and under which name. */
+#define TOLD(X)                                                                                    \
+	X(CONNECTIONS, METRIC_GAUGE, "sluice_connections", "Client connections that are open")     \
+	X(EXCHANGES, METRIC_GAUGE, "sluice_exchanges", "Requests under way")                       \
+	X(ACCEPTED, METRIC_COUNTER, "sluice_connections_accepted_total",                           \
+		"Client connections accepted")                                                     \
+	X(BEGUN, METRIC_COUNTER, "sluice_exchanges_total", "Requests whose head was whole")        \
+	X(REFUSED, METRIC_COUNTER, "sluice_refused_heads_total",                                   \
+		"Heads that were malformed, too large or too slow")                                \
+	X(UP_OPEN, METRIC_GAUGE, "sluice_upstream_connections", "Connections to services")         \
+	X(UP_IDLE, METRIC_GAUGE, "sluice_upstream_connections_idle",                               \
+		"Connections to services that wait for a request")                                 \
+	X(UP_WAITING, METRIC_GAUGE, "sluice_upstream_waiting",                                     \
+		"Requests that wait for a connection")                                             \
+	X(UP_CONNECTS, METRIC_COUNTER, "sluice_upstream_connects_total",                           \
+		"Connections to services that were opened")                                        \
+	X(UP_FAILURES, METRIC_COUNTER, "sluice_upstream_connect_failures_total",                   \
+		"Connections to services that could not be opened")                                \
+	X(UP_REUSES, METRIC_COUNTER, "sluice_upstream_reuses_total",                               \
+		"Requests sent on a connection that had served before")
+
+enum told {
+#define X(id, kind, name, help) TOLD_##id,
+	TOLD(X)
+#undef X
+		TOLD_COUNT,
+};
+
+static const struct {
+	enum metric_kind kind;
+	const char *name, *help;
+} rows[TOLD_COUNT] = {
+#define X(id, kind, name, help) [TOLD_##id] = {kind, name, help},
+	TOLD(X)
+#undef X
+};
+
+struct worker_pulse {
+	struct pulse *pulse;
+	struct worker_thread *thread;
+	unsigned index;
+	bool is_asked;
+	int64_t answered_ms; /* of the main loop's clock */
+};
+
+struct pulse {
+	struct loop *loop;
+	struct timer timer;
+	struct metric_series *series[TOLD_COUNT]; /* refs */
+	struct worker_pulse *workers;             /* owned */
+	unsigned worker_count;
+};
+
+static void answered(void *arg)
+{
+	struct worker_pulse *w = arg;
+	w->is_asked = false;
+	w->answered_ms = loop_now_ms(w->pulse->loop);
+}
+
+static void add_pool(void *arg, struct str service, const struct upstream_stats *stats)
+{
+	uint64_t *told = arg;
+	told[TOLD_UP_OPEN] += stats->connections;
+	told[TOLD_UP_IDLE] += stats->idle;
+	told[TOLD_UP_WAITING] += stats->waiting;
+	told[TOLD_UP_CONNECTS] += stats->connects;
+	told[TOLD_UP_FAILURES] += stats->connect_failures;
+	told[TOLD_UP_REUSES] += stats->reuses;
+}
+
+static void tell_on_worker(void *arg)
+{
+	struct worker_pulse *w = arg;
+	const struct proxy_worker *proxy = &w->thread->proxy;
+	uint64_t told[TOLD_COUNT] = {
+		[TOLD_CONNECTIONS] = proxy->connections_active,
+		[TOLD_EXCHANGES] = proxy->exchanges_active,
+		[TOLD_ACCEPTED] = proxy->connection_count,
+		[TOLD_BEGUN] = proxy->exchange_count,
+		[TOLD_REFUSED] = proxy->refused_count,
+	};
+	upstream_each(proxy->upstream, add_pool, told);
+	for (size_t i = 0; i < TOLD_COUNT; i++)
+		metric_set(metric_series_cell(w->pulse->series[i], w->index), told[i]);
+	loop_post(w->pulse->loop, answered, w);
+}
+
+void pulse_ask(struct pulse *p)
+{
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		struct worker_pulse *w = &p->workers[i];
+		if (w->is_asked)
+			continue;
+		w->is_asked = true;
+		worker_thread_post(w->thread, tell_on_worker, w);
+	}
+}
+
+static void on_timer(struct timer *t)
+{
+	struct pulse *p = CONTAINER_OF(t, struct pulse, timer);
+	pulse_ask(p);
+	timer_start(p->loop, &p->timer, PULSE_MS);
+}
+
+struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worker_thread **threads,
+	unsigned workers)
+{
+	struct pulse *p = heap_zalloc(sizeof(*p));
+	p->loop = loop;
+	p->worker_count = workers;
+	p->workers = heap_zalloc(workers * sizeof(*p->workers));
+	for (unsigned i = 0; i < workers; i++)
+		p->workers[i] = (struct worker_pulse){p, threads[i], i, false, loop_now_ms(loop)};
+	for (size_t i = 0; i < TOLD_COUNT; i++) {
+		struct metric_family *f =
+			metrics_family(metrics, rows[i].name, rows[i].help, rows[i].kind, NULL, 0);
+		p->series[i] = metrics_series(f, NULL, 0);
+	}
+	timer_init(&p->timer, on_timer);
+	timer_start(loop, &p->timer, PULSE_MS);
+	pulse_ask(p);
+	return p;
+}
+
+void pulse_stop(struct pulse *p)
+{
+	timer_stop(&p->timer);
+}
+
+void pulse_free(struct pulse *p)
+{
+	pulse_stop(p);
+	for (size_t i = 0; i < TOLD_COUNT; i++)
+		metric_series_unref(p->series[i]);
+	free(p->workers);
+	free(p);
+}
+
+int64_t pulse_silence_ms(const struct pulse *p)
+{
+	int64_t longest = 0, now = loop_now_ms(p->loop);
+	for (unsigned i = 0; i < p->worker_count; i++) {
+		int64_t silence = now - p->workers[i].answered_ms;
+		longest = silence > longest ? silence : longest;
+	}
+	return longest;
+}
+
+uint64_t pulse_connections(const struct pulse *p)
+{
+	return metric_series_value(p->series[TOLD_CONNECTIONS]);
+}
+
+uint64_t pulse_exchanges(const struct pulse *p)
+{
+	return metric_series_value(p->series[TOLD_EXCHANGES]);
+}

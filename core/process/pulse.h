@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/pulse.h - once a second each worker is asked what it carries.
+ *
+ * Its answer is the proof that it turns, and fills the gauges of its connections. */
+#pragma once
+
+#include "observe/metrics.h"
+#include "process/thread.h"
+
+struct pulse;
+
+struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worker_thread **threads,
+	unsigned workers);
+/* No worker is asked any more. */
+void pulse_stop(struct pulse *p);
+/* Every worker has ended. */
+void pulse_free(struct pulse *p);
+/* Asks at once, beside the clock. */
+void pulse_ask(struct pulse *p);
+/* The longest time that a worker has been silent. */
+int64_t pulse_silence_ms(const struct pulse *p);
+/* By what the workers answered last: open client connections, exchanges under way. */
+uint64_t pulse_connections(const struct pulse *p);
+uint64_t pulse_exchanges(const struct pulse *p);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a change in the folder to a generation that serves.
+ *
+ *   file_watch or POST /reload -> composer -> plan -> activation -> report
+ *
+ * One composition and one activation at a time. A plan that comes while an activation runs waits; a
+ * newer one replaces it. */
+#include "process/gateway_priv.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Quiet for so long, a folder counts as saved: half of what editors and kubectl need. */
+#define QUIET_MS            50
+#define COMPOSE_DEADLINE_MS 30000
+
+static void begin(struct gateway *g)
+{
+	if (g->reload_started_us == 0)
+		g->reload_started_us = loop_now_us(g->loop);
+	composer_start(g->composer);
+}
+
+void reload_now(struct gateway *g)
+{
+	if (g->state <= GATEWAY_SERVING)
+		begin(g);
+}
+
+static void on_change(void *arg)
+{
+	reload_now(arg);
+}
+
+static void set_outcome(struct gateway *g, bool is_accepted, const char *error)
+{
+	free(g->outcome.error);
+	g->outcome = (struct reload_outcome){
+		.wall_us = loop_wall_us(g->loop),
+		.took_us = loop_now_us(g->loop) - g->reload_started_us,
+		.is_accepted = is_accepted,
+		.error = error ? heap_strdup(error) : NULL,
+	};
+	g->reload_started_us = 0;
+	metric_add(g->reloads[is_accepted], 1);
+}
+
+/* --- what was found -------------------------------------------------------------------------- */
+
+static void take_problem(struct gateway *g, const struct plan_node *node)
+{
+	struct str severity = plan_string(node, "severity", STR("error"));
+	char *file = heap_strndup(plan_string(node, "file", STR_EMPTY));
+	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
+	char *message = heap_strndup(plan_string(node, "message", STR_EMPTY));
+	char *subject = heap_strndup(plan_string(node, "subject", STR_EMPTY));
+	struct position at = {
+		.file = file[0] ? file : NULL,
+		.line = (uint32_t)plan_integer(node, "line", 0),
+		.column = (uint32_t)plan_integer(node, "column", 0),
+	};
+	diagnostics_add_for(&g->problems, subject,
+		str_eq(severity, STR("warning")) ? SEVERITY_WARNING : SEVERITY_ERROR, at, path,
+		message);
+	free(subject);
+	free(message);
+	free(path);
+	free(file);
+}
+
+static void take_problems_of_plan(struct gateway *g, const struct plan *plan)
+{
+	const struct plan_node *list = plan_get(plan_root(plan), "diagnostics");
+	diagnostics_deinit(&g->problems);
+	diagnostics_init(&g->problems);
+	for (size_t i = 0; i < plan_count(list); i++)
+		take_problem(g, plan_at(list, i));
+}
+
+static void add_problems(struct gateway *g, const struct diagnostics *more)
+{
+	for (size_t i = 0; i < more->count; i++) {
+		const struct diagnostic *d = &more->items[i];
+		diagnostics_add_for(
+			&g->problems, d->subject, d->severity, d->position, d->path, d->message);
+	}
+}
+
+static void log_problem(const struct diagnostic *d)
+{
+	char place[512] = "";
+	if (d->position.file)
+		snprintf(place, sizeof(place), "%s:%u:%u: ", d->position.file, d->position.line,
+			d->position.column);
+	char *text = heap_printf("%s%s%s%s", place, d->path, d->path[0] ? ": " : "", d->message);
+	struct log_field field = {"api", str_of(d->subject)};
+	log_write_fields(
+		d->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARN, str_of(text), &field, 1);
+	free(text);
+}
+
+static void log_problems(const struct gateway *g)
+{
+	for (size_t i = 0; i < g->problems.count; i++)
+		log_problem(&g->problems.items[i]);
+	if (g->problems.dropped > 0)
+		log_write(LOG_ERROR, "%zu more problems are not shown", g->problems.dropped);
+}
+
+/* --- activation ------------------------------------------------------------------------------ */
+
+static void apply_settings(struct gateway *g, const struct plan_node *root)
+{
+	const struct plan_node *settings = plan_get(root, "settings");
+	enum log_level level = LOG_INFO;
+	struct str name = plan_string(settings, "logLevel", STR("info"));
+	if (!g->options->log_level && log_level_parse(name, &level) == RC_OK)
+		log_set_level(level);
+	const struct plan_node *probe = plan_get(settings, "probe");
+	struct address at = {0};
+	bool is_on = plan_bool(probe, "enabled", false) &&
+		     address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
+			     (uint16_t)plan_integer(probe, "port", 3000), &at) == RC_OK;
+	if (admin_listen_tcp(g->admin, is_on ? &at : NULL) != RC_OK)
+		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
+}
+
+static void activate(struct gateway *g, struct plan *plan)
+{
+	take_problems_of_plan(g, plan);
+	apply_settings(g, plan_root(plan));
+	activation_start(g->activation, plan);
+}
+
+static size_t count_stubs(const struct generation *generation)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < generation->api_count; i++)
+		n += generation->apis[i]->error != NULL;
+	return n;
+}
+
+static void on_activated(
+	void *owner, const struct generation *generation, const struct diagnostics *found)
+{
+	struct gateway *g = owner;
+	add_problems(g, found);
+	log_problems(g);
+	set_outcome(g, generation != NULL, NULL);
+	if (generation) {
+		size_t stubs = count_stubs(generation);
+		log_write(stubs ? LOG_WARN : LOG_INFO,
+			"generation %llu serves: %zu APIs on %zu ports, %zu of them answer 503",
+			(unsigned long long)generation->number, generation->api_count,
+			generation->listener_count, stubs);
+		if (g->state == GATEWAY_STARTING)
+			g->state = GATEWAY_SERVING;
+	} else {
+		log_write(LOG_ERROR, "the configuration is refused; what served before serves on");
+	}
+	struct plan *next = g->pending;
+	g->pending = NULL;
+	if (next)
+		activate(g, next);
+	else
+		gateway_settled(g);
+}
+
+static void on_plan(void *owner, struct str bytes, const char *error)
+{
+	struct gateway *g = owner;
+	char message[160] = "";
+	struct plan *plan = NULL;
+	if (!error && plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK)
+		error = message;
+	if (error) {
+		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
+		set_outcome(g, false, error);
+		return;
+	}
+	if (activation_is_busy(g->activation)) {
+		plan_free(g->pending);
+		g->pending = plan;
+		return;
+	}
+	activate(g, plan);
+}
+
+static void define_metrics(struct gateway *g)
+{
+	static const char *const results[] = {"refused", "accepted"};
+	struct metric_family *f = metrics_family(g->metrics, "sluice_reloads_total",
+		"Times that the configuration was read, by what came of it", METRIC_COUNTER, NULL,
+		0);
+	for (size_t i = 0; i < 2; i++) {
+		struct metric_label label = {STR("result"), str_of(results[i])};
+		struct metric_series *s = metrics_series(f, &label, 1);
+		g->reloads[i] = metric_series_cell(s, g->workers);
+	}
+}
+
+bool reload_start(struct gateway *g)
+{
+	define_metrics(g);
+	struct activation_options activation = {
+		.loop = g->loop,
+		.threads = g->threads,
+		.workers = g->workers,
+		.ports = &g->ports,
+		.registry = g->registry,
+		.metrics = g->metrics,
+		.state_dir = g->state_dir,
+	};
+	g->activation = activation_new(&activation, on_activated, g);
+	g->composer_options.config_dir = g->options->config_dir;
+	g->composer_options.plugin_dirs = g->plugin_dirs;
+	g->composer_options.plugin_dir_count = g->plugin_dir_count;
+	g->composer_options.deadline_ms = COMPOSE_DEADLINE_MS;
+	g->composer = composer_new(g->loop, &g->composer_options, on_plan, g);
+	g->watch = file_watch_new(g->loop, g->options->config_dir, QUIET_MS, on_change, g);
+	if (!g->watch) {
+		fprintf(stderr, "sluice run: cannot watch %s: %s\n", g->options->config_dir,
+			strerror(errno));
+		return false;
+	}
+	begin(g);
+	return true;
+}
+
+void reload_stop(struct gateway *g)
+{
+	if (g->watch)
+		file_watch_free(g->watch);
+	g->watch = NULL;
+	composer_free(g->composer);
+	g->composer = NULL;
+	plan_free(g->pending);
+	g->pending = NULL;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the admin socket answers. docs/observability.md lists the fields. */
+#include "base/clock.h"
+#include "process/gateway_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- JSON ------------------------------------------------------------------------------------ */
+/* Members and elements know whether a comma is due by what stands before them. */
+static void separate(struct buffer *b)
+{
+	char last = b->n > 0 ? b->p[b->n - 1] : '{';
+	if (last != '{' && last != '[' && last != ':')
+		buffer_add_char(b, ',');
+}
+
+static void add_key(struct buffer *b, const char *key)
+{
+	separate(b);
+	buffer_add_json(b, str_of(key));
+	buffer_add_char(b, ':');
+}
+
+static void add_text(struct buffer *b, const char *key, struct str value)
+{
+	add_key(b, key);
+	buffer_add_json(b, value);
+}
+
+static void add_number(struct buffer *b, const char *key, uint64_t value)
+{
+	add_key(b, key);
+	buffer_add_u64(b, value);
+}
+
+static void add_bool(struct buffer *b, const char *key, bool value)
+{
+	add_key(b, key);
+	buffer_add(b, value ? STR("true") : STR("false"));
+}
+
+static void add_time(struct buffer *b, const char *key, int64_t wall_us)
+{
+	char text[CLOCK_RFC3339_BYTES];
+	clock_rfc3339(wall_us, text);
+	add_text(b, key, str_n(text, sizeof(text)));
+}
+
+static void open_list(struct buffer *b, const char *key)
+{
+	add_key(b, key);
+	buffer_add_char(b, '[');
+}
+
+static void open_object(struct buffer *b)
+{
+	separate(b);
+	buffer_add_char(b, '{');
+}
+
+static void close_with(struct buffer *b, const char *end)
+{
+	buffer_add(b, str_of(end));
+}
+
+/* --- status ---------------------------------------------------------------------------------- */
+static void add_apis(struct buffer *b, const struct generation *current)
+{
+	open_list(b, "apis");
+	for (size_t i = 0; current && i < current->api_count; i++) {
+		const struct api *api = current->apis[i];
+		const struct plan_node *node =
+			plan_at(plan_get(plan_root(current->plan), "apis"), i);
+		open_object(b);
+		add_text(b, "name", str_of(api->id));
+		add_text(b, "address", plan_string(node, "address", STR_EMPTY));
+		add_text(b, "state", api->error ? STR("unavailable") : STR("serving"));
+		if (api->error)
+			add_text(b, "error", str_of(api->error));
+		add_number(b, "policies", plan_count(plan_get(node, "chain")));
+		close_with(b, "}");
+	}
+	close_with(b, "]");
+}
+
+static void add_listeners(struct buffer *b, const struct generation *current)
+{
+	open_list(b, "listeners");
+	for (size_t i = 0; current && i < current->listener_count; i++) {
+		open_object(b);
+		add_text(b, "address", str_of(current->listeners[i].key));
+		add_bool(b, "tls", current->listeners[i].tls != NULL);
+		close_with(b, "}");
+	}
+	close_with(b, "]");
+}
+
+static void add_services(struct buffer *b, const struct generation *current)
+{
+	open_list(b, "services");
+	for (size_t i = 0; current && i < current->service_count; i++) {
+		const struct service *s = current->services[i];
+		open_object(b);
+		add_text(b, "name", service_options(s)->name);
+		add_text(b, "scheme", service_options(s)->scheme);
+		add_text(b, "authority", service_authority(s));
+		close_with(b, "}");
+	}
+	close_with(b, "]");
+}
+
+static void add_problem(struct buffer *b, const struct diagnostic *d)
+{
+	open_object(b);
+	add_text(b, "severity", d->severity == SEVERITY_ERROR ? STR("error") : STR("warning"));
+	if (d->position.file) {
+		add_text(b, "file", str_of(d->position.file));
+		add_number(b, "line", d->position.line);
+		add_number(b, "column", d->position.column);
+	}
+	if (d->subject[0])
+		add_text(b, "api", str_of(d->subject));
+	if (d->path[0])
+		add_text(b, "path", str_of(d->path));
+	add_text(b, "message", str_of(d->message));
+	close_with(b, "}");
+}
+
+static void add_problems(struct buffer *b, const struct diagnostics *problems)
+{
+	open_list(b, "problems");
+	for (size_t i = 0; i < problems->count; i++)
+		add_problem(b, &problems->items[i]);
+	close_with(b, "]");
+}
+
+static void add_outcome(struct buffer *b, const struct reload_outcome *o)
+{
+	if (o->wall_us == 0)
+		return;
+	add_key(b, "lastReload");
+	buffer_add_char(b, '{');
+	add_time(b, "time", o->wall_us);
+	add_text(b, "result", o->is_accepted ? STR("accepted") : STR("refused"));
+	add_number(b, "tookMs", (uint64_t)o->took_us / 1000);
+	if (o->error)
+		add_text(b, "error", str_of(o->error));
+	close_with(b, "}");
+}
+
+static void begin_json(struct admin_answer *a, uint16_t status)
+{
+	a->status = status;
+	a->content_type = "application/json; charset=UTF-8";
+	buffer_add_char(&a->body, '{');
+}
+
+static void status(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	const struct generation *current = activation_current(g->activation);
+	struct buffer *b = &a->body;
+	begin_json(a, 200);
+	add_text(b, "version", str_of(SLUICE_VERSION));
+	add_text(b, "state", str_of(gateway_state_name(g->state)));
+	add_number(b, "generation", current ? current->number : 0);
+	add_number(b, "retiringApis", activation_retiring(g->activation));
+	add_time(b, "started", g->started_wall_us);
+	add_number(b, "uptimeSeconds",
+		(uint64_t)(loop_wall_us(g->loop) - g->started_wall_us) / 1000000);
+	add_number(b, "pid", (uint64_t)getpid());
+	add_number(b, "workers", g->workers);
+	add_number(b, "connections", pulse_connections(g->pulse));
+	add_number(b, "exchanges", pulse_exchanges(g->pulse));
+	add_text(b, "config", str_of(g->options->config_dir));
+	add_outcome(b, &g->outcome);
+	add_number(b, "errors", g->problems.errors);
+	add_number(b, "warnings", g->problems.warnings);
+	add_problems(b, &g->problems);
+	add_apis(b, current);
+	add_listeners(b, current);
+	add_services(b, current);
+	close_with(b, "}\n");
+}
+
+static void dump(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	const struct generation *current = activation_current(g->activation);
+	a->status = current ? 200 : 503;
+	a->content_type = "application/json; charset=UTF-8";
+	if (current)
+		dump_plan(plan_root(current->plan), &a->body);
+	else
+		buffer_add(&a->body, STR("{\"error\":\"no configuration serves yet\"}\n"));
+}
+
+/* --- metrics --------------------------------------------------------------------------------- */
+/* Facts of the process, under the names that Prometheus' own clients use. */
+static void add_gauge(
+	struct buffer *b, const char *name, const char *help, const char *kind, double value)
+{
+	buffer_addf(
+		b, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, kind, name, value);
+}
+
+static void metrics(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	const struct generation *current = activation_current(g->activation);
+	struct buffer *b = &a->body;
+	a->status = 200;
+	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	metrics_print(g->metrics, b);
+	buffer_addf(b,
+		"# HELP sluice_build_info The version that runs\n# TYPE sluice_build_info gauge\n"
+		"sluice_build_info{version=\"%s\"} 1\n",
+		SLUICE_VERSION);
+	add_gauge(b, "sluice_generation", "Number of the generation that serves", "gauge",
+		current ? (double)current->number : 0);
+	add_gauge(b, "sluice_config_errors", "Errors of the last reading of the configuration",
+		"gauge", (double)g->problems.errors);
+	add_gauge(b, "sluice_log_lines_lost_total",
+		"Log lines and access records that were not written", "counter",
+		(double)(sinks_lost(g->sinks) + log_dropped()));
+	add_gauge(b, "process_start_time_seconds", "When the process started, since 1970", "gauge",
+		(double)g->started_wall_us / 1e6);
+}
+
+/* --- probes ---------------------------------------------------------------------------------- */
+static void answer_probe(struct admin_answer *a, const char *name, bool is_well, const char *why)
+{
+	begin_json(a, is_well ? 200 : 503);
+	add_bool(&a->body, name, is_well);
+	if (!is_well)
+		add_text(&a->body, "reason", str_of(why));
+	close_with(&a->body, "}\n");
+}
+
+static void readiness(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	const struct generation *current = activation_current(g->activation);
+	bool is_serving = false;
+	for (size_t i = 0; current && i < current->api_count; i++)
+		is_serving |= !current->apis[i]->error;
+	if (g->state >= GATEWAY_DRAINING)
+		answer_probe(a, "ready", false, "the gateway is stopping");
+	else if (!current)
+		answer_probe(a, "ready", false, "no configuration serves yet");
+	else
+		answer_probe(a, "ready", is_serving, "degraded: no API serves");
+}
+
+static void liveness(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	answer_probe(
+		a, "alive", pulse_silence_ms(g->pulse) <= ADMIN_STALL_MS, "a worker does not turn");
+}
+
+static void reload(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	bool is_possible = g->state <= GATEWAY_SERVING;
+	begin_json(a, is_possible ? 202 : 503);
+	if (is_possible)
+		add_text(&a->body, "reload", STR("started"));
+	else
+		add_text(&a->body, "error", STR("the gateway is stopping"));
+	close_with(&a->body, "}\n");
+	reload_now(g);
+}
+
+const struct admin_source gateway_reports = {
+	.status = status,
+	.dump = dump,
+	.metrics = metrics,
+	.readiness = readiness,
+	.liveness = liveness,
+	.reload = reload,
+};

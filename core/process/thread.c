@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/thread.h"
+
+#include "base/memory.h"
+#include "policy/pause.h"
+#include "services/services.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+struct worker_start {
+	struct worker_thread *thread;
+	struct worker_options options;
+};
+
+static void *run(void *arg)
+{
+	struct worker_start *start = arg;
+	struct worker_thread *t = start->thread;
+	struct worker_options o = start->options;
+	char name[16];
+	snprintf(name, sizeof(name), "worker-%u", o.index);
+	pthread_setname_np(pthread_self(), name);
+	pause_worker_start(o.index, t->loop);
+	services_worker_start(o.index, t->loop);
+	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
+	free(start);
+	/* A stop may come before the last exchange has ended: the loop turns until it has. */
+	while (!t->is_stopping || !proxy_worker_is_idle(&t->proxy)) {
+		loop_turn(t->loop, -1);
+		atomic_store_explicit(
+			&t->is_idle, proxy_worker_is_idle(&t->proxy), memory_order_relaxed);
+	}
+	services_worker_stop(o.index);
+	proxy_worker_deinit(&t->proxy);
+	pause_worker_stop(t->index);
+	loop_post(t->main_loop, t->stopped, t);
+	return NULL;
+}
+
+struct worker_thread *worker_thread_start(const struct worker_options *options)
+{
+	struct worker_thread *t = heap_zalloc(sizeof(*t));
+	struct worker_start *start = heap_zalloc(sizeof(*start));
+	t->index = options->index;
+	t->main_loop = options->main_loop;
+	t->stopped = options->stopped;
+	t->owner = options->owner;
+	t->loop = loop_new(NULL);
+	start->thread = t;
+	start->options = *options;
+	/* Signals are the main thread's. */
+	sigset_t all, former;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &former);
+	CHECK(pthread_create(&t->id, NULL, run, start) == 0);
+	pthread_sigmask(SIG_SETMASK, &former, NULL);
+	return t;
+}
+
+void worker_thread_post(struct worker_thread *t, void (*fn)(void *arg), void *arg)
+{
+	loop_post(t->loop, fn, arg);
+}
+
+static void stop_here(void *arg)
+{
+	struct worker_thread *t = arg;
+	t->is_stopping = true;
+	proxy_worker_close(&t->proxy);
+}
+
+void worker_thread_stop(struct worker_thread *t)
+{
+	loop_post(t->loop, stop_here, t);
+}
+
+void worker_thread_join(struct worker_thread *t)
+{
+	pthread_join(t->id, NULL);
+	loop_free(t->loop);
+	free(t);
+}

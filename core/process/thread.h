@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/thread.h - one worker: a thread, its loop, the proxy on it.
+ *
+ * The main thread talks to it by posts; it answers by posts to the main loop. */
+#pragma once
+
+#include "proxy/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct worker_thread {
+	pthread_t id;
+	unsigned index;
+	struct loop *loop;
+	struct loop *main_loop;
+	struct proxy_worker proxy;
+	bool is_stopping;
+	/* For whoever waits for the end of a drain. */
+	_Atomic bool has_drained;      /* it accepts no more */
+	_Atomic bool is_idle;          /* no connection, no exchange, after its last turn */
+	void (*stopped)(void *thread); /* posted to the main loop when the thread is done */
+	void *owner;
+};
+
+struct worker_options {
+	unsigned index;
+	struct loop *main_loop;
+	struct record_ring *records; /* access log, or NULL */
+	const struct resolver_options *resolver;
+	const struct proxy_worker_events *events;
+	void *owner;
+	void (*stopped)(void *thread);
+};
+
+struct worker_thread *worker_thread_start(const struct worker_options *options);
+/* Any thread: runs fn(arg) there. */
+void worker_thread_post(struct worker_thread *t, void (*fn)(void *arg), void *arg);
+/* Ends its exchanges and connections, then the thread; `stopped` is posted. */
+void worker_thread_stop(struct worker_thread *t);
+/* After `stopped`: joins and frees. */
+void worker_thread_join(struct worker_thread *t);

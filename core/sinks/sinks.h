@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sinks/sinks.h - the thread that writes what others have to tell: access records and the runtime
+ * log.
+ *
+ * It drains the workers' record rings and the log's queue at least every SINKS_TICK_MS and writes
+ * each batch with as few writes as it can. A file that cannot be written (disk full) loses lines,
+ * counts them, and is tried again; a file that was renamed or removed is reopened (looked at once a
+ * second); sinks_reopen does it at once.
+ *
+ * Threads      one of its own. All calls: the main thread.
+ */
+#pragma once
+
+#include "observe/log.h"
+#include "observe/record.h"
+
+#define SINKS_TICK_MS 50
+
+struct sinks;
+
+struct sinks_options {
+	const char *access_log; /* NULL: off; "-": standard output; else a file, appended to, mode
+				   0640 */
+	struct record_ring *const *rings; /* one per worker; borrowed until sinks_free */
+	size_t ring_count;
+	int log_fd; /* where the runtime log goes: 2; borrowed */
+};
+
+/* RC_IO with errno when the file cannot be opened. Starts the thread and takes over the log's
+ * queue. */
+MUST_USE enum rc sinks_new(const struct sinks_options *options, struct sinks **out);
+/* Writes what is left and ends the thread. */
+void sinks_free(struct sinks *s);
+void sinks_reopen(struct sinks *s);
+/* Lines that could not be written; lines that found no room. Any thread. */
+uint64_t sinks_lost(const struct sinks *s);

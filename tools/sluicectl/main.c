@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluicectl - asks a running gateway, over its admin socket.
+ *
+ * Exit codes: 0 yes, 1 the gateway says no, 2 a wrong command line, 3 no gateway answers. */
+#include "base/check.h"
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "sluicectl/admin_client.h"
+#include "sluicectl/outline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum exit_code { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
+
+static const char HELP[] =
+	"usage: sluicectl COMMAND [--state DIR] [options]\n"
+	"\n"
+	"Asks a running gateway over the admin socket in its state folder.\n"
+	"\n"
+	"  status       generation, APIs and their problems, workers\n"
+	"  reload       reads the configuration now; fails when it has errors\n"
+	"  dump         the configuration that is being served, without secrets\n"
+	"  metrics      counters in the Prometheus text format\n"
+	"  probe        exit code 0 when healthy, 1 when not\n"
+	"\n"
+	"  --state DIR                   default: /var/lib/sluice as root,\n"
+	"                                else ~/.local/state/sluice\n"
+	"  --check=readiness|liveness    what probe asks (default: readiness)\n"
+	"  --json                        the answer as the gateway gives it\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit codes: 0 yes, 1 no, 2 wrong command line, 3 no gateway answers.\n";
+
+struct options {
+	const char *command;
+	const char *state_dir; /* NULL: the default */
+	const char *check;
+	bool json;
+};
+
+enum answer_form { FORM_JSON, FORM_TEXT, FORM_NONE };
+
+struct command {
+	const char *name;
+	enum admin_method method;
+	const char *path;
+	enum answer_form form;
+	long timeout_s;
+};
+
+static const struct command commands[] = {
+	{"status", ADMIN_GET, "/status", FORM_JSON, 10},
+	{"reload", ADMIN_POST, "/reload", FORM_JSON, 120},
+	{"dump", ADMIN_GET, "/dump", FORM_JSON, 60},
+	{"metrics", ADMIN_GET, "/metrics", FORM_TEXT, 10},
+	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+	const char *names[ARRAY_COUNT(commands)];
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		names[i] = commands[i].name;
+	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
+	if (near)
+		fprintf(stderr, "sluicectl: unknown command '%s'; did you mean '%s'?\n", name,
+			near);
+	else
+		fprintf(stderr, "sluicectl: unknown command '%s'; see sluicectl --help\n", name);
+	return EXIT_USAGE;
+}
+
+static int refuse(const char *what, const char *argument)
+{
+	fprintf(stderr, "sluicectl: %s '%s'; see sluicectl --help\n", what, argument);
+	return EXIT_USAGE;
+}
+
+/* The value of `--name VALUE` or `--name=VALUE` at *i, or NULL. */
+static const char *option_value(int argc, char **argv, int *i, const char *name)
+{
+	size_t n = strlen(name);
+	if (strncmp(argv[*i], name, n) != 0)
+		return NULL;
+	if (argv[*i][n] == '=')
+		return argv[*i] + n + 1;
+	if (argv[*i][n] != '\0' || *i + 1 >= argc)
+		return NULL;
+	return argv[++*i];
+}
+
+/* -1 to go on, else the exit code. */
+static int parse_argument(struct options *o, int argc, char **argv, int *i)
+{
+	const char *argument = argv[*i], *value;
+	if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+		fputs(HELP, stdout);
+		return EXIT_YES;
+	}
+	if (strcmp(argument, "--version") == 0) {
+		puts("sluicectl " SLUICE_VERSION);
+		return EXIT_YES;
+	}
+	if (strcmp(argument, "--json") == 0)
+		o->json = true;
+	else if ((value = option_value(argc, argv, i, "--state")))
+		o->state_dir = value;
+	else if ((value = option_value(argc, argv, i, "--check")))
+		o->check = value;
+	else if (argument[0] == '-')
+		return refuse("unknown option, or one without its value:", argument);
+	else if (o->command)
+		return refuse("one command is enough:", argument);
+	else
+		o->command = argument;
+	return -1;
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		int code = parse_argument(o, argc, argv, &i);
+		if (code >= 0)
+			return code;
+	}
+	if (!o->command) {
+		fputs(HELP, stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(o->check, "readiness") != 0 && strcmp(o->check, "liveness") != 0)
+		return refuse("--check takes readiness or liveness, not", o->check);
+	return -1;
+}
+
+static char *socket_path(const struct options *o)
+{
+	if (o->state_dir)
+		return heap_printf("%s/admin.sock", o->state_dir);
+	const char *home = getenv("HOME");
+	if (geteuid() == 0 || !home)
+		return heap_strdup("/var/lib/sluice/admin.sock");
+	return heap_printf("%s/.local/state/sluice/admin.sock", home);
+}
+
+static void print_raw(struct str text, FILE *to)
+{
+	fwrite(text.p, 1, text.n, to);
+	if (text.n > 0 && text.p[text.n - 1] != '\n')
+		fputc('\n', to);
+}
+
+static void print_answer(struct str body, enum answer_form form, bool json, FILE *to)
+{
+	struct buffer outline;
+	buffer_init(&outline, 2 * ADMIN_ANSWER_BYTES_MAX);
+	if (form == FORM_TEXT || json || outline_of_json(body, &outline) != RC_OK)
+		print_raw(body, to);
+	else
+		print_raw(buffer_str(&outline), to);
+	buffer_deinit(&outline);
+}
+
+static int run(const struct options *o, const struct command *command)
+{
+	char probe_path[64], error[ADMIN_ERROR_BYTES];
+	snprintf(probe_path, sizeof(probe_path), "/probes/%s", o->check);
+	char *path = socket_path(o);
+	struct admin_answer answer;
+	enum rc rc = admin_request(path, command->method,
+		command->path ? command->path : probe_path, command->timeout_s, &answer, error);
+	bool is_yes = rc == RC_OK && answer.status >= 200 && answer.status < 300;
+	if (rc != RC_OK)
+		fprintf(stderr, "sluicectl: %s\n", error);
+	else if (!is_yes || command->form != FORM_NONE || o->json)
+		print_answer(
+			buffer_str(&answer.body), command->form, o->json, is_yes ? stdout : stderr);
+	free(path);
+	buffer_deinit(&answer.body);
+	if (rc != RC_OK)
+		return EXIT_UNREACHABLE;
+	return is_yes ? EXIT_YES : EXIT_NO;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.check = "readiness"};
+	int code = parse(&o, argc, argv);
+	if (code >= 0)
+		return code;
+	const struct command *command = find_command(o.command);
+	if (!command)
+		return refuse_command(o.command);
+	code = run(&o, command);
+	if (fflush(stdout) != 0 && code == EXIT_YES)
+		code = EXIT_NO;
+	return code;
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""sluicectl_test.py PROGRAM - sluicectl against a scripted admin socket."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingMixIn, UnixStreamServer
+
+PROGRAM = sys.argv[1]
+TREE = {"generation": 3, "apis": [{"name": "a", "ok": True}, {"name": "\u00e9", "problems": []}],
+        "none": None, "text": 'a "b"\n\x1b[31m', "empty": {}, "rate": -1.5e3}
+OUTLINE = """\
+generation: 3
+apis:
+  -
+    name: a
+    ok: true
+  -
+    name: \u00e9
+    problems: []
+none: null
+text: a "b"\\n\\u001b[31m
+empty: {}
+rate: -1500.0
+"""
+
+
+class Admin(BaseHTTPRequestHandler):
+    answers = {
+        "GET /status": (200, json.dumps(TREE)),
+        "GET /metrics": (200, "sluice_requests_total 1\n"),
+        "POST /reload": (409, json.dumps({"error": "shop.yaml:1:1: bad"})),
+        "GET /dump": (200, "not json"),
+        "GET /probes/readiness": (503, "starting"),
+        "GET /probes/liveness": (200, "ok"),
+    }
+
+    def answer(self):
+        status, text = self.answers.get(f"{self.command} {self.path}", (404, "no"))
+        self.send_response(status)
+        self.send_header("content-length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_POST = answer
+
+    def address_string(self):
+        return "unix"
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+
+
+def run(*args):
+    return subprocess.run([PROGRAM, *args], capture_output=True, text=True, timeout=30,
+                          env={**os.environ, "http_proxy": "http://127.0.0.1:1"})
+
+
+def expect(what, actual, expected):
+    if actual != expected:
+        print(f"{what}: got {actual!r}, expected {expected!r}")
+        expect.wrong += 1
+
+
+expect.wrong = 0
+with tempfile.TemporaryDirectory() as state:
+    server = Server(f"{state}/admin.sock", Admin)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = ["--state", state]
+    for args, code, out, err in [
+        (["status", *at], 0, OUTLINE, ""),
+        (["status", "--json", f"--state={state}"], 0, json.dumps(TREE) + "\n", ""),
+        (["metrics", *at], 0, "sluice_requests_total 1\n", ""),
+        (["reload", *at], 1, "", "error: shop.yaml:1:1: bad\n"),
+        (["dump", *at], 0, "not json\n", ""),
+        (["probe", *at], 1, "", "starting\n"),
+        (["probe", "--check=liveness", *at], 0, "", ""),
+        (["probe", "--check", "liveness", *at], 0, "", ""),
+    ]:
+        done = run(*args)
+        expect(args[0], (done.returncode, done.stdout, done.stderr), (code, out, err))
+    for args, code, hint in [
+        (["statsu", *at], 2, "did you mean 'status'"), ([], 2, "usage"),
+        (["probe", "--check=life"], 2, "readiness or liveness"), (["status", "--stat", "x"], 2, "--stat"),
+        (["status", "--state"], 2, "--state"), (["status", "dump"], 2, "dump"),
+        (["status", "--state", "/nonexistent"], 3, "/nonexistent/admin.sock"),
+        (["status", "--state", "/" + "x" * 200], 3, "too long"),
+    ]:
+        done = run(*args)
+        expect(f"{args} exit code", done.returncode, code)
+        expect(f"{args} hint", hint in done.stderr, True)
+    server.shutdown()
+    server.server_close()
+    done = run("status", *at)
+    expect("dead socket", (done.returncode, "nobody listens" in done.stderr), (3, True))
+expect("--help", (run("--help").returncode, "usage" in run("--help").stdout), (0, True))
+print(f"{expect.wrong} wrong")
+sys.exit(1 if expect.wrong else 0)
