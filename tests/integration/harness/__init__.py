@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The integration harness: a real gateway between scripted clients and scripted backends.
+
+    from harness import *
+
+    @case
+    def forwards_a_get():
+        with Backend(reply(200, "hello")) as backend, Gateway([api("a", backend)]) as gateway:
+            answer = gateway.get("/x")
+            equal(answer.status, 200)
+            equal(backend.requests[0].target, "/x")
+
+    main()
+
+Clients and backends speak raw sockets: nothing between a test and its bytes. Every case is its own
+process with its own folder and ports; `run.py` runs them side by side. Standard library only.
+"""
+from .backend import Backend, echo, reply
+from .cases import SCALE, case, check, contains, equal, main, one_of, rows, scratch, wait_for
+from .certificates import Authority
+from .documents import api, binding, configuration, service
+from .gateway import Gateway, sluice, sluicectl
+from .ports import free_port
+from .wire import Client, Closed, TimedOut, parse_requests
+
+__all__ = [
+    "Authority", "Backend", "Client", "Closed", "Gateway", "SCALE", "TimedOut", "api", "binding",
+    "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
+    "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
+]

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The admin socket, and what a gateway tells about itself."""
+import os
+import stat
+
+from harness import *
+
+
+@case
+def probes_tell_health():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        for probe in ("readiness", "liveness"):
+            with rows(probe):
+                equal(gateway.admin("GET", f"/probes/{probe}").status, 200)
+
+
+@case
+def the_socket_is_private():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        mode = os.stat(f"{gateway.state}/admin.sock").st_mode
+        check(stat.S_ISSOCK(mode), "a socket")
+        equal(stat.S_IMODE(mode) & 0o007, 0, "others may not")
+
+
+@case
+def status_names_apis_and_generation():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        status = gateway.status()
+        check(status["generation"] >= 1, "a number")
+        contains(str(status), "a")
+
+
+@case
+def status_names_what_is_wrong():
+    with Backend(reply(200, "x")) as backend:
+        documents = {"good.yaml": [api("good", backend)], "bad.yaml": [api(
+            "bad", backend, policies=[{"policyRef": {"name": "no-such-policy"}}])]}
+        with Gateway(documents) as gateway:
+            text = gateway.admin("GET", "/status").text()
+            contains(text, "no-such-policy")
+
+
+@case
+def metrics_count_requests():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        before = gateway.metrics()
+        for _ in range(7):
+            gateway.get("/")
+
+        def grown():
+            now = gateway.metrics()
+            return [k for k, v in now.items()
+                    if k.startswith("sluice_") and "request" in k and v - before.get(k, 0) == 7]
+        wait_for(grown, "a request counter that grew by 7")
+        answer = gateway.admin("GET", "/metrics")
+        contains(answer.get("content-type"), "text/plain")
+        contains(answer.text(), "# TYPE ")
+
+
+@case
+def unknown_paths_and_methods_are_refused():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        equal(gateway.admin("GET", "/nothing").status, 404)
+        one_of(gateway.admin("GET", "/reload").status, (404, 405))
+        one_of(gateway.admin("POST", "/status").status, (404, 405))
+
+
+@case
+def admin_answers_while_clients_hold_connections():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        held = [gateway.client() for _ in range(300)]
+        for client in held:
+            client.send("GET / HTTP/1.1\r\n")
+        equal(gateway.admin("GET", "/probes/liveness").status, 200)
+        for client in held:
+            client.close()
+
+
+@case
+def access_records_have_every_field():
+    with Backend(reply(200, "hello")) as backend, Gateway([api("shop", backend)]) as gateway:
+        gateway.request("POST", "/p?q=1", body="12345")
+        record = gateway.records(1)[0]
+        expected = {"time", "requestId", "api", "method", "target", "path", "status", "reason", "client",
+                    "service", "upstream", "bytesIn", "bytesOut", "durationMs", "upstreamMs"}
+        equal(sorted(expected - set(record)), [], "missing fields")
+        equal((record["method"], record["path"], record["status"]), ("POST", "/p", 200))
+        contains(record["target"], "/p?q=1")
+        contains(record["api"], "shop")
+        contains(record["upstream"], str(backend.port))
+        check(record["bytesIn"] >= 5 and record["bytesOut"] >= 5, "bytes")
+        check(0 <= record["upstreamMs"] <= record["durationMs"] < 10000 * SCALE, "times")
+
+
+main()

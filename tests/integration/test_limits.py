@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes and times that no client may exceed, and what each excess is answered with."""
+import time
+
+from harness import *
+
+
+@case
+def answers_414_and_431_at_the_limits():
+    table = [("target of 9000 bytes", f"GET /{'a' * 9000} HTTP/1.1\r\nhost: h\r\n\r\n", 414),
+             ("200 fields", "GET / HTTP/1.1\r\nhost: h\r\n" + "a: b\r\n" * 200 + "\r\n", 431),
+             ("value of 20000 bytes", f"GET / HTTP/1.1\r\nhost: h\r\nx: {'a' * 20000}\r\n\r\n", 431),
+             ("name of 300 bytes", f"GET / HTTP/1.1\r\nhost: h\r\n{'a' * 300}: x\r\n\r\n", 431),
+             ("head of 80 KiB", "GET / HTTP/1.1\r\nhost: h\r\n" + f"x: {'a' * 8000}\r\n" * 10 + "\r\n",
+              431)]
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway:
+        for name, raw, status in table:
+            with rows(name), gateway.client() as client:
+                client.send(raw)
+                equal(client.read().status, status)
+                check(client.is_closed(), "closed")
+        equal(backend.requests, [])
+
+
+@case
+def takes_what_is_just_below_the_limits():
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway:
+        equal(gateway.get("/" + "a" * 8000).status, 200)
+        equal(gateway.get("/", [(f"x-{i}", "v") for i in range(100)]).status, 200)
+        equal(gateway.get("/", {"x-long": "v" * 16000}).status, 200)
+
+
+@case
+def an_endless_head_costs_bounded_memory():
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway:
+        gateway.get("/")
+        before = gateway.memory_kib()
+        with gateway.client() as client:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\nx: ")
+            for _ in range(160):
+                client.send(b"a" * 65536)
+            client.reader.to_end()
+        grown = gateway.memory_kib() - before
+        if SCALE == 1:
+            check(grown < 1024, f"grew by {grown} KiB")
+        equal(gateway.get("/").status, 200)
+
+
+@case(modes="full")
+def ends_a_head_that_drips():
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client(timeout=30) as client:
+        began = time.monotonic()
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n")
+        closed = False
+        for i in range(30):
+            client.send(f"x-{i}: y\r\n")
+            time.sleep(0.5)
+            try:
+                closed = client.is_closed(0.01)
+                answered = bytes(client.reader.raw)
+            except TimedOut:
+                continue
+            if closed or answered:
+                break
+        took = time.monotonic() - began
+        check(8 < took < 14, f"ended after {took} s, expected about 10")
+        contains(bytes(client.reader.raw), b" 408 ")
+        equal(backend.requests, [])
+
+
+@case(modes="full", seconds=120)
+def slow_clients_do_not_disturb_the_others():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        slow = []
+        for _ in range(2000):
+            client = gateway.client()
+            client.send("GET / HTTP/1.1\r\nhost: h\r\nx: ")
+            slow.append(client)
+        times = []
+        with gateway.client() as client:
+            for _ in range(500):
+                began = time.monotonic()
+                equal(client.get("/").status, 200)
+                times.append(time.monotonic() - began)
+                for c in slow[:20]:
+                    c.send("y")
+        times.sort()
+        check(times[int(len(times) * 0.99)] < 0.25, f"p99 {times[int(len(times) * 0.99)]} s")
+        for c in slow:
+            c.close()
+
+
+main()

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A save is live in under a second, loses no request, and a bad file costs only its own API."""
+import os
+import threading
+import time
+
+from harness import *
+
+LIMIT = {"policyRef": {"name": "rate-limiting"}, "config": {
+    "rateLimits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 600000}]}}
+
+
+@case
+def a_save_is_live_in_under_a_second():
+    with Backend(reply(200, "one")) as one, Backend(reply(200, "two")) as two:
+        port = free_port()
+        with Gateway({"a.yaml": [api("a", one, port=port)]}) as gateway:
+            for i in range(6):
+                target = (two, one)[i % 2]
+                gateway.write("a.yaml", [api("a", target, port=port)])
+                began = time.monotonic()
+                wait_for(lambda: gateway.get("/").text() == ("two", "one")[i % 2], "the new upstream", 5)
+                took = time.monotonic() - began
+                with rows(f"save {i}"):
+                    check(took < 1.0 * SCALE, f"took {took:.2f} s")
+
+
+@case
+def files_come_and_go():
+    with Backend(reply(200, "x")) as backend:
+        second = api("b", backend)
+        with Gateway({"a.yaml": [api("a", backend)]}) as gateway:
+            from harness.documents import port_of
+            gateway.write("deep/er/b.yaml", [second])
+            wait_for(lambda: answers(port_of(second)), "the new listener")
+            gateway.remove("deep/er/b.yaml")
+            wait_for(lambda: not answers(port_of(second)), "the end of the listener")
+            equal(gateway.get("/").status, 200)
+
+
+def answers(port):
+    try:
+        with Client(port) as client:
+            return client.get("/").status == 200
+    except (OSError, Closed, TimedOut):
+        return False
+
+
+class Load:
+    """Clients that keep asking; every answer that is not a whole 200 is a failure."""
+
+    def __init__(self, port, keep_alive, closing):
+        self.port, self.stop = port, threading.Event()
+        self.done, self.failures, self.closed_politely = [0, 0], [], 0
+        self.threads = [threading.Thread(target=self.keep_alive) for _ in range(keep_alive)]
+        self.threads += [threading.Thread(target=self.closing) for _ in range(closing)]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for t in self.threads:
+            t.join(30)
+
+    def keep_alive(self):
+        client = Client(self.port)
+        while not self.stop.is_set():
+            try:
+                answer = client.get("/k")
+            except (OSError, Closed, TimedOut) as e:
+                self.failures.append(f"keep-alive after {self.done[0]}: {e!r}")
+                client = Client(self.port)
+                continue
+            self.judge(answer, 0)
+            if (answer.get("connection") or "").lower() == "close":
+                self.closed_politely += 1
+                client.close()
+                client = Client(self.port)
+            time.sleep(0.002)
+        client.close()
+
+    def closing(self):
+        while not self.stop.is_set():
+            try:
+                with Client(self.port) as client:
+                    self.judge(client.get("/n", {"connection": "close"}), 1)
+            except (OSError, Closed, TimedOut) as e:
+                self.failures.append(f"new connection after {self.done[1]}: {e!r}")
+            time.sleep(0.002)
+
+    def judge(self, answer, kind):
+        if answer.status == 200:
+            self.done[kind] += 1
+        else:
+            self.failures.append(f"status {answer.status}")
+
+
+def storm(reloads, pause):
+    with Backend(reply(200, "one")) as one, Backend(reply(200, "two")) as two:
+        port = free_port()
+        documents = [[api("a", b, port=port)] for b in (one, two)]
+        with Gateway({"a.yaml": documents[0]}, workers=2) as gateway:
+            before = gateway.generation()
+            descriptors = None
+            with Load(port, 8, 2) as load:
+                for i in range(reloads):
+                    gateway.write("a.yaml", documents[(i + 1) % 2])
+                    gateway.admin("POST", "/reload")
+                    time.sleep(pause)
+                    if i == reloads // 5:
+                        descriptors = gateway.descriptors()
+                time.sleep(0.3)
+            print(f"    {reloads} reloads: {load.done[0]} keep-alive and {load.done[1]} new, "
+                  f"{len(load.failures)} failed, {gateway.generation() - before} generations")
+            equal(load.failures[:5], [])
+            check(load.done[0] > reloads and load.done[1] > reloads // 2, "too little load")
+            check(gateway.generation() - before >= reloads // 4, "too few generations")
+            check(gateway.descriptors() < descriptors + 40, "descriptors leak")
+
+
+@case(serial=True, seconds=120)
+def reloads_under_load_lose_nothing():
+    storm(100, 0.05)
+
+
+@case(modes="full", serial=True, seconds=400)
+def a_reload_storm_loses_nothing():
+    storm(1000, 0.05)
+
+
+@case
+def unchanged_bindings_keep_their_counters():
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        limited = [api("a", backend, port=port, policies=[LIMIT])]
+        with Gateway({"a.yaml": limited, "b.yaml": [api("b", backend)]}) as gateway:
+            equal([gateway.get("/", port=port).status for _ in range(3)], [200] * 3)
+            gateway.save("b.yaml", [api("b", backend, base="/moved")])
+            equal([gateway.get("/", port=port).status for _ in range(4)], [200, 200, 429, 429])
+            changed = {**LIMIT, "config": {"rateLimits": [
+                {"maximumRequests": 50, "timePeriodInMilliseconds": 600000}]}}
+            gateway.save("a.yaml", [api("a", backend, port=port, policies=[changed])])
+            equal(gateway.get("/", port=port).status, 200)
+
+
+@case
+def a_bad_file_closes_its_api_and_keeps_the_others():
+    with Backend(reply(200, "x")) as backend:
+        port, bad_port = free_port(), free_port()
+        bad = api("bad", backend, port=bad_port)
+        with Gateway({"good.yaml": [api("good", backend, port=port)], "bad.yaml": [bad]}) as gateway:
+            equal(gateway.get("/", port=bad_port).status, 200)
+            broken = api("bad", backend, port=bad_port, policies=[
+                {**LIMIT, "config": {"rateLimits": [{"maximumRequest": 5}]}}])
+            gateway.write("bad.yaml", [broken])
+            wait_for(lambda: gateway.get("/", port=bad_port).status == 503, "the stub")
+            answer = gateway.get("/", port=bad_port)
+            equal(sorted(answer.json()), ["error", "requestId"])
+            equal(gateway.get("/", port=port).status, 200)
+            wait_for(lambda: "maximumRequest" in gateway.error_text(), "the message in the log")
+            contains(gateway.error_text(), 'did you mean "maximumRequests"')
+            contains(gateway.error_text(), "bad.yaml:")
+            gateway.write("bad.yaml", [bad])
+            wait_for(lambda: gateway.get("/", port=bad_port).status == 200, "the mended API")
+
+
+@case
+def a_file_that_is_no_yaml_keeps_what_it_served():
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        with Gateway({"a.yaml": [api("a", backend, port=port)],
+                      "b.yaml": [api("b", backend)]}) as gateway:
+            gateway.write("b.yaml", "kind: [unclosed\n  - x: {")
+            wait_for(lambda: "b.yaml:" in gateway.error_text(), "the message in the log")
+            equal(gateway.get("/", port=port).status, 200)
+
+
+@case
+def half_written_files_are_never_loaded():
+    """A writer that is not careful: appends in pieces, with pauses shorter than a user's."""
+    with Backend(reply(200, "x")) as backend:
+        from harness.documents import to_yaml
+        port, other = free_port(), free_port()
+        with Gateway({"a.yaml": [api("a", backend, port=port)]}) as gateway:
+            text = to_yaml([api(f"b{i}", backend, port=other, base=f"/b{i}") for i in range(20)])
+            path = os.path.join(gateway.config, "b.yaml")
+            with open(path, "w") as f:
+                for at in range(0, len(text), 400):
+                    f.write(text[at:at + 400])
+                    f.flush()
+                    time.sleep(0.005)
+            wait_for(lambda: answers_at(other, "/b19/"), "the whole file")
+            equal(gateway.get("/", port=port).status, 200)
+
+
+def answers_at(port, target):
+    try:
+        with Client(port) as client:
+            return client.get(target).status == 200
+    except (OSError, Closed, TimedOut):
+        return False
+
+
+@case
+def understands_swapped_links():
+    """Kubernetes: the files are links into ..data, a link that is swapped."""
+    with Backend(reply(200, "one")) as one, Backend(reply(200, "two")) as two:
+        from harness.documents import to_yaml
+        port = free_port()
+        with Gateway({"keep.yaml": [api("keep", one)]}) as gateway:
+            config = gateway.config
+
+            def publish(version, backend):
+                os.mkdir(f"{config}/..{version}")
+                with open(f"{config}/..{version}/a.yaml", "w") as f:
+                    f.write(to_yaml([api("a", backend, port=port)]))
+                os.symlink(f"..{version}", f"{config}/..data_tmp")
+                os.rename(f"{config}/..data_tmp", f"{config}/..data")
+            publish("v1", one)
+            os.symlink("..data/a.yaml", f"{config}/a.yaml")
+            wait_for(lambda: text_at(port) == "one", "version 1")
+            publish("v2", two)
+            wait_for(lambda: text_at(port) == "two", "version 2", 5)
+
+
+def text_at(port):
+    try:
+        with Client(port) as client:
+            return client.get("/").text()
+    except (OSError, Closed, TimedOut):
+        return None
+
+
+@case
+def an_exchange_ends_on_the_configuration_it_began_with():
+    go = threading.Event()
+
+    def script(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nslow")
+        go.wait(20)
+        connection.send("-one")
+        connection.pause(0.1)
+    with Backend(script) as one, Backend(reply(200, "two")) as two:
+        port = free_port()
+        with Gateway({"a.yaml": [api("a", one, port=port)]}) as gateway, gateway.client() as client:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            client.read_head()
+            equal(client.reader.exactly(4), b"slow")
+            gateway.save("a.yaml", [api("a", two, port=port)])
+            equal(gateway.get("/").text(), "two")
+            go.set()
+            equal(client.reader.exactly(4), b"-one")
+
+
+@case
+def serves_stubs_when_nothing_was_ever_good():
+    with Backend(reply(200, "x")) as backend:
+        bad = api("a", backend, policies=[{"policyRef": {"name": "no-such"}}])
+        with Gateway([bad], wait=False) as gateway:
+            wait_for(lambda: status_at(gateway.port) == 503, "the stub")
+
+
+def status_at(port):
+    try:
+        with Client(port) as client:
+            return client.get("/").status
+    except (OSError, Closed, TimedOut):
+        return None
+
+
+main()

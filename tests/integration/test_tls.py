@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""TLS towards clients and towards upstreams."""
+import ssl
+
+from harness import *
+
+
+def inbound(certificate, **more):
+    return {"policyRef": {"name": "tls"},
+            "config": {"certificate": {"key": certificate.key, "crt": certificate.crt}, **more}}
+
+
+def outbound(name, **config):
+    return binding(f"{name}-tls", "tls-outbound", config, target=name, kind="Service")
+
+
+def through(service_name="up", backend=None):
+    """An API whose upstream is a Service of its own, for bindings on it."""
+    return [api("a"), service(service_name, backend),
+            binding("route", "route", {"destinationRef": {"name": service_name}}, target="a")]
+
+
+@case
+def serves_https():
+    ca = Authority()
+    with Backend(reply(200, "secret")) as backend, Gateway([api(
+            "a", backend, scheme="https", policies=[inbound(ca.issue("shop.test"))])]) as gateway:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with rows(version.name), gateway.client(
+                    tls=ca.client_tls(maximum=version), server_name="shop.test") as client:
+                for _ in range(3):
+                    equal(client.get("/").text(), "secret")
+        equal(backend.requests[0].get("x-forwarded-proto"), "https")
+
+
+@case
+def refuses_old_versions_and_plain_text():
+    ca = Authority()
+    with Backend(reply(200, "secret")) as backend, Gateway([api(
+            "a", backend, scheme="https", policies=[inbound(ca.issue("shop.test"))])]) as gateway:
+        old = ca.client_tls()
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        try:
+            gateway.client(tls=old, server_name="shop.test")
+        except (ssl.SSLError, OSError):
+            pass
+        else:
+            raise AssertionError("took TLS 1.1")
+        answered = gateway.send_raw("GET / HTTP/1.1\r\nhost: h\r\n\r\n", timeout=4)
+        check(b"secret" not in answered, "answered plain text on a TLS port")
+        equal(backend.requests, [])
+
+
+@case
+def asks_clients_for_certificates():
+    ca, other = Authority(), Authority("Other CA")
+    with Backend(reply(200, "secret")) as backend, Gateway([api(
+            "a", backend, scheme="https", policies=[inbound(
+                ca.issue("shop.test"), requireClientCertificate=True,
+                trustedCA=ca.crt)])]) as gateway:
+        good = ca.client_tls(ca.issue("client"))
+        with gateway.client(tls=good, server_name="shop.test") as client:
+            equal(client.get("/").text(), "secret")
+        for name, tls in (("none", ca.client_tls()),
+                          ("another CA's", ca.client_tls(other.issue("client")))):
+            with rows(name):
+                try:
+                    with gateway.client(tls=tls, server_name="shop.test") as client:
+                        answer = client.get("/")
+                except (ssl.SSLError, OSError, Closed):
+                    continue
+                raise AssertionError(f"served without a good certificate: {answer!r}")
+        equal(len(backend.requests), 1)
+
+
+@case
+def speaks_tls_to_upstreams():
+    ca = Authority()
+    tls = ca.server_tls(ca.issue("localhost", "DNS:localhost,IP:127.0.0.1"))
+    with Backend(reply(200, "secret"), tls=tls) as backend:
+        documents = through(backend=backend) + [outbound("up", trustedCA=ca.crt)]
+        with Gateway(documents) as gateway:
+            for _ in range(5):
+                equal(gateway.get("/").text(), "secret")
+            equal(len(backend.connections), 1, "upstream connections")
+
+
+@case
+def refuses_upstreams_that_cannot_prove_who_they_are():
+    ca, other = Authority(), Authority("Other CA")
+    table = [("wrong name", ca.issue("wrong.test"), {}),
+             ("another CA", other.issue("localhost", "DNS:localhost,IP:127.0.0.1"), {}),
+             ("expired", ca.issue("localhost", "DNS:localhost,IP:127.0.0.1", days=0), {})]
+    for name, certificate, config in table:
+        with rows(name):
+            backend = Backend(reply(200, "secret"), tls=ca.server_tls(certificate))
+            documents = through(backend=backend) + [outbound("up", trustedCA=ca.crt, **config)]
+            with Gateway(documents) as gateway:
+                answer = gateway.get("/")
+                equal(answer.status, 502)
+                equal(gateway.records(1)[0]["reason"], "upstream_tls")
+                equal(backend.requests, [])
+
+
+@case
+def skips_validation_only_when_told():
+    ca = Authority()
+    with Backend(reply(200, "secret"), tls=ca.server_tls(ca.issue("wrong.test"))) as backend:
+        with Gateway(through(backend=backend)
+                     + [outbound("up", skipValidation=True)]) as gateway:
+            equal(gateway.get("/").text(), "secret")
+        backend.problems.clear()
+
+
+@case
+def shows_upstreams_a_certificate():
+    ca = Authority()
+    mine = ca.issue("gateway")
+    tls = ca.server_tls(ca.issue("localhost", "IP:127.0.0.1"), require_client=True)
+    with Backend(reply(200, "secret"), tls=tls) as backend:
+        documents = through(backend=backend) + [outbound(
+            "up", trustedCA=ca.crt, certificate={"key": mine.key, "crt": mine.crt})]
+        with Gateway(documents) as gateway:
+            equal(gateway.get("/").text(), "secret")
+
+
+@case
+def resumes_sessions_across_workers():
+    ca = Authority()
+    with Backend(reply(200, "x")) as backend, Gateway([api(
+            "a", backend, scheme="https", policies=[inbound(ca.issue("shop.test"))])],
+            workers=2) as gateway:
+        tls = ca.client_tls(maximum=ssl.TLSVersion.TLSv1_2)
+        session, resumed = None, 0
+        for _ in range(20):
+            import socket
+            raw = socket.create_connection(("127.0.0.1", gateway.port))
+            with tls.wrap_socket(raw, server_hostname="shop.test", session=session) as s:
+                s.sendall(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+                s.recv(4096)
+                resumed += s.session_reused
+                session = s.session
+        equal(resumed, 19)
+
+
+@case
+def streams_large_bodies_over_tls():
+    ca = Authority()
+    body = bytes(range(256)) * 16384  # 4 MiB
+    tls = ca.server_tls(ca.issue("localhost", "IP:127.0.0.1"))
+    with Backend(tls=tls) as backend:
+        documents = [api("a", scheme="https", policies=[inbound(ca.issue("shop.test"))])]
+        documents += through(backend=backend)[1:] + [outbound("up", trustedCA=ca.crt)]
+        with Gateway(documents) as gateway, gateway.client(
+                tls=ca.client_tls(), server_name="shop.test") as client:
+            equal(client.request("POST", "/", body=body).body, body)
+
+
+main()

@@ -1,0 +1,392 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""bench.py - measures Sluice beside nginx, HAProxy and a relay, in one run.
+
+Each proxy has one worker on core 0; the load (wrk -t1) and the backend (nginx) are on core 1. Logs
+are off. What is measured, per request:
+
+  CPU          microseconds of the proxy's processes (/proc schedstat) in interleaved rounds, so that
+               all see the same noise: median and spread; ratios are medians of per-round ratios
+  calls        system calls, by perf (raw_syscalls:sys_enter), else strace -c
+  instructions user space, by callgrind: the difference of two runs that differ in requests only, so
+               that start and stop cancel out
+  allocations  calls of malloc, calloc and realloc in steady state, by LD_PRELOAD
+  idle memory  private dirty memory per idle keep-alive connection
+
+The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies run over 16, with every
+proxy's buffers tuned for them.
+"""
+import argparse
+import glob
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+from proxies import LOAD_CORE, PROXIES, Origin
+
+AUTHORIZATION = "Authorization: Basic YmVuY2g6YmVuY2g="  # bench:bench
+
+
+def cpu_ns(pids):
+    total = 0
+    for pid in pids:
+        for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+            try:
+                with open(path) as f:
+                    total += int(f.read().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return total
+
+
+def wrk(port, connections, seconds):
+    """Requests that were answered well."""
+    done = subprocess.run(
+        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+         "-H", AUTHORIZATION, f"http://127.0.0.1:{port}/"], capture_output=True, text=True)
+    requests = re.search(r"(\d+) requests in", done.stdout)
+    if not requests or int(requests[1]) == 0:
+        raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", done.stdout)
+    if bad:
+        raise RuntimeError(f"wrk: {bad[0]}")
+    return int(requests[1])
+
+
+class Load:
+    """A fixed number of requests over keep-alive connections, a wave of one per connection."""
+
+    def __init__(self, port, connections):
+        self.sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+        for s in self.sockets:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.request = (f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{AUTHORIZATION}\r\n\r\n"
+                        ).encode()
+
+    def wave(self):
+        for s in self.sockets:
+            s.sendall(self.request)
+        for s in self.sockets:
+            self.read(s)
+
+    @staticmethod
+    def read(s):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            piece = s.recv(65536)
+            if not piece:
+                raise RuntimeError("closed")
+            got += piece
+        head, body = got.split(b"\r\n\r\n", 1)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"answer: {head[:60]!r}")
+        length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
+        while len(body) < length:
+            body += s.recv(65536)
+
+    def send(self, requests):
+        for _ in range(requests // len(self.sockets)):
+            self.wave()
+        return requests // len(self.sockets) * len(self.sockets)
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+
+
+def median_and_spread(values):
+    ordered = sorted(values)
+    quarter = len(ordered) // 4
+    return {"median": statistics.median(ordered), "min": ordered[0], "max": ordered[-1],
+            "low": ordered[quarter], "high": ordered[-1 - quarter], "values": values}
+
+
+def measure_cpu(proxies, connections, rounds, seconds):
+    """{name: statistics} of microseconds per request, in interleaved rounds."""
+    for p in proxies:
+        wrk(p.port, connections, 1)
+    samples = {p.label: [] for p in proxies}
+    for number in range(rounds):
+        # The order turns, so that nobody always runs after the same neighbour.
+        for p in proxies[number % len(proxies):] + proxies[:number % len(proxies)]:
+            pids = p.pids()
+            before = cpu_ns(pids)
+            requests = wrk(p.port, connections, seconds)
+            samples[p.label].append((cpu_ns(pids) - before) / 1000 / requests)
+    return samples
+
+
+def perf_calls(pids, seconds):
+    done = subprocess.run(
+        ["perf", "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", ",".join(map(str, pids)),
+         "sleep", str(seconds)], capture_output=True, text=True)
+    m = re.search(r"^(\d+),[^,]*,raw_syscalls:sys_enter", done.stderr, re.M)
+    return int(m[1]) if m else None
+
+
+def strace_calls(pids, seconds):
+    args = [a for pid in pids for a in ("-p", str(pid))]
+    process = subprocess.Popen(["strace", "-c", "-f", "-q", *args], stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    m = re.search(r"^ *100\.00 +\S+ +(?:\S+ +)?(\d+) .*total$", process.communicate()[1], re.M)
+    return int(m[1]) if m else None
+
+
+def measure_calls(p, connections, seconds):
+    """Counts calls for a while inside a longer load; requests by the same load's rate."""
+    load = subprocess.Popen(
+        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds + 2}s",
+         "-H", AUTHORIZATION, f"http://127.0.0.1:{p.port}/"], stdout=subprocess.PIPE, text=True)
+    time.sleep(1)
+    calls, how = None, "perf"
+    if shutil.which("perf"):
+        calls = perf_calls(p.pids(), seconds)
+    if calls is None:
+        calls, how = strace_calls(p.pids(), seconds), "strace"
+    output = load.communicate()[0]
+    rate = float(re.search(r"Requests/sec: +([\d.]+)", output)[1])
+    return None if calls is None else {"calls": calls / seconds / rate, "by": how}
+
+
+def callgrind_total(folder):
+    """Instructions of all processes that wrote there."""
+    total = 0
+    for path in glob.glob(f"{folder}/callgrind.out.*"):
+        with open(path) as f:
+            for line in f:
+                if line.startswith(("totals:", "summary:")):
+                    total += int(line.split()[1])
+                    break
+    return total
+
+
+def measure_instructions(make, few, many, connections):
+    totals = []
+    for requests in (few, many):
+        p = make()
+        folder = tempfile.mkdtemp(prefix="callgrind-", dir=p.dir)
+        p.start(["valgrind", "-q", "--tool=callgrind", "--trace-children=yes",
+                 f"--callgrind-out-file={folder}/callgrind.out.%p"], seconds=180)
+        load = Load(p.port, connections)
+        load.send(connections * 2)
+        sent = load.send(requests)
+        load.close()
+        p.stop(180)
+        totals.append((sent, callgrind_total(folder)))
+    (a, x), (b, y) = totals
+    return (y - x) / (b - a)
+
+
+def measure_allocations(p, connections, requests):
+    def count():
+        total = 0
+        for pid in p.pids():
+            try:
+                with open(f"{p.dir}/malloc.{pid}", "rb") as f:
+                    total += struct.unpack("Q", f.read(8))[0]
+            except FileNotFoundError:
+                pass
+        return total
+    load = Load(p.port, connections)
+    load.send(connections * 50)
+    before = count()
+    if before == 0:
+        raise RuntimeError(f"{p.label}: nothing was counted")
+    sent = load.send(requests)
+    counted = count() - before
+    load.close()
+    return counted / sent
+
+
+def private_dirty_kib(pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as f:
+                total += int(re.search(r"^Private_Dirty: +(\d+)", f.read(), re.M)[1])
+        except (FileNotFoundError, ProcessLookupError, TypeError):
+            pass
+    return total
+
+
+def measure_idle(p, connections):
+    """Bytes per connection that has served one request and waits for the next."""
+    first = Load(p.port, 64)
+    first.send(64 * 20)
+    time.sleep(0.5)
+    before = private_dirty_kib(p.pids())
+    loads = []
+    for at in range(0, connections, 200):
+        load = Load(p.port, min(200, connections - at))
+        load.wave()
+        loads.append(load)
+    time.sleep(2)
+    grown = private_dirty_kib(p.pids()) - before
+    for load in [first, *loads]:
+        load.close()
+    return {"connections": connections, "bytes_per_connection": grown * 1024 / connections}
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.quick = args.quick
+        self.folder = tempfile.mkdtemp(prefix="sluice-bench-")
+        self.running = []
+        self.result = {"machine": self.machine(), "quick": args.quick, "cases": {}}
+
+    @staticmethod
+    def machine():
+        with open("/proc/cpuinfo") as f:
+            model = re.search(r"model name\s*: (.*)", f.read())
+        return {"cpu": model[1] if model else "unknown", "cores": os.cpu_count(),
+                "kernel": os.uname().release}
+
+    def names(self):
+        return [n for n in self.args.only.split(",") if n in PROXIES]
+
+    def make(self, name, backend, variant="", label=None):
+        p = PROXIES[name](self.args.top, self.folder, backend.port, variant)
+        p.label = label or name
+        return p
+
+    def start(self, p, **kwargs):
+        p.start(**kwargs)
+        self.running.append(p)
+        return p
+
+    def stop_all(self):
+        while self.running:
+            self.running.pop().stop()
+
+    def origin(self, body_bytes):
+        return self.start(Origin(self.args.top, self.folder, body_bytes), core=LOAD_CORE)
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def case_cpu(self, title, body_bytes, connections, variant):
+        rounds, seconds = (3, 1) if self.quick else (15, 2)
+        self.say(f"\n{title} ({rounds} interleaved rounds)")
+        origin = self.origin(body_bytes)
+        proxies = [self.start(self.make(n, origin, variant if n != "relay" else ""))
+                   for n in self.names()]
+        samples = measure_cpu(proxies, connections, rounds, seconds)
+        rows = {}
+        for p in proxies:
+            row = median_and_spread(samples[p.label])
+            row["calls"] = measure_calls(p, connections, 2)
+            for other in ("nginx", "haproxy", "relay"):
+                if other in samples and other != p.label:
+                    row[f"to_{other}"] = statistics.median(
+                        a / b for a, b in zip(samples[p.label], samples[other]))
+            rows[p.label] = row
+        self.stop_all()
+        self.result["cases"][title] = rows
+        self.say(f"  {'':10}{'CPU us':>8}{'middle half':>16}{'all':>16}{'calls':>7}"
+                 f"{'/nginx':>8}{'/haproxy':>10}{'/relay':>8}")
+        for label, r in rows.items():
+            middle = f"{r['low']:.2f}-{r['high']:.2f}"
+            whole = f"{r['min']:.2f}-{r['max']:.2f}"
+            calls = f"{r['calls']['calls']:.2f}" if r["calls"] else "?"
+            ratio = [f"{r[k]:.2f}" if k in r else "-" for k in ("to_nginx", "to_haproxy", "to_relay")]
+            self.say(f"  {label:10}{r['median']:8.2f}{middle:>16}{whole:>16}{calls:>7}"
+                     f"{ratio[0]:>8}{ratio[1]:>10}{ratio[2]:>8}")
+
+    def case_instructions(self):
+        few, many = (64, 640) if self.quick else (640, 6400)
+        connections = 64
+        self.say("\nUser-space instructions per request (callgrind)")
+        origin = self.origin(1024)
+        rows = {}
+        plans = [(n, "", n) for n in self.names()]
+        if "sluice" in self.names():
+            plans.append(("sluice", "eight policies", "sluice, eight policies"))
+        for name, variant, label in plans:
+            rows[label] = measure_instructions(
+                lambda: self.make(name, origin, variant, label), few, many, connections)
+            self.say(f"  {label:24}{rows[label]:10.0f}")
+        self.stop_all()
+        self.result["cases"]["instructions"] = rows
+
+    def case_allocations(self):
+        requests = 640 if self.quick else 6400
+        self.say("\nAllocations per request in steady state")
+        origin = self.origin(1024)
+        rows = {}
+        for name in self.names():
+            p = self.make(name, origin)
+            self.start(p, env={"LD_PRELOAD": f"{self.args.top}/build/bench/malloc_count.so",
+                               "MALLOC_COUNT_FILE": f"{p.dir}/malloc"})
+            rows[name] = measure_allocations(p, 64, requests)
+            self.say(f"  {name:10}{rows[name]:10.3f}")
+            self.running.remove(p)
+            p.stop()
+        self.stop_all()
+        self.result["cases"]["allocations"] = rows
+
+    def case_idle(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        connections = 1000 if self.quick else min(10000, int(hard * 0.4))
+        self.say(f"\nPrivate memory per idle connection ({connections} connections)")
+        origin = self.origin(1024)
+        rows = {}
+        for name in self.names():
+            if name == "relay":
+                continue
+            p = self.start(self.make(name, origin))
+            rows[name] = measure_idle(p, connections)
+            self.say(f"  {name:10}{rows[name]['bytes_per_connection']:10.0f} bytes")
+            self.running.remove(p)
+            p.stop()
+        self.stop_all()
+        self.result["cases"]["idle memory"] = rows
+
+    def run(self):
+        cases = {
+            "plain": lambda: self.case_cpu("1 KiB, 64 connections", 1024, 64, ""),
+            "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
+            "instructions": self.case_instructions,
+            "allocations": self.case_allocations,
+            "idle": self.case_idle,
+        }
+        try:
+            for name in self.args.cases.split(","):
+                cases[name]()
+        finally:
+            self.stop_all()
+            shutil.rmtree(self.folder, ignore_errors=True)
+        with open(self.args.json, "w") as f:
+            json.dump(self.result, f, indent=1)
+        self.say(f"\nall figures: {self.args.json}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Sluice beside nginx, HAProxy and a relay.")
+    parser.add_argument("--top", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="few rounds: a look, no result")
+    parser.add_argument("--no-build", action="store_true", help="take build/release as it is")
+    parser.add_argument("--only", default="relay,nginx,haproxy,sluice")
+    parser.add_argument("--cases", default="plain,large,instructions,allocations,idle")
+    parser.add_argument("--json", default=None)
+    args = parser.parse_args()
+    args.json = args.json or f"{args.top}/build/bench/result.json"
+    if os.cpu_count() < 2:
+        sys.exit("two cores are needed: one for the proxy, one for load and backend")
+    Bench(args).run()
+
+
+main()
