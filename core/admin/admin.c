@@ -32,16 +32,23 @@ void admin_free(struct admin *a)
 	free(a);
 }
 
-/* A socket file that nobody listens on is what a crash has left. */
+/* A socket that nobody listens on is what a crash has left. Connecting to a file that is no socket
+ * is refused as well, so that is looked at first. */
 static enum rc remove_stale(const struct address *at, const char *path)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? RC_OK : RC_IO;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK;
+		return RC_IO;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return RC_IO;
-	int rc = connect(fd, &at->u.sa, at->n);
-	int error = errno;
+	int error = connect(fd, &at->u.sa, at->n) == 0 ? 0 : errno;
 	close(fd);
-	if (rc == 0)
+	if (error == 0 || error == EAGAIN)
 		return RC_EXISTS;
 	if (error == ECONNREFUSED && unlink(path) != 0)
 		return RC_IO;

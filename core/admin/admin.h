@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin/admin.h - what a gateway tells about itself, and the few things it can be told to do.
  *
- *   GET  /status             generation, APIs, listeners, services, workers, problems        JSON
- *   GET  /dump               the plan that serves, secrets replaced by "<redacted>"          JSON
- *   GET  /metrics            Prometheus text 0.0.4
- *   GET  /probes/readiness   200 or 503 {"ready": ...}: at least one API serves, none is
- * initialising GET  /probes/liveness    200 or 503: every worker has turned within ADMIN_STALL_MS
- *   POST /reload             reads the folder again (once more, while it is being read); 202  JSON
+ *   GET  /status            JSON: generation, APIs, listeners, services, workers, problems
+ *   GET  /dump              JSON: the plan that serves, secrets replaced by "<redacted>"
+ *   GET  /metrics           Prometheus text 0.0.4
+ *   GET  /probes/readiness  200 or 503: at least one API serves, none is initialising
+ *   GET  /probes/liveness   200 or 503: every worker has turned within ADMIN_STALL_MS
+ *   POST /reload            202: reads the folder again, once more when it is being read
  *
- * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who). An
- * optional TCP listener offers metrics and probes alone, read-only. Both run on the main thread,
- * over the gateway's own HTTP/1 codec, so they answer while every worker is busy. Errors are
- * {"error": ...}.
+ * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who: the
+ * same user, or root). An optional TCP listener offers metrics and probes alone, read-only. Both
+ * run on the main thread, over the gateway's own HTTP/1 codec, so they answer while every worker is
+ * busy. Errors are {"error": ...}.
  *
  * Threads      the main loop.
  */
@@ -43,8 +43,9 @@ struct admin_source {
 
 struct admin *admin_new(struct stream_group *group, const struct admin_source *source, void *owner);
 void admin_free(struct admin *a);
-/* The UNIX socket; an old one that nobody listens on is replaced. RC_EXISTS: somebody does; RC_IO.
- */
+/* The UNIX socket; an old one that nobody listens on is replaced. RC_EXISTS: somebody does. RC_IO
+ * with errno; what is no socket stays. */
 MUST_USE enum rc admin_listen_unix(struct admin *a, const char *path);
-/* The read-only TCP listener; replaces the former one; `at` NULL: none. */
+/* The read-only TCP listener; replaces the former one, unless that has this address; `at` NULL:
+ * none. RC_IO with errno: there is none then. */
 MUST_USE enum rc admin_listen_tcp(struct admin *a, const struct address *at);

@@ -81,8 +81,8 @@ static const struct http_server_events events = {
 static void on_accept(void *owner, int fd, const struct address *peer)
 {
 	struct door *d = owner;
-	bool has_room = d->count < ADMIN_CONNECTIONS_MAX || make_room(d);
-	if (!has_room || (d->is_private && !may_enter(fd))) {
+	bool is_welcome = !d->is_private || may_enter(fd);
+	if (!is_welcome || (d->count >= ADMIN_CONNECTIONS_MAX && !make_room(d))) {
 		close(fd);
 		return;
 	}

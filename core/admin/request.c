@@ -4,6 +4,8 @@
 #include "loop/loop.h"
 
 #define ANSWER_BYTES_MAX (64u << 20)
+/* How long a client may take to send a body, which nobody wants. */
+#define BODY_MS 10000
 
 typedef void answer_fn(void *owner, struct admin_answer *a);
 
@@ -35,7 +37,8 @@ struct admin_request {
 	struct loop *loop;
 	struct http_stream *stream;
 	struct task task;
-	bool is_dead; /* the client is gone */
+	struct timer late;
+	bool is_dead; /* the client is gone, or takes too long */
 };
 
 struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena)
@@ -138,6 +141,7 @@ static void run(struct task *t)
 		return;
 	if (!q->is_dead)
 		answer(q);
+	timer_stop(&q->late);
 	http_stream_release(s);
 	pool_put(loop_pool(q->loop), q, sizeof(*q));
 }
@@ -155,6 +159,14 @@ static void on_reset(struct http_stream *s, enum http_reset why, const char *det
 	loop_ready(q->loop, &q->task);
 }
 
+static void on_late(struct timer *t)
+{
+	struct admin_request *q = CONTAINER_OF(t, struct admin_request, late);
+	http_stream_reset(q->stream, HTTP_RESET_TIMEOUT);
+	q->is_dead = true;
+	loop_ready(q->loop, &q->task);
+}
+
 static const struct http_stream_events events = {
 	.on_data = on_data,
 	.on_writable = on_data,
@@ -167,6 +179,8 @@ void admin_request_begin(
 	struct admin_request *q = pool_get(loop_pool(loop), sizeof(*q));
 	*q = (struct admin_request){.answerer = *answerer, .loop = loop, .stream = s};
 	task_init(&q->task, run);
+	timer_init(&q->late, on_late);
+	timer_start(loop, &q->late, BODY_MS);
 	s->events = &events;
 	s->owner = q;
 	loop_ready(loop, &q->task);

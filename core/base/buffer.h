@@ -30,7 +30,8 @@ void buffer_add_char(struct buffer *b, char c);
 void buffer_add_u64(struct buffer *b, uint64_t value);
 void buffer_add_i64(struct buffer *b, int64_t value);
 void buffer_addf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buffer_addv(struct buffer *b, const char *format, va_list args);
+void buffer_addv(struct buffer *b, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 /* As a JSON string with its quotes: control bytes, quotes and invalid UTF-8 (as U+FFFD) escaped. */
 void buffer_add_json(struct buffer *b, struct str s);
 /* Room for n bytes at the end, or NULL (and failed); commit what was written. */

@@ -31,6 +31,8 @@ struct tls_context *build_tls_server(
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
 		.alpn = alpn,
 		.alpn_count = alpn_count ? alpn_count : 1,
+		.requires_client_certificate = plan_bool(tls, "requireClientCertificate", false),
+		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
 	};
 	struct tls_context *context = NULL;
 	if (tls_server_context_new(&options, &context, message, message_size) != RC_OK)

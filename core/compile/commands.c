@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CPU_SECONDS_MAX 10
+#define CPU_SECONDS_MAX  10
 #define MEMORY_BYTES_MAX ((rlim_t)1 << 30)
-#define DESCRIPTORS_MAX 64
+#define DESCRIPTORS_MAX  64
 /* The JSON form is some times as large as the binary one. */
 #define PRINT_BYTES_MAX ((size_t)LIMIT_PLAN_BYTES * 4)
 
@@ -84,7 +84,8 @@ void print_findings(const struct diagnostics *d)
 	struct buffer text;
 	buffer_init(&text, SIZE_MAX / 2);
 	diagnostics_print(d, &text);
-	fwrite(text.p, 1, text.n, stderr);
+	if (text.n > 0)
+		fwrite(text.p, 1, text.n, stderr);
 	buffer_deinit(&text);
 }
 
@@ -151,7 +152,8 @@ static void add_json_finding(struct buffer *out, const struct diagnostic *g)
 	const char *severity = g->severity == SEVERITY_ERROR ? "error" : "warning";
 	buffer_addf(out, "{\"severity\":\"%s\",\"file\":", severity);
 	buffer_add_json(out, str_of(g->position.file));
-	buffer_addf(out, ",\"line\":%u,\"column\":%u,\"path\":", g->position.line, g->position.column);
+	buffer_addf(
+		out, ",\"line\":%u,\"column\":%u,\"path\":", g->position.line, g->position.column);
 	buffer_add_json(out, str_of(g->path));
 	buffer_add(out, STR(",\"message\":"));
 	buffer_add_json(out, str_of(g->message));
@@ -164,7 +166,8 @@ static void print_json(const struct diagnostics *d)
 {
 	struct buffer out;
 	buffer_init(&out, SIZE_MAX / 2);
-	buffer_addf(&out, "{\"errors\":%zu,\"warnings\":%zu,\"findings\":[", d->errors, d->warnings);
+	buffer_addf(
+		&out, "{\"errors\":%zu,\"warnings\":%zu,\"findings\":[", d->errors, d->warnings);
 	for (size_t i = 0; i < d->count; i++) {
 		if (i > 0)
 			buffer_add_char(&out, ',');

@@ -148,7 +148,8 @@ static void print_routes(const struct explain *x)
 		const struct plan_node *route = plan_at(routes, i);
 		const struct plan_node *destinations = plan_get(route, "destinations");
 		printf("  %2zu  order %-4lld  %.*s", i + 1,
-			(long long)plan_integer(route, "order", 50), STR_ARG(text_of(route, "name")));
+			(long long)plan_integer(route, "order", 50),
+			STR_ARG(text_of(route, "name")));
 		print_place(route);
 		putchar('\n');
 		print_rules(route);

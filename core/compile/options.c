@@ -71,7 +71,8 @@ static const struct command_entry *find_command(const char *name)
 static enum options_verdict refuse(
 	const struct command_entry *c, const char *what, const char *value)
 {
-	fprintf(stderr, "sluice %s: %s '%s'; see sluice %s --help\n", c->name, what, value, c->name);
+	fprintf(stderr, "sluice %s: %s '%s'; see sluice %s --help\n", c->name, what, value,
+		c->name);
 	return OPTIONS_BAD;
 }
 
@@ -80,7 +81,8 @@ static enum options_verdict refuse_unknown(const struct command_entry *c, const 
 	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
 	if (!near)
 		return refuse(c, "unknown option", name);
-	fprintf(stderr, "sluice %s: unknown option '%s'; did you mean '%s'?\n", c->name, name, near);
+	fprintf(stderr, "sluice %s: unknown option '%s'; did you mean '%s'?\n", c->name, name,
+		near);
 	return OPTIONS_BAD;
 }
 
@@ -142,8 +144,8 @@ static bool belongs(enum command command, enum option option)
 	}
 }
 
-static enum options_verdict parse_one(const struct command_entry *c, int argc, char **argv, int *at,
-	struct compile_options *o)
+static enum options_verdict parse_one(
+	const struct command_entry *c, int argc, char **argv, int *at, struct compile_options *o)
 {
 	const char *text = argv[*at];
 	const char *equals = strchr(text, '=');
@@ -174,7 +176,8 @@ static enum options_verdict check_whole(
 		missing = "--api NAME";
 	if (!missing)
 		return OPTIONS_RUN;
-	fprintf(stderr, "sluice %s: %s is missing; see sluice %s --help\n", c->name, missing, c->name);
+	fprintf(stderr, "sluice %s: %s is missing; see sluice %s --help\n", c->name, missing,
+		c->name);
 	return OPTIONS_BAD;
 }
 

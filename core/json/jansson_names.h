@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json/jansson_names.h - jansson's header with its enumerators renamed to JANSSON_*: they are spelled
- * like ours. Its macros json_is_array() and so on do not work behind this; json_typeof() does. */
+/* json/jansson_names.h - jansson's header with its enumerators renamed to JANSSON_*: they are
+ * spelled like ours. Its macros json_is_array() and so on do not work behind this; json_typeof()
+ * does. */
 #pragma once
 
 #define JSON_OBJECT  JANSSON_OBJECT

@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy/chain.c - the walk.
+/* policy/chain.c - the walk: heads, ends, and what a callback's verdict does to it.
  *
- * A direction is a row of segments, each ending at a binding that collects the body (the frontier),
- * the last one at the end of the chain:
- *
- *	heads ... [streams ... | frontier]  heads ... [streams ... | frontier]  heads ... [streams
- *...] ends
- *
- * Within a segment the body flows piece by piece through the streaming bindings into `held` (or, in
- * the last one, `out`). When it is whole the frontier decides; what it lets through is the `in` of
- * the next segment. Every position is kept in the run, so a pause is a return, and a resume is the
- * same step again. */
+ * Every position is kept in the run, so a pause is a return, and a resume is the same step again.
+ * Most exchanges are heads_walk and nothing else: 5 ns for each callback that says go on. */
 #include "policy/chain.h"
 
 #include "base/limits.h"
 #include "policy/pause.h"
 #include "policy/host_priv.h"
-
-#include <stdlib.h>
+#include "policy/chain_priv.h"
 
 /* A plugin that resumes its own token before it returns is called again at once this often in a
  * row, then by way of the loop, so that others have their turn. */
 #define EARLY_RESUMES_MAX 8
-/* Smaller slices are copied when they are collected: each would pin a block of 64 KiB. */
-#define COLLECT_COPY_BELOW 16384
 
 static const struct chain empty_chain;
 
@@ -55,8 +44,7 @@ static void run_cancel_pause(struct chain_run *run)
 	run->paused = NULL;
 }
 
-/* --- a run's beginning and end ------------------------------------------------------------------
- */
+/* --- a run's beginning and end --------------------------------------------------------------- */
 static void run_init(struct chain_run *run, struct pool *pool)
 {
 	/* The queues are the larger part, and set by themselves. */
@@ -64,12 +52,6 @@ static void run_init(struct chain_run *run, struct pool *pool)
 	chunk_queue_init(&run->in, pool);
 	chunk_queue_init(&run->held, pool);
 	chunk_queue_init(&run->out, pool);
-}
-
-static void whole_free(struct chain_body *body)
-{
-	free(body->whole);
-	body->whole = NULL;
 }
 
 static inline void queue_clear(struct chunk_queue *q)
@@ -84,12 +66,8 @@ static void run_clear(struct chain_run *run)
 	queue_clear(&run->in);
 	queue_clear(&run->held);
 	queue_clear(&run->out);
-	if (LIKELY(!run->body))
-		return;
-	chunk_queue_clear(&run->body->piece);
-	chunk_queue_clear(&run->body->passed);
-	chunk_queue_clear(&run->body->replaced);
-	whole_free(run->body);
+	if (UNLIKELY(run->body != NULL))
+		chain_body_clear(run->body);
 }
 
 void chain_restart_response(struct sluice_exchange *x)
@@ -112,7 +90,7 @@ static enum chain_result run_stop(
 	return result;
 }
 
-static enum chain_result run_fail(struct sluice_exchange *x, enum chain_direction d,
+enum chain_result chain_fail(struct sluice_exchange *x, enum chain_direction d,
 	const struct chain_binding *b, const char *reason, enum chain_result result)
 {
 	struct chain_run *run = &x->run[d];
@@ -134,8 +112,7 @@ static enum chain_result run_fail(struct sluice_exchange *x, enum chain_directio
 	return run_stop(x, d, result, b->index);
 }
 
-/* The arena or the heap is spent: nothing to be skipped over. */
-static enum chain_result run_exhausted(
+enum chain_result chain_fail_memory(
 	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding *b)
 {
 	x->fault_binding = b;
@@ -149,7 +126,7 @@ static enum chain_result settle_pause(
 {
 	struct chain_run *run = &x->run[d];
 	if (!run->pause_token)
-		return run_fail(x, d, b, "policy_failed", CHAIN_FAILED);
+		return chain_fail(x, d, b, "policy_failed", CHAIN_FAILED);
 	run->pause = CHAIN_PAUSE_WAITING;
 	run->paused = b;
 	return CHAIN_PAUSED;
@@ -167,10 +144,11 @@ static enum chain_result settle(struct sluice_exchange *x, enum chain_direction 
 		return CHAIN_MORE;
 	if (verdict == SLUICE_RESPONDED && x->answer) {
 		x->local = x->answer;
+		x->local_binding = b;
 		return run_stop(
 			x, d, CHAIN_RESPONDED, d == CHAIN_REQUEST ? b->index + 1u : b->index);
 	}
-	return run_fail(x, d, b, "policy_failed", CHAIN_FAILED);
+	return chain_fail(x, d, b, "policy_failed", CHAIN_FAILED);
 }
 
 /* Calls fn, or with a piece the body callback. Leaves the thread entered: the caller leaves, or
@@ -228,277 +206,14 @@ static void callbacks_leave(struct sluice_exchange *x)
 	x->current = NULL;
 }
 
-static bool takes_part(const struct chain_run *run, const struct chain_binding *b)
+enum chain_result chain_call_body(struct sluice_exchange *x, enum chain_direction d,
+	const struct chain_binding *b, const struct sluice_body *piece)
 {
-	return run->mask & b->bit;
-}
-
-/* --- bodies ---------------------------------------------------------------------------------- */
-static struct chain_body *run_body(struct sluice_exchange *x, struct chain_run *run)
-{
-	if (run->body)
-		return run->body;
-	struct chain_body *body = arena_zalloc(x->arena, sizeof(*body));
-	if (!body)
-		return NULL;
-	struct pool *pool = loop_pool(x->loop);
-	chunk_queue_init(&body->piece, pool);
-	chunk_queue_init(&body->passed, pool);
-	chunk_queue_init(&body->replaced, pool);
-	return run->body = body;
-}
-
-static enum callback body_callback(enum chain_direction d)
-{
-	return d == CHAIN_REQUEST ? CALLBACK_REQUEST_BODY : CALLBACK_RESPONSE_BODY;
-}
-
-/* Calls b's body callback with bytes that stay where they are. */
-static enum chain_result body_call(struct sluice_exchange *x, enum chain_direction d,
-	const struct chain_binding *b, struct str bytes, bool end)
-{
-	struct sluice_body piece = {
-		.size = sizeof(piece), .end = end, .bytes = {bytes.p ? bytes.p : "", bytes.n}};
-	x->body_at_hand = bytes;
-	enum chain_result r = callback_run(x, d, body_callback(d), b, NULL, &piece);
+	enum callback callback =
+		d == CHAIN_REQUEST ? CALLBACK_REQUEST_BODY : CALLBACK_RESPONSE_BODY;
+	enum chain_result r = callback_run(x, d, callback, b, NULL, piece);
 	callbacks_leave(x);
-	x->body_at_hand = STR_EMPTY;
 	return r;
-}
-
-/* The piece at hand through one streaming binding, chunk by chunk, into `passed`. A binding that
- * does not take part (any more) lets the rest through. */
-static enum chain_result piece_through(
-	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding *b)
-{
-	struct chain_body *body = x->run[d].body;
-	if (chunk_queue_is_empty(&body->piece) && !body->piece_end)
-		return CHAIN_MORE;
-	do {
-		if (!takes_part(&x->run[d], b)) {
-			chunk_queue_move(&body->passed, &body->piece);
-			return CHAIN_MORE;
-		}
-		struct chunk *c = body->piece.head;
-		bool end = body->piece_end && (!c || !c->next);
-		enum chain_result r = body_call(x, d, b, c ? str_n(c->p, c->n) : STR_EMPTY, end);
-		if (r != CHAIN_MORE)
-			return r;
-		if (!body->was_replaced && c)
-			chunk_queue_move_n(&body->passed, &body->piece, c->n);
-		else if (c)
-			chunk_queue_drop(&body->piece, c->n);
-		chunk_queue_move(&body->passed, &body->replaced);
-		body->was_replaced = false;
-	} while (!chunk_queue_is_empty(&body->piece));
-	return CHAIN_MORE;
-}
-
-static enum chain_result piece_run(struct sluice_exchange *x, enum chain_direction d)
-{
-	struct chain_run *run = &x->run[d];
-	struct chain_body *body = run->body;
-	const struct chain_list *bodies = &x->chain->walk[d].bodies;
-	for (; body->at < bodies->count && bodies->items[body->at] != run->frontier; body->at++) {
-		enum chain_result r = piece_through(x, d, bodies->items[body->at]);
-		if (r != CHAIN_MORE)
-			return r;
-		chunk_queue_move(&body->piece, &body->passed);
-	}
-	return CHAIN_MORE;
-}
-
-/* Whether a streaming binding stands in the segment that is being run. */
-static bool segment_streams(const struct sluice_exchange *x, enum chain_direction d)
-{
-	const struct chain_run *run = &x->run[d];
-	const struct chain_list *bodies = &x->chain->walk[d].bodies;
-	for (unsigned i = run->body_at; i < bodies->count && bodies->items[i] != run->frontier; i++)
-		if (takes_part(run, bodies->items[i]))
-			return true;
-	return false;
-}
-
-/* Whether one that stands there may change the body's length. */
-static bool segment_replaces(const struct sluice_exchange *x, enum chain_direction d)
-{
-	const struct chain_run *run = &x->run[d];
-	const struct chain_walk *walk = &x->chain->walk[d];
-	for (unsigned i = run->body_at; i < walk->bodies.count; i++)
-		if (walk->streams & run->mask & walk->bodies.items[i]->bit)
-			return true;
-	return false;
-}
-
-/* Moves what has passed to where it belongs; false when the frontier may not hold so much. */
-static bool run_deliver(struct chain_run *run, enum chain_direction d, struct chunk_queue *from)
-{
-	if (!run->frontier) {
-		chunk_queue_move(&run->out, from);
-		return true;
-	}
-	size_t max = run->frontier->contract[d].bytes_max;
-	while (from->head) {
-		struct chunk *c = from->head;
-		if (c->n > max || run->held.bytes > max - c->n)
-			return false;
-		if (c->n < COLLECT_COPY_BELOW && c->block) {
-			chunk_queue_add_copy(&run->held, str_n(c->p, c->n));
-			chunk_queue_drop(from, c->n);
-		} else {
-			chunk_queue_move_n(&run->held, from, c->n);
-		}
-	}
-	return true;
-}
-
-static enum chain_result too_large(struct sluice_exchange *x, enum chain_direction d)
-{
-	return run_fail(x, d, x->run[d].frontier, "body_too_large", CHAIN_TOO_LARGE);
-}
-
-/* The streaming bindings of the segment over what the proxy gave. */
-static enum chain_result segment_stream(struct sluice_exchange *x, enum chain_direction d)
-{
-	struct chain_run *run = &x->run[d];
-	struct chain_body *body = run_body(x, run);
-	if (!body)
-		return run_exhausted(x, d, x->chain->walk[d].bodies.items[run->body_at]);
-	for (;;) {
-		if (!body->is_open) {
-			if (chunk_queue_is_empty(&run->in) &&
-				(!run->in_ended || run->segment_ended))
-				return CHAIN_MORE;
-			if (run->in.head)
-				chunk_queue_move_n(&body->piece, &run->in, run->in.head->n);
-			body->piece_end = run->in_ended && chunk_queue_is_empty(&run->in);
-			body->at = run->body_at;
-			body->is_open = true;
-		}
-		enum chain_result r = piece_run(x, d);
-		if (r != CHAIN_MORE)
-			return r;
-		if (!run_deliver(run, d, &body->piece))
-			return too_large(x, d);
-		run->segment_ended = body->piece_end;
-		body->is_open = false;
-	}
-}
-
-/* CHAIN_MORE: everything at hand has passed; segment_ended tells whether that was all. */
-static enum chain_result segment_run(struct sluice_exchange *x, enum chain_direction d)
-{
-	struct chain_run *run = &x->run[d];
-	bool is_open = run->body && run->body->is_open;
-	if (is_open || (!run->segment_ended && segment_streams(x, d)))
-		return segment_stream(x, d);
-	if (!run_deliver(run, d, &run->in))
-		return too_large(x, d);
-	run->segment_ended = run->in_ended;
-	return CHAIN_MORE;
-}
-
-/* --- the frontier ---------------------------------------------------------------------------- */
-static int64_t *content_length(struct sluice_exchange *x, enum chain_direction d)
-{
-	return d == CHAIN_REQUEST ? &x->request->content_length : &x->response->content_length;
-}
-
-/* A message without content keeps what its head says (HEAD, 304). */
-static bool has_content(const struct sluice_exchange *x, enum chain_direction d)
-{
-	return d == CHAIN_REQUEST ? x->request->content_length != CONTENT_LENGTH_NONE
-				  : x->response->has_content;
-}
-
-static bool is_event_stream(const struct http_response *r)
-{
-	const struct field *f = fields_get_id(&r->fields, FIELD_CONTENT_TYPE);
-	return f && str_eq_nocase(str_slice(f->value, 0, 17), STR("text/event-stream"));
-}
-
-/* Why b cannot collect this body; NULL when it can. */
-static const char *frontier_refusal(
-	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding *b)
-{
-	if (!has_content(x, d))
-		return NULL;
-	if (d == CHAIN_RESPONSE && is_event_stream(x->response))
-		return "policy_buffers_stream";
-	int64_t declared = *content_length(x, d);
-	bool is_changed = x->chain->walk[d].streams & x->run[d].mask;
-	if (!is_changed && declared > 0 && (uint64_t)declared > b->contract[d].bytes_max)
-		return "body_too_large";
-	return NULL;
-}
-
-static enum chain_result frontier_open(
-	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding *b)
-{
-	const char *refusal = frontier_refusal(x, d, b);
-	if (refusal)
-		return run_fail(
-			x, d, b, refusal, refusal[0] == 'b' ? CHAIN_TOO_LARGE : CHAIN_FAILED);
-	x->run[d].frontier = b;
-	return CHAIN_MORE;
-}
-
-/* The collected body as one view: where it lies, or copied together. False: no memory. */
-static bool held_whole(struct chain_run *run, struct str *whole)
-{
-	const struct chunk *c = run->held.head;
-	*whole = c ? str_n(c->p, c->n) : STR_EMPTY;
-	if (!c || !c->next)
-		return true;
-	if (!run->body->whole) {
-		run->body->whole = malloc(run->held.bytes); /* bounded by the binding's contract */
-		if (!run->body->whole)
-			return false;
-		chunk_queue_peek(&run->held, run->body->whole, run->held.bytes);
-	}
-	*whole = str_n(run->body->whole, run->held.bytes);
-	return true;
-}
-
-/* Goes on behind the frontier with the body that it let through. */
-static void frontier_close(struct sluice_exchange *x, enum chain_direction d)
-{
-	struct chain_run *run = &x->run[d];
-	const struct chain_list *bodies = &x->chain->walk[d].bodies;
-	if (run->body) {
-		whole_free(run->body);
-		if (run->body->was_replaced) {
-			chunk_queue_clear(&run->held);
-			chunk_queue_move(&run->held, &run->body->replaced);
-		}
-		run->body->was_replaced = false;
-	}
-	if (has_content(x, d) || (d == CHAIN_REQUEST && run->held.bytes))
-		*content_length(x, d) = (int64_t)run->held.bytes;
-	chunk_queue_move(&run->in, &run->held);
-	while (bodies->items[run->body_at++] != run->frontier)
-		;
-	run->frontier = NULL;
-	run->segment_ended = false;
-	run->head_called = false;
-	run->head_at++;
-}
-
-/* The whole body has come: the frontier decides. */
-static enum chain_result frontier_decide(struct sluice_exchange *x, enum chain_direction d)
-{
-	struct chain_run *run = &x->run[d];
-	const struct chain_binding *b = run->frontier;
-	if (takes_part(run, b)) {
-		struct str whole;
-		if (!run_body(x, run) || !held_whole(run, &whole))
-			return run_exhausted(x, d, b);
-		enum chain_result r = body_call(x, d, b, whole, true);
-		if (r != CHAIN_MORE)
-			return r;
-	}
-	frontier_close(x, d);
-	return CHAIN_MORE;
 }
 
 /* --- heads and ends -------------------------------------------------------------------------- */
@@ -526,7 +241,7 @@ static inline enum chain_result head_run(
 	if (LIKELY(b->contract[d].mode != BODY_BUFFER) || !takes_part(run, b))
 		return CHAIN_MORE;
 	run->head_called = true;
-	return frontier_open(x, d, b);
+	return chain_frontier_open(x, d, b);
 }
 
 /* The heads from head_at up to one that does not continue or collects the body; the last reached.
@@ -564,9 +279,8 @@ static enum chain_result heads_run(struct sluice_exchange *x, enum chain_directi
 		return r;
 	if (d == CHAIN_REQUEST)
 		x->begun |= x->active;
-	uint64_t streams = x->chain->walk[d].streams & run->mask;
-	if (UNLIKELY(streams) && segment_replaces(x, d) && has_content(x, d))
-		*content_length(x, d) = CONTENT_LENGTH_UNKNOWN;
+	if (UNLIKELY(x->chain->walk[d].streams & run->mask))
+		chain_stream_length(x, d);
 	return CHAIN_MORE;
 }
 
@@ -607,7 +321,7 @@ static enum chain_result run_wake(struct sluice_exchange *x, enum chain_directio
 	if (run->pause == CHAIN_PAUSE_WAITING)
 		return CHAIN_PAUSED;
 	if (run->pause == CHAIN_PAUSE_TIMED_OUT)
-		return run_fail(x, d, run->paused, "policy_timeout", CHAIN_FAILED);
+		return chain_fail(x, d, run->paused, "policy_timeout", CHAIN_FAILED);
 	return CHAIN_MORE;
 }
 
@@ -625,11 +339,11 @@ enum chain_result chain_step(struct sluice_exchange *x, enum chain_direction d)
 		if (!run->head_done && !run->frontier)
 			r = heads_run(x, d);
 		if (r == CHAIN_MORE)
-			r = segment_run(x, d);
+			r = chain_segment_run(x, d);
 		if (r != CHAIN_MORE || !run->segment_ended)
 			return r;
 		if (run->frontier) {
-			r = frontier_decide(x, d);
+			r = chain_frontier_decide(x, d);
 			continue;
 		}
 		run->body_done = true;
@@ -647,6 +361,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 	x->response_from = LIMIT_BINDINGS_PER_CHAIN;
 	x->current = NULL;
 	x->local = x->answer = NULL;
+	x->local_binding = NULL;
 	x->skipped = 0;
 	x->fault_binding = NULL;
 	x->fault_reason = NULL;

@@ -125,6 +125,7 @@ struct sluice_exchange {
 
 	/* outcome */
 	struct local_response *local;
+	const struct chain_binding *local_binding; /* whose answer that is; NULL: the gateway's */
 	uint64_t skipped; /* bit per binding that failed and was passed over (onError: skip) */
 	const struct chain_binding *fault_binding;
 	const char *fault_reason; /* static: "policy_failed", "policy_timeout",
@@ -132,8 +133,8 @@ struct sluice_exchange {
 };
 
 /* Whether any binding has something to do with the body, or its end: if not, the proxy passes it
- * by, and steps the direction once, for the heads. The second form looks at what was active when the
- * exchange began: its answer never changes, so that no byte goes round the chain half-way. */
+ * by, and steps the direction once, for the heads. The second form looks at what was active when
+ * the exchange began: its answer never changes, so that no byte goes round the chain half-way. */
 bool chain_wants_body(const struct chain *chain, enum chain_direction d);
 bool chain_run_wants_body(const struct sluice_exchange *x, enum chain_direction d);
 size_t chain_binding_count(const struct chain *chain);

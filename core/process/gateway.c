@@ -283,6 +283,7 @@ static bool prepare(struct gateway *g)
 static bool serve(struct gateway *g)
 {
 	g->registry = registry_new();
+	registry_set_metrics(g->registry, g->metrics);
 	services_register(g->registry);
 	ports_init(&g->ports, g->workers);
 	start_workers(g);

@@ -92,8 +92,12 @@ static void add_outcome(struct buffer *b, const struct exchange *e)
 	add_number(b, "status", e->status);
 	add_text(b, "reason", reason_of(e));
 	add_text(b, "detail", str_of(e->fault_detail));
-	if (e->x.fault_binding)
-		add_text(b, "binding", chain_binding_id(e->x.fault_binding));
+	const struct chain_binding *by =
+		e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
+	if (by) {
+		add_text(b, "binding", chain_binding_id(by));
+		add_text(b, "policy", chain_binding_policy(by));
+	}
 	add_text(b, "clientId", e->x.client_id);
 	add_text(b, "principal", e->x.principal);
 }

@@ -24,6 +24,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(API_UNAVAILABLE, GATEWAY, 503, false, "api_unavailable",                                 \
 		"this API is not available: its configuration has errors")                         \
 	X(RULE_LIMIT, GATEWAY, 503, false, "rule_limit", "a rule could not be decided")            \
+	X(REWRITE, GATEWAY, 500, false, "rewrite_failed", "the path could not be rewritten")       \
 	X(POLICY_FAILED, GATEWAY, 503, false, "policy_failed", "a policy could not decide")        \
 	X(POLICY_TIMEOUT, GATEWAY, 503, false, "policy_timeout",                                   \
 		"a policy did not decide in time")                                                 \

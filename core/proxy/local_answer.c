@@ -33,8 +33,6 @@ static void fill_head(struct exchange *e, struct local_response *local, uint16_t
 	head->content_length = (int64_t)local->body.n;
 	bool added = fields_append(&head->fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
 			     STR("application/json; charset=UTF-8")) == RC_OK;
-	added &= fields_append(&head->fields, STR("X-Request-ID"), FIELD_X_REQUEST_ID,
-			 e->x.request_id) == RC_OK;
 	if (e->fault == FAULT_METHOD && e->allowed_methods.n > 0)
 		added &= fields_append(&head->fields, STR("Allow"), FIELD_ALLOW,
 				 e->allowed_methods) == RC_OK;

@@ -143,7 +143,8 @@ static struct str path_rest(const struct exchange *e)
 		return e->path_rest;
 	size_t base = e->path_received.n - e->path_rest.n;
 	struct str base_path = str_slice(e->path_received, 0, base);
-	return str_starts(path, base_path) ? str_from(path, base) : path;
+	bool is_inside = str_starts(path, base_path) && (path.n == base || path.p[base] == '/');
+	return is_inside ? str_from(path, base) : path;
 }
 
 /* The service is chosen on the request as the policies left it. */
@@ -157,6 +158,8 @@ bool request_select(struct exchange *e)
 		return fail(e, FAULT_NO_ROUTE, NULL);
 	if (rc == RC_REFUSED)
 		return fail(e, FAULT_METHOD, NULL);
+	if (rc == RC_INVALID)
+		return fail(e, FAULT_REWRITE, "a rewrite made something that is no path");
 	if (rc != RC_OK)
 		return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
 	const struct api_service *to = api_service_at(e->api, choice.service);

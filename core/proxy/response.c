@@ -115,9 +115,19 @@ static bool chain_stopped(struct exchange *e, enum chain_result result)
 	return false;
 }
 
+/* The client is told the id under which the record stands, and no other. */
+static void set_request_id(struct exchange *e, struct fields *f)
+{
+	fields_remove_id(f, FIELD_X_REQUEST_ID);
+	/* Without room it goes without: the answer matters more. */
+	enum rc rc = fields_append(f, STR("X-Request-ID"), FIELD_X_REQUEST_ID, e->x.request_id);
+	(void)rc;
+}
+
 static void send_head(struct exchange *e)
 {
 	struct http_response *r = e->x.response;
+	set_request_id(e, &r->fields);
 	e->status = r->status;
 	e->is_head_sent = true;
 	e->x.response_sent = true;

@@ -13,27 +13,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NO_API SIZE_MAX
+#define NO_API UINT32_MAX
 
 struct base_path {
 	struct str path; /* borrowed from the plan while the tree is made */
-	size_t api;
+	uint32_t api;
 	const struct plan_node *node;
 };
 
+/* 20 bytes, so that those of 10,000 base paths stay in the second-level cache. */
 struct radix_node {
-	const char *label; /* in the table's `bytes` */
+	uint32_t label; /* where it begins in the table's `bytes` */
 	uint32_t label_bytes;
 	uint32_t children; /* index of the first */
 	uint32_t child_count;
-	size_t api; /* NO_API: nothing ends here */
+	uint32_t api; /* NO_API: nothing ends here */
 };
 
 struct route_table {
 	struct radix_node *nodes; /* owned; the root first; none in an empty table */
 	uint8_t *firsts;          /* owned: the first byte of each node's label */
 	char *bytes;              /* owned: all base paths */
-	size_t root_api;          /* of the base path "" */
+	uint32_t root_api;        /* of the base path "" */
 };
 
 /* --- making ---------------------------------------------------------------------------------- */
@@ -125,7 +126,8 @@ static void make_node(struct builder *b, uint32_t i)
 	struct range r = b->ranges[i];
 	struct str first = b->paths[r.from].path, last = b->paths[r.to - 1].path;
 	size_t end = common_bytes(first, last, r.depth);
-	*n = (struct radix_node){.label = first.p + r.depth, .api = NO_API};
+	size_t label = (size_t)(first.p - b->table->bytes) + r.depth;
+	*n = (struct radix_node){.label = (uint32_t)label, .api = NO_API};
 	n->label_bytes = (uint32_t)(end - r.depth);
 	if (first.n == end)
 		n->api = b->paths[r.from++].api;
@@ -157,7 +159,7 @@ static size_t take_paths(const struct plan_node *apis, size_t listener, struct b
 	for (size_t i = 0; i < plan_count(apis); i++) {
 		const struct plan_node *api = plan_at(apis, i);
 		if (plan_integer(api, "listener", -1) == (int64_t)listener)
-			paths[count++] = (struct base_path){base_path_of(api), i, api};
+			paths[count++] = (struct base_path){base_path_of(api), (uint32_t)i, api};
 	}
 	qsort(paths, count, sizeof(*paths), by_path);
 	return count;
@@ -211,21 +213,36 @@ static const struct radix_node *child_of(
 	const struct route_table *t, const struct radix_node *n, char first)
 {
 	const uint8_t *firsts = t->firsts + n->children;
+	if (n->child_count == 0)
+		return NULL;
 	const uint8_t *found = memchr(firsts, (uint8_t)first, n->child_count);
 	return found ? &t->nodes[found - t->firsts] : NULL;
+}
+
+/* Labels are a few bytes long: a call of memcmp costs more. */
+static bool has_label(
+	const struct route_table *t, const struct radix_node *n, struct str path, size_t at)
+{
+	const char *label = t->bytes + n->label, *p = path.p + at;
+	if (n->label_bytes > path.n - at)
+		return false;
+	for (uint32_t i = 0; i < n->label_bytes; i++)
+		if (label[i] != p[i])
+			return false;
+	return true;
 }
 
 bool route_table_find(const struct route_table *t, struct str authority, struct str path,
 	struct route_match *match)
 {
 	const struct radix_node *n = t->nodes;
-	size_t at = 0, best = NO_API, best_end = 0;
+	size_t at = 0, best_end = 0;
+	uint32_t best = NO_API;
 	if (UNLIKELY(path.n == 0 || path.p[0] != '/')) {
 		*match = (struct route_match){t->root_api, path};
 		return t->root_api != NO_API;
 	}
-	while (n && n->label_bytes <= path.n - at &&
-		memcmp(n->label, path.p + at, n->label_bytes) == 0) {
+	while (n && has_label(t, n, path, at)) {
 		at += n->label_bytes;
 		if (n->api != NO_API && (at == path.n || path.p[at] == '/')) {
 			best = n->api;

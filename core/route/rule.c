@@ -146,6 +146,8 @@ enum rc rule_list_init(
 		snprintf(message, message_size, "rules: expected a list");
 		return RC_INVALID;
 	}
+	if (plan_count(rules) == 0)
+		return RC_OK;
 	out->rules = heap_zalloc(plan_count(rules) * sizeof(struct rule));
 	for (size_t i = 0; i < plan_count(rules); i++) {
 		struct report r = {i, message, message_size};

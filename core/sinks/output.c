@@ -11,20 +11,30 @@
 
 /* How long a pipe or terminal that takes nothing is waited for. */
 #define STUCK_MS 1000
+/* As much as a pipe takes without blocking once it is writable, even when its descriptor blocks: it
+ * is inherited, and its flags are shared with others. */
+#define PIPE_BYTES 4096
+
+static void look_at(struct output *o)
+{
+	struct stat st;
+	if (fstat(o->fd, &st) != 0)
+		return;
+	o->is_regular = S_ISREG(st.st_mode);
+	o->device = st.st_dev;
+	o->inode = st.st_ino;
+}
 
 static bool open_file(struct output *o)
 {
-	struct stat st;
 	int fd = open(o->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
 	if (fd < 0)
 		return false;
-	if (fstat(fd, &st) == 0) {
-		o->device = st.st_dev;
-		o->inode = st.st_ino;
-	}
 	if (o->fd >= 0)
 		close(o->fd);
 	o->fd = fd;
+	o->is_cut = false;
+	look_at(o);
 	return true;
 }
 
@@ -32,7 +42,7 @@ enum rc output_open(struct output *o, const char *path)
 {
 	*o = (struct output){.fd = -1};
 	if (strcmp(path, "-") == 0) {
-		o->fd = STDOUT_FILENO;
+		output_borrow(o, STDOUT_FILENO);
 		return RC_OK;
 	}
 	o->path = heap_strdup(path);
@@ -48,6 +58,7 @@ enum rc output_open(struct output *o, const char *path)
 void output_borrow(struct output *o, int fd)
 {
 	*o = (struct output){.fd = fd};
+	look_at(o);
 }
 
 void output_close(struct output *o)
@@ -67,28 +78,40 @@ static uint64_t count_lines(struct str s)
 	return n;
 }
 
-/* Whether it is worth trying again. */
-static bool is_passing(const struct output *o, int error)
+static bool is_writable(const struct output *o)
 {
 	struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-	if (error == EINTR)
-		return true;
-	return error == EAGAIN && poll(&p, 1, STUCK_MS) > 0;
+	return o->is_regular || poll(&p, 1, STUCK_MS) > 0;
+}
+
+/* How much of `s` was written: less than all when the disk is full, or the reader gone or stuck. */
+static size_t write_some(const struct output *o, struct str s)
+{
+	size_t done = 0;
+	while (done < s.n && is_writable(o)) {
+		size_t n = s.n - done;
+		if (!o->is_regular && n > PIPE_BYTES)
+			n = PIPE_BYTES;
+		ssize_t written = write(o->fd, s.p + done, n);
+		if (written > 0)
+			done += (size_t)written;
+		else if (written == 0 || (errno != EINTR && errno != EAGAIN))
+			break;
+	}
+	return done;
 }
 
 void output_write(struct output *o, struct str lines)
 {
-	while (lines.n > 0) {
-		ssize_t n = write(o->fd, lines.p, lines.n);
-		if (n > 0) {
-			lines = str_from(lines, (size_t)n);
-			continue;
-		}
-		if (n < 0 && is_passing(o, errno))
-			continue;
-		o->lost += count_lines(lines);
+	if (lines.n == 0)
 		return;
-	}
+	if (o->is_cut && write_some(o, STR("\n")) == 1)
+		o->is_cut = false;
+	size_t done = o->is_cut ? 0 : write_some(o, lines);
+	if (done > 0)
+		o->is_cut = lines.p[done - 1] != '\n';
+	/* The line feed of a line that was cut is among what is left. */
+	o->lost += count_lines(str_from(lines, done));
 }
 
 static bool is_at_path(const struct output *o)

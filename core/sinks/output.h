@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sinks/output.h - one file that lines go to.
  *
- * Lines that cannot be written are lost and counted: never waited for. A regular file that was
- * renamed or removed is opened anew by its name. */
+ * Lines that cannot be written are lost and counted. A file that was renamed or removed is opened
+ * anew by its name. What is no regular file (a pipe, a terminal) is waited for, but not for ever.
+ *
+ * Invariants   O1  a line stands whole in the file, or, when the disk filled up inside of it, cut,
+ * and the next one begins on a line of its own. */
 #pragma once
 
 #include "base/buffer.h"
@@ -14,6 +17,8 @@ struct output {
 	int fd;
 	dev_t device;
 	ino_t inode;
+	bool is_regular;
+	bool is_cut;   /* the last write ended inside of a line */
 	uint64_t lost; /* lines */
 };
 

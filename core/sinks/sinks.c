@@ -7,6 +7,7 @@
 #include "sinks/output.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -71,8 +72,8 @@ static void look_at_file(struct sinks *s, bool always)
 	output_reopen(&s->records, always);
 }
 
-/* With an access log the rings are looked at every tick; without one only the log wakes the thread.
- */
+/* With an access log the rings are looked at every tick; without one the log alone wakes the
+ * thread. */
 static void wait(struct sinks *s)
 {
 	struct timespec until;
@@ -120,6 +121,17 @@ static void init_wait(struct sinks *s)
 	pthread_condattr_destroy(&attributes);
 }
 
+/* Signals are the main thread's. */
+static void start_thread(struct sinks *s)
+{
+	sigset_t all, former;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &former);
+	int error = pthread_create(&s->thread, NULL, run, s);
+	pthread_sigmask(SIG_SETMASK, &former, NULL);
+	CHECK(error == 0);
+}
+
 enum rc sinks_new(const struct sinks_options *options, struct sinks **out)
 {
 	struct sinks *s = heap_zalloc(sizeof(*s));
@@ -137,8 +149,7 @@ enum rc sinks_new(const struct sinks_options *options, struct sinks **out)
 	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
 	init_wait(s);
 	log_start_queue(LOG_QUEUE_BYTES, notify, s);
-	int error = pthread_create(&s->thread, NULL, run, s);
-	CHECK(error == 0);
+	start_thread(s);
 	*out = s;
 	return RC_OK;
 }

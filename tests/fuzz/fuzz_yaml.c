@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz: links base config */
-/* Any bytes as a file of YAML. A tree keeps its invariants, and written out again in flow style it reads
- * as the same tree. */
+/* Any bytes as a file of YAML. A tree keeps its invariants, and written out again in flow style it
+ * reads as the same tree. */
 #include "config/document.h"
 
 #include "base/check.h"
@@ -107,8 +107,8 @@ static void check_node(const struct node *n, uint32_t depth, uint32_t lines, uin
 	for (const struct node *c = n->u.list.first; c; c = c->next, count++) {
 		CHECK((c->key.n > 0) == (n->type == NODE_MAP));
 		check_node(c, depth + 1, lines, nodes);
-		for (const struct node *d = n->u.list.first; n->type == NODE_MAP && d != c && count < 64;
-			d = d->next)
+		for (const struct node *d = n->u.list.first;
+			n->type == NODE_MAP && d != c && count < 64; d = d->next)
 			CHECK(!str_eq(c->key, d->key));
 	}
 	CHECK(count == n->u.list.count);

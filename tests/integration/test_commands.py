@@ -54,12 +54,12 @@ def a_good_folder_passes():
 @case
 def mistakes_are_named_with_position_and_nearest_name():
     table = [
-        ("maximumRequests", "maximumRequest", ":18:", 'did you mean "maximumRequests"'),
+        ("maximumRequests", "maximumRequest", ":19:", 'did you mean "maximumRequests"'),
         ("kind: ApiInstance", "kind: ApiInstanse", ":2:", 'did you mean "ApiInstance"'),
         ("address: http://127.0.0.1:8081/shop", "adress: http://127.0.0.1:8081/shop", ":6:",
          'did you mean "address"'),
         ("name: rate-limiting", "name: rate-limitting", ":16:", 'did you mean "rate-limiting"'),
-        ("timePeriodInMilliseconds: 60000", "timePeriodInMilliseconds: soon", ":19:", "integer"),
+        ("timePeriodInMilliseconds: 60000", "timePeriodInMilliseconds: soon", ":20:", "integer"),
         ("path: /items(/.*)", "path: /items((/.*)", ":13:", "path"),
     ]
     for good, bad, position, hint in table:

@@ -5,7 +5,7 @@ from harness import *
 
 ROUTES = {
     "open": {"routes": [{"rules": [{"path": "/open/.*"}, {"path": "/x/.*"}]}]},
-    "admin": {"routes": [{"rules": [{"path": "/admin(|/.*)"}]}]},
+    "admin": {"routes": [{"rules": [{"path": "/admin(?:|/.*)"}]}]},
 }
 
 

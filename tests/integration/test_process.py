@@ -66,24 +66,6 @@ def a_second_start_on_the_same_state_works():
 
 
 @case
-def a_killed_gateway_process_is_replaced():
-    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
-        pid = gateway.pid()
-        if pid == gateway.process.pid:
-            raise AssertionError("there is no supervisor")
-        os.kill(pid, signal.SIGKILL)
-        began = time.monotonic()
-        answer = None
-        while answer is None and time.monotonic() - began < 10 * SCALE:
-            try:
-                answer = gateway.get("/")
-            except (OSError, Closed):
-                time.sleep(0.01)
-        check(answer and answer.status == 200, "no answer after a crash")
-        print(f"    served again after {time.monotonic() - began:.2f} s")
-
-
-@case
 def no_descriptor_is_left_after_trouble():
     """Clients that vanish at every stage, upstreams that reset: the count comes back."""
     def script(connection):
@@ -116,13 +98,14 @@ def no_descriptor_is_left_after_trouble():
 
 @case(serial=True)
 def memory_settles():
-    """Ten thousand requests cost no memory that the first thousand did not."""
+    """Ten thousand requests cost no memory that the first four thousand did not: those have been once
+    through the ring of access records."""
     with Backend(reply(200, "x" * 1000)) as backend, Gateway([api("a", backend)]) as gateway, \
             gateway.client() as client:
-        for _ in range(1000):
+        for _ in range(4000):
             client.get("/")
         before = gateway.memory_kib()
-        for _ in range(9000):
+        for _ in range(6000):
             client.get("/")
         grown = gateway.memory_kib() - before
         if SCALE == 1:

@@ -53,7 +53,7 @@ struct command {
 static const struct command commands[] = {
 	{"status", ADMIN_GET, "/status", FORM_JSON, 10},
 	{"reload", ADMIN_POST, "/reload", FORM_JSON, 120},
-	{"dump", ADMIN_GET, "/dump", FORM_JSON, 60},
+	{"dump", ADMIN_GET, "/dump", FORM_TEXT, 60},
 	{"metrics", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
 };

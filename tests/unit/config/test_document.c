@@ -85,7 +85,8 @@ END_TEST
 
 START_TEST(keeps_what_is_quoted_a_text)
 {
-	ck_assert_int_eq(read_text("a: '1'\nb: \"true\"\nc: ''\nd: !!str 5\ne: on\nf: ! 7\n"), RC_OK);
+	ck_assert_int_eq(
+		read_text("a: '1'\nb: \"true\"\nc: ''\nd: !!str 5\ne: on\nf: ! 7\n"), RC_OK);
 	for (const struct node *m = set.roots->u.list.first; m; m = m->next)
 		ck_assert_msg(m->type == NODE_STRING, "%.*s", STR_ARG(m->key));
 	assert_str(get(set.roots, "d")->u.string, "5");
@@ -95,7 +96,8 @@ END_TEST
 
 START_TEST(reads_many_documents_and_leaves_empty_ones_out)
 {
-	ck_assert_int_eq(read_text("\xef\xbb\xbf---\n---\na: 1\n---\n# nothing\n---\n- b\n...\n"), RC_OK);
+	ck_assert_int_eq(
+		read_text("\xef\xbb\xbf---\n---\na: 1\n---\n# nothing\n---\n- b\n...\n"), RC_OK);
 	ck_assert_uint_eq(set.count, 2);
 	at(set.roots, 3, 1);
 	ck_assert_int_eq(set.roots->next->type, NODE_LIST);
@@ -105,7 +107,8 @@ END_TEST
 
 START_TEST(copies_what_an_alias_names)
 {
-	ck_assert_int_eq(read_text("a: &x {k: [1, 2]}\nb: *x\nc: &y 5\nd: *y\n"), RC_OK);
+	ck_assert_int_eq(read_text("a: &x {k: [1, 2]}\nb: *x\nc: &y 5\nd: *y\ne: [*y]\n"), RC_OK);
+	ck_assert_uint_eq(get(set.roots, "e")->u.list.first->key.n, 0);
 	const struct node *b = get(set.roots, "b");
 	ck_assert_uint_eq(get(b, "k")->u.list.count, 2);
 	ck_assert_ptr_ne(get(set.roots, "a")->u.list.first, b->u.list.first);
@@ -121,7 +124,8 @@ static void note_of(const char *text, const char *part, uint32_t line, uint32_t 
 	ck_assert_msg(m && m->message.n, "%s", text);
 	ck_assert_msg(str_find(m->message, str_of(part)) < m->message.n, "%s: %.*s", text,
 		STR_ARG(m->message));
-	ck_assert_msg(m->line == line && m->column == column, "%s: %u:%u", text, m->line, m->column);
+	ck_assert_msg(
+		m->line == line && m->column == column, "%s: %u:%u", text, m->line, m->column);
 	done();
 }
 
@@ -213,8 +217,8 @@ START_TEST(bounds_what_aliases_make)
 	buffer_init(&b, 1 << 20);
 	buffer_add(&b, STR("a: &a [x, x, x, x, x, x, x, x, x, x]\n"));
 	for (char c = 'b'; c < 'k'; c++)
-		buffer_addf(&b, "%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c,
-			c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
+		buffer_addf(&b, "%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c,
+			c, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
 	buffer_add_char(&b, '\0');
 	ck_assert_int_eq(read_text(b.p), RC_INVALID);
 	done();
@@ -231,8 +235,9 @@ END_TEST
 
 START_TEST(takes_a_file_that_ends_anywhere)
 {
-	static const char text[] = "\xef\xbb\xbf# c\na: &x {k: [1, 'b', \"c\\n\"], l: ~}\n---\n- |\n  t\n"
-				   "- *x\n- !!str 5\n- \xc3\xa4: 017\n...\n";
+	static const char text[] =
+		"\xef\xbb\xbf# c\na: &x {k: [1, 'b', \"c\\n\"], l: ~}\n---\n- |\n  t\n"
+		"- *x\n- !!str 5\n- \xc3\xa4: 017\n...\n";
 	for (size_t n = 0; n < sizeof(text); n++) {
 		char *part = heap_strndup(str_n(text, n));
 		enum rc rc = read_text(part);

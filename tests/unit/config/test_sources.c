@@ -74,7 +74,8 @@ static void assert_names(const char *expected)
 	buffer_init(&b, 4096);
 	for (size_t i = 0; i < sources.count; i++)
 		buffer_addf(&b, "%s ", sources.items[i].name);
-	ck_assert_msg(str_eq(buffer_str(&b), str_of(expected)), "got %.*s", STR_ARG(buffer_str(&b)));
+	ck_assert_msg(
+		str_eq(buffer_str(&b), str_of(expected)), "got %.*s", STR_ARG(buffer_str(&b)));
 	buffer_deinit(&b);
 }
 

@@ -30,7 +30,7 @@ static const struct pair attributes[] = {
 	{"requestPath", "/shop/items/42"},
 	{"requestUri", "/shop/items/42?id=7&tag=new&Tag=Old&none="},
 	{"localAddress", "192.0.2.1:8081"},
-	{"remoteAddress", "198.51.100.7:50000"},
+	{"remoteAddress", "198.51.100.7"},
 	{"scheme", "https"},
 	{"version", "HTTP/1.1"},
 };

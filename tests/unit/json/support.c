@@ -25,6 +25,17 @@ struct json_document *json_of(const char *text)
 	return d;
 }
 
+bool has_shared(const char *folder)
+{
+	struct stat st;
+	char *path = heap_printf("%s/%s", SHARED_DATA, folder);
+	bool is_there = stat(path, &st) == 0;
+	if (!is_there)
+		printf("skipped: there is no %s\n", path);
+	free(path);
+	return is_there;
+}
+
 struct str read_shared(const char *folder, const char *name)
 {
 	char *path = heap_printf("%s/%s/%s", SHARED_DATA, folder, name);

@@ -10,6 +10,8 @@
 struct json_document *json_of(const char *text);
 /* The bytes of a file, or a failed test that names it; free() them. */
 struct str read_shared(const char *folder, const char *name);
+/* Whether this checkout has the public suite beside it; when not, says that it is skipped. */
+bool has_shared(const char *folder);
 /* Names of the files in a folder of the shared data, sorted; free_names frees them. Fails the test
  * when the folder is absent. */
 size_t shared_names(const char *folder, char ***names);

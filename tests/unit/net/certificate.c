@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DAY_S 86400
@@ -55,6 +56,8 @@ static void add_extension(X509 *x, int nid, const char *value)
 static X509 *unsigned_certificate(const struct certificate_options *o, EVP_PKEY *key)
 {
 	static long serial = 1;
+	char name[32]; /* of each its own, or one authority would be taken for another */
+	snprintf(name, sizeof(name), "test %ld", serial);
 	X509 *x = X509_new();
 	X509_set_version(x, X509_VERSION_3);
 	ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
@@ -62,7 +65,7 @@ static X509 *unsigned_certificate(const struct certificate_options *o, EVP_PKEY 
 	X509_gmtime_adj(X509_getm_notAfter(x), o->is_expired ? -DAY_S : DAY_S);
 	X509_set_pubkey(x, key);
 	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-		(const unsigned char *)(o->is_authority ? "Test CA" : "test"), -1, -1, 0);
+		(const unsigned char *)name, -1, -1, 0);
 	if (o->is_authority)
 		add_extension(x, NID_basic_constraints, "critical,CA:TRUE");
 	if (o->names)

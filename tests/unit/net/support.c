@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -15,7 +16,7 @@
 
 struct loop *loop;
 struct stream_group *group;
-struct io io;
+_Thread_local struct io io;
 
 static struct side *sides[512];
 static size_t side_count;
@@ -255,6 +256,9 @@ void tcp_pair(int fds[2])
 	fds[0] = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	ck_assert_int_ge(fds[0], 0);
 	close(listening);
+	int on = 1; /* no test waits for a delayed acknowledgement */
+	for (int i = 0; i < 2; i++)
+		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 int read_now(int fd, char *to, size_t max)

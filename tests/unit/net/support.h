@@ -60,14 +60,14 @@ int tcp_listen(struct address *at, int backlog);
 /* What can be read now, at most `max`; -1: nothing yet, 0: end, -2: reset. */
 int read_now(int fd, char *to, size_t max);
 
-/* System calls of everything in this program; limits of 0 are none. */
+/* System calls of this thread; limits of 0 are none. */
 struct io {
 	int recvs, sends;
 	size_t recv_bytes_max, send_bytes_max;
 	int interrupts; /* so many calls fail with EINTR first */
 	int mallocs;    /* not under a sanitizer */
 };
-extern struct io io;
+extern _Thread_local struct io io;
 
 /* --- certificates ---------------------------------------------------------------------------- */
 

@@ -221,7 +221,7 @@ START_TEST(notes_that_overlap_are_refused)
 		add_note(&notes, STR("GNU"), 3, STR("not this one, and this text is long"));
 	elf_around(&e, buffer_str(&notes));
 	buffer_deinit(&notes);
-	/* Two segments over the same notes: the second takes the first one's place in the notes. */
+	/* Two segments over the same notes: together more than the file has. */
 	elf_header(&e)->e_shnum = 0;
 	elf_header(&e)->e_phnum = 2;
 	Elf64_Phdr *segment = elf_segment(&e);

@@ -6,8 +6,7 @@
 
 #include "policy/run.h"
 
-/* --- a policy that tells what is done to it ----------------------------------------------------
- */
+/* --- a policy that tells what is done to it --------------------------------------------------- */
 static struct {
 	int configured, released, started, stopped, dropped;
 	int32_t start_result;

@@ -5,6 +5,7 @@
 #include "process/state_dir.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,9 +13,8 @@ static char *folder;
 
 static void make_folder(void)
 {
-	char name[] = "/tmp/sluice-unit-XXXXXX";
-	ck_assert_ptr_nonnull(mkdtemp(name));
-	folder = heap_strdup(name);
+	folder = heap_printf("%s/sluice-unit-XXXXXX", P_tmpdir);
+	ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
 static void remove_folder(const char *inner)

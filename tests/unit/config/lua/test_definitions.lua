@@ -34,7 +34,7 @@ end
 
 local function load(plugins)
 	local report = support.report()
-	return definitions.load({ builtins = { definition("route") }, plugins = plugins }, report),
+	return definitions.load({ definition("route") }, plugins, report),
 		support.messages(report)
 end
 

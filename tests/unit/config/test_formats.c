@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `format` and `pattern` mean in a policy's schema. */
+#include "config/formats.h"
+
+#include "unit.h"
+
+#include <stdint.h>
+
+struct row {
+	const char *format;
+	const char *value;
+	bool is_good;
+};
+
+static const struct row rows[] = {
+	{"expression", "plain text", true},
+	{"expression", "#[attributes.method]", true},
+	{"expression", "#[attributes.method", false},
+	{"expression", "#[attributes.method ++]", false},
+	{"dataweave", "#[1 +]", false},
+	{"regex", "a(b|c)*", true},
+	{"regex", "a(b", false},
+	{"duration", "500ms", true},
+	{"duration", "10s", true},
+	{"duration", "1d", true},
+	{"duration", "10", false},
+	{"duration", "s", false},
+	{"duration", "10 s", false},
+	{"duration", "-1s", false},
+	{"duration", "1234567890123456s", false},
+	{"bytes", "512", true},
+	{"bytes", "64KiB", true},
+	{"bytes", "64kb", false},
+	{"ip-range", "192.168.1.7", true},
+	{"ip-range", "10.0.0.0/8", true},
+	{"ip-range", "10.1.", true},
+	{"ip-range", "10.1", true},
+	{"ip-range", "2001:db8::/32", true},
+	{"ip-range", "::1", true},
+	{"ipRange", "::1", true},
+	{"ip-range", "10.0.0.0/33", false},
+	{"ip-range", "10.0.0/8", false},
+	{"ip-range", "::/129", false},
+	{"ip-range", "10..1", false},
+	{"ip-range", "256", false},
+	{"ip-range", "", false},
+	{"ip-range", "a.b", false},
+	{"ip-range", "10.0.0.0/", false},
+	{"uri", "https://a.test/x?y", true},
+	{"uri", "a.test", false},
+	{"service", "h2://a.test:50051", true},
+	{"service", "ftp://a.test", false},
+	{"secret", "", true},
+};
+
+START_TEST(judges_formats)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char message[300] = "";
+		const struct row *r = &rows[i];
+		ck_assert(format_hooks.format_exists(NULL, str_of(r->format)));
+		bool is_good = format_hooks.format_check(
+			NULL, str_of(r->format), str_of(r->value), message, sizeof(message));
+		ck_assert_msg(is_good == r->is_good, "%s %s: %s", r->format, r->value, message);
+		ck_assert_msg(is_good || message[0], "%s %s: no message", r->format, r->value);
+	}
+	ck_assert(!format_hooks.format_exists(NULL, STR("colour")));
+}
+END_TEST
+
+START_TEST(searches_with_patterns)
+{
+	char message[200] = "";
+	void *pattern = format_hooks.pattern_new(NULL, STR("b+"), message, sizeof(message));
+	ck_assert_ptr_nonnull(pattern);
+	ck_assert(format_hooks.pattern_match(NULL, pattern, STR("abbc")));
+	ck_assert(!format_hooks.pattern_match(NULL, pattern, STR("ac")));
+	format_hooks.pattern_free(NULL, pattern);
+	ck_assert_ptr_null(format_hooks.pattern_new(NULL, STR("(b"), message, sizeof(message)));
+	ck_assert(message[0]);
+}
+END_TEST
+
+START_TEST(knows_where_an_expression_breaks)
+{
+	ck_assert_uint_eq(format_error_offset(STR("plain")), SIZE_MAX);
+	ck_assert_uint_eq(format_error_offset(STR("#[1]")), SIZE_MAX);
+	size_t offset = format_error_offset(STR("#[attributes.method ++ nowhere]"));
+	ck_assert_uint_eq(offset, 23);
+}
+END_TEST
+
+UNIT_SUITE(formats, judges_formats, searches_with_patterns, knows_where_an_expression_breaks)
