@@ -59,29 +59,14 @@ static void push_plugin(lua_State *L, const struct plugin_file *f)
 	lua_setfield(L, -2, "documents");
 }
 
-/* The built-ins' definitions are YAML like those of plugins, and part of the executable. */
-static void push_builtins(lua_State *L, struct diagnostics *diagnostics)
-{
-	int count = 0;
-	lua_newtable(L);
-	for (const struct embedded_file *f = config_embedded_files; f->name; f++) {
-		struct document_set set;
-		if (!str_ends(str_of(f->name), STR(".yaml")))
-			continue;
-		struct str text = str_n(f->start, (size_t)(f->end - f->start));
-		CHECK(document_set_read(&set, f->name, text, diagnostics) == RC_OK);
-		push_documents(L, &set, f->name, lua_gettop(L), &count);
-		document_set_deinit(&set);
-	}
-}
-
 static void push_input(lua_State *L, struct compile *c)
 {
 	int count = 0;
 	lua_newtable(L);
 	lua_newtable(L);
 	for (size_t i = 0; i < c->sources.count; i++)
-		push_documents(L, &c->documents[i], c->sources.items[i].name, lua_gettop(L), &count);
+		push_documents(
+			L, &c->documents[i], c->sources.items[i].name, lua_gettop(L), &count);
 	lua_setfield(L, -2, "documents");
 	lua_newtable(L);
 	for (size_t i = 0; i < c->plugins.count; i++) {
@@ -89,8 +74,6 @@ static void push_input(lua_State *L, struct compile *c)
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "plugins");
-	push_builtins(L, c->diagnostics);
-	lua_setfield(L, -2, "builtins");
 }
 
 /* --- output ---------------------------------------------------------------------------------- */
@@ -112,8 +95,8 @@ static void take_diagnostics(lua_State *L, struct diagnostics *diagnostics)
 		struct position at = lua_node_position(L, -1);
 		bool is_warning = strcmp(string_field(L, "severity"), "warning") == 0;
 		diagnostics_add_for(diagnostics, string_field(L, "subject"),
-			is_warning ? SEVERITY_WARNING : SEVERITY_ERROR, at,
-			string_field(L, "path"), string_field(L, "message"));
+			is_warning ? SEVERITY_WARNING : SEVERITY_ERROR, at, string_field(L, "path"),
+			string_field(L, "message"));
 		lua_pop(L, 1);
 	}
 }
@@ -228,8 +211,8 @@ enum rc config_compile(
 	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, diagnostics);
 	if (rc == RC_OK) {
 		read_documents(&c);
-		plugin_files_read(&c.plugins, options->plugin_dirs, options->plugin_dir_count,
-			diagnostics);
+		plugin_files_read(
+			&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
 		rc = run_lua(&c);
 	}
 	if (rc == RC_OK)

@@ -13,13 +13,16 @@
 struct config_options {
 	const char *const *paths; /* folders (recursive) and files */
 	size_t path_count;
-	const char *const *plugin_dirs; /* searched for *.so; their ELF notes are read, not executed */
+	const char *const
+		*plugin_dirs; /* searched for *.so; their ELF notes are read, not executed */
 	size_t plugin_dir_count;
 	/* Environment and file look-ups for $NAME and ${file:...}; NULL: the process's own. */
 	const char *(*getenv)(const char *name);
 };
 
 /* Compiles. `plan` gets the binary plan (also when there are errors: what is wrong is stubbed);
- * diagnostics are in the plan too, under "diagnostics". */
+ * diagnostics are in the plan too, under "diagnostics". RC_NOT_FOUND, RC_IO: a path cannot be read;
+ * RC_FULL: composing or the plan exceeded its limits. Then there is no plan, and the diagnostics
+ * say why. */
 MUST_USE enum rc config_compile(
 	const struct config_options *options, struct buffer *plan, struct diagnostics *diagnostics);

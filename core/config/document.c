@@ -15,7 +15,7 @@
 #include <yaml.h>
 
 #define TREE_BYTES_MAX ((size_t)DOCUMENT_NODES_MAX * sizeof(struct node) + 64 * 1024 * 1024)
-#define CORE_TAG "tag:yaml.org,2002:"
+#define CORE_TAG       "tag:yaml.org,2002:"
 
 struct open {
 	struct node *node;
@@ -356,8 +356,11 @@ static void take_alias(struct reader *r, const yaml_event_t *e)
 	if (r->failed)
 		return;
 	struct node *n = copy_tree(r, from, e->start_mark);
-	if (n)
-		attach(r, n);
+	if (!n)
+		return;
+	n->key = STR_EMPTY; /* that of where it was anchored */
+	n->key_line = n->key_column = 0;
+	attach(r, n);
 }
 
 /* --- documents ------------------------------------------------------------------------------- */
@@ -374,7 +377,8 @@ static void end_document(struct reader *r, const yaml_event_t *e)
 		return;
 	root->mistakes = mistakes;
 	if (r->set->count == DOCUMENTS_PER_FILE_MAX) {
-		fail(r, e->start_mark, "more than %d documents in one file", DOCUMENTS_PER_FILE_MAX);
+		fail(r, e->start_mark, "more than %d documents in one file",
+			DOCUMENTS_PER_FILE_MAX);
 		return;
 	}
 	if (r->last_root)
@@ -392,8 +396,8 @@ static void take_event(struct reader *r, const yaml_event_t *e)
 		take_scalar(r, e);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
-		open_collection(r, e, NODE_LIST, e->data.sequence_start.anchor,
-			e->data.sequence_start.tag);
+		open_collection(
+			r, e, NODE_LIST, e->data.sequence_start.anchor, e->data.sequence_start.tag);
 		break;
 	case YAML_MAPPING_START_EVENT:
 		open_collection(

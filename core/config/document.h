@@ -3,8 +3,8 @@
  *
  * A strict reading of YAML 1.2's core schema: `on` and `yes` are strings; duplicate and merge keys,
  * unknown tags, numbers that readers disagree on (017, above 2^53) are mistakes. Those cost their
- * document alone; what is no YAML, or exceeds a limit, costs the rest of the file. Aliases are copies,
- * and bounded like everything else, so that a small file cannot become a large tree.
+ * document alone; what is no YAML, or exceeds a limit, costs the rest of the file. Aliases are
+ * copies, and bounded like everything else, so that a small file cannot become a large tree.
  *
  * Invariants   D1  keys of a map are unique and not empty.
  *              D2  depth <= DOCUMENT_DEPTH_MAX, nodes per file <= DOCUMENT_NODES_MAX.
@@ -17,10 +17,10 @@
 
 /* Anchors: control planes of others take 1 to 4 MiB and 16 to 64 levels. */
 #define DOCUMENT_FILE_BYTES_MAX (4u << 20)
-#define DOCUMENT_DEPTH_MAX 32
-#define DOCUMENT_NODES_MAX 400000
-#define DOCUMENT_ALIASES_MAX 100
-#define DOCUMENTS_PER_FILE_MAX 10000
+#define DOCUMENT_DEPTH_MAX      32
+#define DOCUMENT_NODES_MAX      400000
+#define DOCUMENT_ALIASES_MAX    100
+#define DOCUMENTS_PER_FILE_MAX  10000
 
 enum node_type {
 	NODE_NULL,
@@ -41,14 +41,14 @@ struct mistake {
 
 struct node {
 	enum node_type type;
-	bool is_plain; /* a scalar without quotes */
+	bool is_plain;         /* a scalar without quotes */
 	uint32_t line, column; /* from 1; columns count characters */
-	/* Column of the text's first character where the text stands in the file as it is (one line, no
-	 * escapes); else 0. */
+	/* Column of the text's first character where the text stands in the file as it is (one
+	 * line, no escapes); else 0. */
 	uint32_t text_column;
 	struct str key; /* of a map's member; else empty */
 	uint32_t key_line, key_column;
-	struct node *next; /* sibling */
+	struct node *next;        /* sibling */
 	struct mistake *mistakes; /* of a document's root */
 	union {
 		bool boolean;
@@ -69,8 +69,8 @@ struct document_set {
 	uint32_t count;
 };
 
-/* Reads all documents of a file. RC_INVALID: the error that ended it was added to `diagnostics`, and `out` holds the
- * documents before it. In every case `out` needs document_set_deinit. */
+/* Reads all documents of a file. RC_INVALID: the error that ended it was added to `diagnostics`,
+ * and `out` holds the documents before it. In every case `out` needs document_set_deinit. */
 MUST_USE enum rc document_set_read(struct document_set *out, const char *file, struct str text,
 	struct diagnostics *diagnostics);
 void document_set_deinit(struct document_set *set);

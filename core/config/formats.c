@@ -48,7 +48,8 @@ static bool check_expression(struct str value, char *message, size_t size)
 	struct expr_error error = {0};
 	if (!expr_is_expression(value)) {
 		if (str_starts(value, STR("#[")))
-			return say(message, size, "an expression that starts with #[ and ends with ]");
+			return say(
+				message, size, "an expression that starts with #[ and ends with ]");
 		return true;
 	}
 	if (expr_compile(expression_source(value), 0, &e, &error) != RC_OK) {
@@ -96,8 +97,7 @@ static bool check_duration(struct str value, char *message, size_t size)
 static bool check_bytes(struct str value, char *message, size_t size)
 {
 	static const char *const units[] = {"", "B", "KiB", "MiB", "GiB", NULL};
-	return is_quantity(value, units) ||
-	       say(message, size, "a size such as 512, 64KiB or 1MiB");
+	return is_quantity(value, units) || say(message, size, "a size such as 512, 64KiB or 1MiB");
 }
 
 /* "10", "10.1", "10.1.": one to three octets. */
@@ -127,8 +127,8 @@ static bool check_ip_range(struct str value, char *message, size_t size)
 	if (address.n < sizeof(host)) {
 		memcpy(host, address.p ? address.p : "", address.n);
 		host[address.n] = '\0';
-		bool is_prefix_good = !has_prefix ||
-			str_to_u64(rest, family == AF_INET ? 32 : 128, &prefix) == RC_OK;
+		bool is_prefix_good = !has_prefix || str_to_u64(rest, family == AF_INET ? 32 : 128,
+							     &prefix) == RC_OK;
 		if (inet_pton(family, host, bits) == 1 && is_prefix_good)
 			return true;
 		if (!has_prefix && address.n > 0 && is_partial_ip4(address))
@@ -188,8 +188,7 @@ static bool format_exists(void *arg, struct str format)
 	return find_format(format) != NULL;
 }
 
-static bool format_check(
-	void *arg, struct str format, struct str value, char *message, size_t size)
+static bool format_check(void *arg, struct str format, struct str value, char *message, size_t size)
 {
 	const struct format *f = find_format(format);
 	return !f || f->check(value, message, size);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define INCLUDED_FILE_BYTES_MAX (1u << 20)
-#define CANDIDATES_MAX 4096
+#define CANDIDATES_MAX          4096
 
 static struct str check_str(lua_State *L, int index)
 {
@@ -134,8 +134,8 @@ static int read_file(lua_State *L)
 	free(full);
 	if (rc != RC_OK) {
 		lua_pushnil(L);
-		lua_pushstring(L,
-			file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason)));
+		lua_pushstring(
+			L, file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason)));
 		return 2;
 	}
 	lua_pushlstring(L, bytes, size);

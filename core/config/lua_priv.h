@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config/lua_priv.h - what the files that touch Lua share.
  *
- * A node is a table: `type` ("null", "boolean", "integer", "real", "string", "list", "map"), `file`,
- * `line`, `column`; scalars have `value`, strings `text_column` and `plain` where they apply; lists
- * their elements at 1..n; maps `keys` (an array) and `members` (by key), each member with `key_line` and
- * `key_column`. The root of a document has `mistakes` where its YAML had any: a list of {file, line,
- * column, message}. lua/sluice/nodes.lua is the other side of it.
+ * A node is a table: `type` ("null", "boolean", "integer", "real", "string", "list", "map"),
+ * `file`, `line`, `column`; scalars have `value`, strings `text_column` and `plain` where they
+ * apply; lists their elements at 1..n; maps `keys` (an array) and `members` (by key), each member
+ * with `key_line` and `key_column`. The root of a document has `mistakes` where its YAML had any: a
+ * list of {file, line, column, message}. lua/sluice/nodes.lua is the other side of it.
  */
 #pragma once
 
@@ -35,16 +35,18 @@ struct lua_program {
 
 /* Pushes one table. */
 void lua_push_node(lua_State *L, const struct node *n, const char *file);
-/* Converts the node table at `index`. When `origins` is not 0, each value's origin is 1 + its place in
- * the table at that index, which collects the node tables. Raises a Lua error on a malformed one. */
-void lua_node_to_json(lua_State *L, int index, int origins, struct json_builder *b,
-	struct json_value *out);
+/* Converts the node table at `index`. When `origins` is not 0, each value's origin is 1 + its place
+ * in the table at that index, which collects the node tables. Raises a Lua error on a malformed
+ * one. */
+void lua_node_to_json(
+	lua_State *L, int index, int origins, struct json_builder *b, struct json_value *out);
 /* Pushes the value as a node: where it is one of `origins`, unchanged scalars are the same table;
  * what is new stands at the position of the node at `parent`. */
 void lua_push_json(lua_State *L, const struct json_value *v, int origins, int parent);
 /* Writes the node table at `index`. */
 void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char *key);
-/* The position fields of the node table at `index`; `file` is borrowed from the string in the table. */
+/* The position fields of the node table at `index`; `file` is borrowed from the string in the
+ * table. */
 struct position lua_node_position(lua_State *L, int index);
 
 /* The functions of lua_host.c and lua_schema.c into the table on top. */

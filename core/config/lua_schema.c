@@ -128,8 +128,9 @@ static void add_path(void *arg, struct str path)
 	lua_rawseti(list->lua, list->list, ++list->count);
 }
 
-/* schema_check(handle, node) -> list of {path, message, node, key, offset}; when it is empty, the node
- * with the defaults in it and the list of the paths of secrets. key: of an unknown member. */
+/* schema_check(handle, node) -> problems: a list of {path, message, node, key, offset}, key being
+ * that of an unknown member; the paths of secrets; and, when there is no problem, the node with the
+ * defaults in it. */
 static int check(lua_State *L)
 {
 	struct lua_schema *s = check_schema(L);
@@ -140,13 +141,14 @@ static int check(lua_State *L)
 	lua_newtable(L);                         /* 5: the problems */
 	lua_node_to_json(L, 2, 4, b, &tree);
 	struct problem_list problems = {.lua = L, .list = 5, .origins = 4};
-	if (schema_check(s->schema, &tree, add_problem, &problems) == 0) {
-		const struct json_value *whole = schema_apply_defaults(s->schema, &tree, b);
-		lua_push_json(L, whole, 4, 2); /* 6 */
-		lua_newtable(L);               /* 7 */
-		struct problem_list secrets = {.lua = L, .list = 7};
-		schema_each_secret(s->schema, whole, add_path, &secrets);
-	}
+	struct problem_list secrets = {.lua = L, .list = 6};
+	bool is_valid = schema_check(s->schema, &tree, add_problem, &problems) == 0;
+	const struct json_value *whole =
+		is_valid ? schema_apply_defaults(s->schema, &tree, b) : &tree;
+	lua_newtable(L); /* 6 */
+	schema_each_secret(s->schema, whole, add_path, &secrets);
+	if (is_valid)
+		lua_push_json(L, whole, 4, 2);
 	drop_builder(L, 3);
 	return lua_gettop(L) - 4;
 }

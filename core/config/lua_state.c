@@ -64,7 +64,8 @@ static const struct embedded_file *find_module(const char *name)
 	return NULL;
 }
 
-/* require(name): modules of the executable, each run once. The table of loaded ones is upvalue 1. */
+/* require(name): modules of the executable, each run once. The table of loaded ones is upvalue 1.
+ */
 static int require(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
@@ -98,6 +99,29 @@ static void forget(lua_State *L, const char *table, const char *const *names)
 		lua_pop(L, 1);
 }
 
+/* host.builtins: the definitions of the built-ins, YAML like those of plugins, as a list of nodes.
+ */
+static void push_builtins(lua_State *L)
+{
+	int count = 0;
+	struct diagnostics none;
+	diagnostics_init(&none);
+	lua_newtable(L);
+	for (const struct embedded_file *f = config_embedded_files; f->name; f++) {
+		struct document_set set;
+		if (!str_ends(str_of(f->name), STR(".yaml")))
+			continue;
+		struct str text = str_n(f->start, (size_t)(f->end - f->start));
+		CHECK(document_set_read(&set, f->name, text, &none) == RC_OK);
+		for (const struct node *root = set.roots; root; root = root->next) {
+			lua_push_node(L, root, f->name);
+			lua_rawseti(L, -2, ++count);
+		}
+		document_set_deinit(&set);
+	}
+	diagnostics_deinit(&none);
+}
+
 static int open_libraries(lua_State *L)
 {
 	static const lua_CFunction libraries[] = {
@@ -120,6 +144,8 @@ static int open_libraries(lua_State *L)
 	lua_newtable(L);
 	lua_register_host(L, &p->host);
 	lua_register_schema(L);
+	push_builtins(L);
+	lua_setfield(L, -2, "builtins");
 	lua_setfield(L, LUA_REGISTRYINDEX, "host");
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config/lua_state.h - the Lua program that composes: its sandbox and its limits.
  *
- * LuaJIT's interpreter with the JIT off, the libraries base, string, table and math without anything
- * that reads files or runs text, memory and instruction budgets. The modules lua/sluice/ are part of
- * the executable.
+ * LuaJIT's interpreter with the JIT off, the libraries base, string, table and math without
+ * anything that reads files or runs text, memory and instruction budgets. The modules lua/sluice/
+ * are part of the executable.
  */
 #pragma once
 

@@ -4,7 +4,8 @@
 
 #include "base/check.h"
 
-/* Twice what a document may nest: configurations of policies stand inside of chains inside of APIs. */
+/* Twice what a document may nest: configurations of policies stand inside of chains inside of APIs.
+ */
 #define TREE_DEPTH_MAX 80
 
 static void push_str(lua_State *L, struct str s)
@@ -62,7 +63,7 @@ static void push_children(lua_State *L, const struct node *n, const char *file)
 		}
 		return;
 	}
-	lua_createtable(L, (int)n->u.list.count, 0);                /* keys */
+	lua_createtable(L, (int)n->u.list.count, 0); /* keys */
 	lua_createtable(L, 0, (int)n->u.list.count); /* members */
 	for (const struct node *c = n->u.list.first; c; c = c->next) {
 		push_str(L, c->key);
@@ -163,8 +164,8 @@ static struct str tolstr(lua_State *L, int index)
 
 /* --- to JSON --------------------------------------------------------------------------------- */
 
-static void scalar_to_json(lua_State *L, int index, char letter, struct json_builder *b,
-	struct json_value *out)
+static void scalar_to_json(
+	lua_State *L, int index, char letter, struct json_builder *b, struct json_value *out)
 {
 	lua_getfield(L, index, "value");
 	if (letter == 'b') {
@@ -183,8 +184,8 @@ static void scalar_to_json(lua_State *L, int index, char letter, struct json_bui
 	lua_pop(L, 1);
 }
 
-static void list_to_json(lua_State *L, int index, int origins, struct json_builder *b,
-	struct json_value *out)
+static void list_to_json(
+	lua_State *L, int index, int origins, struct json_builder *b, struct json_value *out)
 {
 	uint32_t count = (uint32_t)lua_objlen(L, index);
 	struct json_value *items = json_builder_alloc(b, (count + 1) * sizeof(*items));
@@ -198,8 +199,8 @@ static void list_to_json(lua_State *L, int index, int origins, struct json_build
 	out->u.array.count = count;
 }
 
-static void map_to_json(lua_State *L, int index, int origins, struct json_builder *b,
-	struct json_value *out)
+static void map_to_json(
+	lua_State *L, int index, int origins, struct json_builder *b, struct json_value *out)
 {
 	lua_getfield(L, index, "keys");
 	lua_getfield(L, index, "members");
@@ -227,8 +228,8 @@ static void remember_origin(lua_State *L, int index, int origins, struct json_va
 	out->origin = (const void *)(uintptr_t)n;
 }
 
-void lua_node_to_json(lua_State *L, int index, int origins, struct json_builder *b,
-	struct json_value *out)
+void lua_node_to_json(
+	lua_State *L, int index, int origins, struct json_builder *b, struct json_value *out)
 {
 	index = absolute(L, index);
 	luaL_checkstack(L, 8, "a configuration");

@@ -20,8 +20,8 @@ static void plugin_file_deinit(struct plugin_file *f)
 	free(f->shown);
 }
 
-static void read_plugin(
-	struct plugin_files *out, const char *dir, const char *name, struct diagnostics *diagnostics)
+static void read_plugin(struct plugin_files *out, const char *dir, const char *name,
+	struct diagnostics *diagnostics)
 {
 	char message[300] = "";
 	struct plugin_file f = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/plugins.h - the plugin files and the policy definitions in their ELF notes; none is loaded. */
+/* config/plugins.h - the plugin files and the policy definitions in their ELF notes; none is
+ * loaded. */
 #pragma once
 
 #include "config/document.h"
@@ -17,8 +18,8 @@ struct plugin_files {
 	size_t capacity;
 };
 
-/* All *.so of the folders, each folder in bytewise order. What cannot be read is a warning: only the
- * APIs that need it are concerned, and they will say so. */
+/* All *.so of the folders, each folder in bytewise order. What cannot be read is a warning: only
+ * the APIs that need it are concerned, and they will say so. */
 void plugin_files_read(struct plugin_files *out, const char *const *dirs, size_t dir_count,
 	struct diagnostics *diagnostics);
 void plugin_files_deinit(struct plugin_files *p);

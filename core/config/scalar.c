@@ -119,8 +119,9 @@ static bool resolve_number(struct str s, struct node *out, const char **message)
 	if (!is_decimal_integer(s))
 		return set_real(s, out, message);
 	if (has_leading_zero(s)) {
-		*message = "a number with leading zeros, octal to some readers; write 0o17 for octal, "
-			   "or put it in quotes if it is a text";
+		*message =
+			"a number with leading zeros, octal to some readers; write 0o17 for octal, "
+			"or put it in quotes if it is a text";
 		return false;
 	}
 	return set_integer(s, 10, out, message);

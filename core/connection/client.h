@@ -39,7 +39,8 @@ struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
 /* Whether a stream was ever opened before: a failure before the first response byte on a reused
  * connection may be the idle race, and is retried. */
 bool http_client_was_used(const struct http_client *c);
-/* Closes at once; streams are reset; on_closed comes at the end of the turn. */
+/* Closes at once; streams are reset; on_closed comes at the end of the turn, or with the release of
+ * its last stream. */
 void http_client_close(struct http_client *c);
 struct link *http_client_link(struct http_client *c);
 struct http_client *http_client_of_link(struct link *l);

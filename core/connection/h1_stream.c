@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Content in and out of one HTTP/1 stream, in either role.
  *
- * Bodies pass as slices. Two things would let a slow peer multiply what tiny pieces cost (a chunk
- * node each, and a receive block pinned by each slice): so small pieces that queue behind others
- * are copied together, on both sides. A body that flows never meets that. */
+ * Bodies pass as slices, but for tiny ones: a slice costs a chunk node and an iovec, and pins its
+ * whole block, which a slow peer could multiply. So what is sent is copied behind the head when it
+ * is shorter than that is worth, and pieces that queue for a slow peer are copied together. */
 #include "connection/connection_priv.h"
 
 #include "base/check.h"
@@ -11,10 +11,12 @@
 
 /* What stream_reserve takes. */
 #define RESERVE_BYTES_MAX 16384
+/* A piece below this is copied anyway, when it is sent. */
+#define TINY_PIECE_BYTES 1024
 /* A piece below this is copied when others stand before it. */
 #define SMALL_PIECE_BYTES 4096
 /* The peer takes its time: so much is queued for it. */
-#define STALLED_BYTES 16384
+#define STALLED_BYTES 8192
 /* A size line and the CRLF behind the data. */
 #define CHUNK_SIZE_BYTES 18
 
@@ -84,6 +86,8 @@ enum h1_event h1_stream_feed(struct h1_stream *h, struct block *block, struct st
 	size_t consumed;
 	struct str part = str_slice(*in, 0, LIMIT_QUEUE_HIGH_BYTES - h->uncredited);
 	enum h1_event event = h1_parser_feed(h->parser, part, &consumed);
+	if (UNLIKELY(event == H1_ERROR))
+		consumed = part.n; /* they came, and go nowhere */
 	*in = str_from(*in, consumed);
 	h->s.bytes_received += consumed;
 	if (event == H1_BODY) {
@@ -146,11 +150,17 @@ void h1_stream_commit(struct h1_stream *h, char *p, size_t reserved, size_t n)
 		stream_send_copy(h->stream, str_n(p, n));
 }
 
+static bool is_worth_copying(const struct h1_stream *h, size_t n)
+{
+	return n <= TINY_PIECE_BYTES ||
+	       (n < SMALL_PIECE_BYTES && stream_pending(h->stream) >= STALLED_BYTES);
+}
+
 static void send_queue(struct h1_stream *h, struct chunk_queue *q)
 {
 	size_t n = q->bytes;
 	h->s.bytes_sent += n;
-	if (n >= SMALL_PIECE_BYTES || stream_pending(h->stream) < STALLED_BYTES) {
+	if (!is_worth_copying(h, n)) {
 		stream_send_queue(h->stream, q);
 		return;
 	}
@@ -159,18 +169,34 @@ static void send_queue(struct h1_stream *h, struct chunk_queue *q)
 	chunk_queue_clear(q);
 }
 
+static void copy_chunk(struct h1_stream *h, struct chunk_queue *q, struct str tail)
+{
+	size_t n = q->bytes, room = CHUNK_SIZE_BYTES + n + tail.n;
+	char *p = stream_reserve(h->stream, room);
+	size_t at = h1_write_chunk_size(n, p);
+	chunk_queue_peek(q, p + at, n);
+	memcpy(p + at + n, tail.p, tail.n);
+	h1_stream_commit(h, p, room, at + n + tail.n);
+	chunk_queue_clear(q);
+}
+
 static void send_chunk(struct h1_stream *h, struct chunk_queue *q, bool end)
 {
-	if (q->bytes > 0) {
+	struct str tail = end ? STR("\r\n0\r\n\r\n") : STR("\r\n");
+	if (q->bytes == 0) {
+		chunk_queue_clear(q);
+		if (end)
+			stream_send_copy(h->stream, STR("0\r\n\r\n"));
+		h->s.bytes_sent += end ? 5 : 0;
+	} else if (is_worth_copying(h, q->bytes)) {
+		copy_chunk(h, q, tail);
+	} else {
 		char *p = stream_reserve(h->stream, CHUNK_SIZE_BYTES);
 		size_t n = h1_write_chunk_size(q->bytes, p);
 		h1_stream_commit(h, p, CHUNK_SIZE_BYTES, n);
-		chunk_queue_add_static(q, end ? STR("\r\n0\r\n\r\n") : STR("\r\n"));
-	} else if (end) {
-		chunk_queue_add_static(q, STR("0\r\n\r\n"));
-	}
-	if (q->bytes > 0)
+		chunk_queue_add_static(q, tail);
 		send_queue(h, q);
+	}
 }
 
 static bool send_counted(struct h1_stream *h, struct chunk_queue *q, bool end)

@@ -13,64 +13,15 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "connection/coarse.h"
-#include "connection/connection_priv.h"
-
-/* The memory of an answer that is given without an exchange. */
-#define REFUSAL_BYTES 4096
-
-enum server_phase {
-	PHASE_HEAD,  /* nobody knows of it yet */
-	PHASE_OWNED, /* between on_request and release */
-	PHASE_SPENT, /* released; what is left of its body is dropped */
-};
-
-struct server_stream {
-	struct h1_stream h; /* first, so that it is the stream */
-	struct http_server *server;
-	enum server_phase phase;
-	bool is_timed;      /* the timer bounds its head */
-	bool keep_alive;    /* what the answer's head said */
-	bool was_continued; /* 100 (Continue) was sent */
-	struct arena arena;
-	struct http_request request;
-};
-
-struct http_server {
-	struct link link;
-	struct loop *loop;                         /* borrowed */
-	struct stream *stream;                     /* NULL once closed */
-	struct server_stream *current;             /* owned; NULL while idle */
-	const struct http_server_options *options; /* borrowed */
-	const struct http_server_events *events;
-	void *owner;
-	struct timer timer; /* of the head, of idling, of lingering; left running when it is late */
-	struct task closed;
-	int64_t idle_since_ms;
-	uint32_t requests;
-	int linger_ms;
-	bool is_open;     /* the TLS handshake is done, or none was due */
-	bool is_draining; /* no further request but one */
-	bool peer_ended;
-	bool is_closing;
-};
+#include "connection/server_priv.h"
 
 static const struct http_stream_codec codec;
-
-static struct server_stream *of(struct http_stream *s)
-{
-	return CONTAINER_OF(s, struct server_stream, h.s);
-}
-
-static struct pool *pool_of(const struct http_server *c)
-{
-	return loop_pool(c->loop);
-}
 
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void begin_request(struct http_server *c)
 {
-	struct pool *pool = pool_of(c);
+	struct pool *pool = server_pool(c);
 	struct server_stream *r = pool_get(pool, sizeof(*r));
 	h1_stream_init(&r->h, c->stream, HTTP_ROLE_SERVER, &codec);
 	r->server = c;
@@ -93,10 +44,10 @@ static void forget_request(struct http_server *c)
 	c->current = NULL;
 	h1_stream_deinit(&r->h);
 	arena_reset(&r->arena);
-	pool_put(pool_of(c), r, sizeof(*r));
+	pool_put(server_pool(c), r, sizeof(*r));
 }
 
-static void close_connection(struct http_server *c, enum stream_close_how how)
+void server_close(struct http_server *c, enum stream_close_how how)
 {
 	c->is_closing = true;
 	timer_stop(&c->timer);
@@ -108,7 +59,7 @@ static void finish(struct http_server *c)
 {
 	timer_stop(&c->timer);
 	c->events->on_closed(c->owner, c);
-	pool_put(pool_of(c), c, sizeof(*c));
+	pool_put(server_pool(c), c, sizeof(*c));
 }
 
 static void on_finish(struct task *t)
@@ -129,174 +80,24 @@ static void next_request(struct http_server *c)
 {
 	forget_request(c);
 	if (c->peer_ended) {
-		close_connection(c, STREAM_CLOSE_FLUSH);
+		server_close(c, STREAM_CLOSE_FLUSH);
 		return;
 	}
 	start_idling(c);
 	stream_receive(c->stream, true);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
-
-/* A client that waits for 100 (Continue) may or may not send its content after another answer. */
-static bool is_rest_short(const struct server_stream *r)
-{
-	int64_t length = r->request.content_length;
-	bool will_come = !r->request.expects_continue || r->was_continued;
-	return will_come && length > 0 &&
-	       length - (int64_t)r->h.body_received <= LIMIT_LINGER_BYTES;
-}
-
-static bool may_keep_alive(const struct server_stream *r)
-{
-	const struct http_server *c = r->server;
-	if (c->is_draining || c->peer_ended || c->requests >= c->options->requests_max)
-		return false;
-	return h1_parser_keep_alive(r->h.parser) && (r->h.s.in_ended || is_rest_short(r));
-}
-
-static void frame(
-	struct server_stream *r, struct http_response *a, bool end, struct h1_write_options *o)
-{
-	bool is_bare = r->request.method == METHOD_HEAD || a->status == 304;
-	if (is_bare || a->status == 204) {
-		r->h.framing = FRAMING_NONE;
-	} else if (end) {
-		r->h.framing = FRAMING_NONE;
-		a->content_length = 0;
-	} else if (a->content_length >= 0) {
-		r->h.framing = FRAMING_LENGTH;
-		r->h.out_left = (uint64_t)a->content_length;
-	} else if (o->http10_peer) {
-		r->h.framing = FRAMING_RAW;
-		o->keep_alive = false;
-		a->content_length = CONTENT_LENGTH_UNKNOWN;
-	} else {
-		r->h.framing = FRAMING_CHUNKED;
-		o->chunked = true;
-	}
-}
-
-static bool write_head(
-	struct server_stream *r, const struct http_response *a, const struct h1_write_options *o)
-{
-	size_t room = h1_response_bytes(a);
-	char *p = h1_stream_reserve(&r->h, room);
-	if (!p)
-		return false;
-	h1_stream_commit(&r->h, p, room, h1_write_response(a, o, p));
-	return true;
-}
-
-/* The owner broke what the head had promised, or had no memory for it: it hears so at the end of
- * the turn. */
-static void cut(struct server_stream *r)
-{
-	close_connection(r->server, STREAM_CLOSE_RESET);
-}
-
-static void send_interim(struct server_stream *r, const struct http_response *a)
-{
-	struct h1_write_options o = {.keep_alive = true};
-	if (r->request.version_minor == 0)
-		return;
-	r->was_continued |= a->status == 100;
-	if (!write_head(r, a, &o))
-		cut(r);
-}
-
-static void send_switch(struct server_stream *r, const struct http_response *a)
-{
-	struct h1_write_options o = {.upgrade = true, .date = loop_http_date(r->server->loop)};
-	if (!r->h.s.in_ended || !write_head(r, a, &o)) {
-		cut(r);
-		return;
-	}
-	r->h.head_sent = true;
-	r->h.framing = FRAMING_RAW;
-	r->h.s.upgraded = true;
-	r->h.s.in_ended = r->server->peer_ended;
-	stream_receive(r->server->stream, true);
-}
-
-static void send_final(struct server_stream *r, struct http_response *a, bool end)
-{
-	struct http_response framed = *a;
-	struct h1_write_options o = {
-		.keep_alive = may_keep_alive(r),
-		.http10_peer = r->request.version_minor == 0,
-		.date = loop_http_date(r->server->loop),
-	};
-	frame(r, &framed, end, &o);
-	if (!write_head(r, &framed, &o)) {
-		cut(r);
-		return;
-	}
-	r->keep_alive = o.keep_alive;
-	r->h.head_sent = true;
-	r->h.out_ended = end;
-}
-
-static void send_response(struct http_stream *s, struct http_response *a, bool end)
-{
-	struct server_stream *r = of(s);
-	if (!r->h.stream || r->h.head_sent)
-		return;
-	if (a->status == 101)
-		send_switch(r, a);
-	else if (a->status < 200)
-		send_interim(r, a);
-	else
-		send_final(r, a, end);
-}
-
-static void send_data(struct http_stream *s, struct chunk_queue *q, bool end)
-{
-	struct server_stream *r = of(s);
-	if (!h1_stream_send_data(&r->h, q, end))
-		cut(r);
-}
-
-static void send_trailers(struct http_stream *s, const struct fields *trailers)
-{
-	struct server_stream *r = of(s);
-	if (!h1_stream_send_trailers(&r->h, trailers))
-		cut(r);
-}
-
 /* --- answers without an exchange ------------------------------------------------------------- */
-
-static void send_error(struct server_stream *r, uint16_t status, const char *text)
-{
-	struct http_server *c = r->server;
-	struct arena arena; /* the request's own may be spent */
-	struct http_response a;
-	struct h1_write_options o = {.date = loop_http_date(c->loop)};
-	arena_init(&arena, pool_of(c), REFUSAL_BYTES);
-	http_response_init(&a, &arena);
-	a.status = status;
-	a.reason = http_reason(status);
-	struct str body = STR_EMPTY;
-	if (c->options->error_body)
-		body = c->options->error_body(c->owner, status, text, &arena);
-	if (body.n > 0 && fields_append(&a.fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
-				  STR("application/json; charset=UTF-8")) != RC_OK)
-		body = STR_EMPTY;
-	a.content_length = (int64_t)body.n;
-	if (write_head(r, &a, &o) && r->request.method != METHOD_HEAD)
-		stream_send_copy(c->stream, body);
-	arena_reset(&arena);
-}
 
 /* What never became a request. Status 0: closes without an answer. */
 static void refuse(struct http_server *c, uint16_t status, const char *text)
 {
 	struct server_stream *r = c->current;
 	if (status != 0)
-		send_error(r, status, text);
+		server_send_error(r, status, text);
 	c->events->on_refused(c->owner, &r->h.s, status, text);
 	forget_request(c);
-	close_connection(c, STREAM_CLOSE_FLUSH);
+	server_close(c, STREAM_CLOSE_FLUSH);
 }
 
 static void lose(struct http_server *c, enum http_reset why, const char *detail)
@@ -312,9 +113,9 @@ static void break_off(struct http_server *c, const char *detail)
 	struct server_stream *r = c->current;
 	bool can_answer = !r->h.head_sent;
 	if (can_answer)
-		send_error(r, 400, detail);
+		server_send_error(r, 400, detail);
 	bool is_cut = r->h.head_sent && !r->h.out_ended;
-	close_connection(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_FLUSH);
+	server_close(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_FLUSH);
 	lose(c, HTTP_RESET_PROTOCOL, detail);
 }
 
@@ -331,7 +132,7 @@ static void fail_message(struct http_server *c)
 		break;
 	case PHASE_SPENT:
 		forget_request(c);
-		close_connection(c, STREAM_CLOSE_FLUSH);
+		server_close(c, STREAM_CLOSE_FLUSH);
 		break;
 	}
 }
@@ -420,13 +221,13 @@ static void end_inside(struct http_server *c)
 	if (r->phase == PHASE_OWNED) {
 		if (r->h.out_ended)
 			return; /* the answer was enough; its release closes */
-		close_connection(c, STREAM_CLOSE_RESET);
+		server_close(c, STREAM_CLOSE_RESET);
 		lose(c, HTTP_RESET_CLOSED, "the client ended inside the request");
 	} else if (r->phase == PHASE_HEAD && h1_parser_end_of_input(r->h.parser) == H1_ERROR) {
 		refuse(c, h1_error_status(H1_ERROR_ENDED), h1_error_text(H1_ERROR_ENDED));
 	} else {
 		forget_request(c);
-		close_connection(c, STREAM_CLOSE_FLUSH);
+		server_close(c, STREAM_CLOSE_FLUSH);
 	}
 }
 
@@ -436,7 +237,7 @@ static void on_end(struct stream *stream)
 	struct http_server *c = stream_owner(stream);
 	c->peer_ended = true;
 	if (!c->current) {
-		close_connection(c, STREAM_CLOSE_FLUSH);
+		server_close(c, STREAM_CLOSE_FLUSH);
 		return;
 	}
 	struct http_stream *s = &c->current->h.s;
@@ -511,7 +312,7 @@ static void on_timer(struct timer *t)
 			return;
 		}
 	}
-	close_connection(c, STREAM_CLOSE_FLUSH);
+	server_close(c, STREAM_CLOSE_FLUSH);
 }
 
 /* --- release --------------------------------------------------------------------------------- */
@@ -528,7 +329,7 @@ static void spend(struct http_server *c)
 
 static void release(struct http_stream *s)
 {
-	struct server_stream *r = of(s);
+	struct server_stream *r = server_stream_of(s);
 	struct http_server *c = r->server;
 	bool is_alive = r->h.stream && !c->is_closing;
 	if (is_alive && r->keep_alive && r->h.out_ended && (s->in_ended || !c->peer_ended)) {
@@ -540,7 +341,7 @@ static void release(struct http_stream *s)
 	}
 	bool is_clean = r->h.out_ended && (s->in_ended || !s->upgraded);
 	if (is_alive)
-		close_connection(c, is_clean ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_RESET);
+		server_close(c, is_clean ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_RESET);
 	forget_request(c);
 	if (!c->stream)
 		loop_defer(c->loop, &c->closed);
@@ -548,17 +349,17 @@ static void release(struct http_stream *s)
 
 static void reset(struct http_stream *s, enum http_reset why)
 {
-	struct server_stream *r = of(s);
+	struct server_stream *r = server_stream_of(s);
 	if (!r->h.stream)
 		return;
-	cut(r);
+	server_cut(r);
 	h1_stream_die(&r->h);
 }
 
 static const struct http_stream_codec codec = {
-	.send_response = send_response,
-	.send_data = send_data,
-	.send_trailers = send_trailers,
+	.send_response = server_send_response,
+	.send_data = server_send_data,
+	.send_trailers = server_send_trailers,
 	.reset = reset,
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
@@ -608,7 +409,7 @@ void http_server_abort(struct http_server *c)
 {
 	const struct server_stream *r = c->current;
 	bool is_cut = r && r->h.head_sent && !r->h.out_ended;
-	close_connection(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_NOW);
+	server_close(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_NOW);
 }
 
 int64_t http_server_idle_since_ms(const struct http_server *c)

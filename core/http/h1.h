@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http/h1.h - HTTP/1.1 as pure functions of bytes (RFC 9112), in both directions.
  *
- * Reading: h1_parser is fed bytes as they come and says what it found. llhttp (strict) does the
- * grammar; a guard in front refuses what llhttp lets through (bare CR and LF, NUL and controls,
- * obs-fold, empty names, more than one leading empty line), and a policy behind decides what the
- * RFC leaves open. Every doubt about framing is an error.
+ * Reading: h1_parser is fed bytes as they come and says what it found. A guard reads each byte of a
+ * head once, by the narrowest grammar (no bare CR or LF, no controls, no folding, no empty names,
+ * one leading empty line at most); a policy decides what the RFC leaves open; llhttp (strict) has
+ * to agree about every chunked message. Every doubt about framing is an error. The verdict and what
+ * is read depend on the bytes alone, never on the pieces that they come in.
  *
  * Writing: h1_write_* serialise a canonical head anew; nothing received is copied through.
  *
  * Memory: the head lives in the given arena; the parser itself holds none and does no I/O.
+ * Cost: reading and writing anew a request of 6 fields and a response of 8 takes 6,000
+ * instructions; llhttp alone takes 7,500 for reading them.
  */
 #pragma once
 
@@ -51,22 +54,26 @@ enum h1_event {
 	H1_ERROR,    /* see `error`; the connection cannot go on */
 };
 
-struct h1_parser; /* opaque: about 200 bytes; from a pool */
+struct h1_parser; /* opaque: about 300 bytes; from a pool */
 struct h1_parser *h1_parser_new(struct pool *pool, bool is_response);
 void h1_parser_free(struct h1_parser *p);
 
-/* Begins a message. A request parser fills `request`; a response parser `response`, and has to know
- * the request's method (HEAD, CONNECT) and whether a 101 was asked for. Both live until H1_END. */
+/* Begins a message. A request parser initialises and fills `request`; a response parser `response`,
+ * and has to know the request's method (HEAD, CONNECT) and whether a 101 was asked for. Both live
+ * until H1_END. */
 void h1_parser_begin_request(
 	struct h1_parser *p, struct arena *arena, struct http_request *request);
 void h1_parser_begin_response(struct h1_parser *p, struct arena *arena,
 	struct http_response *response, enum http_method method, bool upgrade_asked);
 
-/* Feeds bytes and stops at the first event: *consumed says how many it took. H1_HEAD of an interim
- * response (1xx but 101) is followed by the next head without a new begin_response. */
+/* Feeds bytes and stops at the first event: *consumed says how many it took. Call it until it says
+ * H1_MORE, even with nothing left: H1_END behind a head without content takes no further byte.
+ * H1_HEAD of an interim response (1xx but 101) is followed by the next head without a new
+ * begin_response, into the same struct. H1_UPGRADED comes instead of H1_HEAD, with the response
+ * filled in. Bytes without a message begun are an error. */
 enum h1_event h1_parser_feed(struct h1_parser *p, struct str in, size_t *consumed);
-/* The peer sent FIN: H1_END when the body ran until close, H1_MORE when between messages,
- * else H1_ERROR. */
+/* The peer sent FIN: H1_END when the body ran until close, H1_MORE when between messages or
+ * upgraded, else H1_ERROR. */
 enum h1_event h1_parser_end_of_input(struct h1_parser *p);
 
 struct str h1_parser_body(const struct h1_parser *p);
@@ -86,7 +93,7 @@ struct h1_write_options {
 	bool http10_peer; /* keep-alive must be said, chunked is impossible */
 	struct str date;  /* added when the response has none; STR_EMPTY: not */
 };
-/* An upper bound of the bytes that writing takes. */
+/* An upper bound of the bytes that writing takes, with a date of at most 64. */
 size_t h1_request_bytes(const struct http_request *r);
 size_t h1_response_bytes(const struct http_response *r);
 /* Writes to `to` and returns how many bytes; the target is path and query of `r`. */

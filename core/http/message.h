@@ -97,13 +97,13 @@ bool field_value_is_valid(struct str value);
 struct http_request {
 	enum http_method method;
 	struct str method_name;
-	struct str target; /* exactly as received, for the log */
-	struct str path;   /* canonical (http/uri.h), starts with '/'; or "*" for OPTIONS * */
-	struct str query;  /* raw, without '?' */
-	bool has_query;    /* "/x?" has an empty one */
-	struct str
-		authority; /* Host or :authority, lower-case, as validated; "" only on HTTP/1.0 */
-	struct str scheme; /* "http" or "https" */
+	struct str target;    /* exactly as received, for the log */
+	struct str path;      /* canonical (http/uri.h), starts with '/'; "*" for OPTIONS *; "" for
+				 CONNECT */
+	struct str query;     /* raw, without '?' */
+	bool has_query;       /* "/x?" has an empty one */
+	struct str authority; /* Host or :authority, lower-case, as validated; "" only on 1.0 */
+	struct str scheme;    /* "http" or "https" */
 	uint8_t version_major, version_minor; /* 1.0, 1.1, 2.0 */
 	bool expects_continue;
 	struct str upgrade; /* the Upgrade field's value when Connection names it; else empty */

@@ -20,11 +20,6 @@
 #define RECORD_BYTES 16384
 /* Encrypted bytes that may wait for the kernel before more is encrypted. */
 #define WIRE_QUEUE_BYTES (2 * LIMIT_DIRTY_STREAM_BYTES)
-/* A peer that asks for key updates without reading the answers is not read any further. */
-#define WIRE_QUEUE_BYTES_MAX LIMIT_QUEUE_HIGH_BYTES
-
-_Static_assert(WIRE_QUEUE_BYTES + 2 * RECORD_BYTES < WIRE_QUEUE_BYTES_MAX,
-	"what encrypting alone can queue never stops reading");
 
 struct stream_tls {
 	SSL *ssl;                    /* owned */
@@ -226,7 +221,7 @@ static bool decrypt(struct stream *s)
 	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 		if (t->wire.bytes > 0)
-			stream_mark_dirty(s); /* an answer to a key update */
+			stream_mark_dirty(s); /* what OpenSSL had to say by itself */
 		return false;
 	case SSL_ERROR_ZERO_RETURN:
 		t->in_n = 0; /* nothing counts after close_notify */
@@ -275,8 +270,7 @@ static void process(struct stream *s)
 
 static bool may_receive(const struct stream *s)
 {
-	return stream_may_read(s) && s->is_readable && s->tls->in_n == 0 &&
-	       s->tls->wire.bytes <= WIRE_QUEUE_BYTES_MAX;
+	return stream_may_read(s) && s->is_readable && s->tls->in_n == 0;
 }
 
 static void wire_ended(struct stream *s)
@@ -380,7 +374,6 @@ void stream_tls_flush(struct stream *s)
 			send_wire(s);
 		return;
 	}
-	bool was_full = t->wire.bytes > WIRE_QUEUE_BYTES_MAX;
 	do {
 		if (!encrypt(s))
 			return;
@@ -389,8 +382,6 @@ void stream_tls_flush(struct stream *s)
 		if (!send_wire(s))
 			break;
 	} while (s->out.bytes > 0);
-	if (was_full && t->wire.bytes <= WIRE_QUEUE_BYTES_MAX)
-		loop_ready(s->group->loop, &s->task);
 }
 
 /* --- facts ----------------------------------------------------------------------------------- */

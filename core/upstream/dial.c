@@ -31,6 +31,7 @@ static void free_dial(struct pooled *c)
 void dial_abandon(struct pooled *c)
 {
 	free_dial(c);
+	c->pool->dials--;
 	if (c->client)
 		http_client_close(c->client);
 	else

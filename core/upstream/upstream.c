@@ -26,7 +26,7 @@ static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
 	p->service = service_ref(s);
 	list_init(&p->idle);
 	list_init(&p->waits);
-	list_init(&p->dialling);
+	list_init(&p->busy);
 	timer_init(&p->timer, on_timer);
 	list_append(&u->pool_list, &p->link);
 	map_put(&u->pools, s->key, p);
@@ -85,6 +85,7 @@ static void free_if_done(struct upstream_pool *p)
 static struct pooled *leave_idle(struct pooled *c)
 {
 	list_remove(&c->link);
+	list_append(&c->pool->busy, &c->link);
 	c->is_idle = false;
 	c->pool->stats.idle--;
 	return c;
@@ -116,6 +117,7 @@ static void go_idle(struct pooled *c)
 	struct upstream_pool *p = c->pool;
 	c->idle_since_ms = loop_now_ms(p->upstream->loop);
 	c->is_idle = true;
+	list_remove(&c->link);
 	list_prepend(&p->idle, &c->link);
 	p->stats.idle++;
 	if (!timer_is_running(&p->timer))
@@ -144,7 +146,7 @@ static void add_connection(struct upstream_pool *p)
 {
 	struct pooled *c = pool_get(loop_pool(p->upstream->loop), sizeof(*c));
 	*c = (struct pooled){.pool = p};
-	list_append(&p->dialling, &c->link);
+	list_append(&p->busy, &c->link);
 	p->dials++;
 	p->stats.connections++;
 	dial_begin(c);
@@ -176,8 +178,8 @@ static struct upstream_wait *first_wait_for(struct pooled *c)
 {
 	bool was_used = http_client_was_used(c->client);
 	LIST_FOREACH(l, &c->pool->waits)
-	if (!was_used || !wait_of_link(l)->fresh)
-		return wait_of_link(l);
+		if (!was_used || !wait_of_link(l)->fresh)
+			return wait_of_link(l);
 	return NULL;
 }
 
@@ -204,15 +206,9 @@ void pool_offer(struct pooled *c)
 	}
 }
 
-static void leave_dialling(struct pooled *c)
-{
-	list_remove(&c->link);
-	c->pool->dials--;
-}
-
 void pool_connected(struct pooled *c)
 {
-	leave_dialling(c);
+	c->pool->dials--;
 	c->pool->stats.connects++;
 	pool_offer(c);
 }
@@ -220,6 +216,7 @@ void pool_connected(struct pooled *c)
 static void free_place(struct pooled *c)
 {
 	struct upstream_pool *p = c->pool;
+	list_remove(&c->link);
 	p->stats.connections--;
 	pool_put(loop_pool(p->upstream->loop), c, sizeof(*c));
 }
@@ -227,7 +224,7 @@ static void free_place(struct pooled *c)
 void pool_dial_failed(struct pooled *c, enum rc rc, const char *text)
 {
 	struct upstream_pool *p = c->pool;
-	leave_dialling(c);
+	p->dials--;
 	free_place(c);
 	p->stats.connect_failures++;
 	/* Others may still be trying for those who wait. */
@@ -245,8 +242,6 @@ void pool_closed(struct pooled *c)
 	struct upstream_pool *p = c->pool;
 	if (c->is_idle)
 		leave_idle(c);
-	else if (!list_is_empty(&c->link))
-		leave_dialling(c);
 	free_place(c);
 	connect_for_waits(p);
 	free_if_done(p);
@@ -307,8 +302,7 @@ void upstream_forget(struct upstream *u, struct service *s)
 void upstream_each(struct upstream *u,
 	void (*fn)(void *arg, struct str service, const struct upstream_stats *stats), void *arg)
 {
-	LIST_FOREACH(l, &u->pool_list)
-	{
+	LIST_FOREACH(l, &u->pool_list) {
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
 		fn(arg, p->service->options.name, &p->stats);
 	}
@@ -329,20 +323,23 @@ struct upstream *upstream_new(struct stream_group *group, const struct resolver_
 /* The ends of connections come at the end of a turn. */
 #define CLOSING_TURNS_MAX 16
 
+static void close_place(struct pooled *c)
+{
+	if (c->dial)
+		dial_abandon(c);
+	else
+		http_client_close(c->client);
+}
+
 static bool close_pools(struct upstream *u)
 {
 	bool is_empty = true;
-	LIST_FOREACH(l, &u->pool_list)
-	{
+	LIST_FOREACH(l, &u->pool_list) {
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
 		CHECK(p->stats.waiting == 0);
-		LIST_FOREACH_SAFE(at, &p->dialling)
-		{
-			struct pooled *c = CONTAINER_OF(at, struct pooled, link);
-			if (c->dial)
-				dial_abandon(c);
-		}
 		close_idle(p);
+		LIST_FOREACH_SAFE(at, &p->busy)
+			close_place(CONTAINER_OF(at, struct pooled, link));
 		is_empty &= p->stats.connections == 0;
 	}
 	return is_empty;

@@ -39,7 +39,7 @@ struct upstream_pool {
 	struct service *service; /* ref: the newest with this key */
 	struct link idle;        /* of struct pooled; the most recently used first */
 	struct link waits;       /* of struct upstream_wait, in the order of coming */
-	struct link dialling;    /* of struct pooled */
+	struct link busy;        /* of struct pooled: in use, being connected, or closing */
 	struct timer timer;      /* looks for connections that were idle too long */
 	unsigned dials;
 	unsigned next_address; /* new connections take the addresses in turn */
@@ -60,7 +60,7 @@ struct dial {
 
 /* A place in the pool: a connection, or the attempt to have one. */
 struct pooled {
-	struct link link; /* in pool.idle or pool.dialling */
+	struct link link; /* in pool.idle or pool.busy */
 	struct upstream_pool *pool;
 	struct http_client *client; /* NULL between addresses */
 	struct dial *dial;          /* owned; NULL once connected */

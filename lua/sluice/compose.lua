@@ -95,7 +95,7 @@ end
 function compose.run(input, host)
 	local report = diagnose.new(host)
 	local state = { report = report, host = host, ties = {}, settings = configuration.settings() }
-	state.definitions = definitions.load(input, report)
+	state.definitions = definitions.load(host.builtins, input.plugins, report)
 	state.found = documents.read(input.documents, report)
 	read_kinds(state)
 	collect_services(state)

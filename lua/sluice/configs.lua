@@ -26,8 +26,17 @@ local function retype(problems)
 	return changed
 end
 
--- An unknown member is told at its own path. What came from outside (a password, perhaps) is not shown.
-local function tell(problem, config, base, resource, report)
+local function is_hidden(problem, secrets)
+	for _, path in ipairs(secrets) do
+		if path == problem.path then
+			return true
+		end
+	end
+	return problem.node ~= nil and problem.node.is_foreign
+end
+
+-- An unknown member is told at its own path. What is secret or came from outside is not shown.
+local function tell(problem, secrets, config, base, resource, report)
 	local path, message = below(base, problem.path), problem.message
 	if problem.key then
 		local named = 'unknown field "' .. problem.key .. '"'
@@ -35,9 +44,8 @@ local function tell(problem, config, base, resource, report)
 			path, message = path .. "." .. problem.key, "unknown field" .. message:sub(#named + 1)
 		end
 	end
-	if problem.node and problem.node.is_foreign then
-		message = message:gsub(", found .*$", "") .. "; what stands for " .. problem.node.written
-			.. " is something else"
+	if is_hidden(problem, secrets) then
+		message = message:gsub(" %(.*$", ""):gsub(", found .*$", "") .. ", found something else"
 	end
 	report:error(problem.node or config, path, message, resource,
 		{ at_key = problem.key ~= nil, offset = problem.offset })
@@ -46,12 +54,12 @@ end
 -- The configuration with its defaults, and the paths of its secrets; or nil.
 local function check(definition, config, base, resource, report)
 	local host = report.host
-	local problems, whole, secrets = host.schema_check(definition.schema, config)
+	local problems, secrets, whole = host.schema_check(definition.schema, config)
 	if #problems > 0 and retype(problems) then
-		problems, whole, secrets = host.schema_check(definition.schema, config)
+		problems, secrets, whole = host.schema_check(definition.schema, config)
 	end
 	for _, problem in ipairs(problems) do
-		tell(problem, config, base, resource, report)
+		tell(problem, secrets, config, base, resource, report)
 	end
 	return whole, secrets
 end

@@ -151,12 +151,12 @@ local function add(found, definition, report)
 end
 
 -- {by_name, names}. Built-ins come first: no plugin can take their names.
-function definitions.load(input, report)
+function definitions.load(builtins, plugins, report)
 	local found = { by_name = {}, names = {} }
-	for _, root in ipairs(input.builtins) do
+	for _, root in ipairs(builtins) do
 		add(found, read_one(root, nil, report), report)
 	end
-	for _, plugin in ipairs(input.plugins) do
+	for _, plugin in ipairs(plugins) do
 		for _, root in ipairs(plugin.documents) do
 			add(found, read_one(root, plugin, report), report)
 		end

@@ -86,6 +86,26 @@ local function check_base_paths(group, report)
 	end
 end
 
+local wildcard = { ["0.0.0.0"] = true, ["::"] = true }
+
+-- The gateway's own ports: /probes and /metrics.
+local function check_own_port(state, name, default_port)
+	local node = state.settings[name]
+	if not node or nodes.value(node, "enabled", "boolean") == false then
+		return
+	end
+	local host = nodes.text(node, "address") or "0.0.0.0"
+	local port = nodes.value(node, "port", "integer") or default_port
+	for _, group in ipairs(state.listeners) do
+		if group.port == port
+			and (group.host == host or wildcard[group.host] or wildcard[host]) then
+			state.report:error(node, "spec." .. name, "port " .. port .. " is that of "
+				.. group.first.id .. " (" .. diagnose.place(group.node) .. ")", nil,
+				{ at_key = true })
+		end
+	end
+end
+
 -- state.listeners, and api.listener for those that are on one.
 function listeners.build(state)
 	state.listeners = {}
@@ -106,6 +126,8 @@ function listeners.build(state)
 			end
 		end
 	end
+	check_own_port(state, "probe", 3000)
+	check_own_port(state, "metrics")
 end
 
 return listeners

@@ -93,7 +93,7 @@ end
 local function replacement(scope, node, text, is_foreign)
 	local new = nodes.string(node, text)
 	new.key_line, new.key_column = node.key_line, node.key_column
-	new.is_foreign, new.written = is_foreign, node.value
+	new.is_foreign = is_foreign
 	local is_whole = node.plain and node.value:match("^%${?[%a_][%w_]*}?$")
 	if is_whole then
 		local type, value = scope.host.scalar(text)

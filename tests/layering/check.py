@@ -16,9 +16,10 @@ def read_table(path):
     table = {}
     with open(path) as f:
         for line in f:
-            module, includes, depends = line.rstrip("\n").split("|")
-            table[module] = ([i for i in includes.split(";") if i],
-                             [d for d in depends.split(";") if d])
+            module, includes, depends, definitions = line.rstrip("\n").split("|")
+            flags = [f"-I{i}" for i in includes.split(";") if i]
+            flags += [f"-D{d}" for d in definitions.split(";") if d]
+            table[module] = (flags, [d for d in depends.split(";") if d])
     return table
 
 
@@ -27,16 +28,14 @@ def headers_of(source, module):
     return sorted(f"{module}/{h}" for h in os.listdir(folder) if h.endswith(".h"))
 
 
-def compile_probe(cc, includes, header):
-    flags = [f"-I{i}" for i in includes]
+def compile_probe(cc, flags, header):
     return subprocess.run(
-        [cc, "-std=gnu17", "-D_GNU_SOURCE", '-DSLUICE_VERSION="0"', *flags, "-fsyntax-only",
-         "-x", "c", "-"],
+        [cc, "-std=gnu17", *flags, "-fsyntax-only", "-x", "c", "-"],
         input=f'#include "{header}"\n', capture_output=True, text=True)
 
 
-def probe(cc, module, includes, header, allowed):
-    done = compile_probe(cc, includes, header)
+def probe(cc, module, flags, header, allowed):
+    done = compile_probe(cc, flags, header)
     if allowed and done.returncode != 0:
         return f'{module}: "{header}" must compile, alone:\n{done.stderr}'
     if not allowed and done.returncode == 0:
@@ -51,7 +50,7 @@ def main():
     table = read_table(table_path)
     headers = {m: headers_of(source, m) for m in table}
     probes = []
-    for module, (includes, depends) in table.items():
+    for module, (flags, depends) in table.items():
         for other in table:
             allowed = other == module or other in depends
             # One header shows that a folder is out of sight; a visible one is tried whole, once.
@@ -61,7 +60,7 @@ def main():
                 chosen = headers[other]
             else:
                 chosen = headers[other][:1] or [f"{other}/absent.h"]
-            probes += [(cc, module, includes, h, allowed) for h in chosen]
+            probes += [(cc, module, flags, h, allowed) for h in chosen]
     if not probes:
         sys.exit("no module in the table")
     with ThreadPoolExecutor(2) as pool:

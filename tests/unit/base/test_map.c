@@ -73,6 +73,30 @@ START_TEST(agrees_with_a_plain_array_over_many_operations)
 }
 END_TEST
 
+/* As full as a table gets, so that clusters run over its end. */
+START_TEST(removal_keeps_what_runs_over_the_end_of_the_table)
+{
+	enum { KEYS = 12 };
+	static int values[KEYS];
+	for (int set = 0; set < 500; set++) {
+		struct map m;
+		char keys[KEYS][16];
+		map_init(&m);
+		for (int i = 0; i < KEYS; i++) {
+			snprintf(keys[i], sizeof(keys[i]), "%d.%d", set, i);
+			map_put(&m, str_of(keys[i]), &values[i]);
+		}
+		for (int gone = 0; gone < KEYS; gone++) {
+			ck_assert_ptr_eq(map_remove(&m, str_of(keys[gone])), &values[gone]);
+			for (int i = 0; i < KEYS; i++)
+				ck_assert_ptr_eq(
+					map_get(&m, str_of(keys[i])), i > gone ? &values[i] : NULL);
+		}
+		map_deinit(&m);
+	}
+}
+END_TEST
+
 START_TEST(iterates_over_each_entry_once)
 {
 	struct map m;
@@ -96,4 +120,5 @@ START_TEST(iterates_over_each_entry_once)
 END_TEST
 
 UNIT_SUITE(map, finds_replaces_and_removes, keys_are_bytes_and_are_copied,
-	agrees_with_a_plain_array_over_many_operations, iterates_over_each_entry_once)
+	agrees_with_a_plain_array_over_many_operations,
+	removal_keeps_what_runs_over_the_end_of_the_table, iterates_over_each_entry_once)

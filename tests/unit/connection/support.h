@@ -82,6 +82,8 @@ void rig_free(struct rig *g);
 void rig_serve(struct rig *g);
 /* Our client role is connected to the bare socket. */
 void rig_dial(struct rig *g);
+/* The same without waiting for it. */
+void rig_try_to_dial(struct rig *g);
 /* Opens a stream on it. */
 struct probe *rig_open(struct rig *g);
 struct probe *rig_taken(struct rig *g, unsigned i);

@@ -262,7 +262,7 @@ START_TEST(tunnels_after_101_in_both_directions)
 	ck_assert_str_eq(rig_text(g), "rawlast");
 	rig_expect_closed(g);
 	probe_release(p);
-	rig_turn(g);
+	rig_advance(g, LIMIT_FLUSH_IDLE_MS);
 	ck_assert_ptr_null(g->server);
 	rig_free(g);
 }

@@ -432,6 +432,49 @@ START_TEST(a_level_comes_until_it_is_read)
 }
 END_TEST
 
+static struct probe later;
+
+static void ask_for_next_turn(struct watch *w, int ready)
+{
+	events++;
+	loop_ready_next(loop, &later.task);
+}
+
+START_TEST(what_an_event_puts_off_waits_for_the_next_turn)
+{
+	open_pair();
+	probe(&later, 'n');
+	watch_start(&watch, loop, watched[0], ask_for_next_turn);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(events, 1);
+	ck_assert_str_eq(trace, "");
+	loop_turn(loop, -1); /* does not wait for another event */
+	ck_assert_str_eq(trace, "n");
+	close_pair();
+}
+END_TEST
+
+static void read_and_provoke(struct watch *w, int ready)
+{
+	char c;
+	if (read(watched[0], &c, 1) == 1)
+		ck_assert_int_eq(write(watched[1], "x", 1), 1);
+	events++;
+}
+
+START_TEST(a_turn_takes_one_round_of_events)
+{
+	open_pair();
+	watch_start(&watch, loop, watched[0], read_and_provoke);
+	ck_assert_int_eq(write(watched[1], "x", 1), 1);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(events, 1);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(events, 2);
+	close_pair();
+}
+END_TEST
+
 START_TEST(the_end_of_the_peer_is_told_with_its_last_bytes)
 {
 	open_pair();
@@ -476,6 +519,7 @@ UNIT_SUITE(loop, runs_ready_then_turn_end_then_deferred, queueing_twice_is_the_s
 	freeing_runs_posts_and_what_they_post, many_threads_post_without_loss_and_in_their_order,
 	another_thread_stops_a_waiting_loop, a_post_may_end_the_loop_it_goes_to,
 	a_fake_clock_moves_when_told_alone, the_real_clock_is_read_once_a_turn,
-	a_bounded_wait_ends_by_itself, an_edge_comes_once, a_level_comes_until_it_is_read,
-	the_end_of_the_peer_is_told_with_its_last_bytes,
+	a_bounded_wait_ends_by_itself, an_edge_comes_once,
+	what_an_event_puts_off_waits_for_the_next_turn, a_turn_takes_one_round_of_events,
+	a_level_comes_until_it_is_read, the_end_of_the_peer_is_told_with_its_last_bytes,
 	may_stop_within_its_callback_and_start_again)

@@ -161,6 +161,9 @@ START_TEST(more_durations_than_classes_are_rounded_up)
 	int64_t begun = loop_now_ms(loop);
 	for (size_t i = 0; i < count; i++)
 		ck_assert_int_ge(probes[i].timer.deadline_ms, begun + 1000 + (int64_t)(count - i));
+	/* The shortest that has a class. */
+	ck_assert_int_eq(probes[count - 1].timer.deadline_ms,
+		probes[LOOP_TIMER_CLASSES - 1].timer.deadline_ms);
 	struct probe longest = probe('l');
 	start(&longest, 5000000);
 	ck_assert_int_ge(longest.timer.deadline_ms, begun + 5000000);
@@ -181,6 +184,7 @@ START_TEST(the_real_clock_is_never_early_either)
 		loop_turn(loop, 0);
 		int64_t begun_us = loop_now_us(loop);
 		start(&a, durations[i]);
+		ck_assert_int_ge(a.timer.deadline_ms * 1000, begun_us + durations[i] * 1000);
 		while (timer_is_running(&a.timer))
 			loop_turn(loop, -1);
 		ck_assert_int_ge(loop_now_us(loop) - begun_us, durations[i] * 1000);

@@ -209,6 +209,26 @@ START_TEST(left_while_receiving_is_offered_again_at_once)
 }
 END_TEST
 
+static size_t take_one(struct side *s, const char *p, size_t n)
+{
+	return 1;
+}
+
+START_TEST(whoever_takes_a_byte_at_a_time_gets_all)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	a.on_data = take_one;
+	tell(peer, "abcdefgh");
+	pump();
+	pump();
+	assert_str(side_text(&a), "abcdefgh");
+	ck_assert_int_eq(a.calls, 8);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
 START_TEST(receiving_is_never_called_back_from_within_the_switch)
 {
 	bench_open();
@@ -235,6 +255,8 @@ START_TEST(a_small_residue_does_not_pin_a_receive_block)
 		tell(peers[i], "left over");
 	}
 	pump();
+	for (int i = 0; i < 40; i++)
+		ck_assert_uint_lt(many[i].stream->residue->capacity, BLOCK_RECEIVE_BYTES);
 	size_t used = pool_bytes_used(loop_pool(loop));
 	ck_assert_uint_lt(used, 40 * (512 + POOL_PAGE_BYTES) + 3 * 65536);
 	for (int i = 0; i < 40; i++) {
@@ -588,7 +610,7 @@ UNIT_SUITE(stream, hands_up_what_comes, sees_an_end_that_comes_with_the_data,
 	sees_an_end_that_comes_while_nobody_reads, a_short_read_is_the_last_of_its_turn,
 	no_byte_is_lost_or_moved_whatever_the_size_of_reads,
 	what_is_left_is_offered_again_before_anything_new,
-	left_while_receiving_is_offered_again_at_once,
+	left_while_receiving_is_offered_again_at_once, whoever_takes_a_byte_at_a_time_gets_all,
 	receiving_is_never_called_back_from_within_the_switch,
 	a_small_residue_does_not_pin_a_receive_block,
 	a_peer_that_is_not_read_is_stopped_and_goes_on,

@@ -434,7 +434,8 @@ START_TEST(bytes_that_are_no_record_break_the_stream)
 }
 END_TEST
 
-/* Each asks for an answer; a peer that reads none of them must not fill our memory. */
+/* Each asks for an answer; a peer that reads none of them must not fill our memory (OpenSSL gives
+ * one for all, with what is sent next). */
 START_TEST(key_updates_without_end_are_bounded)
 {
 	bench_open();

@@ -16,9 +16,12 @@ struct origin {
 	struct listener *listener;
 	struct address address;
 	int fd;
-	unsigned connections; /* ever */
-	bool holds;           /* requests wait for origin_answer */
-	bool closes;          /* every answer says close */
+	unsigned connections;    /* ever */
+	bool holds;              /* requests wait for origin_answer */
+	struct tls_context *tls; /* or NULL */
+	unsigned refused;
+	uint16_t refused_status;
+	bool closes; /* every answer says close */
 	struct http_stream *held[BENCH_REQUESTS_MAX];
 	unsigned held_count;
 	struct link servers;
@@ -67,4 +70,6 @@ void ask_deinit(struct request *r);
 void ask_run(struct bench *b, struct service *s, bool fresh, struct request *r);
 
 void origin_answer(struct origin *o);
+/* Listens at a UNIX socket instead. */
+void origin_move(struct bench *b, const char *path);
 struct upstream_stats bench_stats(struct bench *b, struct service *s);

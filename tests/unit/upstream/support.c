@@ -22,6 +22,8 @@ static void answer(struct origin *o, struct http_stream *s)
 	head.version_major = head.version_minor = 1;
 	head.content_length = 2;
 	head.has_content = true;
+	if (o->closes)
+		http_server_drain(http_server_of_link(o->servers.prev), 0);
 	http_stream_send_response(s, &head, false);
 	chunk_queue_add_static(&body, STR("ok"));
 	http_stream_send_data(s, &body, true);
@@ -67,7 +69,9 @@ static void on_request(void *owner, struct http_stream *s)
 static void on_refused(
 	void *owner, const struct http_stream *s, uint16_t status, const char *detail)
 {
-	ck_abort_msg("the origin refused: %s", detail);
+	struct origin *o = owner;
+	o->refused++;
+	o->refused_status = status;
 }
 
 static void on_server_closed(void *owner, struct http_server *server)
@@ -81,7 +85,7 @@ static void on_accept(void *owner, int fd, const struct address *peer)
 {
 	struct origin *o = owner;
 	struct http_server *s =
-		http_server_new(o->group, fd, peer, NULL, &o->options, &server_events, o);
+		http_server_new(o->group, fd, peer, o->tls, &o->options, &server_events, o);
 	o->connections++;
 	list_append(&o->servers, http_server_link(s));
 }
@@ -98,6 +102,16 @@ static void origin_init(struct origin *o, struct loop *loop, struct stream_group
 	ck_assert_int_eq(listen_open(&o->address, 1, 16, &o->fd), RC_OK);
 	ck_assert_int_eq(getsockname(o->fd, &o->address.u.sa, &o->address.n), 0);
 	o->listener = listener_new(loop, o->fd, on_accept, o);
+}
+
+void origin_move(struct bench *b, const char *path)
+{
+	struct origin *o = &b->origin;
+	listener_free(o->listener);
+	close(o->fd);
+	ck_assert_int_eq(address_from_path(str_of(path), &o->address), RC_OK);
+	ck_assert_int_eq(listen_open(&o->address, 1, 16, &o->fd), RC_OK);
+	o->listener = listener_new(b->loop, o->fd, on_accept, o);
 }
 
 /* --- bench ----------------------------------------------------------------------------------- */
@@ -130,10 +144,11 @@ void bench_settle(struct bench *b)
 void bench_deinit(struct bench *b)
 {
 	upstream_free(b->upstream);
-	listener_free(b->origin.listener);
+	if (b->origin.listener)
+		listener_free(b->origin.listener);
 	close(b->origin.fd);
 	LIST_FOREACH_SAFE(l, &b->origin.servers)
-	http_server_abort(http_server_of_link(l));
+		http_server_abort(http_server_of_link(l));
 	bench_settle(b);
 	stream_group_free(b->group);
 	loop_free(b->loop);

@@ -10,7 +10,7 @@
 /* A hosts file with these lines. */
 static char *hosts_file(const char *lines)
 {
-	char *path = heap_strdup("/tmp/sluice-hosts-XXXXXX");
+	char *path = heap_strdup(P_tmpdir "/sluice-hosts-XXXXXX");
 	int fd = mkstemp(path);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, lines, strlen(lines)), (ssize_t)strlen(lines));

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connection/server_priv.h - the server connection's insides: server.c reads requests and decides
+ * about the connection, server_answer.c writes answers. */
+#pragma once
+
+#include "base/check.h"
+#include "connection/connection_priv.h"
+#include "connection/server.h"
+
+enum server_phase {
+	PHASE_HEAD,  /* nobody knows of it yet */
+	PHASE_OWNED, /* between on_request and release */
+	PHASE_SPENT, /* released; what is left of its body is dropped */
+};
+
+struct server_stream {
+	struct h1_stream h; /* first, so that it is the stream */
+	struct http_server *server;
+	enum server_phase phase;
+	bool is_timed;      /* the timer bounds its head */
+	bool keep_alive;    /* what the answer's head said */
+	bool was_continued; /* 100 (Continue) was sent */
+	struct arena arena;
+	struct http_request request;
+};
+
+struct http_server {
+	struct link link;
+	struct loop *loop;                         /* borrowed */
+	struct stream *stream;                     /* NULL once closed */
+	struct server_stream *current;             /* owned; NULL while idle */
+	const struct http_server_options *options; /* borrowed */
+	const struct http_server_events *events;
+	void *owner;
+	struct timer timer; /* of the head, of idling, of lingering; left running when it is late */
+	struct task closed;
+	int64_t idle_since_ms;
+	uint32_t requests;
+	int linger_ms;
+	bool is_open;     /* the TLS handshake is done, or none was due */
+	bool is_draining; /* no further request but one */
+	bool peer_ended;
+	bool is_closing;
+};
+
+static inline struct server_stream *server_stream_of(struct http_stream *s)
+{
+	return CONTAINER_OF(s, struct server_stream, h.s);
+}
+
+static inline struct pool *server_pool(const struct http_server *c)
+{
+	return loop_pool(c->loop);
+}
+
+/* server.c */
+void server_close(struct http_server *c, enum stream_close_how how);
+
+/* server_answer.c: of the codec */
+void server_send_response(struct http_stream *s, struct http_response *a, bool end);
+void server_send_data(struct http_stream *s, struct chunk_queue *q, bool end);
+void server_send_trailers(struct http_stream *s, const struct fields *trailers);
+/* The whole answer to what is no exchange's any more. The connection is to be closed after it. */
+void server_send_error(struct server_stream *r, uint16_t status, const char *text);
+/* The client must not take what it got for whole. */
+void server_cut(struct server_stream *r);
