@@ -38,6 +38,12 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 		.generation = heap_zalloc(sizeof(struct generation)),
 	};
 	map_init(&b.former_services);
+	b.is_incomplete = plan_bool(b.root, "incomplete", false);
+	if (b.is_incomplete && options->former)
+		build_fatal(&b, NULL, "",
+			"a part of the folder could not be read, and policies may stand in it: "
+			"what "
+			"served before serves on");
 	b.generation->plan = plan;
 	b.generation->number = options->number;
 	build_plugins(&b);

@@ -175,6 +175,11 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 		api->error = heap_strndup(message);
 		return api;
 	}
+	if (b->is_incomplete) {
+		stub(b, api, node,
+			"a part of the folder could not be read, and its policies may stand there");
+		return api;
+	}
 	build_chain(b, api, node);
 	build_routes(b, api, node);
 	take_services(b, api, node);

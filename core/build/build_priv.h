@@ -29,6 +29,7 @@ struct build {
 	size_t service_count;
 	struct map former_services; /* by name, of the former generation */
 	size_t fatal_count;
+	bool is_incomplete; /* a part could not be read: policies may be missing from every chain */
 };
 
 /* Reports what leaves the former generation in place. */

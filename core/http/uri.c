@@ -56,13 +56,25 @@ static enum verdict judge(struct str path)
 	}
 }
 
+/* Two octets that begin an overlong form of UTF-8 (RFC 3629 section 10): a lenient decoder sees a
+ * slash or a dot in %C0%AF or %C0%AE. */
+static bool is_overlong(unsigned char first, unsigned char second)
+{
+	if ((second & 0xc0) != 0x80)
+		return false;
+	return first == 0xc0 || first == 0xc1 || (first == 0xe0 && second < 0xa0) ||
+	       (first == 0xf0 && second < 0x90);
+}
+
 /* Decodes what may be decoded into `to`; false when an escape is refused. */
 static bool decode_escapes(struct str path, char *to, size_t *n)
 {
 	size_t out = 0;
+	unsigned char before = 0; /* the escaped octet that stands directly before */
 	for (size_t i = 0; i < path.n; i++) {
 		if (path.p[i] != '%') {
 			to[out++] = path.p[i];
+			before = 0;
 			continue;
 		}
 		if (path.n - i < 3)
@@ -71,8 +83,9 @@ static bool decode_escapes(struct str path, char *to, size_t *n)
 		if (high < 0 || low < 0)
 			return false;
 		unsigned char c = (unsigned char)(high << 4 | low);
-		if (c == '/' || c == '\\' || c < 0x20 || c == 0x7f)
+		if (c == '/' || c == '\\' || c < 0x20 || c == 0x7f || is_overlong(before, c))
 			return false;
+		before = c;
 		if (is_unreserved(c)) {
 			to[out++] = (char)c;
 		} else {

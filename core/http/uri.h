@@ -4,7 +4,8 @@
  * The canonical form (RFC 3986 6.2.2, and stricter): unreserved octets decoded, other escapes in
  * upper-case hex, dot segments removed, doubled slashes merged. Refused with RC_INVALID, since
  * peers disagree on them: encoded slash or backslash, encoded or raw control bytes, a raw
- * backslash, an invalid escape, `..` above the root, a segment that starts with "..;" or ".;", a
+ * backslash, an invalid escape, an overlong form of UTF-8, `..` above the root, a segment that starts
+ * with "..;" or ".;", a
  * fragment, bytes above 0x7f, and a path that would change again if decoded twice.
  */
 #pragma once

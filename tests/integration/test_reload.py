@@ -180,6 +180,28 @@ def a_file_that_is_no_yaml_keeps_what_it_served():
 
 
 @case
+def an_api_never_loses_a_policy_to_a_broken_file():
+    """The binding that protects the API stands in the file that breaks."""
+    from harness.documents import binding
+    login = binding("login", "http-basic-authentication", {"username": "a", "password": "b"},
+                    target="a")
+    with Backend(reply(200, "x")) as backend:
+        with Gateway({"a.yaml": [api("a", backend)], "login.yaml": [login]}) as gateway:
+            equal(gateway.get("/").status, 401)
+            gateway.write("login.yaml", "kind: PolicyBinding\n  - [")
+            wait_for(lambda: "login.yaml:" in gateway.error_text(), "the message in the log")
+            time.sleep(0.3)
+            equal(gateway.get("/").status, 401)
+            port = gateway.port
+            equal(gateway.stop(), 0)
+            gateway.start()
+            wait_for(lambda: status_at(port) is not None, "the port")
+            equal(status_at(port), 503, "nothing was ever good: closed")
+            gateway.write("login.yaml", [login])
+            wait_for(lambda: status_at(port) == 401, "the API with its policy")
+
+
+@case
 def half_written_files_are_never_loaded():
     """A writer that is not careful: appends in pieces, with pauses shorter than a user's."""
     with Backend(reply(200, "x")) as backend:

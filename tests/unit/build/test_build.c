@@ -259,6 +259,35 @@ START_TEST(a_service_that_did_not_change_is_taken_over)
 }
 END_TEST
 
+static enum rc build_incomplete(
+	struct bench *b, const struct generation *former, struct generation **out)
+{
+	begin(b);
+	plan_write_bool(b->w, "incomplete", at, true);
+	write_service(b, "http", 9090);
+	write_listener(b, "127.0.0.1");
+	write_api(b, NULL, NULL);
+	return build(b, former, out);
+}
+
+START_TEST(serves_nothing_of_an_incomplete_plan)
+{
+	struct bench b;
+	struct generation *g = NULL;
+	bench_init(&b);
+	ck_assert_int_eq(build_incomplete(&b, NULL, &g), RC_OK);
+	ck_assert_ptr_nonnull(g->apis[0]->error);
+	ck_assert_ptr_null(g->apis[0]->chain);
+	generation_free(g);
+	struct generation *former = build_simple(&b, 9090, NULL);
+	g = NULL;
+	ck_assert_int_eq(build_incomplete(&b, former, &g), RC_INVALID);
+	ck_assert_ptr_null(g);
+	generation_free(former);
+	bench_deinit(&b);
+}
+END_TEST
+
 static enum rc build_with_bad_listener(
 	struct bench *b, const struct generation *former, struct generation **out)
 {
@@ -291,4 +320,5 @@ END_TEST
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
-	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
+	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
+	serves_nothing_of_an_incomplete_plan)

@@ -66,7 +66,7 @@ START_TEST(refuses_paths_that_peers_read_differently)
 		"/./../x", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00", "/%0a", "/%1f", "/%7f",
 		"/%", "/%1", "/%zz", "/%4", "/a#b", "/a b", "/a\tb", "/\x80", "/a?b", "/x/..;/a",
 		"/x/.;/a", "/x/..;a=b/c", "/%2e%2e;/a", "/%2561", "/%252e%252e/a", "/%252f",
-		"/%25%32%65", "/%2525"};
+		"/%25%32%65", "/%2525", "/%c0%af", "/%c1%81", "/%e0%80%af", "/%f0%80%80%af"};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
 		check_path(rows[i], REFUSED);
 }
