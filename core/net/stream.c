@@ -146,7 +146,9 @@ static void on_task(struct task *t)
 static void on_timer(struct timer *t)
 {
 	struct stream *s = CONTAINER_OF(t, struct stream, timer);
-	if (s->flushes_to_close)
+	if (s->flushes_to_close && !s->end_is_sent && stream_peer_takes(s))
+		stream_start_flush_timer(s);
+	else if (s->flushes_to_close)
 		stream_finish_close(s);
 	else
 		stream_fail(s, RC_TIMEOUT,
@@ -242,9 +244,12 @@ static void start_flushing(struct stream *s)
 	if (s->residue)
 		block_unref(s->residue);
 	s->residue = NULL;
-	timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
-	stream_mark_dirty(s);
+	timer_stop(&s->timer);
 	loop_ready(s->group->loop, &s->task);
+	if (s->end_is_sent)
+		stream_linger(s);
+	else
+		stream_mark_dirty(s); /* the flush starts the timer, of flushing or of lingering */
 }
 
 /* The kernel answers close() with a RST. */

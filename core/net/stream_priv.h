@@ -25,6 +25,7 @@ struct stream {
 	const char *residue_p;
 	uint32_t residue_n;
 	uint32_t lingered; /* bytes discarded while closing */
+	int untaken;       /* of the kernel's queue when the flush timer was started */
 	int fd;            /* -1 once closed */
 	enum rc close_rc;
 	const char *error_text; /* static, or owned by tls */
@@ -78,6 +79,12 @@ void stream_deliver_end(struct stream *s);
 
 /* stream_write.c */
 void stream_mark_dirty(struct stream *s);
+/* Closing, and the end is sent: reads on for a while, unless the peer has ended, too. */
+void stream_linger(struct stream *s);
+/* Closing, the peer has LIMIT_FLUSH_IDLE_MS to take something of what is queued. */
+void stream_start_flush_timer(struct stream *s);
+/* It took something of the kernel's queue since. */
+bool stream_peer_takes(const struct stream *s);
 void stream_group_flush(struct stream_group *g);
 /* Sends what `q` holds; true when all of it is gone. */
 bool stream_write_queue(struct stream *s, struct chunk_queue *q);

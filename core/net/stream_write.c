@@ -5,6 +5,8 @@
 #include "net/stream_priv.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -91,16 +93,20 @@ static void write_out(struct stream *s)
 		s->bytes_sent += before - s->out.bytes;
 }
 
-static void send_end(struct stream *s)
+void stream_linger(struct stream *s)
 {
-	s->end_is_sent = true;
-	shutdown(s->fd, SHUT_WR);
-	if (!s->flushes_to_close)
-		return;
 	if (s->has_ended)
 		stream_finish_close(s);
 	else
 		timer_start(s->group->loop, &s->timer, LIMIT_LINGER_MS);
+}
+
+static void send_end(struct stream *s)
+{
+	s->end_is_sent = true;
+	shutdown(s->fd, SHUT_WR);
+	if (s->flushes_to_close)
+		stream_linger(s);
 }
 
 static void note_pending(struct stream *s)
@@ -129,12 +135,30 @@ static void copy_residue_out(struct stream *s)
 	s->residue_p = own->data;
 }
 
+/* The kernel tells that there is room only when a third of its queue, some megabytes perhaps, is
+ * free: for a slow reader that takes longer than the peer may be silent. */
+static int kernel_queue(const struct stream *s)
+{
+	int bytes;
+	return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+void stream_start_flush_timer(struct stream *s)
+{
+	s->untaken = kernel_queue(s);
+	timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
+}
+
+bool stream_peer_takes(const struct stream *s)
+{
+	return kernel_queue(s) < s->untaken;
+}
+
 static void flush(struct stream *s)
 {
 	copy_residue_out(s);
 	if (s->is_connecting || s->is_broken)
 		return;
-	size_t before = stream_pending(s);
 	write_out(s);
 	if (s->is_closed || s->is_broken)
 		return;
@@ -142,8 +166,8 @@ static void flush(struct stream *s)
 	size_t pending = stream_pending(s);
 	if (pending == 0 && s->end_is_due && !s->end_is_sent && s->is_open)
 		send_end(s);
-	else if (s->flushes_to_close && !s->end_is_sent && pending < before)
-		timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
+	else if (s->flushes_to_close && !s->end_is_sent)
+		stream_start_flush_timer(s);
 }
 
 void stream_group_flush(struct stream_group *g)

@@ -15,7 +15,9 @@ static struct exchange *of_stream(struct http_stream *s)
 
 static void on_head(struct http_stream *s)
 {
-	exchange_note(of_stream(s), FACT_UPSTREAM_HEAD);
+	struct exchange *e = of_stream(s);
+	e->attempt.head_us = loop_now_us(e->worker->loop);
+	exchange_note(e, FACT_UPSTREAM_HEAD);
 }
 
 /* 103 and the like are passed on at once; 100 is ours to give and was given. */
@@ -37,8 +39,7 @@ static void on_reset(struct http_stream *s, enum http_reset why, const char *det
 {
 	struct exchange *e = of_stream(s);
 	e->attempt.reset_why = why;
-	if (!e->fault_detail && detail)
-		e->fault_detail = arena_copy(e->x.arena, str_n(detail, strlen(detail) + 1)).p;
+	e->attempt.detail = exchange_keep_text(e, detail);
 	exchange_note(e, FACT_UPSTREAM_RESET);
 }
 
@@ -61,8 +62,7 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 		exchange_note(e, FACT_UPSTREAM_OPEN);
 		return;
 	}
-	if (text)
-		e->fault_detail = arena_copy(e->x.arena, str_n(text, strlen(text) + 1)).p;
+	e->attempt.detail = exchange_keep_text(e, text);
 	exchange_note(e, FACT_UPSTREAM_NONE);
 }
 
@@ -79,6 +79,9 @@ static void open_stream(struct exchange *e)
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
 	upstream_open(e->worker->upstream, e->service, &a->wait);
+	/* Behind others that keep all connections busy. */
+	if (!(e->facts & (FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE)))
+		exchange_await_response(e);
 }
 
 void attempt_begin(struct exchange *e)
@@ -91,28 +94,21 @@ static void release_stream(struct exchange *e)
 {
 	struct http_stream *up = e->attempt.up;
 	e->attempt.up = NULL;
-	if (up)
-		http_stream_release(up);
+	http_stream_release(up);
 }
 
-void attempt_abandon(struct exchange *e)
+void attempt_end(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
 	if (a->state == ATTEMPT_NONE || a->state >= ATTEMPT_DONE)
 		return;
+	bool is_whole = a->up && a->is_request_sent && a->up->in_ended;
 	upstream_cancel(&a->wait);
-	timer_stop(&e->timer);
-	if (a->up && !(e->facts & FACT_UPSTREAM_RESET))
+	if (a->up && !is_whole && !(e->facts & FACT_UPSTREAM_RESET))
 		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
-	release_stream(e);
-	attempt_go(e, ATTEMPT_ABANDONED);
-}
-
-void attempt_finish(struct exchange *e)
-{
-	timer_stop(&e->timer);
-	release_stream(e);
-	attempt_go(e, ATTEMPT_DONE);
+	if (a->up)
+		release_stream(e);
+	attempt_go(e, is_whole ? ATTEMPT_DONE : ATTEMPT_ABANDONED);
 }
 
 static enum fault fault_of_open(enum rc rc)
@@ -131,9 +127,11 @@ static enum fault fault_of_open(enum rc rc)
 	}
 }
 
-static enum fault fault_of_reset(enum http_reset why)
+static enum fault fault_of_reset(const struct exchange *e)
 {
-	switch (why) {
+	if (e->x.arena->failed)
+		return FAULT_MEMORY;
+	switch (e->attempt.reset_why) {
 	case HTTP_RESET_PROTOCOL:
 		return FAULT_UPSTREAM_PROTOCOL;
 	case HTTP_RESET_TIMEOUT:
@@ -146,7 +144,7 @@ static enum fault fault_of_reset(enum http_reset why)
 bool attempt_connect(struct exchange *e)
 {
 	if (e->facts & FACT_UPSTREAM_NONE) {
-		exchange_fail(e, fault_of_open(e->attempt.open_rc), e->fault_detail);
+		exchange_fail(e, fault_of_open(e->attempt.open_rc), e->attempt.detail);
 		return true;
 	}
 	if (!(e->facts & FACT_UPSTREAM_OPEN))
@@ -165,11 +163,13 @@ bool attempt_send(struct exchange *e)
 	e->attempt.is_request_sent = end;
 	if (e->worker->records && e->attempt.up->peer)
 		e->upstream_address = *e->attempt.up->peer;
-	if (end)
-		exchange_await_response(e);
-	else
-		exchange_await_bytes(e);
 	attempt_go(e, ATTEMPT_AWAIT);
+	if (end) {
+		exchange_await_response(e);
+		request_go(e, REQUEST_DONE);
+	} else {
+		exchange_await_bytes(e);
+	}
 	return true;
 }
 
@@ -177,7 +177,8 @@ static bool may_retry(const struct exchange *e)
 {
 	const struct attempt *a = &e->attempt;
 	bool is_race = a->reset_why == HTTP_RESET_CLOSED || a->reset_why == HTTP_RESET_IO;
-	bool is_safe = http_method_is_idempotent(e->down->request->method) && is_race;
+	bool is_safe = is_race && http_method_is_idempotent(e->down->request->method) &&
+		       a->up->bytes_received == 0;
 	return !a->is_retry && a->on_reused && !a->body_was_taken &&
 	       (is_safe || a->reset_why == HTTP_RESET_REFUSED) &&
 	       e->response_state == RESPONSE_WAIT;
@@ -188,27 +189,23 @@ static void retry(struct exchange *e)
 	release_stream(e);
 	e->attempt.is_retry = true;
 	e->attempt.is_request_sent = false;
-	e->fault_detail = NULL;
 	/* The body did not begin: the machine sends it to the new stream. */
-	e->request_state = REQUEST_BODY;
+	if (e->request_state == REQUEST_DONE)
+		request_go(e, REQUEST_BODY);
 	open_stream(e);
 }
 
 bool attempt_await(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
+	if (!(e->facts & FACT_UPSTREAM_RESET))
+		return false;
 	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
-	if (has_head && a->head_us == 0)
-		a->head_us = loop_now_us(e->worker->loop);
-	if (e->facts & FACT_UPSTREAM_RESET) {
-		if (!has_head && may_retry(e)) {
-			retry(e);
-			return true;
-		}
-		if (!a->up->in_ended || !has_head) {
-			exchange_fail(e, fault_of_reset(a->reset_why), e->fault_detail);
-			return true;
-		}
-	}
-	return false;
+	if (has_head && a->up->in_ended)
+		return false; /* what there is of it is whole */
+	if (!has_head && may_retry(e))
+		retry(e);
+	else
+		exchange_fail(e, fault_of_reset(e), a->detail);
+	return true;
 }

@@ -9,29 +9,16 @@
 #include "base/limits.h"
 #include "proxy/listener.h"
 
-typedef bool step_fn(struct exchange *e);
-
 struct state_row {
 	const char *name;
-	step_fn *step;
 	uint32_t next;
 };
 
-static const struct state_row request_rows[] = {
-#define X(name, step, next) [REQUEST_##name] = {#name, step, next},
-	REQUEST_STATES(X)
+#define X(name, step, next) {#name, next},
+static const struct state_row request_rows[] = {REQUEST_STATES(X)};
+static const struct state_row response_rows[] = {RESPONSE_STATES(X)};
+static const struct state_row attempt_rows[] = {ATTEMPT_STATES(X)};
 #undef X
-};
-static const struct state_row response_rows[] = {
-#define X(name, step, next) [RESPONSE_##name] = {#name, step, next},
-	RESPONSE_STATES(X)
-#undef X
-};
-static const struct state_row attempt_rows[] = {
-#define X(name, step, next) [ATTEMPT_##name] = {#name, step, next},
-	ATTEMPT_STATES(X)
-#undef X
-};
 
 const char *request_state_name(enum request_state s)
 {
@@ -80,10 +67,35 @@ void exchange_note(struct exchange *e, uint32_t fact)
 	exchange_wake(e);
 }
 
+const char *exchange_keep_text(struct exchange *e, const char *text)
+{
+	return text ? arena_copy(e->x.arena, str_n(text, strlen(text) + 1)).p : NULL;
+}
+
+/* --- failures and local answers -------------------------------------------------------------- */
+
 static void end_request(struct exchange *e)
 {
-	e->request_state = REQUEST_DONE;
+	if (e->request_state != REQUEST_DONE)
+		request_go(e, REQUEST_DONE);
 	e->continue_is_due = false;
+}
+
+/* Nothing of the upstream's is needed any more, nor waited for. */
+static void end_upstream(struct exchange *e)
+{
+	timer_stop(&e->timer);
+	e->facts &= ~(uint32_t)FACT_TIMER;
+	attempt_end(e);
+	end_request(e);
+}
+
+static void answer_fault(struct exchange *e)
+{
+	if (e->response_state == RESPONSE_POLICIES)
+		chain_restart_response(&e->x);
+	local_answer_of_fault(e);
+	response_go(e, RESPONSE_LOCAL);
 }
 
 void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
@@ -92,35 +104,85 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 		e->fault = fault;
 		e->fault_detail = detail;
 	}
-	attempt_abandon(e);
-	end_request(e);
-	bool can_answer = fault_row(e->fault)->status != 499 && !e->is_head_sent &&
-			  !(e->facts & FACT_CLIENT_RESET);
-	if (can_answer) {
-		if (e->response_state == RESPONSE_POLICIES && !e->x.run[CHAIN_RESPONSE].stopped)
-			chain_restart_response(&e->x);
-		local_answer_of_fault(e);
-		e->response_state = RESPONSE_LOCAL;
+	if (!e->x.chain)
+		chain_begin(&e->x, NULL, 0);
+	end_upstream(e);
+	bool is_client_there = !(e->facts & FACT_CLIENT_RESET);
+	if (is_client_there && !e->is_head_sent) {
+		answer_fault(e);
 		return;
 	}
-	if (e->response_state != RESPONSE_DONE && !(e->facts & FACT_CLIENT_RESET))
+	if (is_client_there)
 		http_stream_reset(e->down, HTTP_RESET_CLOSED);
-	e->response_state = RESPONSE_DONE;
+	response_go(e, RESPONSE_DONE);
 }
 
+/* A policy gave another answer: it replaces whatever was at hand. */
+static void answer_of_policy(struct exchange *e)
+{
+	if (e->is_head_sent) {
+		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the head was sent");
+		return;
+	}
+	end_upstream(e);
+	response_go(e, RESPONSE_LOCAL);
+}
+
+static enum fault fault_of_chain(const struct exchange *e)
+{
+	struct str reason = str_of(e->x.fault_reason);
+	if (str_eq(reason, STR("policy_timeout")))
+		return FAULT_POLICY_TIMEOUT;
+	return str_eq(reason, STR("memory")) ? FAULT_MEMORY : FAULT_POLICY_FAILED;
+}
+
+void exchange_end_chain(struct exchange *e, enum chain_direction d, enum chain_result result)
+{
+	if (result == CHAIN_RESPONDED)
+		answer_of_policy(e);
+	else if (result == CHAIN_FAILED)
+		exchange_fail(e, fault_of_chain(e), e->x.fault_reason);
+	else
+		exchange_fail(e,
+			d == CHAIN_REQUEST ? FAULT_BODY_TOO_LARGE : FAULT_RESPONSE_TOO_LARGE, NULL);
+}
+
+enum chain_result exchange_step_chain(struct exchange *e, enum chain_direction d,
+	struct chunk_queue *q, bool ended, struct http_stream *from)
+{
+	struct chain_run *run = &e->x.run[d];
+	for (;;) {
+		/* What was left by a pause goes first. */
+		bool takes = chunk_queue_is_empty(&run->in);
+		if (takes) {
+			size_t n = q->bytes;
+			chunk_queue_move(&run->in, q);
+			run->in_ended = ended;
+			if (from && n > 0)
+				http_stream_credit(from, n);
+		}
+		enum chain_result result = chain_step(&e->x, d);
+		if (takes || result != CHAIN_MORE)
+			return result;
+	}
+}
+
+/* --- facts ----------------------------------------------------------------------------------- */
+
+/* The codec has answered a request that broke off malformed, and it closes connections of which we
+ * could not write what we had promised: for want of memory. */
 static void note_client_reset(struct exchange *e)
 {
-	if (!(e->facts & FACT_CLIENT_RESET) || e->response_state == RESPONSE_DONE)
-		return;
-	exchange_fail(e, FAULT_CLIENT_ABORTED, "the client closed the connection");
-}
-
-static void note_shutdown(struct exchange *e)
-{
-	if (!(e->facts & FACT_SHUTDOWN) || e->response_state == RESPONSE_DONE)
-		return;
-	e->facts &= ~(uint32_t)FACT_SHUTDOWN;
-	exchange_fail(e, FAULT_SHUTDOWN, "the worker is stopping");
+	enum fault fault = FAULT_CLIENT_ABORTED;
+	const char *detail = e->client_detail;
+	if (e->client_why == HTTP_RESET_PROTOCOL)
+		fault = FAULT_CLIENT_PROTOCOL;
+	else if (e->client_why == HTTP_RESET_CANCELLED && e->x.arena->failed)
+		fault = FAULT_MEMORY;
+	exchange_fail(e, fault, detail);
+	bool is_clients = fault_row(e->fault)->side == FAULT_SIDE_CLIENT;
+	if (!e->is_head_sent && e->fault == fault && is_clients)
+		e->status = fault_row(fault)->status;
 }
 
 void exchange_await_bytes(struct exchange *e)
@@ -146,53 +208,46 @@ void exchange_await_response(struct exchange *e)
 /* Whose silence it was. */
 static void note_timer(struct exchange *e)
 {
-	if (!(e->facts & FACT_TIMER))
-		return;
-	e->facts &= ~(uint32_t)FACT_TIMER;
-	if (e->response_state == RESPONSE_DONE)
-		return;
+	const struct http_stream *up = e->attempt.up;
 	bool waits_for_client = e->request_state != REQUEST_DONE && !e->down->in_ended &&
-				(!e->attempt.up || http_stream_can_send(e->attempt.up));
-	bool client_takes_nothing = e->is_head_sent && !http_stream_can_send(e->down);
-	if (waits_for_client && !e->is_head_sent)
-		exchange_fail(e, FAULT_CLIENT_TIMEOUT, "no progress of the request body");
-	else if (client_takes_nothing)
+				(!up || http_stream_can_send(up));
+	if (e->attempt.state == ATTEMPT_CONNECT)
+		exchange_fail(e, FAULT_UPSTREAM_CONNECT_TIMEOUT, "no connection was free in time");
+	else if (e->is_head_sent && !http_stream_can_send(e->down))
 		exchange_fail(e, FAULT_CLIENT_TIMEOUT, "the client takes no more of the response");
 	else if (e->is_head_sent)
 		exchange_fail(e, FAULT_UPSTREAM_IDLE, "no progress of the response body");
-	else
+	else if (waits_for_client)
+		exchange_fail(e, FAULT_CLIENT_TIMEOUT, "no progress of the request body");
+	else if (e->response_state == RESPONSE_WAIT)
 		exchange_fail(e, FAULT_UPSTREAM_TIMEOUT, "no response in time");
+	else
+		exchange_fail(e, FAULT_UPSTREAM_IDLE, "no progress of a response body held back");
 }
 
-static bool step(struct exchange *e, const struct state_row *row)
+/* One of them is enough: each ends the exchange, or leaves an answer that the next would replace by
+ * the same. */
+static void note_facts(struct exchange *e)
 {
-	return row->step && row->step(e);
+	uint32_t facts = e->facts;
+	e->facts &= ~(uint32_t)(FACT_SHUTDOWN | FACT_TIMER);
+	if (facts & FACT_CLIENT_RESET)
+		note_client_reset(e);
+	else if (facts & FACT_SHUTDOWN)
+		exchange_fail(e, FAULT_SHUTDOWN, "the worker is stopping");
+	else if (facts & FACT_TIMER)
+		note_timer(e);
 }
 
-static bool is_over(const struct exchange *e)
-{
-	return e->response_state == RESPONSE_DONE && e->request_state == REQUEST_DONE &&
-	       (e->attempt.state == ATTEMPT_NONE || e->attempt.state >= ATTEMPT_DONE);
-}
-
-/* The answer is complete: what is left of the request is not needed any more. */
-static void settle(struct exchange *e)
-{
-	if (e->response_state != RESPONSE_DONE)
-		return;
-	if (e->request_state != REQUEST_DONE)
-		end_request(e);
-	if (e->attempt.state != ATTEMPT_NONE && e->attempt.state < ATTEMPT_DONE)
-		attempt_abandon(e);
-}
+/* --- the run --------------------------------------------------------------------------------- */
 
 static void exchange_end(struct exchange *e)
 {
 	struct proxy_worker *w = e->worker;
-	task_cancel(&e->task);
-	timer_stop(&e->timer);
+	end_upstream(e);
 	chain_finish(&e->x);
 	access_record_write(e);
+	task_cancel(&e->task);
 	chunk_queue_clear(&e->local_body);
 	http_stream_release(e->down);
 	if (e->api)
@@ -202,24 +257,57 @@ static void exchange_end(struct exchange *e)
 	pool_put(loop_pool(w->loop), e, sizeof(*e));
 }
 
+/* A state's step. */
+#define STEP_OF(machine, MACHINE, state)                                                           \
+	static inline bool step_##machine(struct exchange *e)                                      \
+	{                                                                                          \
+		switch (e->state) {                                                                \
+			MACHINE##_STATES(X)                                                        \
+		}                                                                                  \
+		return false;                                                                      \
+	}
+#define X(name, step, next)                                                                        \
+	case REQUEST_##name:                                                                       \
+		return step(e);
+STEP_OF(request, REQUEST, request_state)
+#undef X
+#define X(name, step, next)                                                                        \
+	case RESPONSE_##name:                                                                      \
+		return step(e);
+STEP_OF(response, RESPONSE, response_state)
+#undef X
+#define X(name, step, next)                                                                        \
+	case ATTEMPT_##name:                                                                       \
+		return step(e);
+STEP_OF(attempt, ATTEMPT, attempt.state)
+#undef X
+
+/* Each machine as far as it goes, in turn, until none moves: an exchange without bodies or pauses
+ * takes two runs of a dozen steps. */
+static inline bool step_machines(struct exchange *e)
+{
+	bool moved = false;
+	while (step_request(e))
+		moved = true;
+	while (step_attempt(e))
+		moved = true;
+	while (step_response(e))
+		moved = true;
+	return moved;
+}
+
 static void exchange_run(struct exchange *e)
 {
-	e->is_running = true;
 	bool moved;
+	e->is_running = true;
 	do {
 		e->is_woken = false;
-		if (e->facts & (FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_TIMER)) {
-			note_client_reset(e);
-			note_shutdown(e);
-			note_timer(e);
-		}
-		moved = step(e, &request_rows[e->request_state]);
-		moved |= step(e, &attempt_rows[e->attempt.state]);
-		moved |= step(e, &response_rows[e->response_state]);
-		settle(e);
-	} while (moved || e->is_woken);
+		if (e->facts & (FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_TIMER))
+			note_facts(e);
+		moved = step_machines(e);
+	} while ((moved || e->is_woken) && e->response_state != RESPONSE_DONE);
 	e->is_running = false;
-	if (is_over(e))
+	if (e->response_state == RESPONSE_DONE)
 		exchange_end(e);
 }
 
@@ -245,7 +333,10 @@ static void on_client_data(struct http_stream *s)
 
 static void on_client_reset(struct http_stream *s, enum http_reset why, const char *detail)
 {
-	exchange_note(s->owner, FACT_CLIENT_RESET);
+	struct exchange *e = s->owner;
+	e->client_why = why;
+	e->client_detail = exchange_keep_text(e, detail);
+	exchange_note(e, FACT_CLIENT_RESET);
 }
 
 static const struct http_stream_events client_events = {
@@ -263,6 +354,7 @@ static void fill_view(struct exchange *e)
 	x->request = e->down->request;
 	x->client_address = address_ip_text(e->down->peer, e->client_text);
 	x->local_address = proxy_listener_key(e->listener);
+	prng_uuid(&e->worker->prng, e->request_id);
 	x->request_id = str_n(e->request_id, sizeof(e->request_id));
 	x->tls_version = e->down->tls_version;
 	x->tls_server_name = e->down->tls_server_name;
@@ -286,7 +378,6 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 	client->events = &client_events;
 	client->owner = e;
 	fill_view(e);
-	chain_begin(&e->x, NULL, 0);
 	w->exchange_count++;
 	w->exchanges_active++;
 	exchange_wake(e);
@@ -295,5 +386,9 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 void exchange_end_all(struct proxy_worker *worker)
 {
 	LIST_FOREACH_SAFE(l, &worker->exchanges)
-	exchange_note(CONTAINER_OF(l, struct exchange, link), FACT_SHUTDOWN);
+	{
+		struct exchange *e = CONTAINER_OF(l, struct exchange, link);
+		e->facts |= FACT_SHUTDOWN;
+		exchange_run(e);
+	}
 }

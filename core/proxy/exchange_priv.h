@@ -15,36 +15,37 @@
 #define S(machine, state) (1u << machine##_##state)
 
 #define REQUEST_STATES(X)                                                                          \
-	X(HEAD, request_head, S(REQUEST, ROUTE)) /* R1: the head is whole, nothing is chosen */    \
+	X(HEAD, request_head, S(REQUEST, ROUTE) | S(REQUEST, DONE)) /* R1: nothing is chosen */    \
 	X(ROUTE, request_route, S(REQUEST, POLICIES) | S(REQUEST, DONE)) /* R2: no API pinned */   \
 	X(POLICIES, request_policies, S(REQUEST, SELECT) | S(REQUEST, DONE)) /* R3: API pinned */  \
 	X(SELECT, request_select, S(REQUEST, BODY) | S(REQUEST, DONE)) /* R4: head accepted */     \
 	X(BODY, request_body, S(REQUEST, DONE)) /* R5: a service is chosen, an attempt runs */     \
-	X(DONE, NULL, 0)                        /* R6: nothing more goes upstream */
+	X(DONE, exchange_stays,                                                                    \
+		S(REQUEST, BODY)) /* R6: nothing more goes upstream, but by a retry */
 
 #define RESPONSE_STATES(X)                                                                         \
 	X(WAIT, response_wait,                                                                     \
 		S(RESPONSE, POLICIES) | S(RESPONSE, LOCAL) | S(RESPONSE, TUNNEL) |                 \
 			S(RESPONSE, DONE)) /* P1: no final head yet */                             \
 	X(LOCAL, response_local,                                                                   \
-		S(RESPONSE, POLICIES) | S(RESPONSE, BODY) |                                        \
-			S(RESPONSE, DONE)) /* P2: `x.local` is set, nothing is sent */             \
+		S(RESPONSE, POLICIES)) /* P2: `x.local` is set, no attempt runs; never at rest */  \
 	X(POLICIES, response_policies,                                                             \
 		S(RESPONSE, BODY) | S(RESPONSE, LOCAL) |                                           \
 			S(RESPONSE, DONE))            /* P3: x.response is set, nothing is sent */ \
 	X(BODY, response_body, S(RESPONSE, DONE))     /* P4: the head is sent */                   \
 	X(TUNNEL, response_tunnel, S(RESPONSE, DONE)) /* P5: 101 is sent; bytes both ways */       \
-	X(DONE, NULL, 0) /* P6: the last byte is queued, or the client's stream is dead */
+	X(DONE, exchange_stays, 0) /* P6: the last byte is queued, or the client's stream is dead  \
+				    */
 
 #define ATTEMPT_STATES(X)                                                                          \
-	X(NONE, NULL, S(ATTEMPT, CONNECT)) /* A0: no service is chosen yet */                      \
+	X(NONE, exchange_stays, S(ATTEMPT, CONNECT)) /* A0: no service is chosen yet */            \
 	X(CONNECT, attempt_connect, S(ATTEMPT, SEND) | S(ATTEMPT, ABANDONED)) /* A1: waiting */    \
 	X(SEND, attempt_send, S(ATTEMPT, AWAIT) | S(ATTEMPT, ABANDONED)) /* A2: nothing is sent */ \
 	X(AWAIT, attempt_await,                                                                    \
 		S(ATTEMPT, CONNECT) | S(ATTEMPT, DONE) |                                           \
-			S(ATTEMPT, ABANDONED)) /* A3: the request is on its way or sent */         \
-	X(DONE, NULL, 0)      /* A4: both messages are whole; the stream is released */            \
-	X(ABANDONED, NULL, 0) /* A5: nothing of it may reach the client any more */
+			S(ATTEMPT, ABANDONED)) /* A3: `up` is there; the head is on its way */     \
+	X(DONE, exchange_stays, 0)      /* A4: both messages are whole; the stream is released */  \
+	X(ABANDONED, exchange_stays, 0) /* A5: nothing of it may reach the client any more */
 
 enum request_state {
 #define X(name, step, next) REQUEST_##name,
@@ -79,9 +80,10 @@ struct attempt {
 	struct http_stream *up; /* owned from SEND until released; NULL else */
 	enum rc open_rc;
 	enum http_reset reset_why;
-	bool on_reused; /* the connection had served before: its end may be the idle race */
+	const char *detail; /* in the arena: why there is no stream, or why it died */
+	bool on_reused;     /* the connection had served before: its end may be the idle race */
 	bool is_retry;
-	bool is_request_sent; /* the last byte was handed to the stream */
+	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
 	int64_t head_us; /* when the response's head came; 0: not yet */
@@ -100,6 +102,8 @@ struct exchange {
 	struct attempt attempt;
 	uint32_t facts;
 	enum fault fault;
+	enum http_reset client_why; /* with FACT_CLIENT_RESET */
+	const char *client_detail;  /* likewise; in the arena */
 	const char *fault_detail; /* static or in the arena; for the record, never for the client */
 	bool is_running;
 	bool is_woken;         /* while running */
@@ -126,6 +130,8 @@ struct exchange {
 /* --- exchange.c --- */
 void exchange_wake(struct exchange *e);
 void exchange_note(struct exchange *e, uint32_t fact);
+/* A copy of what a callback was told, for the record; NULL for NULL, or without memory. */
+const char *exchange_keep_text(struct exchange *e, const char *text);
 void request_go(struct exchange *e, enum request_state next);
 void response_go(struct exchange *e, enum response_state next);
 void attempt_go(struct exchange *e, enum attempt_state next);
@@ -134,13 +140,33 @@ void attempt_go(struct exchange *e, enum attempt_state next);
 void exchange_fail(struct exchange *e, enum fault fault, const char *detail);
 /* Bounds the wait for the next bytes of either body. */
 void exchange_await_bytes(struct exchange *e);
-/* Bounds the wait for the response's head, from the moment that the request is whole. */
+/* Bounds the wait for a connection, and, from the moment that the request is whole, for the
+ * response's head. */
 void exchange_await_response(struct exchange *e);
+/* Steps a chain with the body that stands in q (of `from`, which gets the credit; NULL: nobody's).
+ * While it pauses it is given nothing more: a body must not pile up in it. */
+enum chain_result exchange_step_chain(struct exchange *e, enum chain_direction d,
+	struct chunk_queue *q, bool ended, struct http_stream *from);
+/* Does what follows from a step that ended the direction. */
+void exchange_end_chain(struct exchange *e, enum chain_direction d, enum chain_result result);
+/* Whether it did. */
+static inline bool exchange_chain_stopped(
+	struct exchange *e, enum chain_direction d, enum chain_result result)
+{
+	if (LIKELY(result < CHAIN_RESPONDED))
+		return false;
+	exchange_end_chain(e, d, result);
+	return true;
+}
 const char *request_state_name(enum request_state s);
 const char *response_state_name(enum response_state s);
 const char *attempt_state_name(enum attempt_state s);
 
 /* --- request.c, response.c, attempt.c: the steps --- */
+static inline bool exchange_stays(struct exchange *e)
+{
+	return false;
+}
 bool request_head(struct exchange *e);
 bool request_route(struct exchange *e);
 bool request_policies(struct exchange *e);
@@ -157,14 +183,14 @@ bool attempt_await(struct exchange *e);
 
 /* Starts the first attempt at e->service. */
 void attempt_begin(struct exchange *e);
-/* Ends it: a stream under way is reset. Harmless when it has ended. */
-void attempt_abandon(struct exchange *e);
-/* Both messages are whole: lets the stream go back to its pool. */
-void attempt_finish(struct exchange *e);
+/* Ends it: a stream whose messages are both whole goes back to its pool, another is reset. Harmless
+ * when it has ended. */
+void attempt_end(struct exchange *e);
 
 /* --- forward.c: what the gateway changes in heads --- */
-void forward_prepare_request(struct exchange *e);
-void forward_address_service(struct exchange *e);
+/* RC_FULL: the request has no room for the gateway's own fields. */
+MUST_USE enum rc forward_prepare_request(struct exchange *e);
+MUST_USE enum rc forward_address_service(struct exchange *e);
 
 /* --- local_answer.c --- */
 /* x.local becomes the JSON error of the exchange's fault. */

@@ -4,8 +4,8 @@
 #include "base/check.h"
 
 static const struct fault_row rows[FAULT_COUNT] = {
-#define X(code, side, status, retry, reason, message)                                              \
-	[FAULT_##code] = {FAULT_SIDE_##side, status, retry, reason, message},
+#define X(code, side, status, reason, message)                                                     \
+	[FAULT_##code] = {FAULT_SIDE_##side, status, reason, message},
 	FAULTS(X)
 #undef X
 };

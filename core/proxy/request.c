@@ -5,20 +5,27 @@
 #include "base/limits.h"
 #include "proxy/listener.h"
 
+static bool fail(struct exchange *e, enum fault fault, const char *detail)
+{
+	exchange_fail(e, fault, detail);
+	return true;
+}
+
+/* Something had no room: in the exchange's memory, or among the request's fields. */
+static bool fail_full(struct exchange *e)
+{
+	bool is_spent = e->x.arena->failed;
+	return fail(e, is_spent ? FAULT_MEMORY : FAULT_FIELDS, NULL);
+}
+
 bool request_head(struct exchange *e)
 {
 	e->path_received = e->down->request->path;
 	e->authority_received = e->down->request->authority;
-	prng_uuid(&e->worker->prng, e->request_id);
-	forward_prepare_request(e);
 	e->continue_is_due = e->down->request->expects_continue && !e->down->in_ended;
+	if (forward_prepare_request(e) != RC_OK)
+		return fail_full(e);
 	request_go(e, REQUEST_ROUTE);
-	return true;
-}
-
-static bool fail(struct exchange *e, enum fault fault, const char *detail)
-{
-	exchange_fail(e, fault, detail);
 	return true;
 }
 
@@ -63,74 +70,31 @@ static void send_continue(struct exchange *e)
 	http_stream_send_response(e->down, &interim, false);
 }
 
-/* Moves what came from the client into the chain. */
-static void feed_chain(struct exchange *e)
+/* The chain with what came from the client. */
+static enum chain_result step_chain(struct exchange *e)
 {
-	struct chain_run *run = &e->x.run[CHAIN_REQUEST];
-	size_t n = e->down->in.bytes;
-	if (n > 0) {
-		chunk_queue_move(&run->in, &e->down->in);
-		http_stream_credit(e->down, n);
-	}
-	run->in_ended = e->down->in_ended;
-}
-
-static bool policies_failed(struct exchange *e)
-{
-	enum fault fault = e->x.fault_reason && strcmp(e->x.fault_reason, "policy_timeout") == 0
-				   ? FAULT_POLICY_TIMEOUT
-				   : FAULT_POLICY_FAILED;
-	exchange_fail(e, fault, e->x.fault_reason);
-	return true;
-}
-
-/* A policy answered: the answer walks back through the policies before it. */
-static bool policies_responded(struct exchange *e)
-{
-	attempt_abandon(e);
-	request_go(e, REQUEST_DONE);
-	if (e->response_state == RESPONSE_WAIT)
-		response_go(e, RESPONSE_LOCAL);
-	else if (e->response_state != RESPONSE_DONE)
-		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the response began");
-	return true;
-}
-
-/* What a step of the request chain means, unless it went well. */
-static bool chain_stopped(struct exchange *e, enum chain_result result)
-{
-	switch (result) {
-	case CHAIN_RESPONDED:
-		return policies_responded(e);
-	case CHAIN_TOO_LARGE:
-		exchange_fail(e, FAULT_BODY_TOO_LARGE, NULL);
-		return true;
-	case CHAIN_FAILED:
-		return policies_failed(e);
-	case CHAIN_PAUSED:
-	case CHAIN_MORE:
-	case CHAIN_DONE:
-		return false;
-	}
-	return false;
+	struct http_stream *down = e->down;
+	if (!chain_run_wants_body(&e->x, CHAIN_REQUEST))
+		return chain_step(&e->x, CHAIN_REQUEST);
+	return exchange_step_chain(e, CHAIN_REQUEST, &down->in, down->in_ended, down);
 }
 
 bool request_policies(struct exchange *e)
 {
-	struct chain_run *run = &e->x.run[CHAIN_REQUEST];
-	if (chain_run_wants_body(&e->x, CHAIN_REQUEST))
-		feed_chain(e);
-	enum chain_result result = chain_step(&e->x, CHAIN_REQUEST);
-	if (chain_stopped(e, result))
+	enum chain_result result = step_chain(e);
+	if (exchange_chain_stopped(e, CHAIN_REQUEST, result))
 		return true;
-	if (run->head_done) {
+	if (e->x.run[CHAIN_REQUEST].head_done) {
+		timer_stop(&e->timer);
 		request_go(e, REQUEST_SELECT);
 		return true;
 	}
-	if (result == CHAIN_MORE) {
-		send_continue(e); /* a policy waits for the body */
-		exchange_await_bytes(e);
+	if (result == CHAIN_PAUSED) {
+		timer_stop(&e->timer); /* a pause has a bound of its own */
+		return false;
 	}
+	send_continue(e); /* a policy waits for the body */
+	exchange_await_bytes(e);
 	return false;
 }
 
@@ -160,13 +124,16 @@ bool request_select(struct exchange *e)
 		return fail(e, FAULT_METHOD, NULL);
 	if (rc == RC_INVALID)
 		return fail(e, FAULT_REWRITE, "a rewrite made something that is no path");
+	if (e->x.arena->failed)
+		return fail_full(e);
 	if (rc != RC_OK)
 		return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
 	const struct api_service *to = api_service_at(e->api, choice.service);
 	e->service = to->service;
 	e->rewrites_host = to->rewrites_host;
 	r->path = choice.path;
-	forward_address_service(e);
+	if (forward_address_service(e) != RC_OK)
+		return fail_full(e);
 	request_go(e, REQUEST_BODY);
 	attempt_begin(e);
 	return true;
@@ -190,7 +157,7 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
 	size_t n = q->bytes;
 	e->attempt.body_was_taken |= n > 0;
 	const struct fields *trailers = ended ? e->down->trailers : NULL;
-	if (n > 0 || (ended && !trailers))
+	if (n > 0 || !trailers)
 		http_stream_send_data(up, q, ended && !trailers);
 	if (trailers)
 		http_stream_send_trailers(up, trailers);
@@ -198,33 +165,48 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
 		http_stream_credit(e->down, n);
 }
 
+/* While the response is under way its machine bounds the wait, for the bytes of either body. */
+static void bound_wait(struct exchange *e, bool ended)
+{
+	if (e->response_state == RESPONSE_WAIT && ended)
+		exchange_await_response(e);
+	else if (e->response_state == RESPONSE_WAIT || timer_is_running(&e->timer))
+		exchange_await_bytes(e);
+}
+
+/* Nothing can go upstream now. */
+static bool wait_for_body(struct exchange *e, enum chain_result result)
+{
+	if (e->response_state != RESPONSE_WAIT)
+		return false;
+	if (result == CHAIN_PAUSED)
+		timer_stop(&e->timer);
+	else if (!timer_is_running(&e->timer))
+		exchange_await_bytes(e);
+	return false;
+}
+
 bool request_body(struct exchange *e)
 {
-	if (e->attempt.state < ATTEMPT_AWAIT)
+	if (e->attempt.state != ATTEMPT_AWAIT)
 		return false;
-	if (e->attempt.is_request_sent) {
-		request_go(e, REQUEST_DONE);
-		return true;
-	}
 	send_continue(e);
 	if (!http_stream_can_send(e->attempt.up))
 		return false;
+	enum chain_result result = CHAIN_MORE;
 	if (chain_run_wants_body(&e->x, CHAIN_REQUEST)) {
-		feed_chain(e);
-		if (chain_stopped(e, chain_step(&e->x, CHAIN_REQUEST)))
+		result = step_chain(e);
+		if (exchange_chain_stopped(e, CHAIN_REQUEST, result))
 			return true;
 	}
 	bool ended;
 	struct chunk_queue *q = sendable(e, &ended);
 	if (chunk_queue_is_empty(q) && !ended)
-		return false;
+		return wait_for_body(e, result);
 	send_body(e, q, ended);
+	bound_wait(e, ended);
 	e->attempt.is_request_sent = ended;
-	if (e->response_state != RESPONSE_WAIT)
-		return true;
 	if (ended)
-		exchange_await_response(e);
-	else
-		exchange_await_bytes(e);
+		request_go(e, REQUEST_DONE);
 	return true;
 }

@@ -14,13 +14,34 @@ static bool wants_tunnel(const struct exchange *e)
 	return e->attempt.up->response->status == 101 && e->attempt.up->upgraded;
 }
 
+/* The client is told the id under which the record stands, and no other. */
+static void set_request_id(struct exchange *e, struct fields *f)
+{
+	fields_remove_id(f, FIELD_X_REQUEST_ID);
+	/* Without room it goes without: the answer matters more. */
+	enum rc rc = fields_append(f, STR("X-Request-ID"), FIELD_X_REQUEST_ID, e->x.request_id);
+	(void)rc;
+}
+
+static void send_head(struct exchange *e, bool end)
+{
+	struct http_response *r = e->x.response;
+	set_request_id(e, &r->fields);
+	e->status = r->status;
+	e->is_head_sent = true;
+	e->x.response_sent = true;
+	e->continue_is_due = false;
+	http_stream_send_response(e->down, r, end);
+}
+
+/* A 101 answers a request that is whole; what a chain still had to say about its end is void. */
 static void begin_tunnel(struct exchange *e)
 {
 	e->x.response = e->attempt.up->response;
-	e->status = 101;
-	e->is_head_sent = true;
-	e->request_state = REQUEST_DONE;
-	http_stream_send_response(e->down, e->x.response, false);
+	e->attempt.is_request_sent = true;
+	if (e->request_state != REQUEST_DONE)
+		request_go(e, REQUEST_DONE);
+	send_head(e, false);
 	exchange_await_bytes(e);
 	response_go(e, RESPONSE_TUNNEL);
 }
@@ -62,152 +83,87 @@ static struct chunk_queue *source(struct exchange *e, bool *ended)
 	return &e->attempt.up->in;
 }
 
-static void credit_source(struct exchange *e, size_t n)
+/* The chain with what came of the body. */
+static enum chain_result step_chain(struct exchange *e)
 {
-	if (!is_local(e) && n > 0)
-		http_stream_credit(e->attempt.up, n);
-}
-
-static bool walks_bodies(const struct exchange *e)
-{
-	return chain_run_wants_body(&e->x, CHAIN_RESPONSE);
-}
-
-static void feed_chain(struct exchange *e)
-{
-	struct chain_run *run = &e->x.run[CHAIN_RESPONSE];
+	if (!chain_run_wants_body(&e->x, CHAIN_RESPONSE))
+		return chain_step(&e->x, CHAIN_RESPONSE);
 	bool ended;
 	struct chunk_queue *q = source(e, &ended);
-	size_t n = q->bytes;
-	chunk_queue_move(&run->in, q);
-	credit_source(e, n);
-	run->in_ended = ended;
+	struct http_stream *from = is_local(e) ? NULL : e->attempt.up;
+	return exchange_step_chain(e, CHAIN_RESPONSE, q, ended, from);
 }
 
-/* A response policy gave another answer: it replaces the one at hand. */
-static bool respond_anew(struct exchange *e)
+/* Nothing can go to the client now. */
+static bool wait_for_body(struct exchange *e, enum chain_result result)
 {
-	if (e->is_head_sent) {
-		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the head was sent");
-		return true;
-	}
-	attempt_abandon(e);
-	response_go(e, RESPONSE_LOCAL);
-	return true;
-}
-
-static bool chain_stopped(struct exchange *e, enum chain_result result)
-{
-	switch (result) {
-	case CHAIN_RESPONDED:
-		return respond_anew(e);
-	case CHAIN_TOO_LARGE:
-		exchange_fail(e, FAULT_RESPONSE_TOO_LARGE, NULL);
-		return true;
-	case CHAIN_FAILED:
-		exchange_fail(e, FAULT_POLICY_FAILED, e->x.fault_reason);
-		return true;
-	case CHAIN_PAUSED:
-	case CHAIN_MORE:
-	case CHAIN_DONE:
-		return false;
-	}
+	if (result == CHAIN_PAUSED)
+		timer_stop(&e->timer);
+	else if (!timer_is_running(&e->timer))
+		exchange_await_bytes(e);
 	return false;
-}
-
-/* The client is told the id under which the record stands, and no other. */
-static void set_request_id(struct exchange *e, struct fields *f)
-{
-	fields_remove_id(f, FIELD_X_REQUEST_ID);
-	/* Without room it goes without: the answer matters more. */
-	enum rc rc = fields_append(f, STR("X-Request-ID"), FIELD_X_REQUEST_ID, e->x.request_id);
-	(void)rc;
-}
-
-static void send_head(struct exchange *e)
-{
-	struct http_response *r = e->x.response;
-	set_request_id(e, &r->fields);
-	e->status = r->status;
-	e->is_head_sent = true;
-	e->x.response_sent = true;
-	e->continue_is_due = false;
-	http_stream_send_response(e->down, r, !r->has_content);
-}
-
-static void finish(struct exchange *e)
-{
-	response_go(e, RESPONSE_DONE);
-	timer_stop(&e->timer);
-	struct attempt *a = &e->attempt;
-	if (a->state == ATTEMPT_AWAIT && a->is_request_sent && a->up->in_ended && !is_local(e))
-		attempt_finish(e);
 }
 
 bool response_policies(struct exchange *e)
 {
-	if (walks_bodies(e))
-		feed_chain(e);
-	if (chain_stopped(e, chain_step(&e->x, CHAIN_RESPONSE)))
+	enum chain_result result = step_chain(e);
+	if (exchange_chain_stopped(e, CHAIN_RESPONSE, result))
 		return true;
-	if (!e->x.run[CHAIN_RESPONSE].head_done) {
-		if (!timer_is_running(&e->timer))
-			exchange_await_bytes(e);
-		return false;
+	if (e->x.run[CHAIN_RESPONSE].head_done) {
+		send_head(e, !e->x.response->has_content);
+		response_go(e, RESPONSE_BODY);
+		return true;
 	}
-	send_head(e);
-	response_go(e, RESPONSE_BODY);
-	return true;
+	if (result == CHAIN_PAUSED)
+		timer_stop(&e->timer); /* a pause has a bound of its own */
+	else
+		exchange_await_bytes(e);
+	return false;
 }
 
-static bool step_body_chain(struct exchange *e)
+/* The queue that holds what may go to the client now, and whether it ends the message. */
+static struct chunk_queue *sendable(struct exchange *e, bool walks, bool *ended)
 {
-	if (!walks_bodies(e))
-		return false;
-	feed_chain(e);
-	return chain_stopped(e, chain_step(&e->x, CHAIN_RESPONSE));
-}
-
-static const struct fields *trailers_out(const struct exchange *e, bool ended)
-{
-	return ended && !is_local(e) ? e->attempt.up->trailers : NULL;
-}
-
-bool response_body(struct exchange *e)
-{
+	if (!walks)
+		return source(e, ended);
 	struct chain_run *run = &e->x.run[CHAIN_RESPONSE];
-	/* A client that does not read stops the chain, too: nothing piles up behind it. */
-	if (!http_stream_can_send(e->down))
-		return false;
-	if (step_body_chain(e))
-		return true;
-	bool walks = walks_bodies(e);
-	bool ended;
-	struct chunk_queue *q = source(e, &ended);
-	if (walks) {
-		q = &run->out;
-		ended = run->body_done && run->ended;
-	}
-	if (!e->x.response->has_content) {
-		if (ended)
-			finish(e);
-		return ended;
-	}
-	if (chunk_queue_is_empty(q) && !ended) {
-		if (!timer_is_running(&e->timer))
-			exchange_await_bytes(e);
-		return false;
-	}
+	*ended = run->body_done && run->ended;
+	return &run->out;
+}
+
+static void send_body(struct exchange *e, struct chunk_queue *q, bool walks, bool ended)
+{
 	size_t n = q->bytes;
-	const struct fields *trailers = trailers_out(e, ended);
+	const struct fields *trailers = ended && !is_local(e) ? e->attempt.up->trailers : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(e->down, q, ended && !trailers);
 	if (trailers)
 		http_stream_send_trailers(e->down, trailers);
-	if (!walks)
-		credit_source(e, n);
+	if (!walks && !is_local(e) && n > 0)
+		http_stream_credit(e->attempt.up, n);
+}
+
+bool response_body(struct exchange *e)
+{
+	bool has_content = e->x.response->has_content;
+	/* A client that does not read stops the chain, too: nothing piles up behind it. */
+	if (has_content && !http_stream_can_send(e->down))
+		return wait_for_body(e, CHAIN_MORE);
+	bool walks = chain_run_wants_body(&e->x, CHAIN_RESPONSE);
+	enum chain_result result = CHAIN_MORE;
+	if (walks) {
+		result = step_chain(e);
+		if (exchange_chain_stopped(e, CHAIN_RESPONSE, result))
+			return true;
+	}
+	bool ended;
+	struct chunk_queue *q = sendable(e, walks, &ended);
+	if (!ended && (!has_content || chunk_queue_is_empty(q)))
+		return wait_for_body(e, result);
+	if (has_content)
+		send_body(e, q, walks, ended);
 	if (ended)
-		finish(e);
+		response_go(e, RESPONSE_DONE);
 	else
 		exchange_await_bytes(e);
 	return true;
@@ -231,11 +187,13 @@ static bool pass(struct exchange *e, struct http_stream *from, struct http_strea
 bool response_tunnel(struct exchange *e)
 {
 	struct http_stream *up = e->attempt.up;
+	/* It had ended before, and takes no more: what came from it still goes to the client. */
+	if (e->facts & FACT_UPSTREAM_RESET)
+		e->tunnel_closed[0] = true;
 	bool moved = pass(e, e->down, up, &e->tunnel_closed[0]);
 	moved |= pass(e, up, e->down, &e->tunnel_closed[1]);
 	if (!e->tunnel_closed[0] || !e->tunnel_closed[1])
 		return moved;
-	attempt_finish(e);
 	response_go(e, RESPONSE_DONE);
 	return true;
 }

@@ -4,6 +4,13 @@
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
 
+static void abort_connections(struct task *t)
+{
+	struct proxy_worker *w = CONTAINER_OF(t, struct proxy_worker, closing);
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	proxy_listener_abort(proxy_listener_of_link(l));
+}
+
 void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,
 	struct record_ring *records, const struct resolver_options *resolver,
 	const struct proxy_worker_events *events, void *owner)
@@ -17,6 +24,7 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 	};
 	list_init(&w->exchanges);
 	list_init(&w->listeners);
+	task_init(&w->closing, abort_connections);
 	prng_seed(&w->prng);
 	buffer_init(&w->record_text, RECORD_BYTES_MAX);
 	w->group = stream_group_new(loop);
@@ -25,9 +33,10 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 
 void proxy_worker_close(struct proxy_worker *w)
 {
+	proxy_worker_drain(w);
 	exchange_end_all(w);
-	LIST_FOREACH_SAFE(l, &w->listeners)
-	proxy_listener_abort(proxy_listener_of_link(l));
+	/* Not before the answers have left with the end of this turn. */
+	loop_ready_next(w->loop, &w->closing);
 }
 
 bool proxy_worker_is_idle(const struct proxy_worker *w)
@@ -38,6 +47,7 @@ bool proxy_worker_is_idle(const struct proxy_worker *w)
 void proxy_worker_deinit(struct proxy_worker *w)
 {
 	CHECK(proxy_worker_is_idle(w));
+	task_cancel(&w->closing);
 	LIST_FOREACH_SAFE(l, &w->listeners)
 	proxy_listener_close(proxy_listener_of_link(l));
 	upstream_free(w->upstream);

@@ -37,6 +37,7 @@ struct proxy_worker {
 	void *owner;
 	struct link exchanges;
 	struct link listeners;
+	struct task closing; /* aborts the connections that are left */
 	struct prng prng;
 	bool is_draining;
 	struct buffer record_text; /* the access record being written */
@@ -50,7 +51,8 @@ struct proxy_worker {
 void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,
 	struct record_ring *records, const struct resolver_options *resolver,
 	const struct proxy_worker_events *events, void *owner);
-/* Ends every exchange and connection; turn the loop until proxy_worker_is_idle, then deinit. */
+/* Answers 503 to every exchange that has no head yet, cuts the others, and aborts the connections
+ * in the next turn; turn the loop until proxy_worker_is_idle, then deinit. */
 void proxy_worker_close(struct proxy_worker *w);
 bool proxy_worker_is_idle(const struct proxy_worker *w);
 void proxy_worker_deinit(struct proxy_worker *w);

@@ -32,6 +32,32 @@ def takes_what_is_just_below_the_limits():
 
 
 @case
+def fields_without_room_for_the_gateways_own_are_431():
+    """128 fields are allowed; what goes upstream has five more."""
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        for count in range(118, 128):
+            with rows(f"{count} fields"):
+                answer = gateway.get("/", [(f"x-{i}", "v") for i in range(count)])
+                check(answer.status in (200, 431), f"answer {answer!r}")
+        equal(answer.status, 431)
+        equal(gateway.records(10)[-1]["reason"], "too_many_fields")
+        for request in backend.requests:
+            check(request.get("via") and request.get("x-request-id"), "the gateway's own fields")
+
+
+@case
+def an_upload_that_breaks_off_malformed_is_recorded_as_answered():
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        client.send("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        wait_for(lambda: backend.requests, "the request")
+        client.send("no size\r\n")
+        equal(client.read().status, 400)
+        record = gateway.records(1)[0]
+        equal((record["status"], record["reason"]), (400, "bad_request"))
+
+
+@case
 def an_endless_head_costs_bounded_memory():
     with Backend() as backend, Gateway([api("a", backend)]) as gateway:
         gateway.get("/")
@@ -67,6 +93,7 @@ def ends_a_head_that_drips():
         took = time.monotonic() - began
         check(8 < took < 14, f"ended after {took} s, expected about 10")
         contains(bytes(client.reader.raw), b" 408 ")
+        equal(gateway.records(1)[0]["reason"], "client_timeout")
         equal(backend.requests, [])
 
 

@@ -31,6 +31,25 @@ def sigterm_lets_requests_end():
 
 
 @case
+def a_second_sigterm_answers_503_to_what_waits():
+    def script(connection):
+        connection.read_request()
+        connection.pause(20)
+    with Backend(script) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        wait_for(lambda: backend.requests, "the request")
+        gateway.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        gateway.signal(signal.SIGTERM)
+        answer = client.read()
+        equal((answer.status, answer.get("connection")), (503, "close"))
+        check(client.is_closed(), "closed")
+        equal(gateway.process.wait(10 * SCALE), 0)
+        equal([r["reason"] for r in gateway.records_now()], ["shutdown"])
+
+
+@case
 def sigterm_ends_idle_connections_at_once():
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
         clients = [gateway.client() for _ in range(20)]

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What goes in comes out: messages of every shape through one API to one upstream."""
+import time
+
 from harness import *
 
 BODY = bytes(range(256)) * 300  # 75 KiB, every byte value
@@ -276,6 +278,29 @@ def tunnels_an_upgrade_only_after_101():
         equal(client.reader.exactly(4), b"PING")
         client.half_close()
         check(client.is_closed(), "the end goes through")
+
+
+@case
+def a_tunnel_ends_when_its_upstream_has_closed():
+    """It closed while the client goes on sending: a reset, and nothing is left behind."""
+    def script(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n"
+                        "connection: upgrade\r\n\r\nbye")
+        connection.close()
+    with Backend(script) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        client.send("GET / HTTP/1.1\r\nhost: h\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n")
+        equal(client.read_head().status, 101)
+        equal(client.reader.exactly(3), b"bye")
+        for _ in range(20):
+            try:
+                client.send("still there?")
+            except OSError:
+                break
+            time.sleep(0.02)
+        record = gateway.records(1)[0]
+        equal((record["status"], record["reason"]), (101, "ok"))
 
 
 @case

@@ -151,23 +151,25 @@ END_TEST
 /* More durations than classes: rounded up, never early. */
 START_TEST(more_durations_than_classes_are_rounded_up)
 {
-	static struct probe probes[LOOP_TIMER_CLASSES + 50];
+	enum { MORE = 50 };
+	static struct probe probes[LOOP_TIMER_CLASSES + MORE];
 	begin();
-	size_t count = LOOP_TIMER_CLASSES + 50;
-	for (size_t i = 0; i < count; i++) {
-		probes[i] = probe('x');
-		start(&probes[i], 1000 + (int64_t)(count - i));
-	}
 	int64_t begun = loop_now_ms(loop);
-	for (size_t i = 0; i < count; i++)
-		ck_assert_int_ge(probes[i].timer.deadline_ms, begun + 1000 + (int64_t)(count - i));
-	/* The shortest that has a class. */
-	ck_assert_int_eq(probes[count - 1].timer.deadline_ms,
-		probes[LOOP_TIMER_CLASSES - 1].timer.deadline_ms);
+	for (int i = 0; i < LOOP_TIMER_CLASSES; i++) { /* 1100 and up, in no order */
+		probes[i] = probe('x');
+		start(&probes[i], 1100 + i * 7 % LOOP_TIMER_CLASSES);
+		ck_assert_int_eq(
+			probes[i].timer.deadline_ms, begun + 1100 + i * 7 % LOOP_TIMER_CLASSES);
+	}
+	for (int i = LOOP_TIMER_CLASSES; i < LOOP_TIMER_CLASSES + MORE; i++) {
+		probes[i] = probe('x');
+		start(&probes[i], 1000 + i - LOOP_TIMER_CLASSES);
+		ck_assert_int_eq(probes[i].timer.deadline_ms, begun + 1100);
+	}
 	struct probe longest = probe('l');
 	start(&longest, 5000000);
 	ck_assert_int_ge(longest.timer.deadline_ms, begun + 5000000);
-	for (size_t i = 0; i < count; i++)
+	for (int i = 0; i < LOOP_TIMER_CLASSES + MORE; i++)
 		timer_stop(&probes[i].timer);
 	timer_stop(&longest.timer);
 	loop_free(loop);
