@@ -19,13 +19,21 @@ static void on_turn_end(struct task *t)
 	stream_group_flush(CONTAINER_OF(t, struct stream_group, flush));
 }
 
+static void on_unsure_timer(struct timer *t)
+{
+	stream_group_read_unsure(CONTAINER_OF(t, struct stream_group, unsure_timer));
+}
+
 struct stream_group *stream_group_new(struct loop *loop)
 {
 	struct stream_group *g = heap_zalloc(sizeof(*g));
 	g->loop = loop;
 	g->pool = loop_pool(loop);
 	list_init(&g->dirty);
+	list_init(&g->unsure);
+	list_init(&g->unsure_before);
 	task_init(&g->flush, on_turn_end);
+	timer_init(&g->unsure_timer, on_unsure_timer);
 	return g;
 }
 
@@ -33,6 +41,7 @@ void stream_group_free(struct stream_group *g)
 {
 	CHECK(list_is_empty(&g->dirty));
 	task_cancel(&g->flush);
+	timer_stop(&g->unsure_timer);
 	if (g->block)
 		block_unref(g->block);
 	free(g->wire);
@@ -175,6 +184,7 @@ static void let_go(struct stream *s)
 	timer_stop(&s->timer);
 	task_cancel(&s->task);
 	list_remove(&s->dirty);
+	list_remove(&s->unsure);
 	chunk_queue_clear(&s->out);
 	if (s->residue)
 		block_unref(s->residue);
@@ -291,6 +301,7 @@ static struct stream *stream_new(struct stream_group *g, int fd, const struct ad
 	s->is_receiving = true;
 	s->is_writable = true;
 	list_init(&s->dirty);
+	list_init(&s->unsure);
 	task_init(&s->task, on_task);
 	timer_init(&s->timer, on_timer);
 	chunk_queue_init(&s->out, g->pool);

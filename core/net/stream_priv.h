@@ -18,6 +18,7 @@ struct stream {
 	struct stream_group *group;
 	struct stream_tls *tls; /* owned; NULL: plain */
 	struct link dirty;      /* of the group's, to be flushed */
+	struct link unsure;     /* of the group's, to be read once more when it stays silent */
 	struct task task; /* goes on reading, or brings a callback that is due; then the last one */
 	struct timer timer;     /* of connecting, the TLS handshake, flushing to close, lingering */
 	struct chunk_queue out; /* plain: what the kernel gets; TLS: plain text not yet encrypted */
@@ -58,7 +59,13 @@ struct stream_group {
 	struct link dirty;   /* streams with something to flush */
 	size_t dirty_count;
 	struct task flush;
+	/* A reset that came in one event with the last bytes makes no second edge, and libevent does not
+	 * tell it from them. Whoever was read short is read once more after STREAM_UNSURE_MS to twice
+	 * that, unless something came meanwhile. */
+	struct link unsure, unsure_before; /* since the last tick, and before it */
+	struct timer unsure_timer;
 };
+#define STREAM_UNSURE_MS 100
 
 /* stream.c */
 /* Broken: no callback but on_close(rc) comes. `text` is static or lives as long as the stream. */
@@ -71,6 +78,10 @@ void stream_open_now(struct stream *s);
 /* stream_read.c */
 void stream_read(struct stream *s);
 bool stream_may_read(const struct stream *s);
+/* The last receive was short: nothing more is there, or an error that made no edge of its own. */
+void stream_note_short(struct stream *s);
+/* Reads those again that have been silent since. */
+void stream_group_read_unsure(struct stream_group *g);
 /* Room of at least RECEIVE_ROOM_MIN behind the bytes that slices may refer to. */
 char *stream_group_room(struct stream_group *g, size_t *room);
 /* Offers `n` fresh bytes that stand at the block's end; keeps what is not consumed. */

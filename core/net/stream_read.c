@@ -86,6 +86,29 @@ void stream_deliver_end(struct stream *s)
 		s->events->on_end(s);
 }
 
+void stream_note_short(struct stream *s)
+{
+	struct stream_group *g = s->group;
+	s->is_readable = false; /* the edge tells when there is more */
+	list_remove(&s->unsure);
+	list_append(&g->unsure, &s->unsure);
+	if (!timer_is_running(&g->unsure_timer))
+		timer_start(g->loop, &g->unsure_timer, STREAM_UNSURE_MS);
+}
+
+void stream_group_read_unsure(struct stream_group *g)
+{
+	struct link *l;
+	while ((l = list_pop(&g->unsure_before))) {
+		struct stream *s = CONTAINER_OF(l, struct stream, unsure);
+		s->is_readable = true;
+		loop_ready(g->loop, &s->task);
+	}
+	list_move_all(&g->unsure_before, &g->unsure);
+	if (!list_is_empty(&g->unsure_before))
+		timer_start(g->loop, &g->unsure_timer, STREAM_UNSURE_MS);
+}
+
 /* One receive; false when there is nothing more for now. */
 static bool receive(struct stream *s, size_t *budget)
 {
@@ -94,7 +117,7 @@ static bool receive(struct stream *s, size_t *budget)
 	ssize_t n = recv(s->fd, p, room, 0);
 	if (n > 0) {
 		if ((size_t)n < room && !s->saw_closed)
-			s->is_readable = false; /* the edge tells when there is more */
+			stream_note_short(s);
 		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
 		stream_deliver(s, s->group->block, p, (size_t)n);
 		return true;

@@ -302,7 +302,7 @@ static bool receive(struct stream *s, size_t *budget)
 		return false;
 	}
 	if (n < WIRE_BYTES && !s->saw_closed)
-		s->is_readable = false;
+		stream_note_short(s);
 	*budget -= (size_t)n < *budget ? (size_t)n : *budget;
 	t->in = s->group->wire;
 	t->in_n = (size_t)n;

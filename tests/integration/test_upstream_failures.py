@@ -136,6 +136,17 @@ def a_client_that_goes_away_ends_the_upstream_request():
 
 
 @case
+def a_reset_that_comes_with_the_last_bytes_is_seen():
+    """Both in one event of the kernel: no second edge tells of the reset. Unseen, it would be 504."""
+    def script(connection):
+        connection.read_request()
+        connection.send(b"H")
+        connection.reset()
+    with Backend(script) as backend, Gateway([api("a", backend)]) as gateway:
+        equal({gateway.get(f"/{i}").status for i in range(40)}, {502})
+
+
+@case
 def recovers_when_the_upstream_comes_back():
     port = free_port()
     with Gateway([api("a", f"http://127.0.0.1:{port}")]) as gateway:
