@@ -88,6 +88,8 @@ void plan_write_integer(struct plan_writer *w, const char *key, struct position 
 void plan_write_real(struct plan_writer *w, const char *key, struct position at, double value);
 void plan_write_string(
 	struct plan_writer *w, const char *key, struct position at, struct str value);
+/* A whole subtree of another plan, with its positions. */
+void plan_write_copy(struct plan_writer *w, const char *key, const struct plan_node *n);
 void plan_open_array(struct plan_writer *w, const char *key, struct position at);
 void plan_open_object(struct plan_writer *w, const char *key, struct position at);
 void plan_close(struct plan_writer *w);

@@ -331,6 +331,39 @@ static void put_all(const struct plan_writer *w, const struct layout *l, char *t
 	plan_store64(to + PLAN_AT_CHECKSUM, plan_checksum(str_n(to, length)));
 }
 
+void plan_write_copy(struct plan_writer *w, const char *key, const struct plan_node *n)
+{
+	switch (n->type) {
+	case PLAN_NULL:
+		plan_write_null(w, key, n->position);
+		return;
+	case PLAN_BOOL:
+		plan_write_bool(w, key, n->position, n->u.boolean);
+		return;
+	case PLAN_INTEGER:
+		plan_write_integer(w, key, n->position, n->u.integer);
+		return;
+	case PLAN_REAL:
+		plan_write_real(w, key, n->position, n->u.real);
+		return;
+	case PLAN_STRING:
+		plan_write_string(w, key, n->position, n->u.string);
+		return;
+	case PLAN_ARRAY:
+		plan_open_array(w, key, n->position);
+		break;
+	case PLAN_OBJECT:
+		plan_open_object(w, key, n->position);
+		break;
+	}
+	for (size_t i = 0; i < plan_count(n); i++) {
+		const struct plan_node *child = plan_at(n, i);
+		/* Strings of a decoded plan end in NUL. */
+		plan_write_copy(w, n->type == PLAN_OBJECT ? child->key.p : NULL, child);
+	}
+	plan_close(w);
+}
+
 enum rc plan_writer_finish(struct plan_writer *w, struct buffer *out)
 {
 	if (w->rc != RC_OK)

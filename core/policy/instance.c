@@ -27,45 +27,11 @@ struct instance_key instance_key_of(const struct instance_options *o)
 }
 
 /* --- the configuration, copied --------------------------------------------------------------- */
-static void node_write(struct plan_writer *w, const struct plan_node *n, const char *key)
-{
-	switch (n->type) {
-	case PLAN_NULL:
-		plan_write_null(w, key, n->position);
-		return;
-	case PLAN_BOOL:
-		plan_write_bool(w, key, n->position, n->u.boolean);
-		return;
-	case PLAN_INTEGER:
-		plan_write_integer(w, key, n->position, n->u.integer);
-		return;
-	case PLAN_REAL:
-		plan_write_real(w, key, n->position, n->u.real);
-		return;
-	case PLAN_STRING:
-		plan_write_string(w, key, n->position, n->u.string);
-		return;
-	case PLAN_ARRAY:
-		plan_open_array(w, key, n->position);
-		break;
-	case PLAN_OBJECT:
-		plan_open_object(w, key, n->position);
-		break;
-	}
-	for (size_t i = 0; i < plan_count(n); i++) {
-		const struct plan_node *child = plan_at(n, i);
-		char *name = n->type == PLAN_OBJECT ? heap_strndup(child->key) : NULL;
-		node_write(w, child, name);
-		free(name);
-	}
-	plan_close(w);
-}
-
 static enum rc config_copy(const struct plan_node *config, struct plan **out)
 {
 	struct plan_writer *w = plan_writer_new();
 	if (config) {
-		node_write(w, config, NULL);
+		plan_write_copy(w, NULL, config);
 	} else {
 		plan_open_object(w, NULL, (struct position){0});
 		plan_close(w);

@@ -41,41 +41,11 @@ static bool is_same(const struct plan_node *a, const struct plan_node *b)
 	return true;
 }
 
-static void write_node(struct plan_writer *w, const struct plan_node *n, const char *key)
-{
-	switch (n->type) {
-	case PLAN_NULL:
-		plan_write_null(w, key, n->position);
-		return;
-	case PLAN_BOOL:
-		plan_write_bool(w, key, n->position, n->u.boolean);
-		return;
-	case PLAN_INTEGER:
-		plan_write_integer(w, key, n->position, n->u.integer);
-		return;
-	case PLAN_REAL:
-		plan_write_real(w, key, n->position, n->u.real);
-		return;
-	case PLAN_STRING:
-		plan_write_string(w, key, n->position, n->u.string);
-		return;
-	case PLAN_ARRAY:
-		plan_open_array(w, key, n->position);
-		break;
-	case PLAN_OBJECT:
-		plan_open_object(w, key, n->position);
-		break;
-	}
-	for (size_t i = 0; i < plan_count(n); i++)
-		write_node(w, plan_at(n, i), n->type == PLAN_OBJECT ? plan_at(n, i)->key.p : NULL);
-	plan_close(w);
-}
-
 static void encode(const struct plan_node *root, struct buffer *out)
 {
 	struct plan_writer *w = plan_writer_new();
 	buffer_init(out, LIMIT_PLAN_BYTES);
-	write_node(w, root, NULL);
+	plan_write_copy(w, NULL, root);
 	CHECK(plan_writer_finish(w, out) == RC_OK);
 	plan_writer_free(w);
 }
