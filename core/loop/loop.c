@@ -70,6 +70,7 @@ struct loop *loop_new(const struct loop_options *options)
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	CHECK(loop->base);
+	loop->date_second = -1;
 	loop->is_fake = options && options->fake_clock;
 	loop->now_us = 1000000000;
 	loop->wall_us = options && options->fake_wall_us ? options->fake_wall_us : 0;

@@ -13,6 +13,8 @@
 #define PAUSE_MS 100
 /* Connections taken in one event, so that those that are there get their turn. */
 #define ACCEPTS_MAX 64
+/* A whole backlog, and no more: who keeps coming is not waited for. */
+#define QUEUED_ROUNDS_MAX 128
 
 struct listener {
 	struct watch watch;
@@ -117,7 +119,8 @@ static bool is_passing(int error)
 	       error == EHOSTUNREACH || error == ENOPROTOOPT || error == ENONET;
 }
 
-static void accept_some(struct listener *l)
+/* Whether there may be more. */
+static bool accept_some(struct listener *l)
 {
 	for (int i = 0; i < ACCEPTS_MAX && !l->is_freed; i++) {
 		struct address peer = {.n = sizeof(peer.u)};
@@ -127,13 +130,21 @@ static void accept_some(struct listener *l)
 		if (fd < 0) {
 			if (errno != EAGAIN)
 				pause_accepting(l);
-			return;
+			return false;
 		}
 		int on = 1;
 		if (!l->is_unix)
 			setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		l->fn(l->owner, fd, &peer);
 	}
+	return !l->is_freed;
+}
+
+void listener_accept_queued(struct listener *l)
+{
+	for (int i = 0; i < QUEUED_ROUNDS_MAX && !l->is_paused; i++)
+		if (!accept_some(l))
+			return;
 }
 
 static void on_acceptable(struct watch *w, int ready)

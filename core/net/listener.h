@@ -16,6 +16,9 @@ typedef void listener_fn(void *owner, int fd, const struct address *peer);
 /* Accepts on `fd` (borrowed) until freed. On EMFILE and the like it pauses for 100 ms, counts, and
  * goes on; it never spins. */
 struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *owner);
+/* Takes now who waits in the kernel's queue: before a socket is closed, since closing resets them. The
+ * callback must not free the listener. */
+void listener_accept_queued(struct listener *l);
 /* Also from within its callback. */
 void listener_free(struct listener *l);
 uint64_t listener_accept_errors(const struct listener *l);

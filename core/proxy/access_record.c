@@ -15,7 +15,7 @@ static void add_name(struct buffer *b, const char *name)
 }
 
 /* What one text may take, so that the longest of every kind still fit into one record. */
-#define TARGET_BYTES_MAX 3000
+#define TARGET_BYTES_MAX 2500
 #define TEXT_BYTES_MAX   256
 
 static void add_cut_text(struct buffer *b, const char *name, struct str value, size_t bytes_max)

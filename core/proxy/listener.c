@@ -140,6 +140,8 @@ static void stop_accepting(struct proxy_listener *l)
 
 void proxy_listener_drain(struct proxy_listener *l)
 {
+	if (l->socket)
+		listener_accept_queued(l->socket);
 	stop_accepting(l);
 	LIST_FOREACH_SAFE(link, &l->connections)
 	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);

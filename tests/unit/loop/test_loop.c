@@ -342,6 +342,14 @@ START_TEST(a_fake_clock_moves_when_told_alone)
 }
 END_TEST
 
+START_TEST(has_a_date_at_the_epoch)
+{
+	loop = loop_new(&(struct loop_options){.fake_clock = true});
+	assert_str(loop_http_date(loop), "Thu, 01 Jan 1970 00:00:00 GMT");
+	loop_free(loop);
+}
+END_TEST
+
 START_TEST(the_real_clock_is_read_once_a_turn)
 {
 	loop = loop_new(NULL);
@@ -518,8 +526,8 @@ UNIT_SUITE(loop, runs_ready_then_turn_end_then_deferred, queueing_twice_is_the_s
 	posts_run_in_order_and_wake_the_loop, a_post_may_post,
 	freeing_runs_posts_and_what_they_post, many_threads_post_without_loss_and_in_their_order,
 	another_thread_stops_a_waiting_loop, a_post_may_end_the_loop_it_goes_to,
-	a_fake_clock_moves_when_told_alone, the_real_clock_is_read_once_a_turn,
-	a_bounded_wait_ends_by_itself, an_edge_comes_once,
+	a_fake_clock_moves_when_told_alone, has_a_date_at_the_epoch,
+	the_real_clock_is_read_once_a_turn, a_bounded_wait_ends_by_itself, an_edge_comes_once,
 	what_an_event_puts_off_waits_for_the_next_turn, a_turn_takes_one_round_of_events,
 	a_level_comes_until_it_is_read, the_end_of_the_peer_is_told_with_its_last_bytes,
 	may_stop_within_its_callback_and_start_again)

@@ -71,6 +71,26 @@ START_TEST(accepts_non_blocking_descriptors_without_delay)
 }
 END_TEST
 
+START_TEST(takes_a_whole_queue_before_its_socket_is_closed)
+{
+	struct address at;
+	int clients[100];
+	bench_open();
+	int fd = tcp_listen(&at, 128);
+	listener = listener_new(loop, fd, on_accept, NULL);
+	for (int i = 0; i < 100; i++)
+		clients[i] = dial(&at);
+	listener_accept_queued(listener);
+	ck_assert_int_eq(taken_count, 100);
+	listener_free(listener);
+	close(fd);
+	close_taken();
+	for (int i = 0; i < 100; i++)
+		close(clients[i]);
+	bench_close();
+}
+END_TEST
+
 START_TEST(pauses_when_descriptors_run_out_and_goes_on)
 {
 	struct address at;
@@ -187,6 +207,7 @@ START_TEST(unix_sockets_work_alike)
 END_TEST
 
 UNIT_SUITE(listener, accepts_non_blocking_descriptors_without_delay,
+	takes_a_whole_queue_before_its_socket_is_closed,
 	pauses_when_descriptors_run_out_and_goes_on, may_be_freed_while_paused_and_while_accepting,
 	workers_share_a_port_and_nobody_else_does,
 	an_address_of_another_machine_leaves_nothing_open, unix_sockets_work_alike)
