@@ -35,10 +35,10 @@ local function refuse_absent(binding, name, extension, state)
 			.. "); no plugin implements it", state)
 	elseif class == "observes" then
 		state.report:warning(nodes.get(binding.ref, "name"), binding.path .. ".policyRef.name",
-			'policy "' .. plain .. '" is not available in this version; it is left out, since it only '
+			'policy "' .. plain .. '" is not available: no plugin provides it; it is left out, since it only '
 			.. "observes", binding.resource)
 	elseif class then
-		refuse(binding, 'policy "' .. plain .. '" is not available in this version', state)
+		refuse(binding, 'policy "' .. plain .. '" is not available: no plugin provides it', state)
 	else
 		local names = { unpack(state.definitions.names) }
 		for _, other in ipairs(state.found.Extension.list) do
