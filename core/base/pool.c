@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define STEP    64
+#define STEP    16
 #define CLASSES (POOL_OBJECT_BYTES_MAX / STEP)
 
 struct free_node {

@@ -16,7 +16,7 @@
 
 /* A page of an arena: heads of ordinary exchanges fit in one (measured: 1.5 to 3 KiB). */
 #define POOL_PAGE_BYTES 4096
-/* Objects up to this size, in steps of 64 bytes, have free lists of their own. */
+/* Objects up to this size, in steps of 16 bytes, have free lists of their own. */
 #define POOL_OBJECT_BYTES_MAX 2048
 #define POOL_IDLE_BYTES_MAX   (32u << 20)
 

@@ -73,9 +73,13 @@ enum rc fields_add(struct fields *f, struct str name, struct str value)
 	return rc == RC_OK ? fields_append(f, name, field_id_of(name), value) : rc;
 }
 
+/* Names of one length mostly differ at their end: X-Forwarded-For, x-in-1. */
 static bool has_name(const struct field *field, struct str name)
 {
-	return str_eq_nocase(field->name, name);
+	struct str own = field->name;
+	return own.n == name.n && own.n > 0 &&
+	       ascii_lower(own.p[own.n - 1]) == ascii_lower(name.p[name.n - 1]) &&
+	       str_eq_nocase(own, name);
 }
 
 /* Removes from index `from` on. */
