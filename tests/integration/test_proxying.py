@@ -293,6 +293,8 @@ def a_tunnel_ends_when_its_upstream_has_closed():
         client.send("GET / HTTP/1.1\r\nhost: h\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n")
         equal(client.read_head().status, 101)
         equal(client.reader.exactly(3), b"bye")
+        # Only now is it sure that the end came before the reset that the next bytes cause.
+        check(client.is_closed(), "the upstream's end goes through")
         for _ in range(20):
             try:
                 client.send("still there?")

@@ -61,7 +61,7 @@ stage_integration() {
 		passed=$((passed + BASH_REMATCH[1]))
 		while read -r name; do
 			[ -z "$name" ] || count_failure "$1: $name"
-		done < <(sed -n 's/^FAILED //p' "$log")
+		done < <(sed -nE 's/^FAILED ([^ ]+)$/\1/p' "$log")
 	else
 		count_failure "$1: the integration tests did not end"
 	fi
