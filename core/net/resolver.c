@@ -482,10 +482,15 @@ static void open_channel(struct resolver *r, struct str servers)
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = r,
 	};
+	int chosen = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+		     ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE
+	/* From 1.31 on c-ares keeps answers, too: beside ours that would double their time. */
+	o.qcache_max_ttl = 0;
+	chosen |= ARES_OPT_QUERY_CACHE;
+#endif
 	pthread_once(&library_once, init_library);
-	int status = ares_init_options(&r->channel, &o,
-		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-			ARES_OPT_SOCK_STATE_CB);
+	int status = ares_init_options(&r->channel, &o, chosen);
 	CHECK(status == ARES_SUCCESS);
 	if (servers.n == 0)
 		return;

@@ -531,7 +531,10 @@ START_TEST(an_idle_tls_stream_gives_openssl_buffers_back)
 	struct tls_context *server = server_context(NULL);
 	heap_after(many, peers, ctx, server, 1); /* what is made once */
 	size_t ours = heap_after(many + 1, peers + 1, ctx, server, COUNT);
-	ck_assert_uint_lt(ours / COUNT, 17408); /* with buffers kept it is over 30,000 */
+	/* With buffers kept it is 16 KiB more at the least. From OpenSSL 3.2 on an SSL alone takes
+	 * twice as much, and the keys of ML-KEM 6 KiB. */
+	size_t bytes_max = OpenSSL_version_num() < 0x30200000L ? 17408 : 34816;
+	ck_assert_uint_lt(ours / COUNT, bytes_max);
 	for (int i = 0; i <= COUNT; i++) {
 		close(SSL_get_fd(peers[i]));
 		SSL_free(peers[i]);
