@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,7 +131,10 @@ static void serve_tcp(void)
 	static size_t have;
 	unsigned char reply[REPLY_BYTES_MAX];
 	if (connection < 0) {
+		int on = 1;
 		connection = accept4(tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		/* Else the second part of an answer would wait for an acknowledgement of the first. */
+		setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		have = 0;
 	}
 	ssize_t n = connection < 0 ? -1 : read(connection, q + have, sizeof(q) - have);
