@@ -14,11 +14,13 @@ and prints each command with its output and a verdict.
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 START_SECONDS = 20
+ORIGIN_PORT = 9090
 
 
 def read_requests(path):
@@ -65,17 +67,27 @@ def send(requests):
     return failed == 0 and len(requests) > 0
 
 
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def wait_until_ready(top, state, programs):
+    """The gateway and the origin: either may be the slower one."""
     probe = [f"{top}/build/release/bin/sluicectl", "probe", "--check=readiness", "--state", state]
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         for name, process in programs.items():
             if process.poll() is not None:
                 sys.exit(f"the {name} ended with exit code {process.returncode}")
-        if subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+        done = subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode == 0 and is_listening(ORIGIN_PORT):
             return
         time.sleep(0.05)
-    sys.exit(f"the gateway was not ready after {START_SECONDS} s")
+    sys.exit(f"the gateway or its origin was not ready after {START_SECONDS} s")
 
 
 def stop(programs):
@@ -99,7 +111,7 @@ def main():
     state = f"{top}/build/quickstart-state"
     os.makedirs(state, mode=0o700, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    programs = {"demo origin": subprocess.Popen([sys.executable, f"{top}/tools/demo/origin.py"])}
+    programs = {"demo origin": subprocess.Popen([sys.executable, f"{top}/tools/demo/origin.py", str(ORIGIN_PORT)])}
     right = False
     try:
         programs["gateway"] = subprocess.Popen(
