@@ -5,6 +5,7 @@
 
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/regex.h"
 #include "sluice/timer.h"
 
 _Thread_local struct services_thread services_thread;
@@ -20,6 +21,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_EXPR_SERVICE, services_expr_table());
 	add(r, SLUICE_TIMER_SERVICE, services_timer_table());
 	add(r, SLUICE_CRYPTO_SERVICE, services_crypto_table());
+	add(r, SLUICE_REGEX_SERVICE, services_regex_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

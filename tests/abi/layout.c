@@ -7,6 +7,7 @@
  */
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/regex.h"
 #include "sluice/sluice.h"
 #include "sluice/timer.h"
 
@@ -137,6 +138,20 @@ static void print_services(void)
 		SLUICE_CRYPTO_SERVICE);
 }
 
+static void print_regex(void)
+{
+	BEGIN(sluice_regex_service);
+#define R(f) FIELD(sluice_regex_service, f)
+	R(size), R(reserved), R(compile), R(free), R(group_count), R(match), R(search);
+#undef R
+	FINISH(sluice_regex_service);
+	printf("service %s\n", SLUICE_REGEX_SERVICE);
+	VALUE(SLUICE_REGEX_WHOLE);
+	VALUE(SLUICE_REGEX_IGNORE_CASE);
+	VALUE(SLUICE_REGEX_GROUPS_MAX);
+	VALUE(SLUICE_REGEX_BYTES_MAX);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -199,5 +214,6 @@ int main(void)
 	print_services();
 	print_results();
 	print_facts();
+	print_regex();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

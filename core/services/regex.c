@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services/regex.c - "sluice.regex/1": expr/regex.h for plugins. */
+#include "sluice/regex.h"
+
+#include "base/buffer.h"
+#include "base/check.h"
+#include "base/utf8.h"
+#include "expr/regex.h"
+#include "policy/run.h"
+#include "services/services_priv.h"
+
+#include <stdio.h>
+
+_Static_assert(SLUICE_REGEX_GROUPS_MAX == REGEX_GROUPS_MAX, "promised to plugins");
+_Static_assert(SLUICE_REGEX_BYTES_MAX == REGEX_BYTES_MAX, "promised to plugins");
+
+#define FLAGS_KNOWN (SLUICE_REGEX_WHOLE | SLUICE_REGEX_IGNORE_CASE)
+#define IGNORE_CASE STR("(?i)")
+
+struct sluice_regex {
+	struct regex *regex; /* owned */
+};
+
+/* --- compiling ------------------------------------------------------------------------------- */
+/* Characters count from 1. */
+static void report(struct sluice_instance *i, const struct sluice_value *at, struct str pattern,
+	size_t offset, const char *why)
+{
+	char message[300];
+	size_t before = utf8_length(str_slice(pattern, 0, offset));
+	int n = pattern.n > REGEX_BYTES_MAX ? snprintf(message, sizeof(message), "%s", why)
+					    : snprintf(message, sizeof(message),
+						      "%s at character %zu", why, before + 1);
+	policy_config_error(i, at, str_n(message, (size_t)n));
+}
+
+static enum rc compile_text(struct str pattern, uint32_t flags, struct regex **out, size_t *offset,
+	char *message, size_t message_size)
+{
+	bool is_whole = flags & SLUICE_REGEX_WHOLE;
+	if (!(flags & SLUICE_REGEX_IGNORE_CASE) || pattern.n > REGEX_BYTES_MAX)
+		return regex_new(pattern, is_whole, out, offset, message, message_size);
+	struct buffer text;
+	buffer_init(&text, IGNORE_CASE.n + REGEX_BYTES_MAX);
+	buffer_add(&text, IGNORE_CASE);
+	buffer_add(&text, pattern);
+	CHECK(!text.failed);
+	enum rc rc = regex_new(buffer_str(&text), is_whole, out, offset, message, message_size);
+	*offset = *offset > IGNORE_CASE.n ? *offset - IGNORE_CASE.n : 0;
+	buffer_deinit(&text);
+	return rc;
+}
+
+static struct sluice_regex *compile(struct sluice_instance *i, struct sluice_str pattern,
+	uint32_t flags, const struct sluice_value *at)
+{
+	if (!policy_runs(i, CALLBACK_CONFIGURE))
+		return NULL;
+	if (flags & ~(uint32_t)FLAGS_KNOWN) {
+		policy_config_error(i, at, STR("the policy asks for an unknown kind of pattern"));
+		return NULL;
+	}
+	struct sluice_regex *r = policy_alloc(i, sizeof(*r));
+	if (!r) {
+		policy_config_error(i, at, STR("the policy has no memory left"));
+		return NULL;
+	}
+	char message[240];
+	size_t offset;
+	if (compile_text(str_in(pattern), flags, &r->regex, &offset, message, sizeof(message)) ==
+		RC_OK)
+		return r;
+	report(i, at, str_in(pattern), offset, message);
+	policy_free(i, r);
+	return NULL;
+}
+
+static void release(struct sluice_instance *i, struct sluice_regex *r)
+{
+	if (!r)
+		return;
+	regex_free(r->regex);
+	policy_free(i, r);
+}
+
+static uint32_t group_count(const struct sluice_regex *r)
+{
+	return regex_group_count(r->regex);
+}
+
+/* --- matching -------------------------------------------------------------------------------- */
+static int32_t give(const struct sluice_regex *r, enum rc rc, const struct str *from,
+	struct sluice_str *groups, size_t group_max)
+{
+	if (rc != RC_OK)
+		return rc == RC_NOT_FOUND ? SLUICE_E_NOT_FOUND : SLUICE_E_FULL;
+	unsigned count = groups ? regex_group_count(r->regex) : 0;
+	for (size_t i = 0; groups && i < group_max; i++)
+		groups[i] = str_out(i < count ? from[i] : STR_EMPTY);
+	return SLUICE_OK;
+}
+
+static int32_t match(const struct sluice_regex *r, struct sluice_str subject,
+	struct sluice_str *groups, size_t group_max)
+{
+	struct str found[REGEX_GROUPS_MAX];
+	enum rc rc = regex_match(r->regex, str_in(subject), groups ? found : NULL);
+	return give(r, rc, found, groups, group_max);
+}
+
+static int32_t search(const struct sluice_regex *r, struct sluice_str subject, size_t start,
+	size_t *from, size_t *to, struct sluice_str *groups, size_t group_max)
+{
+	struct str found[REGEX_GROUPS_MAX];
+	enum rc rc =
+		regex_search(r->regex, str_in(subject), start, from, to, groups ? found : NULL);
+	return give(r, rc, found, groups, group_max);
+}
+
+const void *services_regex_table(void)
+{
+	static const struct sluice_regex_service table = {
+		.size = sizeof(table),
+		.compile = compile,
+		.free = release,
+		.group_count = group_count,
+		.match = match,
+		.search = search,
+	};
+	return &table;
+}
