@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The books of client, origin and gateway agree, and notice when something is lost."""
+import re
+
+from harness import *
+from harness.ledger import Books, Load, LedgerOrigin
+
+
+@case
+def three_books_agree_under_load():
+    with LedgerOrigin() as origin, Gateway([api("a", origin)], workers=2) as gateway:
+        load = Load(gateway.port, keepalive=32, rate=100, streams=4, think=2, requests=5000)
+        load.wait()
+        origin.stop()
+        gateway.stop()  # all records are written
+        books = Books(load, origin, gateway.log_path)
+        books.require_no_loss(5000)
+        equal(set(books.counts()), {load.counts["requests"]})
+
+
+# What a gateway that loses something would give: (outcome, answer, how the connection ends).
+NONCE = b"HTTP/1.1 200 OK\r\nX-Ledger-Nonce: %s\r\nX-Ledger-Body: right\r\n"
+LOSSES = [
+    ("eof", b"", "close"),
+    ("reset", b"", "reset"),
+    ("partial", NONCE, "close"),
+    ("partial", NONCE + b"Content-Length: 100\r\n\r\n", "reset"),
+    ("wrong-owner", NONCE.replace(b"%s", b"00000000000000ff") + b"Content-Length: 0\r\n\r\n", None),
+    ("wrong-body", NONCE + b"Content-Length: 5\r\n\r\nother", None),
+    ("wrong-body", NONCE.replace(b"right", b"wrong") + b"Content-Length: 0\r\n\r\n", None),
+    ("status", b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", None),
+    ("malformed", NONCE + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n", None),
+    ("malformed", NONCE + b"\r\nendless", "close"),
+    ("malformed", NONCE + b"Content-Length: 0\r\n\r\nsurplus", None),
+]
+
+
+@case
+def the_client_notices_every_kind_of_loss():
+    for outcome, answer, end in LOSSES:
+        def script(connection):
+            while request := connection.read_request():
+                nonce = re.search(r"/n/(\w+)", request.target)[1].encode()
+                connection.send(answer.replace(b"%s", nonce))
+                if end == "reset":
+                    connection.reset()
+                if end:
+                    return
+        with rows(f"{outcome}, {end}: {answer[:40]}"), Backend(script) as backend:
+            load = Load(backend.port, keepalive=1, uploads=0, body=0 if b"surplus" in answer else 64,
+                        requests=1)
+            counts = load.wait()
+            equal(counts[outcome], 1, str(counts))
+            equal([r[1] for r in load.failures()], [outcome])
+    with rows("refused"):
+        equal(Load(free_port(), keepalive=1, requests=1).wait()["refused"], 1)
+
+
+@case
+def the_books_notice_what_one_of_them_misses():
+    with LedgerOrigin() as origin, Gateway([api("a", origin)]) as gateway:
+        load = Load(gateway.port, keepalive=4, requests=50)
+        load.wait()
+        origin.stop()
+        gateway.stop()
+        Books(load, origin, gateway.log_path).require_no_loss(50)
+        for name in ("a line of the log", "a line of the origin's book", "a request answered twice"):
+            books = Books(load, origin, gateway.log_path)
+            nonce = next(iter(books.client))
+            if name == "a line of the log":
+                del books.gateway[nonce]
+            elif name == "a line of the origin's book":
+                del books.origin[nonce]
+            else:
+                books.origin[nonce].append("whole")
+            with rows(name):
+                equal(len(list(books.disagreements())), 1)
+
+
+main()
