@@ -300,6 +300,8 @@ static bool serve(struct gateway *g)
 	reload_stop(g);
 	activation_free(g->activation);
 	loop_turn(g->loop, 0);
+	offer_deinit(&g->activating);
+	last_good_free(g->last_good);
 	pulse_free(g->pulse);
 	ports_deinit(&g->ports);
 	registry_free(g->registry);

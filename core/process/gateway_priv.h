@@ -3,6 +3,7 @@
  *
  *   gateway.c   start, signals, draining, the end
  *   reload.c    folder -> composer -> activation, and what came of it
+ *   last_good.c what of it is kept on disk, and served when the folder gives nothing
  *   report.c    the answers of the admin socket
  *   dump.c      the plan that serves, without its secrets
  *   pulse.c     once a second: are the workers alive, what do they carry
@@ -17,6 +18,7 @@
 #include "process/activation.h"
 #include "process/composer.h"
 #include "process/gateway.h"
+#include "process/last_good.h"
 #include "process/options.h"
 #include "process/pulse.h"
 #include "sinks/sinks.h"
@@ -65,7 +67,11 @@ struct gateway {
 	struct composer_options composer_options;
 	struct composer *composer;
 	struct file_watch *watch;
-	struct plan *pending; /* owned: came while an activation ran */
+	struct last_good *last_good;
+	struct offer pending;    /* came while an activation ran */
+	struct offer activating; /* its plan is the activation's */
+	bool serves_saved;       /* what serves comes from the last good plans, not from the folder */
+	struct plan_store_info saved; /* then: which */
 	int64_t reload_started_us;
 	struct reload_outcome outcome;
 	struct diagnostics problems;    /* of the last reading */

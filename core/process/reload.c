@@ -7,6 +7,7 @@
  * newer one replaces it. */
 #include "process/gateway_priv.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -127,11 +128,41 @@ static void apply_settings(struct gateway *g, const struct plan_node *root)
 		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
 }
 
-static void activate(struct gateway *g, struct plan *plan)
+/* The problems of the folder stay to be seen when a saved plan takes its place. */
+static void activate(struct gateway *g, struct offer *offer)
 {
-	take_problems_of_plan(g, plan);
+	struct plan *plan = offer->plan;
+	offer_deinit(&g->activating);
+	g->activating = *offer;
+	g->activating.plan = NULL;
+	*offer = (struct offer){0};
+	if (!g->activating.is_saved)
+		take_problems_of_plan(g, plan);
 	apply_settings(g, plan_root(plan));
 	activation_start(g->activation, plan);
+}
+
+/* Without anything that serves, and nothing usable in the folder. */
+static bool serve_last_good(struct gateway *g)
+{
+	struct offer offer;
+	if (activation_current(g->activation) || last_good_offer(g->last_good, &offer) != RC_OK)
+		return false;
+	char saved[CLOCK_RFC3339_BYTES];
+	clock_rfc3339(offer.saved.saved_wall_us, saved);
+	log_write(LOG_WARN, "the last good configuration is served instead, saved at %.*s",
+		(int)sizeof(saved), saved);
+	activate(g, &offer);
+	return true;
+}
+
+static void now_serves(struct gateway *g, const struct generation *generation)
+{
+	g->serves_saved = g->activating.is_saved;
+	g->saved = g->activating.saved;
+	last_good_take(g->last_good, generation, &g->activating);
+	if (g->state == GATEWAY_STARTING)
+		g->state = GATEWAY_SERVING;
 }
 
 static size_t count_stubs(const struct generation *generation)
@@ -146,46 +177,66 @@ static void on_activated(
 	void *owner, const struct generation *generation, const struct diagnostics *found)
 {
 	struct gateway *g = owner;
+	bool is_saved = g->activating.is_saved;
 	add_problems(g, found);
 	log_problems(g);
-	set_outcome(g, generation != NULL, NULL);
+	if (!is_saved)
+		set_outcome(g, generation != NULL, NULL);
 	if (generation) {
 		size_t stubs = count_stubs(generation);
 		log_write(stubs ? LOG_WARN : LOG_INFO,
 			"generation %llu serves: %zu APIs on %zu ports, %zu of them answer 503",
 			(unsigned long long)generation->number, generation->api_count,
 			generation->listener_count, stubs);
-		if (g->state == GATEWAY_STARTING)
-			g->state = GATEWAY_SERVING;
+		now_serves(g, generation);
 	} else {
-		log_write(LOG_ERROR, "the configuration is refused; what served before serves on");
+		log_write(LOG_ERROR, "the %s is refused; what served before serves on",
+			is_saved ? "saved configuration" : "configuration");
 	}
-	struct plan *next = g->pending;
-	g->pending = NULL;
-	if (next)
-		activate(g, next);
-	else
+	offer_deinit(&g->activating);
+	if (g->pending.plan)
+		activate(g, &g->pending);
+	else if (generation || !serve_last_good(g))
 		gateway_settled(g);
+}
+
+/* "incomplete": a file could not be read. */
+static bool is_incomplete(const struct plan *plan)
+{
+	return plan_bool(plan_root(plan), "incomplete", false);
 }
 
 static void on_plan(void *owner, struct str bytes, const char *error)
 {
 	struct gateway *g = owner;
 	char message[160] = "";
-	struct plan *plan = NULL;
-	if (!error && plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK)
+	struct offer offer = {0};
+	if (!error && plan_decode(bytes, &offer.plan, message, sizeof(message)) != RC_OK)
 		error = message;
 	if (error) {
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
 		set_outcome(g, false, error);
+		if (!activation_is_busy(g->activation))
+			serve_last_good(g);
 		return;
 	}
+	offer.bytes = (char *)heap_strndup(bytes);
+	offer.byte_count = bytes.n;
 	if (activation_is_busy(g->activation)) {
-		plan_free(g->pending);
-		g->pending = plan;
+		offer_deinit(&g->pending);
+		g->pending = offer;
 		return;
 	}
-	activate(g, plan);
+	if (is_incomplete(offer.plan) && !activation_current(g->activation)) {
+		take_problems_of_plan(g, offer.plan);
+		log_problems(g);
+		if (serve_last_good(g)) {
+			set_outcome(g, false, "a file of the folder cannot be read");
+			offer_deinit(&offer);
+			return;
+		}
+	}
+	activate(g, &offer);
 }
 
 static void define_metrics(struct gateway *g)
@@ -214,6 +265,7 @@ bool reload_start(struct gateway *g)
 		.state_dir = g->state_dir,
 	};
 	g->activation = activation_new(&activation, on_activated, g);
+	g->last_good = last_good_new(g->state_dir);
 	g->composer_options.config_dir = g->options->config_dir;
 	g->composer_options.plugin_dirs = g->plugin_dirs;
 	g->composer_options.plugin_dir_count = g->plugin_dir_count;
@@ -236,6 +288,5 @@ void reload_stop(struct gateway *g)
 	g->watch = NULL;
 	composer_free(g->composer);
 	g->composer = NULL;
-	plan_free(g->pending);
-	g->pending = NULL;
+	offer_deinit(&g->pending);
 }

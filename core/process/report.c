@@ -150,6 +150,21 @@ static void add_outcome(struct buffer *b, const struct reload_outcome *o)
 	close_with(b, "}");
 }
 
+/* Where what serves comes from, and what would be served without the folder. */
+static void add_plan(struct buffer *b, struct gateway *g)
+{
+	struct plan_store_stats stats = last_good_stats(g->last_good);
+	add_key(b, "plan");
+	buffer_add_char(b, '{');
+	add_text(b, "source", g->serves_saved ? STR("lastGood") : STR("folder"));
+	if (g->serves_saved)
+		add_time(b, "saved", g->saved.saved_wall_us);
+	if (stats.generation > 0)
+		add_number(b, "lastGoodGeneration", stats.generation);
+	add_bool(b, "isSaveFailing", stats.is_failing);
+	close_with(b, "}");
+}
+
 static void begin_json(struct admin_answer *a, uint16_t status)
 {
 	a->status = status;
@@ -175,6 +190,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_number(b, "connections", pulse_connections(g->pulse));
 	add_number(b, "exchanges", pulse_exchanges(g->pulse));
 	add_text(b, "config", str_of(g->options->config_dir));
+	add_plan(b, g);
 	add_outcome(b, &g->outcome);
 	add_number(b, "errors", g->problems.errors);
 	add_number(b, "warnings", g->problems.warnings);
@@ -220,6 +236,15 @@ static void metrics(void *owner, struct admin_answer *a)
 		SLUICE_VERSION);
 	add_gauge(b, "sluice_generation", "Number of the generation that serves", "gauge",
 		current ? (double)current->number : 0);
+	struct plan_store_stats saves = last_good_stats(g->last_good);
+	add_gauge(b, "sluice_serves_last_good",
+		"1 while a saved plan serves because the folder gave none", "gauge",
+		g->serves_saved);
+	add_gauge(b, "sluice_last_good_saves_total", "Plans saved as the last good one", "counter",
+		(double)saves.saved);
+	add_gauge(b, "sluice_last_good_save_failures_total",
+		"Plans that could not be saved as the last good one", "counter",
+		(double)saves.failed);
 	add_gauge(b, "sluice_config_errors", "Errors of the last reading of the configuration",
 		"gauge", (double)g->problems.errors);
 	add_gauge(b, "sluice_log_lines_lost_total",
@@ -234,7 +259,7 @@ static void answer_probe(struct admin_answer *a, const char *name, bool is_well,
 {
 	begin_json(a, is_well ? 200 : 503);
 	add_bool(&a->body, name, is_well);
-	if (!is_well)
+	if (why)
 		add_text(&a->body, "reason", str_of(why));
 	close_with(&a->body, "}\n");
 }
@@ -250,15 +275,21 @@ static void readiness(void *owner, struct admin_answer *a)
 		answer_probe(a, "ready", false, "the gateway is stopping");
 	else if (!current)
 		answer_probe(a, "ready", false, "no configuration serves yet");
+	else if (!is_serving)
+		answer_probe(a, "ready", false, "degraded: no API serves");
 	else
-		answer_probe(a, "ready", is_serving, "degraded: no API serves");
+		/* Requests are answered: a balancer that took it out would make an outage of it. */
+		answer_probe(a, "ready", true,
+			g->serves_saved ? "degraded: the folder cannot be used, the last good "
+					  "configuration serves"
+					: NULL);
 }
 
 static void liveness(void *owner, struct admin_answer *a)
 {
 	struct gateway *g = owner;
-	answer_probe(
-		a, "alive", pulse_silence_ms(g->pulse) <= ADMIN_STALL_MS, "a worker does not turn");
+	bool is_alive = pulse_silence_ms(g->pulse) <= ADMIN_STALL_MS;
+	answer_probe(a, "alive", is_alive, is_alive ? NULL : "a worker does not turn");
 }
 
 static void reload(void *owner, struct admin_answer *a)

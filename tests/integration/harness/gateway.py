@@ -47,7 +47,9 @@ class Gateway:
     """`sluice run` on documents (a list, YAML text, or {file name: either}); stopped at the end, when
     its exit code and its error output are judged."""
 
-    def __init__(self, documents, *, workers=1, options=(), env=None, wait=True, stop_seconds=40):
+    def __init__(self, documents, *, workers=1, options=(), env=None, wait=True, stop_seconds=40,
+                 program=None):
+        self.program = program or f"{BUILD}/bin/sluice"
         self.dir = scratch("gateway")
         self.config, self.state = f"{self.dir}/config", f"{self.dir}/state"
         self.log_path, self.error_path = f"{self.dir}/access.log", f"{self.dir}/stderr"
@@ -67,7 +69,7 @@ class Gateway:
     def start(self):
         self.errors = open(self.error_path, "a")
         self.process = subprocess.Popen(
-            [f"{BUILD}/bin/sluice", "run", "--config", self.config, "--plugins", PLUGINS,
+            [self.program, "run", "--config", self.config, "--plugins", PLUGINS,
              "--state", self.state, "--workers", str(self.workers), "--access-log", self.log_path,
              *self.options],
             stdout=self.errors, stderr=self.errors, cwd=TOP,

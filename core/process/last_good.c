@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "process/last_good.h"
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "observe/log.h"
+
+struct last_good {
+	char *dir; /* owned */
+	struct plan_store *store;
+	struct map served;  /* names of the APIs that the last good plan serves; values: any */
+	bool knows_served;  /* `served` has been filled */
+	unsigned next_nth;  /* of last_good_offer */
+};
+
+void offer_deinit(struct offer *o)
+{
+	plan_free(o->plan);
+	free(o->bytes);
+	*o = (struct offer){0};
+}
+
+struct last_good *last_good_new(const char *state_dir)
+{
+	struct last_good *l = heap_zalloc(sizeof(*l));
+	l->dir = heap_printf("%s/plans", state_dir);
+	l->store = plan_store_new(l->dir);
+	map_init(&l->served);
+	return l;
+}
+
+void last_good_free(struct last_good *l)
+{
+	if (!l)
+		return;
+	plan_store_free(l->store);
+	map_deinit(&l->served);
+	free(l->dir);
+	free(l);
+}
+
+/* --- loading --------------------------------------------------------------------------------- */
+static bool decode(const struct last_good *l, unsigned nth, struct buffer *bytes, struct offer *o)
+{
+	char message[160];
+	if (plan_decode(buffer_str(bytes), &o->plan, message, sizeof(message)) == RC_OK)
+		return true;
+	log_write(LOG_ERROR, "the saved plan number %u of %s cannot be used: %s", nth + 1, l->dir,
+		message);
+	return false;
+}
+
+static enum rc load(const struct last_good *l, unsigned nth, struct offer *o)
+{
+	struct buffer bytes;
+	buffer_init(&bytes, LIMIT_PLAN_BYTES);
+	*o = (struct offer){.is_saved = true};
+	enum rc rc = plan_store_load(l->dir, nth, &bytes, &o->saved);
+	if (rc == RC_OK && !decode(l, nth, &bytes, o))
+		rc = RC_INVALID;
+	if (rc != RC_OK) {
+		buffer_deinit(&bytes);
+		return rc;
+	}
+	o->bytes = bytes.p; /* the buffer's memory changes hands */
+	o->byte_count = bytes.n;
+	return RC_OK;
+}
+
+enum rc last_good_offer(struct last_good *l, struct offer *o)
+{
+	enum rc rc;
+	do {
+		rc = load(l, l->next_nth++, o);
+	} while (rc == RC_INVALID);
+	return rc;
+}
+
+/* --- judging --------------------------------------------------------------------------------- */
+static void fill_from_plan(struct last_good *l, const struct plan *plan)
+{
+	const struct plan_node *apis = plan_get(plan_root(plan), "apis");
+	for (size_t i = 0; i < plan_count(apis); i++) {
+		const struct plan_node *api = plan_at(apis, i);
+		const struct plan_node *error = plan_get(api, "error");
+		if (error && error->type == PLAN_OBJECT)
+			continue;
+		char *id = heap_printf("%.*s/%.*s",
+			STR_ARG(plan_string(api, "namespace", STR("default"))),
+			STR_ARG(plan_string(api, "name", STR_EMPTY)));
+		map_put(&l->served, str_of(id), l);
+		free(id);
+	}
+}
+
+static void fill_from_generation(struct last_good *l, const struct generation *g)
+{
+	map_deinit(&l->served);
+	map_init(&l->served);
+	for (size_t i = 0; i < g->api_count; i++)
+		if (!g->apis[i]->error)
+			map_put(&l->served, str_of(g->apis[i]->id), l);
+	l->knows_served = true;
+}
+
+/* What a former process saved counts, too; looked at only when it matters. */
+static void fill_from_store(struct last_good *l)
+{
+	struct offer newest;
+	l->knows_served = true;
+	for (unsigned nth = 0;; nth++) {
+		enum rc rc = load(l, nth, &newest);
+		if (rc == RC_INVALID)
+			continue;
+		if (rc != RC_OK)
+			return;
+		fill_from_plan(l, newest.plan);
+		offer_deinit(&newest);
+		return;
+	}
+}
+
+static const struct api *find_loss(struct last_good *l, const struct generation *g)
+{
+	for (size_t i = 0; i < g->api_count; i++) {
+		if (!g->apis[i]->error)
+			continue;
+		if (!l->knows_served)
+			fill_from_store(l);
+		if (map_get(&l->served, str_of(g->apis[i]->id)))
+			return g->apis[i];
+	}
+	return NULL;
+}
+
+void last_good_take(struct last_good *l, const struct generation *g, const struct offer *o)
+{
+	const struct api *loss = find_loss(l, g);
+	if (loss) {
+		log_write(LOG_WARN,
+			"generation %llu is not kept as the last good one: it closes %s, which the "
+			"last good one serves",
+			(unsigned long long)g->number, loss->id);
+		return;
+	}
+	fill_from_generation(l, g);
+	plan_store_save(l->store, g->number, str_n(o->bytes, o->byte_count));
+}
+
+struct plan_store_stats last_good_stats(struct last_good *l)
+{
+	return plan_store_stats(l->store);
+}

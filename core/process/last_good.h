@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/last_good.h - which plan counts as the last good one, and serving it when there is none.
+ *
+ * A generation is good when it serves and closes no API, by an error, that the last good one serves.
+ * An API that is gone is what the operator wanted; an API that is new and in error takes nothing from
+ * anybody. So a folder with a mistake in it never replaces a plan in which that API worked.
+ *
+ * Invariants   L1  the store's newest plan served in this process or a former one.
+ * Threads      the main thread; the store has its own for the disk. */
+#pragma once
+
+#include "generation/generation.h"
+#include "process/plan_store.h"
+
+/* A plan and its binary form, on the way to a worker. */
+struct offer {
+	struct plan *plan; /* owned until it is activated */
+	char *bytes;       /* owned; NULL: there is no offer */
+	size_t byte_count;
+	bool is_saved; /* it comes from the store, not from the folder */
+	struct plan_store_info saved;
+};
+
+void offer_deinit(struct offer *o);
+
+struct last_good;
+
+/* The store is <state_dir>/plans. */
+struct last_good *last_good_new(const char *state_dir);
+/* Waits for the disk. NULL is harmless. */
+void last_good_free(struct last_good *l);
+/* `g` serves the plan of `o`: saves it when it is good. */
+void last_good_take(struct last_good *l, const struct generation *g, const struct offer *o);
+/* The newest saved plan that this version can read and that was not given before. RC_NOT_FOUND:
+ * there is none, or no more. */
+MUST_USE enum rc last_good_offer(struct last_good *l, struct offer *o);
+struct plan_store_stats last_good_stats(struct last_good *l);
