@@ -229,7 +229,6 @@ static void on_plan(void *owner, struct str bytes, const char *error)
 	}
 	if (is_incomplete(offer.plan) && !activation_current(g->activation)) {
 		take_problems_of_plan(g, offer.plan);
-		log_problems(g);
 		if (serve_last_good(g)) {
 			set_outcome(g, false, "a file of the folder cannot be read");
 			offer_deinit(&offer);

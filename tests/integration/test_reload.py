@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A save is live in under a second, loses no request, and a bad file costs only its own API."""
 import os
+import shutil
 import threading
 import time
 
@@ -194,6 +195,11 @@ def an_api_never_loses_a_policy_to_a_broken_file():
             equal(gateway.get("/").status, 401)
             port = gateway.port
             equal(gateway.stop(), 0)
+            gateway.start()
+            wait_for(lambda: status_at(port) is not None, "the port")
+            equal(status_at(port), 401, "the last good one has the policy")
+            equal(gateway.stop(), 0)
+            shutil.rmtree(f"{gateway.state}/plans")
             gateway.start()
             wait_for(lambda: status_at(port) is not None, "the port")
             equal(status_at(port), 503, "nothing was ever good: closed")
