@@ -238,7 +238,7 @@ static inline enum chain_result head_run(
 		if (UNLIKELY(r != CHAIN_MORE))
 			return r;
 	}
-	if (LIKELY(b->contract[d].mode != BODY_BUFFER) || !takes_part(run, b))
+	if (LIKELY(b->contract[d].mode != BODY_BUFFER) || !takes_body(run, b))
 		return CHAIN_MORE;
 	run->head_called = true;
 	return chain_frontier_open(x, d, b);
@@ -279,7 +279,7 @@ static enum chain_result heads_run(struct sluice_exchange *x, enum chain_directi
 		return r;
 	if (d == CHAIN_REQUEST)
 		x->begun |= x->active;
-	if (UNLIKELY(x->chain->walk[d].streams & run->mask))
+	if (UNLIKELY(x->chain->walk[d].streams & run->mask & ~run->let_by))
 		chain_stream_length(x, d);
 	return CHAIN_MORE;
 }

@@ -81,6 +81,7 @@ struct chain_run {
 	uint8_t pause;      /* enum chain_pause */
 	uint8_t stopped;    /* the enum chain_result that ended the direction; 0 while it runs */
 	uint64_t mask;      /* bindings that take part */
+	uint64_t let_by;    /* of them: those that let the body pass unseen (body_pass) */
 	uint64_t pause_token;
 	const struct chain_binding *paused;   /* whose callback waits */
 	const struct chain_binding *frontier; /* collects the body in `held`; NULL: none */

@@ -59,7 +59,7 @@ static enum chain_result piece_through(
 	if (chunk_queue_is_empty(&body->piece) && !body->piece_end)
 		return CHAIN_MORE;
 	do {
-		if (!takes_part(&x->run[d], b)) {
+		if (!takes_body(&x->run[d], b)) {
 			chunk_queue_move(&body->passed, &body->piece);
 			return CHAIN_MORE;
 		}
@@ -98,7 +98,7 @@ static bool segment_streams(const struct sluice_exchange *x, enum chain_directio
 	const struct chain_run *run = &x->run[d];
 	const struct chain_list *bodies = &x->chain->walk[d].bodies;
 	for (unsigned i = run->body_at; i < bodies->count && bodies->items[i] != run->frontier; i++)
-		if (takes_part(run, bodies->items[i]))
+		if (takes_body(run, bodies->items[i]))
 			return true;
 	return false;
 }
@@ -109,7 +109,7 @@ static bool segment_replaces(const struct sluice_exchange *x, enum chain_directi
 	const struct chain_run *run = &x->run[d];
 	const struct chain_walk *walk = &x->chain->walk[d];
 	for (unsigned i = run->body_at; i < walk->bodies.count; i++)
-		if (walk->streams & run->mask & walk->bodies.items[i]->bit)
+		if (walk->streams & run->mask & ~run->let_by & walk->bodies.items[i]->bit)
 			return true;
 	return false;
 }
@@ -209,7 +209,7 @@ static const char *frontier_refusal(
 	if (d == CHAIN_RESPONSE && is_event_stream(x->response))
 		return "policy_buffers_stream";
 	int64_t declared = *content_length(x, d);
-	bool is_changed = x->chain->walk[d].streams & x->run[d].mask;
+	bool is_changed = x->chain->walk[d].streams & x->run[d].mask & ~x->run[d].let_by;
 	if (!is_changed && declared > 0 && (uint64_t)declared > b->contract[d].bytes_max)
 		return "body_too_large";
 	return NULL;
@@ -271,7 +271,7 @@ enum chain_result chain_frontier_decide(struct sluice_exchange *x, enum chain_di
 {
 	struct chain_run *run = &x->run[d];
 	const struct chain_binding *b = run->frontier;
-	if (takes_part(run, b)) {
+	if (takes_body(run, b)) {
 		struct str whole;
 		if (!run_body(x, run) || !held_whole(run, &whole))
 			return chain_fail_memory(x, d, b);

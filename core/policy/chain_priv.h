@@ -10,6 +10,12 @@ static inline bool takes_part(const struct chain_run *run, const struct chain_bi
 	return run->mask & b->bit;
 }
 
+/* The same as to the body: a head callback may let it pass unseen. */
+static inline bool takes_body(const struct chain_run *run, const struct chain_binding *b)
+{
+	return run->mask & ~run->let_by & b->bit;
+}
+
 /* --- chain.c --- */
 /* b could not do its work: CHAIN_MORE when it may be skipped over, else the direction ends. */
 enum chain_result chain_fail(struct sluice_exchange *x, enum chain_direction d,

@@ -167,6 +167,14 @@ static int32_t body_replace(struct sluice_exchange *x, struct sluice_str bytes)
 	return SLUICE_OK;
 }
 
+static int32_t body_pass(struct sluice_exchange *x)
+{
+	if (!host_allows(x, HOST_body_pass))
+		return host_refuse(HOST_body_pass);
+	x->run[x->direction].let_by |= x->current->bit;
+	return SLUICE_OK;
+}
+
 /* --- shared along the chain ------------------------------------------------------------------ */
 static struct chain_property *property_find(const struct sluice_exchange *x, struct str name)
 {
@@ -313,6 +321,7 @@ const struct sluice_host *host_table(void)
 		.data_set = data_set,
 		.data_get = data_get,
 		.worker_data = worker_data,
+		.body_pass = body_pass,
 	};
 	return &table;
 }

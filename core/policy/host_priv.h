@@ -37,6 +37,7 @@
 	X(pause, IN_LIVE)                                                                          \
 	X(resumed, IN_LIVE)                                                                        \
 	X(body_replace, IN_BODIES)                                                                 \
+	X(body_pass, IN_HEADS)                                                                     \
 	X(property_set, IN_LIVE)                                                                   \
 	X(property_get, IN_EXCHANGE)                                                               \
 	X(authenticate, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                       \

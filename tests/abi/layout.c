@@ -87,7 +87,8 @@ static void print_host(void)
 		H(status), H(status_set), H(now_ms), H(wall_ms), H(field_get), H(field_next),
 		H(field_set), H(field_add), H(field_remove), H(path_set), H(respond),
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
-		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data);
+		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
+		H(body_pass);
 #undef H
 	FINISH(sluice_host);
 }

@@ -255,6 +255,10 @@ struct sluice_host {
 	void *(*data_get)(struct sluice_exchange *exchange);
 	/* What worker_start returned on this worker. */
 	void *(*worker_data)(struct sluice_exchange *exchange);
+
+	/* In a head callback: the body of this message passes without being shown to this binding,
+	 * whatever its contract; nothing is collected for it, and no size refused. */
+	int32_t (*body_pass)(struct sluice_exchange *exchange);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

@@ -299,6 +299,63 @@ START_TEST(a_binding_that_is_skipped_half_way_loses_nothing)
 }
 END_TEST
 
+static int32_t let_pass(struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	return p->host->body_pass(x) == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
+}
+
+START_TEST(a_body_that_is_let_pass_is_neither_shown_nor_collected_nor_too_large)
+{
+	struct bench *b = stream_buffer_observe(4);
+	b->probes[1].on[CALLBACK_REQUEST_HEAD] = let_pass;
+	bench_start(b);
+	bench_feed(b, REQ, "one ");
+	ck_assert_int_eq(bench_step(b, REQ), CHAIN_MORE);
+	ck_assert(b->x.run[REQ].head_done);
+	ck_assert_str_eq(bench_out(b, REQ), "ONE ");
+	ck_assert_int_eq(bench_give(b, REQ, "two"), CHAIN_DONE);
+	ck_assert_str_eq(bench_out(b, REQ), "TWO");
+	ck_assert_str_eq(bench_trace(b),
+		"a.request_head b.request_head c.request_head a.request_body(one ) "
+		"c.request_body(ONE ) a.request_body(two$) c.request_body(TWO$) ");
+	bench_free(b);
+}
+END_TEST
+
+START_TEST(a_streaming_binding_that_lets_the_body_pass_keeps_its_length)
+{
+	struct bench *b = bench_new();
+	struct probe *a = bench_probe(b), *collects = bench_probe(b);
+	a->on[CALLBACK_REQUEST_HEAD] = let_pass;
+	a->on[CALLBACK_REQUEST_BODY] = probe_upper;
+	a->body[REQ].mode = BODY_STREAM;
+	collects->on[CALLBACK_REQUEST_BODY] = probe_pass;
+	collects->body[REQ].mode = BODY_BUFFER;
+	bench_start(b);
+	b->request.content_length = 3;
+	ck_assert_int_eq(bench_give(b, REQ, "abc"), CHAIN_DONE);
+	ck_assert_int_eq(b->request.content_length, 3);
+	ck_assert_str_eq(bench_out(b, REQ), "abc");
+	ck_assert_str_eq(bench_trace(b), "a.request_head b.request_body(abc$) ");
+	bench_free(b);
+}
+END_TEST
+
+START_TEST(letting_the_request_pass_says_nothing_about_the_response)
+{
+	struct bench *b = bench_new();
+	struct probe *a = bench_probe(b);
+	a->on[CALLBACK_REQUEST_HEAD] = let_pass;
+	a->on[CALLBACK_REQUEST_BODY] = a->on[CALLBACK_RESPONSE_BODY] = probe_pass;
+	a->body[REQ].mode = a->body[RSP].mode = BODY_BUFFER;
+	bench_start(b);
+	ck_assert_int_eq(bench_give(b, REQ, "abc"), CHAIN_DONE);
+	ck_assert_int_eq(bench_give(b, RSP, "def"), CHAIN_DONE);
+	ck_assert_str_eq(bench_trace(b), "a.request_head a.response_body(def$) ");
+	bench_free(b);
+}
+END_TEST
+
 /* However the body is cut, what comes out is the same. */
 START_TEST(pieces_of_any_size_give_the_same_body)
 {
@@ -334,4 +391,7 @@ UNIT_SUITE(bodies, heads_behind_a_buffering_binding_wait_for_its_decision,
 	a_body_may_be_replaced_by_nothing, an_observer_cannot_replace,
 	a_response_without_content_gets_none, replacements_survive_a_pause,
 	input_that_comes_during_a_pause_waits, a_binding_that_is_skipped_half_way_loses_nothing,
+	a_body_that_is_let_pass_is_neither_shown_nor_collected_nor_too_large,
+	a_streaming_binding_that_lets_the_body_pass_keeps_its_length,
+	letting_the_request_pass_says_nothing_about_the_response,
 	pieces_of_any_size_give_the_same_body)
