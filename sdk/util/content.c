@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "util/content.h"
+
+#include <string.h>
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+int content_equal(struct sluice_str a, struct sluice_str b)
+{
+	if (a.n != b.n)
+		return 0;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return 0;
+	return 1;
+}
+
+static int starts(struct sluice_str s, struct sluice_str prefix)
+{
+	return s.n >= prefix.n && content_equal((struct sluice_str){s.p, prefix.n}, prefix);
+}
+
+static int ends(struct sluice_str s, struct sluice_str suffix)
+{
+	return s.n >= suffix.n &&
+	       content_equal((struct sluice_str){s.p + s.n - suffix.n, suffix.n}, suffix);
+}
+
+static struct sluice_str trim(struct sluice_str s)
+{
+	while (s.n && (*s.p == ' ' || *s.p == '\t'))
+		s.p++, s.n--;
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* Takes what stands before the next `separator` outside of a quoted string. */
+static struct sluice_str cut(struct sluice_str *rest, char separator)
+{
+	size_t i = 0;
+	for (int quoted = 0; i < rest->n && (quoted || rest->p[i] != separator); i++) {
+		if (rest->p[i] == '"')
+			quoted = !quoted;
+		else if (quoted && rest->p[i] == '\\' && i + 1 < rest->n)
+			i++;
+	}
+	struct sluice_str part = {rest->p, i};
+	size_t taken = i < rest->n ? i + 1 : i;
+	rest->p += taken;
+	rest->n -= taken;
+	return part;
+}
+
+struct sluice_str content_essence(struct sluice_str content_type)
+{
+	return trim(cut(&content_type, ';'));
+}
+
+uint32_t content_kind_of(struct sluice_str content_type)
+{
+	struct sluice_str type = content_essence(content_type);
+	if (content_equal(type, SLUICE_STR("application/json")) ||
+		content_equal(type, SLUICE_STR("text/json")) || ends(type, SLUICE_STR("+json")))
+		return CONTENT_JSON;
+	if (content_equal(type, SLUICE_STR("application/xml")) ||
+		content_equal(type, SLUICE_STR("text/xml")) || ends(type, SLUICE_STR("+xml")))
+		return CONTENT_XML;
+	if (content_equal(type, SLUICE_STR("application/x-www-form-urlencoded")))
+		return CONTENT_FORM;
+	if (starts(type, SLUICE_STR("multipart/")))
+		return CONTENT_MULTIPART;
+	return starts(type, SLUICE_STR("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+}
+
+uint32_t content_kinds(
+	const struct sluice_host *host, struct sluice_exchange *x, enum sluice_side side)
+{
+	struct sluice_str value;
+	uint32_t kinds = 0, at = 0;
+	while (host->field_next(x, side, SLUICE_STR("content-type"), &at, NULL, &value) ==
+		SLUICE_OK)
+		kinds |= content_kind_of(value);
+	return kinds;
+}
+
+int content_is_encoded(
+	const struct sluice_host *host, struct sluice_exchange *x, enum sluice_side side)
+{
+	struct sluice_str value;
+	uint32_t at = 0;
+	while (host->field_next(x, side, SLUICE_STR("content-encoding"), &at, NULL, &value) ==
+		SLUICE_OK)
+		while (value.n) {
+			struct sluice_str coding = trim(cut(&value, ','));
+			if (coding.n && !content_equal(coding, SLUICE_STR("identity")))
+				return 1;
+		}
+	return 0;
+}
+
+struct sluice_str content_parameter(struct sluice_str content_type, struct sluice_str name)
+{
+	cut(&content_type, ';');
+	while (content_type.n) {
+		struct sluice_str value = cut(&content_type, ';');
+		struct sluice_str key = trim(cut(&value, '='));
+		value = trim(value);
+		if (!content_equal(key, name))
+			continue;
+		if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
+			return (struct sluice_str){value.p + 1, value.n - 2};
+		return value;
+	}
+	return SLUICE_STR("");
+}
+
+static int is_listed(struct sluice_str charset, const char *const *charsets)
+{
+	for (; *charsets; charsets++)
+		if (content_equal(charset, (struct sluice_str){*charsets, strlen(*charsets)}))
+			return 1;
+	return 0;
+}
+
+int content_charset_is(const struct sluice_host *host, struct sluice_exchange *x,
+	enum sluice_side side, const char *const *charsets)
+{
+	struct sluice_str value;
+	uint32_t at = 0;
+	while (host->field_next(x, side, SLUICE_STR("content-type"), &at, NULL, &value) ==
+		SLUICE_OK) {
+		struct sluice_str charset = content_parameter(value, SLUICE_STR("charset"));
+		if (charset.n && !is_listed(charset, charsets))
+			return 0;
+	}
+	return 1;
+}
