@@ -357,3 +357,16 @@ bool uri_query_next(struct str *query, struct str *name, struct str *value)
 	}
 	return false;
 }
+
+struct str uri_query_decode(struct str raw, struct arena *arena)
+{
+	if (str_index(raw, '+') == raw.n && str_index(raw, '%') == raw.n)
+		return raw;
+	char *text = arena_alloc(arena, raw.n);
+	struct str out;
+	if (!text)
+		return raw;
+	for (size_t i = 0; i < raw.n; i++)
+		text[i] = raw.p[i] == '+' ? ' ' : raw.p[i];
+	return uri_percent_decode(str_n(text, raw.n), arena, &out) == RC_OK ? out : raw;
+}

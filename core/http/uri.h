@@ -43,3 +43,6 @@ MUST_USE enum rc uri_percent_decode(struct str in, struct arena *arena, struct s
 
 /* Walks name=value pairs of a query, raw; *query shrinks; false at the end. */
 bool uri_query_next(struct str *query, struct str *name, struct str *value);
+/* A name or value of it: %XX and '+' decoded; what cannot be decoded stays as it is, as it does when
+ * the arena is spent. A view of `raw` where nothing is to be decoded. */
+struct str uri_query_decode(struct str raw, struct arena *arena);

@@ -121,27 +121,13 @@ static bool all_headers(const struct expr_exchange *e, struct arena *arena, stru
 }
 
 /* --- query parameters ------------------------------------------------------------------------ */
-/* %XX and '+'; what cannot be decoded stays as it is. A view where nothing is to be decoded. */
-static struct str decoded(struct str raw, struct arena *arena)
-{
-	if (str_index(raw, '+') == raw.n && str_index(raw, '%') == raw.n)
-		return raw;
-	char *text = arena_alloc(arena, raw.n);
-	struct str out;
-	if (!text)
-		return raw;
-	for (size_t i = 0; i < raw.n; i++)
-		text[i] = raw.p[i] == '+' ? ' ' : raw.p[i];
-	return uri_percent_decode(str_n(text, raw.n), arena, &out) == RC_OK ? out : raw;
-}
-
 static bool query_param(
 	const struct expr_exchange *e, struct str name, struct arena *arena, struct expr_value *out)
 {
 	struct str query = e->x->request->query, key, value;
 	while (uri_query_next(&query, &key, &value))
-		if (str_eq(decoded(key, arena), name))
-			return give_string(out, decoded(value, arena));
+		if (str_eq(uri_query_decode(key, arena), name))
+			return give_string(out, uri_query_decode(value, arena));
 	return false;
 }
 
@@ -186,8 +172,9 @@ static bool all_query_params(
 		return false;
 	uint32_t given = 0, count = 0;
 	for (; given < pairs && uri_query_next(&query, &key, &value); given++)
-		params[given] = (struct param){
-			.key = decoded(key, arena), .value = decoded(value, arena), .at = given};
+		params[given] = (struct param){.key = uri_query_decode(key, arena),
+			.value = uri_query_decode(value, arena),
+			.at = given};
 	params_mark(params, given);
 	for (uint32_t i = 0; i < given; i++) {
 		if (!params[i].is_first)

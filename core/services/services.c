@@ -6,6 +6,7 @@
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/regex.h"
+#include "sluice/request.h"
 #include "sluice/timer.h"
 
 _Thread_local struct services_thread services_thread;
@@ -22,6 +23,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_TIMER_SERVICE, services_timer_table());
 	add(r, SLUICE_CRYPTO_SERVICE, services_crypto_table());
 	add(r, SLUICE_REGEX_SERVICE, services_regex_table());
+	add(r, SLUICE_REQUEST_SERVICE, services_request_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

@@ -2,7 +2,8 @@
 /* services/services.h - the SDK's named tables, as the gateway offers them.
  *
  * One file per service: expr.c "sluice.expr/1", timer.c "sluice.timer/1", crypto.c
- * "sluice.crypto/1", regex.c "sluice.regex/1". sdk/include/sluice/<name>.h is the contract; each call checks (policy/run.h)
+ * "sluice.crypto/1", regex.c "sluice.regex/1", request.c
+ * "sluice.request/1". sdk/include/sluice/<name>.h is the contract; each call checks (policy/run.h)
  * that its handles belong to the callback that runs on this thread. */
 #pragma once
 

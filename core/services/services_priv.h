@@ -20,6 +20,7 @@ const void *services_expr_table(void);
 const void *services_timer_table(void);
 const void *services_crypto_table(void);
 const void *services_regex_table(void);
+const void *services_request_table(void);
 
 static inline struct str str_in(struct sluice_str s)
 {

@@ -8,6 +8,7 @@
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/regex.h"
+#include "sluice/request.h"
 #include "sluice/sluice.h"
 #include "sluice/timer.h"
 
@@ -153,6 +154,16 @@ static void print_regex(void)
 	VALUE(SLUICE_REGEX_BYTES_MAX);
 }
 
+static void print_request(void)
+{
+	BEGIN(sluice_request_service);
+#define R(f) FIELD(sluice_request_service, f)
+	R(size), R(reserved), R(query_next), R(cookie_next), R(query_remove), R(cookie_remove);
+#undef R
+	FINISH(sluice_request_service);
+	printf("service %s\n", SLUICE_REQUEST_SERVICE);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -216,5 +227,6 @@ int main(void)
 	print_results();
 	print_facts();
 	print_regex();
+	print_request();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

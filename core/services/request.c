@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services/request.c - "sluice.request/1": query parameters and cookies. */
+#include "sluice/request.h"
+
+#include "http/uri.h"
+#include "policy/chain.h"
+#include "policy/run.h"
+#include "services/services_priv.h"
+
+static bool may_change(const struct sluice_exchange *x)
+{
+	return policy_runs_exchange(x) && x->callback == CALLBACK_REQUEST_HEAD && !x->request_sent;
+}
+
+static void give(struct str name, struct str value, struct sluice_str *name_out,
+	struct sluice_str *value_out)
+{
+	if (name_out)
+		*name_out = str_out(name);
+	*value_out = str_out(value);
+}
+
+/* What is left of a list when some of its parts are taken out. */
+struct rest {
+	char *p; /* in the arena; room for the whole list */
+	size_t n;
+	int32_t removed;
+};
+
+static void rest_add(struct rest *r, struct str part, char separator)
+{
+	if (r->n)
+		r->p[r->n++] = separator;
+	memcpy(r->p + r->n, part.p, part.n);
+	r->n += part.n;
+}
+
+/* --- the query ------------------------------------------------------------------------------- */
+static int32_t query_next(struct sluice_exchange *x, struct sluice_str name, uint32_t *at,
+	struct sluice_str *name_out, struct sluice_str *value_out)
+{
+	if (!policy_sees_exchange(x))
+		return SLUICE_E_WRONG_CALLBACK;
+	struct str query = x->request->query;
+	struct str left = str_from(query, *at), key, value;
+	while (uri_query_next(&left, &key, &value)) {
+		*at = (uint32_t)(left.p ? query.n - left.n : query.n);
+		key = uri_query_decode(key, x->arena);
+		if (name.n && !str_eq(key, str_in(name)))
+			continue;
+		value = uri_query_decode(value, x->arena);
+		if (x->arena->failed)
+			return SLUICE_E_FULL;
+		give(key, value, name_out, value_out);
+		return SLUICE_OK;
+	}
+	return x->arena->failed ? SLUICE_E_FULL : SLUICE_E_NOT_FOUND;
+}
+
+static int32_t query_remove(struct sluice_exchange *x, struct sluice_str name)
+{
+	if (!may_change(x))
+		return SLUICE_E_WRONG_CALLBACK;
+	struct http_request *r = x->request;
+	struct str left = r->query;
+	struct rest rest = {.p = arena_alloc(x->arena, left.n + 1)};
+	while (left.n && !x->arena->failed) {
+		struct str pair = str_cut(&left, '&'), value = pair;
+		struct str key = uri_query_decode(str_cut(&value, '='), x->arena);
+		if (pair.n && str_eq(key, str_in(name)))
+			rest.removed++;
+		else
+			rest_add(&rest, pair, '&');
+	}
+	if (x->arena->failed)
+		return SLUICE_E_FULL;
+	if (rest.removed) {
+		r->query = str_n(rest.p, rest.n);
+		r->has_query = rest.n > 0;
+	}
+	return rest.removed;
+}
+
+/* --- cookies --------------------------------------------------------------------------------- */
+/* The pair that begins at *offset of a Cookie field; what has no '=' is none. */
+static bool pair_next(struct str field, size_t *offset, struct str *name, struct str *value)
+{
+	while (*offset < field.n) {
+		struct str left = str_from(field, *offset);
+		struct str pair = str_cut(&left, ';');
+		*offset += pair.n + 1;
+		if (str_index(pair, '=') == pair.n)
+			continue;
+		*name = str_trim(str_cut(&pair, '='));
+		*value = str_trim(pair);
+		return true;
+	}
+	return false;
+}
+
+/* *at counts bytes over all Cookie fields, each with one more behind it. */
+static int32_t cookie_next(struct sluice_exchange *x, struct sluice_str name, uint32_t *at,
+	struct sluice_str *name_out, struct sluice_str *value_out)
+{
+	if (!policy_sees_exchange(x))
+		return SLUICE_E_WRONG_CALLBACK;
+	const struct fields *fields = &x->request->fields;
+	struct str key, value;
+	size_t before = 0;
+	for (uint32_t i = 0; i < fields->count; i++) {
+		if (fields->items[i].id != FIELD_COOKIE)
+			continue;
+		struct str field = fields->items[i].value;
+		size_t offset = *at > before ? *at - before : 0;
+		while (pair_next(field, &offset, &key, &value)) {
+			*at = (uint32_t)(before + offset);
+			if (name.n && !str_eq(key, str_in(name)))
+				continue;
+			give(key, value, name_out, value_out);
+			return SLUICE_OK;
+		}
+		before += field.n + 1;
+	}
+	return SLUICE_E_NOT_FOUND;
+}
+
+/* The field's value without the cookies of that name. */
+static struct rest cookies_without(struct str field, struct str name, struct arena *arena)
+{
+	struct rest rest = {.p = arena_alloc(arena, field.n + 1)};
+	struct str left = field;
+	while (rest.p && left.n) {
+		struct str part = str_cut(&left, ';'), pair = part;
+		bool is_pair = str_index(pair, '=') < pair.n;
+		if (is_pair && str_eq(str_trim(str_cut(&pair, '=')), name))
+			rest.removed++;
+		else
+			rest_add(&rest, rest.n ? part : str_trim(part), ';');
+	}
+	rest.n = str_trim(str_n(rest.p, rest.n)).n;
+	return rest;
+}
+
+static int32_t cookie_remove(struct sluice_exchange *x, struct sluice_str name)
+{
+	if (!may_change(x))
+		return SLUICE_E_WRONG_CALLBACK;
+	struct fields *fields = &x->request->fields;
+	uint32_t kept = 0;
+	int32_t removed = 0;
+	for (uint32_t i = 0; i < fields->count; i++) {
+		struct field field = fields->items[i];
+		struct rest rest = {0};
+		if (field.id == FIELD_COOKIE)
+			rest = cookies_without(field.value, str_in(name), x->arena);
+		if (rest.removed)
+			field.value = str_n(rest.p, rest.n);
+		removed += rest.removed;
+		if (!rest.removed || rest.n)
+			fields->items[kept++] = field;
+	}
+	fields->count = kept;
+	return x->arena->failed ? SLUICE_E_FULL : removed;
+}
+
+const void *services_request_table(void)
+{
+	static const struct sluice_request_service table = {
+		.size = sizeof(table),
+		.query_next = query_next,
+		.cookie_next = cookie_next,
+		.query_remove = query_remove,
+		.cookie_remove = cookie_remove,
+	};
+	return &table;
+}
