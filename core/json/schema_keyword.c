@@ -257,6 +257,15 @@ static bool take_text(struct compiler *c, const struct keyword *k, struct node *
 	return v->type == JSON_STRING || compile_fail(c, place, "expected a string");
 }
 
+static bool take_title(struct compiler *c, const struct keyword *k, struct node *n,
+	const struct json_value *v, struct str place)
+{
+	if (!take_text(c, k, n, v, place))
+		return false;
+	n->title = v->u.string;
+	return true;
+}
+
 static bool take_deprecated(struct compiler *c, const struct keyword *k, struct node *n,
 	const struct json_value *v, struct str place)
 {
@@ -323,7 +332,7 @@ static const struct keyword keywords[] = {
 	{"definitions", take_named_schemas, 0},
 	{"default", take_value, AT(fallback)},
 	{"x-secret", take_bool, AT(is_secret)},
-	{"title", take_text, 0},
+	{"title", take_title, 0},
 	{"description", take_text, 0},
 	{"$comment", take_text, 0},
 	{"examples", take_examples, 0},

@@ -65,6 +65,7 @@ struct node {
 	const struct json_value *exclusive_minimum, *exclusive_maximum;
 	struct range length, item_count, member_count, contains_count;
 	struct str pattern_text;
+	struct str title; /* what `not` calls it */
 	void *pattern;
 	struct str format;
 	bool is_secret;

@@ -329,7 +329,10 @@ bool tell_unknown(
 
 static void put_forbidden(struct buffer *out, const struct node *excluded)
 {
-	if (excluded->constant) {
+	if (excluded->title.n > 0) {
+		buffer_add(out, STR("must not be "));
+		buffer_add(out, excluded->title);
+	} else if (excluded->constant) {
 		buffer_add(out, STR("must not be "));
 		put_value(out, excluded->constant);
 	} else if (excluded->required.count > 0) {
