@@ -138,6 +138,63 @@ static bool check_ip_range(struct str value, char *message, size_t size)
 		"an address or range such as 192.168.1.7, 10.0.0.0/8, 10.1. or 2001:db8::/32");
 }
 
+/* Two whole addresses of one family, the first not behind the second. */
+static bool is_ip_span(struct str value)
+{
+	char host[2][64];
+	unsigned char bits[2][16];
+	struct str parts[2] = {str_cut(&value, '-'), value};
+	int family = str_index(parts[0], ':') < parts[0].n ? AF_INET6 : AF_INET;
+	for (int i = 0; i < 2; i++) {
+		if (parts[i].n == 0 || parts[i].n >= sizeof(host[i]))
+			return false;
+		memcpy(host[i], parts[i].p, parts[i].n);
+		host[i][parts[i].n] = '\0';
+		if (inet_pton(family, host[i], bits[i]) != 1)
+			return false;
+	}
+	return memcmp(bits[0], bits[1], family == AF_INET ? 4 : 16) <= 0;
+}
+
+static bool is_list_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',';
+}
+
+/* The next of a list, empty at its end. */
+static struct str next_of_list(struct str *list)
+{
+	while (list->n && (is_list_space(list->p[0]) || list->p[0] == '#')) {
+		if (list->p[0] == '#')
+			str_cut(list, '\n');
+		else
+			*list = str_from(*list, 1);
+	}
+	size_t n = 0;
+	while (n < list->n && !is_list_space(list->p[n]) && list->p[n] != '#')
+		n++;
+	struct str entry = str_slice(*list, 0, n);
+	*list = str_from(*list, n);
+	return entry;
+}
+
+static bool check_ip_ranges(struct str value, char *message, size_t size)
+{
+	struct str entry;
+	size_t number = 1;
+	for (; (entry = next_of_list(&value)).n; number++) {
+		if (is_ip_span(entry) || check_ip_range(entry, message, size))
+			continue;
+		if (number > 1 || value.n)
+			snprintf(message, size,
+				"addresses and ranges such as 192.168.1.7, 10.0.0.0/8, 10.1. or "
+				"2001:db8::1-2001:db8::9 (number %zu is none)",
+				number);
+		return false;
+	}
+	return true;
+}
+
 static bool check_uri(struct str value, char *message, size_t size)
 {
 	struct uri uri;
@@ -170,6 +227,7 @@ static const struct format {
 	{"bytes", check_bytes},
 	{"ip-range", check_ip_range},
 	{"ipRange", check_ip_range},
+	{"ip-ranges", check_ip_ranges},
 	{"uri", check_uri},
 	{"service", check_service},
 	{"secret", check_nothing},

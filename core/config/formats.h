@@ -4,6 +4,8 @@
  *   expression  a text, or #[...] of the expression language     regex     a regular expression
  *   duration    500ms, 10s, 5m, 1h, 1d                           bytes     512, 64KiB, 1MiB, 1GiB
  *   ip-range    192.168.0.0/16, 10.1., 2001:db8::/32, ::1        uri       scheme://host...
+ *   ip-ranges   any number of them, also 10.0.0.1-10.0.0.9, separated by commas or white space, with
+ *               # comments
  *   service     http, https or h2://host[:port][/path]           secret    any text; redacted
  * The vendor's names `dataweave` and `ipRange` stand for expression and ip-range.
  */

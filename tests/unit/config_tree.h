@@ -59,7 +59,7 @@ static inline struct plan *config_tree(const char *json)
 	config_tree_write(w, json_root(document), NULL);
 	json_free(document);
 	struct buffer bytes;
-	buffer_init(&bytes, 1 << 20);
+	buffer_init(&bytes, 16 << 20);
 	rc = plan_writer_finish(w, &bytes);
 	ck_assert_int_eq(rc, RC_OK);
 	plan_writer_free(w);
