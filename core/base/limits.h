@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/limits.h - every bound that is not configured, with its reason.
+/* base/limits.h - every bound, with its reason: what is not configured at all, and what holds until a
+ * configuration says otherwise (plan/plan_limits.h names those).
  *
  * Anchors: what nginx, HAProxy and Envoy allow by default; RFC 9112 and RFC 9110 where they ask. */
 #pragma once
@@ -37,7 +38,8 @@
 #define LIMIT_DIRTY_STREAMS      64
 #define LIMIT_DIRTY_STREAM_BYTES 32768
 
-/* Requests answered on one client connection before it is closed cleanly. */
+/* Requests answered on one client connection, and its age, before it is closed cleanly: state that
+ * leaks, and clients that moved to another address of the name, are bounded. nginx 1000, 1 h. */
 #define LIMIT_REQUESTS_PER_CONNECTION 10000
 
 #define LIMIT_WORKERS            256
@@ -49,6 +51,7 @@
 #define LIMIT_HEAD_MS              10000
 #define LIMIT_TLS_HANDSHAKE_MS     10000
 #define LIMIT_KEEPALIVE_IDLE_MS    60000
+#define LIMIT_KEEPALIVE_MAX_AGE_MS 3600000
 #define LIMIT_CONNECT_MS           3000
 #define LIMIT_UPSTREAM_RESPONSE_MS 15000
 #define LIMIT_UPSTREAM_IDLE_MS     60000

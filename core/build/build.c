@@ -46,6 +46,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 			"served before serves on");
 	b.generation->plan = plan;
 	b.generation->number = options->number;
+	build_limits(&b);
 	build_plugins(&b);
 	build_services(&b);
 	build_apis(&b);

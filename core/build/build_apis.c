@@ -28,13 +28,14 @@ static void stub(struct build *b, struct api *api, const struct plan_node *at, c
 		api->error = heap_strdup(message);
 }
 
-static struct body_contract contract_of(const struct plan_node *binding, const char *key)
+static struct body_contract contract_of(
+	const struct api *api, const struct plan_node *binding, const char *key)
 {
 	const struct plan_node *node = plan_get(binding, key);
 	struct body_contract contract = {.mode = BODY_NONE};
 	if (body_mode_parse(plan_string(node, "mode", STR("none")), &contract.mode) != RC_OK)
 		contract.mode = BODY_NONE;
-	contract.bytes_max = (size_t)plan_integer(node, "max", 0);
+	contract.bytes_max = (size_t)plan_integer(node, "max", api->limits.buffered_body_bytes);
 	return contract;
 }
 
@@ -94,8 +95,8 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 		const struct plan_node *binding = plan_at(list, i);
 		bindings[i] = (struct chain_binding_options){
 			.instance = instance_of(b, api, binding),
-			.body = {contract_of(binding, "requestBody"),
-				contract_of(binding, "responseBody")},
+			.body = {contract_of(api, binding, "requestBody"),
+				contract_of(api, binding, "responseBody")},
 			.skip_on_error =
 				str_eq(string_of(plan_get(binding, "onError")), STR("skip")),
 		};
@@ -167,6 +168,7 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 	api->response_timeout_ms = (int)plan_integer(node, "responseTimeoutMs", 0);
 	api->stream_idle_timeout_ms =
 		(int)plan_integer(node, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS);
+	build_api_limits(b, node, &api->limits);
 	const struct plan_node *error = plan_get(node, "error");
 	if (error && error->type == PLAN_OBJECT) {
 		/* Composition has reported it already. */

@@ -40,6 +40,9 @@ void build_plugins(struct build *b);
 void build_services(struct build *b);
 void build_apis(struct build *b);
 void build_listeners(struct build *b);
+/* What the plan says about connections, and about one API (`node`); defaults where it does not. */
+void build_limits(struct build *b);
+void build_api_limits(struct build *b, const struct plan_node *node, struct api_limits *out);
 /* Gives every worker its cells. */
 void build_api_metrics(struct build *b, struct api *api);
 

@@ -9,6 +9,7 @@
 #include "http/message.h"
 #include "http/uri.h"
 #include "plan/plan.h"
+#include "plan/plan_limits.h"
 #include "route/route_table.h"
 
 #include <stdio.h>
@@ -158,6 +159,41 @@ static void print_routes(const struct explain *x)
 	}
 }
 
+/* --- limits ---------------------------------------------------------------------------------- */
+
+static bool is_time(const struct plan_limit_row *row)
+{
+	struct str member = str_of(row->member);
+	return member.n > 2 && str_eq(str_from(member, member.n - 2), STR("Ms"));
+}
+
+static void print_limit(const struct plan_node *limits, enum plan_limit id)
+{
+	const struct plan_limit_row *row = plan_limit_row(id);
+	const struct plan_node *own = plan_get(limits, row->member);
+	int64_t n = plan_limit_get(limits, id);
+	printf("  %-26s ", row->name);
+	if (n == PLAN_UNLIMITED)
+		printf("%-10s", "any");
+	else if (is_time(row))
+		printf("%-10g", (double)n / 1000);
+	else
+		printf("%-10lld", (long long)n);
+	printf("  excess: %s", row->excess);
+	if (own)
+		print_place(own);
+	putchar('\n');
+}
+
+static void print_limits(const struct explain *x)
+{
+	const struct plan_node *all = plan_get(plan_get(x->root, "settings"), "limits");
+	const struct plan_node *own = plan_get(x->api, "limits");
+	printf("limits, a place where they are set\n");
+	for (int id = 0; id < PLAN_LIMIT_COUNT; id++)
+		print_limit(id < PLAN_LIMITS_OF_CONNECTIONS ? all : own, (enum plan_limit)id);
+}
+
 static void print_api(const struct explain *x)
 {
 	printf("API %.*s/%.*s at %.*s", STR_ARG(text_of(x->api, "namespace")),
@@ -169,6 +205,7 @@ static void print_api(const struct explain *x)
 		printf("answers 503 to everything: %.*s\n", STR_ARG(text_of(error, "message")));
 	print_chain(x);
 	print_routes(x);
+	print_limits(x);
 }
 
 /* --- a request ------------------------------------------------------------------------------- */

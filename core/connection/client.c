@@ -190,7 +190,7 @@ static bool read_message(struct http_client *c, struct block *block, struct str 
 	struct client_stream *r = c->current;
 	struct http_stream *s = &r->h.s;
 	bool had_head = r->h.has_head;
-	uint64_t received = r->h.body_received;
+	uint64_t received = r->h.s.body_received;
 	enum h1_event event;
 	do {
 		event = h1_stream_feed(&r->h, block, in);
@@ -207,7 +207,7 @@ static bool read_message(struct http_client *c, struct block *block, struct str 
 		return false;
 	if (r->h.has_head && !had_head)
 		s->events->on_head(s);
-	else if (s->in_ended || r->h.body_received > received)
+	else if (s->in_ended || r->h.s.body_received > received)
 		s->events->on_data(s);
 	if (event == H1_MORE && in->n > 0 && r->h.stream)
 		h1_stream_hold(&r->h);
@@ -398,7 +398,7 @@ unsigned http_client_capacity(const struct http_client *c)
 }
 
 struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
-	const struct http_stream_events *events, void *owner)
+	const struct message_limits *limits, const struct http_stream_events *events, void *owner)
 {
 	CHECK(http_client_capacity(c) > 0);
 	struct pool *pool = loop_pool(c->loop);
@@ -413,6 +413,8 @@ struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
 	r->h.s.events = events;
 	r->h.s.owner = owner;
 	r->h.parser = h1_parser_new(pool, true);
+	if (limits)
+		h1_parser_limit(r->h.parser, limits);
 	c->current = r;
 	c->was_used = true;
 	c->sent_before = stream_bytes_sent(c->stream);

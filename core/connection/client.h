@@ -8,6 +8,7 @@
 #pragma once
 
 #include "connection/http_stream.h"
+#include "http/message_limits.h"
 #include "net/stream.h"
 
 struct http_client;
@@ -33,9 +34,10 @@ struct http_client *http_client_dial(struct stream_group *group,
 	void *owner);
 /* How many more streams may be opened now: 0 or 1 on HTTP/1. */
 unsigned http_client_capacity(const struct http_client *c);
-/* Opens a stream (capacity must not be 0). Heads and trailers go to `arena`. */
+/* Opens a stream (capacity must not be 0). Heads and trailers go to `arena`.
+ * `limits` of the response are borrowed until the release; NULL: message_limits_default. */
 struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
-	const struct http_stream_events *events, void *owner);
+	const struct message_limits *limits, const struct http_stream_events *events, void *owner);
 /* Whether a stream was ever opened before: a failure before the first response byte on a reused
  * connection may be the idle race, and is retried. */
 bool http_client_was_used(const struct http_client *c);

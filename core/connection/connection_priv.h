@@ -19,7 +19,6 @@ struct h1_stream {
 	struct stream *stream;    /* borrowed; NULL: dead, what is sent is dropped */
 	struct h1_parser *parser; /* owned */
 	uint64_t out_left;        /* of FRAMING_LENGTH */
-	uint64_t body_received;
 	uint32_t uncredited;
 	enum h1_framing framing;
 	bool has_head;            /* the received head is whole */

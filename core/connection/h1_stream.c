@@ -71,7 +71,7 @@ enum http_reset h1_reset_of(enum rc rc)
 static void take(struct h1_stream *h, struct block *block, struct str bytes)
 {
 	struct chunk_queue *in = &h->s.in;
-	h->body_received += bytes.n;
+	h->s.body_received += bytes.n;
 	if (h->discards)
 		return;
 	if (bytes.n < SMALL_PIECE_BYTES && in->bytes > 0)

@@ -85,12 +85,14 @@ struct http_stream {
 
 	struct chunk_queue in;
 	bool in_ended; /* the received message is whole */
+	bool closes_after; /* server role: the owner wants no request behind this one */
 	bool upgraded; /* after a 101: `in` and send_data carry raw bytes, end is FIN */
 
 	/* Facts for the access record and for policies. */
 	const struct address *peer; /* valid until release */
 	const char *tls_version;    /* or NULL */
 	struct str tls_server_name;
+	uint64_t body_received;  /* content, without its framing */
 	uint64_t bytes_received; /* on the wire of this stream, heads included */
 	uint64_t bytes_sent;
 	int64_t started_us; /* monotonic: first byte of the head (server), opening (client) */

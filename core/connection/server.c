@@ -31,6 +31,8 @@ static void begin_request(struct http_server *c)
 	r->h.s.arena = &r->arena;
 	r->h.s.request = &r->request;
 	r->h.parser = h1_parser_new(pool, false);
+	if (c->options->message)
+		h1_parser_limit(r->h.parser, c->options->message);
 	h1_parser_begin_request(r->h.parser, &r->arena, &r->request);
 	/* It outlives the connection's own. */
 	if (r->h.s.tls_version)
@@ -161,7 +163,7 @@ static void wait_for_head(struct http_server *c)
 static bool read_message(struct http_server *c, struct block *block, struct str *in)
 {
 	struct server_stream *r = c->current;
-	uint64_t received = r->h.body_received;
+	uint64_t received = r->h.s.body_received;
 	enum h1_event event;
 	do {
 		event = h1_stream_feed(&r->h, block, in);
@@ -180,7 +182,7 @@ static bool read_message(struct http_server *c, struct block *block, struct str 
 		announce(c);
 	else if (r->phase == PHASE_HEAD)
 		wait_for_head(c);
-	else if (r->h.s.in_ended || r->h.body_received > received)
+	else if (r->h.s.in_ended || r->h.s.body_received > received)
 		r->h.s.events->on_data(&r->h.s);
 	if (event == H1_MORE && in->n > 0 && r->h.stream)
 		h1_stream_hold(&r->h);
@@ -388,6 +390,7 @@ struct http_server *http_server_new(struct stream_group *group, int fd, const st
 		.events = events,
 		.owner = owner,
 		.is_open = tls == NULL,
+		.opened_ms = loop_now_ms(loop),
 	};
 	list_init(&c->link);
 	task_init(&c->closed, on_finish);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "connection/http_stream.h"
+#include "http/message_limits.h"
 #include "net/stream.h"
 
 struct http_server;
@@ -17,6 +18,8 @@ struct http_server_options {
 	int head_timeout_ms;   /* absolute, from the head's first byte */
 	int keepalive_idle_ms; /* between requests */
 	uint32_t requests_max; /* the last of them is answered with close */
+	int max_age_ms;        /* of the connection: likewise; 0: none */
+	const struct message_limits *message; /* borrowed; NULL: message_limits_default */
 	struct str scheme;     /* "http" or "https" */
 	/* Writes the body of an error answer ({"error": ...}) for a refused request; NULL: no body.
 	 */

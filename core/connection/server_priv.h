@@ -35,6 +35,7 @@ struct http_server {
 	struct timer timer; /* of the head, of idling, of lingering; left running when it is late */
 	struct task closed;
 	int64_t idle_since_ms;
+	int64_t opened_ms;
 	uint32_t requests;
 	int linger_ms;
 	bool is_open;     /* the TLS handshake is done, or none was due */

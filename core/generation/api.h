@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "generation/limits.h"
 #include "observe/metrics.h"
 #include "policy/chain.h"
 #include "route/route_table.h"
@@ -44,6 +45,7 @@ struct api {
 	size_t service_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
+	struct api_limits limits;
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */
 	struct api_worker *workers;                         /* owned: one each */

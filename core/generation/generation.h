@@ -24,6 +24,7 @@ struct generation_listener {
 struct generation {
 	uint64_t number;
 	struct plan *plan;
+	struct connection_limits limits;
 	struct api **apis; /* owned array; each owned until retired */
 	size_t api_count;
 	struct generation_listener *listeners;

@@ -17,6 +17,7 @@
 
 #include "base/chunk.h"
 #include "http/message.h"
+#include "http/message_limits.h"
 
 /* What was wrong, with the status that answers a request (a response's is always 502). */
 #define H1_ERRORS(X)                                                                               \
@@ -57,6 +58,8 @@ enum h1_event {
 struct h1_parser; /* opaque: about 300 bytes; from a pool */
 struct h1_parser *h1_parser_new(struct pool *pool, bool is_response);
 void h1_parser_free(struct h1_parser *p);
+/* From the next message on; borrowed, and they may change under it. message_limits_default at first. */
+void h1_parser_limit(struct h1_parser *p, const struct message_limits *limits);
 
 /* Begins a message. A request parser initialises and fills `request`; a response parser `response`,
  * and has to know the request's method (HEAD, CONNECT) and whether a 101 was asked for. Both live

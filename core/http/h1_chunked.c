@@ -74,8 +74,8 @@ static enum chunk_part step(struct h1_parser *p, char c)
 {
 	if (p->m.chunk == PART_SIZE)
 		return step_size(p, c);
-	return p->m.extension_bytes++ < LIMIT_CHUNK_EXTENSION_BYTES ? step_extension(p->m.chunk, c)
-								    : PART_BAD;
+	return p->m.extension_bytes++ < p->limits->extension_bytes ? step_extension(p->m.chunk, c)
+							       : PART_BAD;
 }
 
 static void next_line(struct h1_parser *p)
@@ -92,7 +92,8 @@ static enum h1_event begin_trailers(struct h1_parser *p)
 	if (!p->trailers)
 		return parser_fail(p, H1_ERROR_MEMORY);
 	fields_init(p->trailers, p->arena);
-	section_begin(p, p->trailers, LIMIT_TRAILER_BYTES);
+	p->trailers->max = p->limits->trailer_fields;
+	section_begin(p, p->trailers, p->limits->trailer_bytes);
 	p->state = STATE_TRAILERS;
 	return H1_MORE;
 }

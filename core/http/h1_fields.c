@@ -70,7 +70,7 @@ static enum progress append(
 {
 	if (LIKELY(fields_append(p->fields, name, id, value) == RC_OK))
 		return LINE_NEXT;
-	bool are_many = p->fields->count >= LIMIT_FIELDS;
+	bool are_many = p->fields->count >= p->fields->max;
 	return line_fail(p, are_many ? H1_ERROR_HEAD_TOO_LARGE : H1_ERROR_MEMORY);
 }
 
@@ -332,7 +332,7 @@ enum progress trailer_take_field(struct h1_parser *p, const struct field_line *l
 	enum field_id id = field_id_of(line->name);
 	bool is_refused = id == FIELD_OTHER ? is_twin(line->name) || is_late(line->name)
 					    : !is_known_trailer[id];
-	if (is_refused || p->fields->count == LIMIT_TRAILER_FIELDS)
+	if (is_refused || p->fields->count >= p->limits->trailer_fields)
 		return line_fail(p, H1_ERROR_TRAILERS);
 	return append(p, line->name, id, line->value);
 }

@@ -47,7 +47,13 @@ struct h1_parser *h1_parser_new(struct pool *pool, bool is_response)
 	p->pool = pool;
 	p->is_response = is_response;
 	p->state = STATE_IDLE;
+	p->limits = &message_limits_default;
 	return p;
+}
+
+void h1_parser_limit(struct h1_parser *p, const struct message_limits *limits)
+{
+	p->limits = limits;
 }
 
 void h1_parser_free(struct h1_parser *p)
@@ -65,8 +71,9 @@ static void begin_head(struct h1_parser *p, struct fields *fields)
 	p->trailers = NULL;
 	p->error = H1_ERROR_NONE;
 	p->state = STATE_HEAD;
+	fields->max = p->limits->fields;
 	fields_reserve(fields, FIELDS_EXPECTED);
-	section_begin(p, fields, LIMIT_HEAD_BYTES);
+	section_begin(p, fields, p->limits->head_bytes);
 }
 
 void h1_parser_begin_request(struct h1_parser *p, struct arena *arena, struct http_request *request)

@@ -82,6 +82,7 @@ struct h1_message {
 struct h1_parser {
 	struct pool *pool;              /* borrowed */
 	struct arena *arena;            /* borrowed from the exchange */
+	const struct message_limits *limits; /* borrowed */
 	struct http_request *request;   /* borrowed; NULL in a response parser */
 	struct http_response *response; /* borrowed; NULL in a request parser */
 	struct fields *fields;          /* where the section's fields go */

@@ -76,7 +76,7 @@ enum h1_event response_finish(struct h1_parser *p, const char *section)
 {
 	bool is_interim = p->m.status < 200 && p->m.status != 101;
 	enum h1_error error = check(p);
-	if (error == H1_ERROR_NONE && is_interim && p->interims++ == LIMIT_INTERIM_RESPONSES)
+	if (error == H1_ERROR_NONE && is_interim && p->interims++ >= p->limits->interim_responses)
 		error = H1_ERROR_INTERIM;
 	if (error != H1_ERROR_NONE)
 		return parser_fail(p, error);

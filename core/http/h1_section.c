@@ -106,7 +106,7 @@ static enum progress read_request_line(struct h1_parser *p, const char *section,
 	p->m.method = span_of(section, line, space);
 
 	const char *target = space + 1;
-	stop = bounded(target, LIMIT_TARGET_BYTES + 1, end);
+	stop = bounded(target, p->limits->target_bytes + 1, end);
 	const char *from = p->clean > target - line ? line + p->clean : target;
 	space = from < stop ? scan_target(from, stop) : stop;
 	p->clean = (uint32_t)(space - line);
@@ -168,7 +168,7 @@ static enum progress read_status_line(struct h1_parser *p, const char *section, 
 	if (*after != ' ' && *after != '\r')
 		return line_fail(p, H1_ERROR_SYNTAX);
 	const char *reason = *after == ' ' ? after + 1 : after;
-	const char *stop = bounded(reason, LIMIT_FIELD_VALUE_BYTES + 1, end);
+	const char *stop = bounded(reason, p->limits->field_value_bytes + 1, end);
 	const char *from = p->clean > reason - line ? line + p->clean : reason;
 	const char *crlf = from < stop ? scan_text(from, stop) : stop;
 	p->clean = (uint32_t)(crlf - line);
@@ -241,7 +241,7 @@ static enum progress judge_line(
 	struct h1_parser *p, const char *at, const char *stop, const char *end)
 {
 	const char *colon = scan_token(at, stop);
-	if (colon - at > LIMIT_FIELD_NAME_BYTES)
+	if (colon - at > p->limits->field_name_bytes)
 		return line_fail(p, H1_ERROR_HEAD_TOO_LARGE);
 	if (colon == stop)
 		return line_stopped(p, stop, end, H1_ERROR_HEAD_TOO_LARGE);
@@ -250,7 +250,7 @@ static enum progress judge_line(
 	const char *value = colon + 1;
 	const char *crlf = scan_text(p->clean > colon - at ? at + p->clean : value, stop);
 	p->clean = (uint32_t)(crlf - at);
-	if (crlf - value > LIMIT_FIELD_VALUE_BYTES)
+	if (crlf - value > p->limits->field_value_bytes)
 		return line_fail(p, H1_ERROR_HEAD_TOO_LARGE);
 	if (crlf == stop)
 		return line_stopped(p, stop, end, H1_ERROR_HEAD_TOO_LARGE);
@@ -260,7 +260,8 @@ static enum progress judge_line(
 /* Cuts the field line at `at`, of which `clean` bytes hold no control; false when it is not whole,
  * or bad. */
 static inline bool cut_line(
-	const char *at, size_t clean, const char *stop, const char *end, struct field_line *line)
+	const struct message_limits *limits, const char *at, size_t clean, const char *stop,
+	const char *end, struct field_line *line)
 {
 	const char *colon = scan_word(at, stop);
 	line->is_plain = true;
@@ -272,10 +273,10 @@ static inline bool cut_line(
 	}
 	const char *value = colon + 1;
 	const char *crlf = scan_text(UNLIKELY(at + clean > value) ? at + clean : value, stop);
-	/* One comparison for nearly all: no line so short breaks the limit of a name or value. */
-	bool is_long =
-		UNLIKELY(crlf - at > LIMIT_FIELD_NAME_BYTES) &&
-		(colon - at > LIMIT_FIELD_NAME_BYTES || crlf - value > LIMIT_FIELD_VALUE_BYTES);
+	/* One comparison for nearly all: the longest value is allowed more than a name. */
+	bool is_long = UNLIKELY(crlf - at > limits->field_name_bytes) &&
+		       (colon - at > limits->field_name_bytes ||
+			       crlf - value > limits->field_value_bytes);
 	if (UNLIKELY(is_long || colon == at || end - crlf < 2 || memcmp(crlf, "\r\n", 2) != 0))
 		return false;
 	line->name = (struct str){at, (size_t)(colon - at)};
@@ -298,13 +299,14 @@ static inline enum progress take_line(
 static enum progress read_fields(struct h1_parser *p, const char *section, const char *end)
 {
 	const bool is_head = p->state == STATE_HEAD;
+	const struct message_limits *limits = p->limits;
 	const char *at = section + p->at;
 	const char *stop = bounded(section, p->bytes_max, end);
 	size_t clean = p->clean;
 	enum progress progress = LINE_NEXT;
 	struct field_line line;
 	while (at < stop && *at != '\r') {
-		if (UNLIKELY(!cut_line(at, clean, stop, end, &line))) {
+		if (UNLIKELY(!cut_line(limits, at, clean, stop, end, &line))) {
 			progress = judge_line(p, at, stop, end);
 			break;
 		}
@@ -405,7 +407,7 @@ static size_t next_piece(const struct h1_parser *p, struct str in)
 {
 	const char *lf = memchr(in.p, '\n', in.n);
 	size_t n = lf ? (size_t)(lf + 1 - in.p) : in.n;
-	size_t most = LIMIT_HEAD_BYTES + HELD_SLACK_BYTES - p->held_n;
+	size_t most = p->bytes_max + HELD_SLACK_BYTES - p->held_n;
 	return n < most ? n : most;
 }
 

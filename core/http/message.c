@@ -24,11 +24,14 @@ bool field_value_is_valid(struct str value)
 
 void fields_init(struct fields *f, struct arena *arena)
 {
-	*f = (struct fields){.arena = arena};
+	*f = (struct fields){.max = LIMIT_FIELDS, .arena = arena};
 }
 
+/* Capacity never exceeds `max`, so that whoever fills up to it keeps to both. */
 static bool grow(struct fields *f, uint32_t capacity)
 {
+	if (capacity > f->max)
+		capacity = f->max;
 	struct field *items = arena_realloc(f->arena, f->items, f->capacity * sizeof(struct field),
 		capacity * sizeof(struct field));
 	if (!items)
@@ -47,7 +50,7 @@ void fields_reserve(struct fields *f, uint32_t n)
 enum rc fields_append(struct fields *f, struct str name, enum field_id id, struct str value)
 {
 	if (UNLIKELY(f->count == f->capacity)) {
-		if (f->count >= LIMIT_FIELDS || !grow(f, f->capacity ? f->capacity * 2 : 16))
+		if (f->count >= f->max || !grow(f, f->capacity ? f->capacity * 2 : 16))
 			return RC_FULL;
 	}
 	f->items[f->count++] = (struct field){name, value, id};

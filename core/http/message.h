@@ -64,6 +64,7 @@ struct fields {
 	struct field *items; /* in the arena */
 	uint32_t count;
 	uint32_t capacity;
+	uint32_t max;        /* fields_append gives no room beyond; LIMIT_FIELDS at first */
 	struct arena *arena; /* borrowed */
 };
 
@@ -71,7 +72,7 @@ void fields_init(struct fields *f, struct arena *arena);
 /* Room for n fields in one allocation, as far as the arena has it. */
 void fields_reserve(struct fields *f, uint32_t n);
 /* Without validation and without copying: for codecs, whose parser has checked. RC_FULL when the
- * arena is spent or LIMIT_FIELDS stand already. */
+ * arena is spent or `max` stand already. */
 MUST_USE enum rc fields_append(
 	struct fields *f, struct str name, enum field_id id, struct str value);
 /* Validated and copied into the arena: for policies and the gateway. RC_INVALID, RC_FULL. */

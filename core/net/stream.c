@@ -29,6 +29,7 @@ struct stream_group *stream_group_new(struct loop *loop)
 	struct stream_group *g = heap_zalloc(sizeof(*g));
 	g->loop = loop;
 	g->pool = loop_pool(loop);
+	g->handshake_ms = LIMIT_TLS_HANDSHAKE_MS;
 	list_init(&g->dirty);
 	list_init(&g->unsure);
 	list_init(&g->unsure_before);
@@ -51,6 +52,11 @@ void stream_group_free(struct stream_group *g)
 struct loop *stream_group_loop(const struct stream_group *g)
 {
 	return g->loop;
+}
+
+void stream_group_set_handshake_ms(struct stream_group *g, int ms)
+{
+	g->handshake_ms = ms;
 }
 
 /* --- the event ------------------------------------------------------------------------------- */
@@ -83,7 +89,7 @@ static void finish_connect(struct stream *s)
 	s->is_connecting = false;
 	timer_stop(&s->timer);
 	if (s->tls) {
-		timer_start(s->group->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+		timer_start(s->group->loop, &s->timer, s->group->handshake_ms);
 		stream_mark_dirty(s); /* begins the handshake */
 		return;
 	}
@@ -315,7 +321,7 @@ struct stream *stream_accept(struct stream_group *g, int fd, const struct addres
 	s->is_open = tls == NULL;
 	watch_start(&s->watch, g->loop, fd, on_event);
 	if (tls) {
-		timer_start(g->loop, &s->timer, LIMIT_TLS_HANDSHAKE_MS);
+		timer_start(g->loop, &s->timer, g->handshake_ms);
 		stream_tls_start(s, tls, true, STR_EMPTY);
 	}
 	return s;
@@ -350,7 +356,7 @@ static void start_dialled(
 	watch_start(&s->watch, loop, s->fd, on_event);
 	if (s->is_connecting || tls)
 		timer_start(loop, &s->timer,
-			s->is_connecting ? connect_timeout_ms : LIMIT_TLS_HANDSHAKE_MS);
+			s->is_connecting ? connect_timeout_ms : s->group->handshake_ms);
 	if (tls) {
 		stream_mark_dirty(s); /* begins the handshake once connected */
 		stream_tls_start(s, tls, false, server_name);

@@ -49,6 +49,8 @@ struct stream_group;
 struct stream_group *stream_group_new(struct loop *loop);
 void stream_group_free(struct stream_group *g);
 struct loop *stream_group_loop(const struct stream_group *g);
+/* How long a TLS handshake that begins from now on may take; LIMIT_TLS_HANDSHAKE_MS at first. */
+void stream_group_set_handshake_ms(struct stream_group *g, int ms);
 
 struct tls_context; /* net/tls.h */
 

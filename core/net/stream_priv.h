@@ -53,6 +53,7 @@ struct stream {
 
 struct stream_group {
 	struct loop *loop;
+	int handshake_ms;
 	struct pool *pool;
 	struct block *block; /* owned: what is received into */
 	char *wire;          /* owned: TLS records as received; made when TLS is first used */

@@ -75,6 +75,7 @@ static void open_stream(struct exchange *e)
 	a->up = NULL;
 	a->wait.fn = on_open;
 	a->wait.arena = e->x.arena;
+	a->wait.limits = &e->api->limits.response_message;
 	a->wait.events = &upstream_events;
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;

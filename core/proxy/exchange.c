@@ -225,16 +225,27 @@ static void note_timer(struct exchange *e)
 		exchange_fail(e, FAULT_UPSTREAM_IDLE, "no progress of a response body held back");
 }
 
+bool exchange_refuse_body(struct exchange *e)
+{
+	e->down->closes_after = true;
+	exchange_fail(e, FAULT_BODY_TOO_LARGE, "more than the API's requestBodyBytes");
+	return true;
+}
+
+#define FACTS_THAT_END (FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_BODY_EXCESS | FACT_TIMER)
+
 /* One of them is enough: each ends the exchange, or leaves an answer that the next would replace by
  * the same. */
 static void note_facts(struct exchange *e)
 {
 	uint32_t facts = e->facts;
-	e->facts &= ~(uint32_t)(FACT_SHUTDOWN | FACT_TIMER);
+	e->facts &= ~(uint32_t)(FACT_SHUTDOWN | FACT_TIMER | FACT_BODY_EXCESS);
 	if (facts & FACT_CLIENT_RESET)
 		note_client_reset(e);
 	else if (facts & FACT_SHUTDOWN)
 		exchange_fail(e, FAULT_SHUTDOWN, "the worker is stopping");
+	else if (facts & FACT_BODY_EXCESS)
+		exchange_refuse_body(e);
 	else if (facts & FACT_TIMER)
 		note_timer(e);
 }
@@ -302,7 +313,7 @@ static void exchange_run(struct exchange *e)
 	e->is_running = true;
 	do {
 		e->is_woken = false;
-		if (e->facts & (FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_TIMER))
+		if (e->facts & FACTS_THAT_END)
 			note_facts(e);
 		moved = step_machines(e);
 	} while ((moved || e->is_woken) && e->response_state != RESPONSE_DONE);
@@ -328,6 +339,15 @@ static void on_policy_wake(struct sluice_exchange *x)
 
 static void on_client_data(struct http_stream *s)
 {
+	struct exchange *e = s->owner;
+	bool takes_body = e->api && e->request_state != REQUEST_DONE;
+	if (takes_body && (int64_t)s->body_received > e->api->limits.request_body_bytes)
+		e->facts |= FACT_BODY_EXCESS;
+	exchange_wake(e);
+}
+
+static void on_client_writable(struct http_stream *s)
+{
 	exchange_wake(s->owner);
 }
 
@@ -341,7 +361,7 @@ static void on_client_reset(struct http_stream *s, enum http_reset why, const ch
 
 static const struct http_stream_events client_events = {
 	.on_data = on_client_data,
-	.on_writable = on_client_data,
+	.on_writable = on_client_writable,
 	.on_reset = on_client_reset,
 };
 

@@ -72,6 +72,7 @@ enum {
 	FACT_UPSTREAM_RESET = 1 << 4, /* the upstream's stream is dead: attempt.reset_why tells */
 	FACT_TIMER = 1 << 5,          /* the wait that `timer` bounds took too long */
 	FACT_SHUTDOWN = 1 << 6,       /* the worker ends every exchange */
+	FACT_BODY_EXCESS = 1 << 7,    /* more of the request's body came than the API accepts */
 };
 
 struct attempt {
@@ -138,6 +139,8 @@ void attempt_go(struct exchange *e, enum attempt_state next);
 /* The first fault wins. `detail` may be NULL. Decides what the client gets: an answer when no head
  * was sent, else a reset. */
 void exchange_fail(struct exchange *e, enum fault fault, const char *detail);
+/* 413, behind which the connection closes: what is left of the body is not waited for. True. */
+bool exchange_refuse_body(struct exchange *e);
 /* Bounds the wait for the next bytes of either body. */
 void exchange_await_bytes(struct exchange *e);
 /* Bounds the wait for a connection, and, from the moment that the request is whole, for the

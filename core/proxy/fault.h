@@ -20,7 +20,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(CLIENT_TIMEOUT, CLIENT, 408, "client_timeout", "the request took too long")              \
 	X(FIELDS, CLIENT, 431, "too_many_fields", "the request has too many fields")               \
 	X(BODY_TOO_LARGE, CLIENT, 413, "body_too_large",                                           \
-		"the request body is larger than a policy of this API accepts")                    \
+		"the request body is larger than this API accepts")                    \
 	X(API_UNAVAILABLE, GATEWAY, 503, "api_unavailable",                                        \
 		"this API is not available: its configuration has errors")                         \
 	X(RULE_LIMIT, GATEWAY, 503, "rule_limit", "a rule could not be decided")                   \

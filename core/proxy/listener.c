@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/listener.h"
 
-#include "base/limits.h"
 #include "base/memory.h"
 #include "connection/server.h"
 #include "proxy/access_record.h"
@@ -20,6 +19,7 @@ struct proxy_listener {
 	char *key;                                /* owned */
 	struct link connections;                  /* of struct http_server */
 	struct http_server_options options;
+	struct message_limits message; /* a copy: connections outlive their generation */
 	bool is_closed;
 };
 
@@ -102,10 +102,14 @@ static void on_accept(void *owner, int fd, const struct address *peer)
 
 static void set_options(struct proxy_listener *l)
 {
+	const struct connection_limits *limits = &l->worker->generation->limits;
+	l->message = limits->message;
 	l->options = (struct http_server_options){
-		.head_timeout_ms = LIMIT_HEAD_MS,
-		.keepalive_idle_ms = LIMIT_KEEPALIVE_IDLE_MS,
-		.requests_max = LIMIT_REQUESTS_PER_CONNECTION,
+		.head_timeout_ms = limits->head_ms,
+		.keepalive_idle_ms = limits->keepalive_idle_ms,
+		.max_age_ms = limits->keepalive_max_age_ms,
+		.requests_max = limits->keepalive_requests,
+		.message = &l->message,
 		.scheme = l->serves->tls ? STR("https") : STR("http"),
 		.error_body = error_body,
 	};

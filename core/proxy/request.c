@@ -18,6 +18,13 @@ static bool fail_full(struct exchange *e)
 	return fail(e, is_spent ? FAULT_MEMORY : FAULT_FIELDS, NULL);
 }
 
+/* An excess that is known before the body has come costs the upstream nothing. */
+static bool is_body_too_large(const struct exchange *e)
+{
+	int64_t max = e->api->limits.request_body_bytes;
+	return e->down->request->content_length > max || (int64_t)e->down->body_received > max;
+}
+
 bool request_head(struct exchange *e)
 {
 	e->path_received = e->down->request->path;
@@ -46,6 +53,8 @@ bool request_route(struct exchange *e)
 	proxy_worker_pin(e->worker, api);
 	if (api->error)
 		return fail(e, FAULT_API_UNAVAILABLE, api->error);
+	if (UNLIKELY(is_body_too_large(e)))
+		return exchange_refuse_body(e);
 	uint64_t active;
 	enum rc rc = route_api_active(api->routes, r, e->path_rest, &active);
 	if (rc != RC_OK)

@@ -100,6 +100,7 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 {
 	const struct generation *former = w->generation;
 	w->generation = next;
+	stream_group_set_handshake_ms(w->group, next->limits.tls_handshake_ms);
 	update_listeners(w, next);
 	if (!former)
 		return;

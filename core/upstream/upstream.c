@@ -187,7 +187,8 @@ static void serve(struct pooled *c, struct upstream_wait *w)
 {
 	bool reused = http_client_was_used(c->client);
 	c->pool->stats.reuses += reused;
-	struct http_stream *s = http_client_open(c->client, w->arena, w->events, w->owner);
+	struct http_stream *s = http_client_open(
+		c->client, w->arena, w->limits, w->events, w->owner);
 	w->fn(w, RC_OK, s, reused, "");
 }
 

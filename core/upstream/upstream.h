@@ -58,6 +58,7 @@ struct upstream_wait {
 	struct upstream_pool *pool; /* where it waits; NULL: nowhere */
 	upstream_fn *fn;
 	struct arena *arena;                     /* for the response's head */
+	const struct message_limits *limits;     /* of the response; outlives the stream */
 	const struct http_stream_events *events; /* of the stream to open */
 	void *owner;
 	bool fresh; /* do not reuse: a retry after the idle race */

@@ -94,7 +94,8 @@ end
 -- plan, findings, and whether something could not be given its place.
 function compose.run(input, host)
 	local report = diagnose.new(host)
-	local state = { report = report, host = host, ties = {}, settings = configuration.settings() }
+	local state = { report = report, host = host, ties = {},
+		settings = configuration.settings(host, report) }
 	state.definitions = definitions.load(host.builtins, input.plugins, report)
 	state.found = documents.read(input.documents, report)
 	read_kinds(state)

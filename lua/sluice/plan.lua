@@ -1,17 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The plan (docs/plan.md) from what was read, bound and ordered.
+local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 
 local plan = {}
 
 local BINDINGS_MAX = 64
-
-local function scaled(map, key)
-	local node = nodes.get(map, key)
-	if node and (node.type == "integer" or node.type == "real") then
-		return nodes.integer(node, math.floor(node.value * 1000 + 0.5))
-	end
-end
 
 -- --- plugins ------------------------------------------------------------------------------------
 
@@ -59,10 +53,11 @@ local function service_node(service, settings)
 	if settings.rewrite_host == false then
 		nodes.put(out, "rewriteHost", nodes.boolean(at, false))
 	end
-	nodes.put(out, "responseTimeoutMs", scaled(settings.timeouts, "upstreamResponseSeconds"))
+	nodes.put(out, "responseTimeoutMs", limits.timeout_ms(settings, "upstreamResponseSeconds"))
 	nodes.put(out, "idleTimeoutMs", service.idle_timeout
-		or scaled(settings.timeouts, "upstreamConnectionIdleSeconds"))
-	nodes.put(out, "streamIdleTimeoutMs", scaled(settings.timeouts, "streamIdleSeconds"))
+		or limits.timeout_ms(settings, "upstreamConnectionIdleSeconds"))
+	nodes.put(out, "streamIdleTimeoutMs", limits.timeout_ms(settings, "streamIdleSeconds"))
+	nodes.put(out, "connectTimeoutMs", limits.connect_timeout(settings))
 	nodes.put(out, "maxConnections", nodes.get(thresholds, "maxConnections"))
 	nodes.put(out, "maxPending", nodes.get(thresholds, "maxPendingRequests"))
 	return nodes.put(out, "tls", service.tls)
@@ -185,7 +180,8 @@ local function api_node(api, state)
 	nodes.put(out, "address", nodes.string(at, nodes.text(api.spec, "address") or ""))
 	nodes.put(out, "responseTimeoutMs", api.response_timeout)
 	nodes.put(out, "streamIdleTimeoutMs", api.stream_idle_timeout
-		or scaled(state.settings.timeouts, "streamIdleSeconds"))
+		or limits.timeout_ms(state.settings, "streamIdleSeconds"))
+	nodes.put(out, "limits", limits.api_node(api, state.settings))
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api))
 	if api.error then
@@ -223,6 +219,7 @@ local function settings_node(settings)
 	nodes.put(out, "logLevel", settings.log_level)
 	nodes.put(out, "probe", probe_node(settings.probe))
 	nodes.put(out, "metrics", probe_node(settings.metrics))
+	nodes.put(out, "limits", limits.connections_node(settings))
 	return nodes.put(out, "timeouts", settings.timeouts)
 end
 

@@ -21,6 +21,7 @@ struct h1_feeding {
 			    */
 	size_t first;      /* bytes of the first piece; 0: all */
 	size_t piece;      /* of the following ones; 0: all */
+	const struct message_limits *limits; /* NULL: the defaults */
 };
 
 struct h1_run {
@@ -247,6 +248,8 @@ static void h1_transcribe(
 	arena_init(&run.arena, run.pool, LIMIT_EXCHANGE_ARENA_BYTES);
 	buffer_init(&run.body, 1 << 24);
 	run.parser = h1_parser_new(run.pool, how->is_response);
+	if (how->limits)
+		h1_parser_limit(run.parser, how->limits);
 	run_begin(&run);
 	size_t at = 0, next = how->first ? how->first : raw.n;
 	while (at < raw.n && !run.is_over) {

@@ -3,6 +3,7 @@
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
 local documents = require("sluice.documents")
+local limits = require("sluice.limits")
 local rules = require("sluice.rules")
 local schema = require("sluice.schema")
 local service = require("sluice.kinds.service")
@@ -59,6 +60,7 @@ local shape = {
 	required = { "address" },
 	fields = {
 		address = { type = "string" },
+		limits = limits.api_shape,
 		services = { type = "dictionary", of = inline_service },
 		policies = { type = "list", of = inline_policy },
 	},

@@ -6,13 +6,13 @@
 -- open.
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
+local limits = require("sluice.limits")
 local schema = require("sluice.schema")
 
 local configuration = {}
 
-local SECONDS_MAX = 2000000
 local any = { type = "any" }
-local seconds = { type = "number", min = 0.001, max = SECONDS_MAX }
+local seconds = limits.positive_seconds
 local port = { type = "integer", min = 1, max = 65535 }
 
 local function check_ip(text, host)
@@ -95,7 +95,11 @@ local shapes = {
 	tracing = any,
 	sharedStorage = any,
 	resourceLimits = any,
-	connectionBufferLimits = any,
+	connectionBufferLimits = {
+		type = "map",
+		fields = { global = limits.fields.bufferedBodyBytes },
+	},
+	limits = limits.shape,
 	platformConnection = any,
 	outputs = any,
 	forwardProxy = any,
@@ -108,7 +112,6 @@ local only_tunes = {
 	tracing = "traces are not written",
 	sharedStorage = "every replica counts for itself",
 	resourceLimits = "the numbers of APIs and policies are not limited by it",
-	connectionBufferLimits = "buffers have the built-in limits",
 	platformConnection = "the vendor's control plane is not used",
 	outputs = "the vendor's control plane is not used",
 }
@@ -155,8 +158,17 @@ function readers.circuitBreaker(settings, node, path, report, resource)
 	configuration.warn_thresholds(thresholds, path .. ".thresholds", report, resource)
 end
 
+readers.limits = limits.read
+
+function readers.connectionBufferLimits(settings, node)
+	settings.buffered_body_bytes = nodes.get(node, "global")
+end
+
 function readers.routing(settings, node)
-	settings.rewrite_host = nodes.value(node, "rewriteHostHeader", "boolean")
+	local rewrites = nodes.value(node, "rewriteHostHeader", "boolean")
+	if rewrites ~= nil then -- it goes before the environment's
+		settings.rewrite_host = rewrites
+	end
 end
 
 function readers.proxyProtocol(settings, node, path, report, resource)
@@ -195,8 +207,14 @@ local function read_member(settings, key, node, resource, report)
 	end
 end
 
-function configuration.settings()
-	return { places = {} }
+function configuration.settings(host, report)
+	local environment = limits.environment(host, report)
+	local rewrites = environment.rewriteHostHeader
+	return {
+		places = {},
+		environment = environment,
+		rewrite_host = rewrites and rewrites.value,
+	}
 end
 
 -- Adds what the document sets to `settings`.

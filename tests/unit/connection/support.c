@@ -365,7 +365,7 @@ struct probe *rig_open(struct rig *g)
 {
 	struct probe *p = &g->probes[g->taken++];
 	ck_assert_uint_eq(http_client_capacity(g->client), 1);
-	p->stream = http_client_open(g->client, &p->arena, &probe_events, p);
+	p->stream = http_client_open(g->client, &p->arena, NULL, &probe_events, p);
 	return p;
 }
 

@@ -118,7 +118,7 @@ static struct probe *open_stream(struct ends *e)
 {
 	struct probe *p = e->asks[e->asked++] = new_probe(e);
 	p->stream = e->memory ? memory_link_open(e->memory, &p->arena, &probe_events, p)
-			      : http_client_open(idle_client(e), &p->arena, &probe_events, p);
+			      : http_client_open(idle_client(e), &p->arena, NULL, &probe_events, p);
 	return p;
 }
 

@@ -19,6 +19,7 @@ static struct h1_feeding feeding_of(const struct reading *how)
 		.method = how->method,
 		.upgrade_asked = how->upgrade_asked,
 		.ends = how->ends,
+		.limits = how->limits,
 	};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "http/message.h"
+#include "http/message_limits.h"
 #include "unit.h"
 
 /* How the bytes come. */
@@ -12,6 +13,7 @@ struct reading {
 	enum http_method method;
 	bool upgrade_asked;
 	bool ends; /* FIN behind them */
+	const struct message_limits *limits; /* NULL: the defaults */
 };
 extern const struct reading a_request, a_response, an_ended_response;
 

@@ -115,7 +115,7 @@ static const char plan_format[] =
 	"    {'name': 's', 'rules': [{'path': '/only', 'methods': 'PUT|DELETE'}],"
 	"     'destinations': [{'service': 0}]}]},"
 	"  {'name': 'own', 'namespace': 'default', 'listener': 0, 'basePath': '/own',"
-	"   'responseTimeoutMs': 700, 'chain': [],"
+	"   'responseTimeoutMs': 700, 'limits': {'requestBodyBytes': 1000}, 'chain': [],"
 	"   'routes': [{'name': 'r', 'destinations': [{'service': 0}]}]},"
 	"  {'name': 'bad', 'namespace': 'default', 'listener': 0, 'basePath': '/bad',"
 	"   'error': {'message': 'policy x: no plugin provides it'}, 'chain': [], 'routes': []}]}";

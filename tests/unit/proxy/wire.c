@@ -177,6 +177,7 @@ static void put(struct wire *w, const char *p, size_t n)
 		chunk_queue_add_copy(&w->s.in, part);
 	w->uncredited += n;
 	w->s.bytes_received += n;
+	w->s.body_received += n;
 }
 
 void wire_say(struct wire *w, const char *text, bool end)

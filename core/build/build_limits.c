@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits: from the members of a plan to the structs that the proxy reads. */
+#include "build/build_priv.h"
+
+#include "plan/plan_limits.h"
+
+/* A plan that no composition has checked gets what is usable of it. */
+static int64_t bounded(const struct plan_node *limits, enum plan_limit id, int64_t most)
+{
+	int64_t n = plan_limit_get(limits, id);
+	return n < 0 ? 0 : n > most ? most : n;
+}
+
+static uint32_t count_of(const struct plan_node *limits, enum plan_limit id)
+{
+	return (uint32_t)bounded(limits, id, UINT32_MAX);
+}
+
+static int ms_of(const struct plan_node *limits, enum plan_limit id)
+{
+	return (int)bounded(limits, id, INT32_MAX);
+}
+
+/* What requests and responses have in common. */
+static struct message_limits message_of(const struct plan_node *limits)
+{
+	return (struct message_limits){
+		.target_bytes = count_of(limits, PLAN_LIMIT_TARGET_BYTES),
+		.head_bytes = count_of(limits, PLAN_LIMIT_HEAD_BYTES),
+		.fields = count_of(limits, PLAN_LIMIT_HEAD_FIELDS),
+		.field_name_bytes = count_of(limits, PLAN_LIMIT_FIELD_NAME_BYTES),
+		.field_value_bytes = count_of(limits, PLAN_LIMIT_FIELD_VALUE_BYTES),
+		.trailer_bytes = count_of(limits, PLAN_LIMIT_TRAILER_BYTES),
+		.trailer_fields = count_of(limits, PLAN_LIMIT_TRAILER_FIELDS),
+		.extension_bytes = count_of(limits, PLAN_LIMIT_EXTENSION_BYTES),
+		.interim_responses = LIMIT_INTERIM_RESPONSES,
+	};
+}
+
+static const struct plan_node *settings_limits(const struct build *b)
+{
+	return plan_get(plan_get(b->root, "settings"), "limits");
+}
+
+void build_limits(struct build *b)
+{
+	const struct plan_node *limits = settings_limits(b);
+	struct connection_limits *out = &b->generation->limits;
+	out->message = message_of(limits);
+	message_limits_fit(&out->message);
+	out->head_ms = ms_of(limits, PLAN_LIMIT_HEAD_MS);
+	out->tls_handshake_ms = ms_of(limits, PLAN_LIMIT_TLS_HANDSHAKE_MS);
+	out->keepalive_idle_ms = ms_of(limits, PLAN_LIMIT_KEEP_ALIVE_IDLE_MS);
+	out->keepalive_max_age_ms = ms_of(limits, PLAN_LIMIT_KEEP_ALIVE_MAX_AGE_MS);
+	out->keepalive_requests = count_of(limits, PLAN_LIMIT_KEEP_ALIVE_REQUESTS);
+}
+
+void build_api_limits(struct build *b, const struct plan_node *node, struct api_limits *out)
+{
+	const struct plan_node *limits = plan_get(node, "limits");
+	out->request_body_bytes = bounded(limits, PLAN_LIMIT_REQUEST_BODY_BYTES, INT64_MAX);
+	out->buffered_body_bytes = count_of(limits, PLAN_LIMIT_BUFFERED_BODY_BYTES);
+	out->response_message = message_of(settings_limits(b));
+	out->response_message.head_bytes = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_BYTES);
+	out->response_message.fields = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_FIELDS);
+	out->response_message.interim_responses = count_of(limits, PLAN_LIMIT_INTERIM_RESPONSES);
+	message_limits_fit(&out->response_message);
+}

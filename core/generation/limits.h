@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* generation/limits.h - the bounds that the operator chooses, as the proxy reads them.
+ *
+ * Plain numbers; core/build/build_limits.c fills them in from a plan, docs/configuration.md says
+ * what each excess costs. Times are in milliseconds. */
+#pragma once
+
+#include "http/message_limits.h"
+
+/* Of every client's connection: they hold before it is known which API is asked for. */
+struct connection_limits {
+	struct message_limits message;
+	int head_ms;
+	int tls_handshake_ms;
+	int keepalive_idle_ms;
+	int keepalive_max_age_ms; /* 0: none */
+	uint32_t keepalive_requests;
+};
+
+/* Of an exchange with one API. */
+struct api_limits {
+	int64_t request_body_bytes; /* INT64_MAX: any */
+	struct message_limits response_message;
+	uint32_t buffered_body_bytes; /* of a policy whose definition does not say */
+};
