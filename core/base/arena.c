@@ -9,12 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ALIGNMENT 16
-
 struct arena_page {
 	struct arena_page *next;
 	size_t is_heap; /* of its own size, not a page of the pool */
-	_Alignas(ALIGNMENT) char data[];
+	_Alignas(ARENA_ALIGNMENT) char data[];
 };
 
 #define PAGE_ROOM (POOL_PAGE_BYTES - sizeof(struct arena_page))
@@ -41,26 +39,28 @@ void arena_reset(struct arena *a)
 /* Nothing still is something, so that each allocation has an address. */
 static size_t aligned(size_t size)
 {
-	return size ? (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1) : ALIGNMENT;
+	return size ? (size + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1)
+		    : ARENA_ALIGNMENT;
 }
 
-static bool is_within_budget(struct arena *a, size_t size)
+static void *fail(struct arena *a)
 {
-	if (a->failed || size > a->bytes_max - a->bytes_used) {
-		a->failed = true;
-		return false;
-	}
-	return true;
+	a->failed = true;
+	a->at = a->end = NULL;
+	return NULL;
+}
+
+static bool is_within_budget(const struct arena *a, size_t size)
+{
+	return !a->failed && size <= a->bytes_max - a->bytes_used;
 }
 
 /* The network chooses the size: a heap that has none left is an ordinary failure. */
 static void *heap_page(struct arena *a, size_t size)
 {
 	struct arena_page *page = malloc(sizeof(*page) + size);
-	if (!page) {
-		a->failed = true;
-		return NULL;
-	}
+	if (!page)
+		return fail(a);
 	page->is_heap = 1;
 	/* Behind the newest page, which still has room. */
 	if (a->pages) {
@@ -74,25 +74,14 @@ static void *heap_page(struct arena *a, size_t size)
 	return page->data;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_slowly(struct arena *a, size_t size)
 {
-	if (UNLIKELY(size > SIZE_MAX - ALIGNMENT)) {
-		a->failed = true;
-		return NULL;
-	}
+	if (UNLIKELY(size > SIZE_MAX - ARENA_ALIGNMENT || !is_within_budget(a, aligned(size))))
+		return fail(a);
 #ifdef SLUICE_SANITIZE
-	return is_within_budget(a, aligned(size)) ? heap_page(a, size) : NULL;
+	return heap_page(a, size);
 #else
 	size = aligned(size);
-	if (LIKELY(size <= (size_t)(a->end - a->at) && !a->failed &&
-		    size <= a->bytes_max - a->bytes_used)) {
-		char *p = a->at;
-		a->at += size;
-		a->bytes_used += size;
-		return p;
-	}
-	if (!is_within_budget(a, size))
-		return NULL;
 	if (size > PAGE_ROOM / 2)
 		return heap_page(a, size);
 	struct arena_page *page = pool_page_get(a->pool);
@@ -120,7 +109,7 @@ void *arena_realloc(struct arena *a, void *p, size_t old_size, size_t new_size)
 		return arena_alloc(a, new_size);
 	if (new_size <= old_size)
 		return p;
-	if (UNLIKELY(new_size > SIZE_MAX - ALIGNMENT))
+	if (UNLIKELY(new_size > SIZE_MAX - ARENA_ALIGNMENT))
 		return arena_alloc(a, new_size);
 	size_t more = aligned(new_size) - aligned(old_size);
 	bool is_newest = a->at && (char *)p + aligned(old_size) == a->at;

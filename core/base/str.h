@@ -53,7 +53,13 @@ static inline char ascii_lower(char c)
 	return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
 
-bool str_eq_nocase(struct str a, struct str b);
+/* Of n bytes each. */
+bool bytes_eq_nocase(const char *a, const char *b, size_t n);
+
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+	return a.n == b.n && bytes_eq_nocase(a.p, b.p, a.n);
+}
 /* Byte order, shorter first when equal so far: <0, 0, >0. */
 int str_compare(struct str a, struct str b);
 

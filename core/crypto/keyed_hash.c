@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/crypto.h"
 
+#include <endian.h>
+
 struct sip {
 	uint64_t v0, v1, v2, v3;
 };
@@ -32,28 +34,35 @@ static inline void sip_word(struct sip *s, uint64_t word)
 	s->v0 ^= word;
 }
 
-/* Little-endian, at most 8 bytes. */
-static inline uint64_t word_of(const uint8_t *p, size_t n)
+/* Little-endian. */
+static inline uint64_t word_of(const uint8_t *p)
+{
+	uint64_t word;
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+/* Fewer than 8 bytes. */
+static inline uint64_t rest_of(const uint8_t *p, size_t n)
 {
 	uint64_t word = 0;
-	for (size_t i = 0; i < n; i++)
-		word |= (uint64_t)p[i] << (8 * i);
-	return word;
+	memcpy(&word, p, n);
+	return le64toh(word);
 }
 
 uint64_t keyed_hash(const uint8_t key[16], struct str in)
 {
-	uint64_t k0 = word_of(key, 8), k1 = word_of(key + 8, 8);
+	uint64_t k0 = word_of(key), k1 = word_of(key + 8);
 	/* The text of the initial state: "somepseudorandomlygeneratedbytes". */
 	struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
 		k1 ^ 0x7465646279746573};
 	const uint8_t *p = (const uint8_t *)in.p;
 	size_t whole = in.n / 8;
 	for (size_t i = 0; i < whole; i++)
-		sip_word(&s, word_of(p + 8 * i, 8));
+		sip_word(&s, word_of(p + 8 * i));
 	uint64_t last = (uint64_t)in.n << 56;
 	if (in.n % 8 > 0)
-		last |= word_of(p + 8 * whole, in.n % 8);
+		last |= rest_of(p + 8 * whole, in.n % 8);
 	sip_word(&s, last);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++)

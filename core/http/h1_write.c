@@ -6,38 +6,10 @@
 #include "http/h1.h"
 
 #include "base/check.h"
+#include "http/put.h"
 
 /* What may come beside a message's own bytes: versions, framing and connection fields, CRLFs. */
 #define FIXED_BYTES 256
-
-/* Most parts are shorter than a call to memcpy is worth. */
-static inline char *put_n(char *to, const char *from, size_t n)
-{
-	if (n > 16) {
-		memcpy(to, from, n);
-	} else if (n >= 8) {
-		uint64_t first, last;
-		memcpy(&first, from, 8);
-		memcpy(&last, from + n - 8, 8);
-		memcpy(to, &first, 8);
-		memcpy(to + n - 8, &last, 8);
-	} else if (n >= 4) {
-		uint32_t first, last;
-		memcpy(&first, from, 4);
-		memcpy(&last, from + n - 4, 4);
-		memcpy(to, &first, 4);
-		memcpy(to + n - 4, &last, 4);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			to[i] = from[i];
-	}
-	return to + n;
-}
-
-static inline char *put(char *to, struct str s)
-{
-	return put_n(to, s.p, s.n);
-}
 
 #define PUT(to, literal)                                                                           \
 	((char *)memcpy((to), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)

@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "http/field_id.h"
+#include "http/put.h"
 #include "http/scan.h"
 
 bool field_name_is_valid(struct str name)
@@ -12,11 +14,17 @@ bool field_name_is_valid(struct str name)
 	return scan_token(name.p, name.p + name.n) == name.p + name.n;
 }
 
+static inline bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 bool field_value_is_valid(struct str value)
 {
 	if (value.n == 0)
 		return true;
-	return value.n <= LIMIT_FIELD_VALUE_BYTES && str_trim(value).n == value.n &&
+	return value.n <= LIMIT_FIELD_VALUE_BYTES && !is_space(value.p[0]) &&
+	       !is_space(value.p[value.n - 1]) &&
 	       scan_text(value.p, value.p + value.n) == value.p + value.n;
 }
 
@@ -47,37 +55,46 @@ void fields_reserve(struct fields *f, uint32_t n)
 		grow(f, n);
 }
 
-enum rc fields_append(struct fields *f, struct str name, enum field_id id, struct str value)
+enum rc fields_grow(struct fields *f)
 {
-	if (UNLIKELY(f->count == f->capacity)) {
-		if (f->count >= f->max || !grow(f, f->capacity ? f->capacity * 2 : 16))
-			return RC_FULL;
-	}
-	f->items[f->count++] = (struct field){name, value, id};
+	if (f->count >= f->max || !grow(f, f->capacity ? f->capacity * 2 : 16))
+		return RC_FULL;
 	return RC_OK;
 }
 
 /* Copies of both in one allocation. */
-static enum rc own(struct fields *f, struct str *name, struct str *value)
+static inline enum rc own(struct fields *f, int id, struct str *name, struct str *value)
 {
-	if (!field_name_is_valid(*name) || !field_value_is_valid(*value))
+	if (id < 0 || !field_value_is_valid(*value))
 		return RC_INVALID;
-	struct str both = arena_concat(f->arena, *name, *value);
-	if (both.n == 0)
+	char *p = arena_alloc(f->arena, name->n + value->n);
+	if (!p)
 		return RC_FULL;
-	*name = str_n(both.p, name->n);
-	*value = str_n(both.p + name->n, value->n);
+	char *second = put(p, *name);
+	put(second, *value);
+	*name = str_n(p, name->n);
+	*value = str_n(second, value->n);
 	return RC_OK;
+}
+
+int field_id_check(struct str name)
+{
+	return field_name_is_valid(name) ? (int)field_id_find(name) : -1;
+}
+
+enum rc fields_add_id(struct fields *f, int id, struct str name, struct str value)
+{
+	enum rc rc = own(f, id, &name, &value);
+	return rc == RC_OK ? fields_append(f, name, (enum field_id)id, value) : rc;
 }
 
 enum rc fields_add(struct fields *f, struct str name, struct str value)
 {
-	enum rc rc = own(f, &name, &value);
-	return rc == RC_OK ? fields_append(f, name, field_id_of(name), value) : rc;
+	return fields_add_id(f, field_id_check(name), name, value);
 }
 
 /* Names of one length mostly differ at their end: X-Forwarded-For, x-in-1. */
-static bool has_name(const struct field *field, struct str name)
+static inline bool has_name(const struct field *field, struct str name)
 {
 	struct str own = field->name;
 	return own.n == name.n && own.n > 0 &&
@@ -97,18 +114,29 @@ static size_t remove_from(struct fields *f, struct str name, uint32_t from)
 	return removed;
 }
 
-enum rc fields_set(struct fields *f, struct str name, struct str value)
+enum rc fields_put(struct fields *f, const struct field *field)
 {
-	enum rc rc = own(f, &name, &value);
-	if (rc != RC_OK)
-		return rc;
 	for (uint32_t i = 0; i < f->count; i++)
-		if (has_name(&f->items[i], name)) {
-			f->items[i].value = value;
-			remove_from(f, name, i + 1);
+		if (f->items[i].id == field->id && has_name(&f->items[i], field->name)) {
+			f->items[i].value = field->value;
+			remove_from(f, field->name, i + 1);
 			return RC_OK;
 		}
-	return fields_append(f, name, field_id_of(name), value);
+	return fields_append(f, field->name, field->id, field->value);
+}
+
+enum rc fields_set_id(struct fields *f, int id, struct str name, struct str value)
+{
+	enum rc rc = own(f, id, &name, &value);
+	if (rc != RC_OK)
+		return rc;
+	struct field field = {name, value, (enum field_id)id};
+	return fields_put(f, &field);
+}
+
+enum rc fields_set(struct fields *f, struct str name, struct str value)
+{
+	return fields_set_id(f, field_id_check(name), name, value);
 }
 
 size_t fields_remove(struct fields *f, struct str name)
@@ -143,11 +171,15 @@ const struct field *fields_get_id(const struct fields *f, enum field_id id)
 
 const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at)
 {
-	while (*at < f->count) {
-		const struct field *field = &f->items[(*at)++];
-		if (has_name(field, name))
+	enum field_id id = field_id_of(name);
+	for (uint32_t i = *at; i < f->count; i++) {
+		const struct field *field = &f->items[i];
+		if (field->id == id && (id != FIELD_OTHER || has_name(field, name))) {
+			*at = i + 1;
 			return field;
+		}
 	}
+	*at = f->count > *at ? f->count : *at;
 	return NULL;
 }
 

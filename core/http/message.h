@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/check.h"
 #include "base/str.h"
 
 #define HTTP_METHODS(X)                                                                            \
@@ -71,14 +72,28 @@ struct fields {
 void fields_init(struct fields *f, struct arena *arena);
 /* Room for n fields in one allocation, as far as the arena has it. */
 void fields_reserve(struct fields *f, uint32_t n);
-/* Without validation and without copying: for codecs, whose parser has checked. RC_FULL when the
- * arena is spent or `max` stand already. */
-MUST_USE enum rc fields_append(
-	struct fields *f, struct str name, enum field_id id, struct str value);
+/* Room for one more. RC_FULL when the arena is spent or `max` stand already. */
+MUST_USE enum rc fields_grow(struct fields *f);
+/* Without validation and without copying: for codecs, whose parser has checked. RC_FULL. */
+MUST_USE static inline enum rc fields_append(
+	struct fields *f, struct str name, enum field_id id, struct str value)
+{
+	if (UNLIKELY(f->count == f->capacity) && fields_grow(f) != RC_OK)
+		return RC_FULL;
+	f->items[f->count++] = (struct field){name, value, id};
+	return RC_OK;
+}
 /* Validated and copied into the arena: for policies and the gateway. RC_INVALID, RC_FULL. */
 MUST_USE enum rc fields_add(struct fields *f, struct str name, struct str value);
 /* Replaces all of that name by one, at the place of the first. */
 MUST_USE enum rc fields_set(struct fields *f, struct str name, struct str value);
+/* The same two for a name whose id is known; RC_INVALID for `id` < 0 (field_id_check). */
+MUST_USE enum rc fields_add_id(struct fields *f, int id, struct str name, struct str value);
+MUST_USE enum rc fields_set_id(struct fields *f, int id, struct str name, struct str value);
+/* As fields_set, for a field that was checked and outlives the message: nothing is copied. */
+MUST_USE enum rc fields_put(struct fields *f, const struct field *field);
+/* The enum field_id of a valid name; -1 when it is none. */
+int field_id_check(struct str name);
 /* How many were removed. */
 size_t fields_remove(struct fields *f, struct str name);
 size_t fields_remove_id(struct fields *f, enum field_id id);
