@@ -151,6 +151,19 @@ static enum chain_result settle(struct sluice_exchange *x, enum chain_direction 
 	return chain_fail(x, d, b, "policy_failed", CHAIN_FAILED);
 }
 
+/* The callbacks that follow, one after the other, are `callback` of direction d. */
+static inline void callbacks_enter(
+	struct sluice_exchange *x, enum chain_direction d, enum callback callback)
+{
+	struct chain_run *run = &x->run[d];
+	x->callback = (uint8_t)callback;
+	x->direction = (uint8_t)d;
+	x->is_resumed = run->pause == CHAIN_PAUSE_RESUMED;
+	run->pause = CHAIN_PAUSE_NONE;
+	policy_thread.exchange = x;
+	policy_thread.callback = callback;
+}
+
 /* Calls fn, or with a piece the body callback. Leaves the thread entered: the caller leaves, or
  * enters the next one. */
 static inline int32_t callback_call(struct sluice_exchange *x, enum callback callback,
@@ -158,12 +171,13 @@ static inline int32_t callback_call(struct sluice_exchange *x, enum callback cal
 {
 	x->current = b;
 	x->answer = NULL;
-	policy_enter(x, b->instance, callback);
+	policy_enter_next(b->instance, callback);
 	const struct sluice_call *call = &b->instance->call;
 	return piece ? b->body[x->direction](call, x, piece) : fn(call, x);
 }
 
-/* What became of a callback that did not simply continue; CHAIN_MORE: on with the next. */
+/* What became of a callback that did not simply continue; CHAIN_MORE: on with the next, which has
+ * to enter anew. */
 static enum chain_result callback_settle(struct sluice_exchange *x, enum callback callback,
 	const struct chain_binding *b, head_fn *fn, const struct sluice_body *piece,
 	int32_t verdict)
@@ -174,29 +188,29 @@ static enum chain_result callback_settle(struct sluice_exchange *x, enum callbac
 		policy_leave();
 		enum chain_result r = settle(x, d, b, verdict);
 		if (r != CHAIN_PAUSED || early == EARLY_RESUMES_MAX ||
-			!pause_take_early(run->pause_token))
+			!pause_take_early(run->pause_token)) {
+			if (r == CHAIN_MORE)
+				callbacks_enter(x, d, callback);
 			return r;
+		}
 		run->pause_token = 0;
-		run->pause = CHAIN_PAUSE_NONE;
+		callbacks_enter(x, d, callback);
 		x->is_resumed = true;
 		verdict = callback_call(x, callback, b, fn, piece);
 		x->is_resumed = false;
 	}
 }
 
-/* One callback; what comes after CHAIN_MORE either enters the next one or leaves. */
+/* One callback of those that callbacks_enter began. */
 static inline enum chain_result callback_run(struct sluice_exchange *x, enum chain_direction d,
 	enum callback callback, const struct chain_binding *b, head_fn *fn,
 	const struct sluice_body *piece)
 {
-	struct chain_run *run = &x->run[d];
-	x->callback = (uint8_t)callback;
-	x->direction = (uint8_t)d;
-	x->is_resumed = run->pause == CHAIN_PAUSE_RESUMED;
-	run->pause = CHAIN_PAUSE_NONE;
 	int32_t verdict = callback_call(x, callback, b, fn, piece);
-	if (LIKELY(verdict == SLUICE_CONTINUE && !run->pause_token))
+	if (LIKELY(verdict == SLUICE_CONTINUE && !x->run[d].pause_token)) {
+		x->is_resumed = false;
 		return CHAIN_MORE;
+	}
 	return callback_settle(x, callback, b, fn, piece, verdict);
 }
 
@@ -211,6 +225,7 @@ enum chain_result chain_call_body(struct sluice_exchange *x, enum chain_directio
 {
 	enum callback callback =
 		d == CHAIN_REQUEST ? CALLBACK_REQUEST_BODY : CALLBACK_RESPONSE_BODY;
+	callbacks_enter(x, d, callback);
 	enum chain_result r = callback_run(x, d, callback, b, NULL, piece);
 	callbacks_leave(x);
 	return r;
@@ -227,38 +242,31 @@ static void head_reached(
 		x->response_from = b->index;
 }
 
-static inline enum chain_result head_run(
-	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding *b)
-{
-	struct chain_run *run = &x->run[d];
-	if (b->head[d] && !run->head_called) {
-		enum callback callback =
-			d == CHAIN_REQUEST ? CALLBACK_REQUEST_HEAD : CALLBACK_RESPONSE_HEAD;
-		enum chain_result r = callback_run(x, d, callback, b, b->head[d], NULL);
-		if (UNLIKELY(r != CHAIN_MORE))
-			return r;
-	}
-	if (LIKELY(b->contract[d].mode != BODY_BUFFER) || !takes_body(run, b))
-		return CHAIN_MORE;
-	run->head_called = true;
-	return chain_frontier_open(x, d, b);
-}
-
 /* The heads from head_at up to one that does not continue or collects the body; the last reached.
  */
-static enum chain_result heads_walk(
-	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding **last)
+static inline enum chain_result heads_walk(struct sluice_exchange *x, enum chain_direction d,
+	enum callback callback, const struct chain_binding **last)
 {
 	struct chain_run *run = &x->run[d];
 	const struct chain_list *heads = &x->chain->walk[d].heads;
+	callbacks_enter(x, d, callback);
 	for (; run->head_at < heads->count; run->head_at++) {
 		const struct chain_binding *b = heads->items[run->head_at];
 		if (!takes_part(run, b))
 			continue;
 		*last = b;
-		enum chain_result r = head_run(x, d, b);
-		if (UNLIKELY(r != CHAIN_MORE || run->frontier))
-			return r;
+		head_fn *fn = b->head[d];
+		if (fn && !run->head_called) {
+			enum chain_result r = callback_run(x, d, callback, b, fn, NULL);
+			if (UNLIKELY(r != CHAIN_MORE))
+				return r;
+		}
+		if (UNLIKELY(b->contract[d].mode == BODY_BUFFER) && takes_body(run, b)) {
+			run->head_called = true;
+			enum chain_result r = chain_frontier_open(x, d, b);
+			if (r != CHAIN_MORE || run->frontier)
+				return r;
+		}
 		run->head_called = false;
 	}
 	run->head_done = true;
@@ -270,11 +278,11 @@ static enum chain_result heads_run(struct sluice_exchange *x, enum chain_directi
 {
 	struct chain_run *run = &x->run[d];
 	const struct chain_binding *last = NULL;
-	enum chain_result r = heads_walk(x, d, &last);
-	if (last) {
-		callbacks_leave(x);
+	enum chain_result r = d == CHAIN_REQUEST ? heads_walk(x, d, CALLBACK_REQUEST_HEAD, &last)
+						 : heads_walk(x, d, CALLBACK_RESPONSE_HEAD, &last);
+	callbacks_leave(x);
+	if (last)
 		head_reached(x, d, last);
-	}
 	if (!run->head_done)
 		return r;
 	if (d == CHAIN_REQUEST)
@@ -293,6 +301,7 @@ static enum chain_result ends_run(struct sluice_exchange *x, enum chain_directio
 		const struct chain_binding *b = ends->items[run->end_at];
 		if (!takes_part(run, b))
 			continue;
+		callbacks_enter(x, d, callback);
 		enum chain_result r = callback_run(x, d, callback, b, b->end[d], NULL);
 		callbacks_leave(x);
 		if (r != CHAIN_MORE)

@@ -27,13 +27,15 @@ static void binding_init(
 	b->bit = (uint64_t)1 << index;
 	b->index = index;
 	b->skip_on_error = o->skip_on_error;
-	b->head[CHAIN_REQUEST] = p->request_head;
-	b->head[CHAIN_RESPONSE] = p->response_head;
-	b->body[CHAIN_REQUEST] = p->request_body;
-	b->body[CHAIN_RESPONSE] = p->response_body;
-	b->end[CHAIN_REQUEST] = p->request_end;
-	b->end[CHAIN_RESPONSE] = p->response_end;
-	b->log = p->log;
+#define TAKE(NAME, name) (o->instance->omitted >> CALLBACK_##NAME & 1 ? NULL : p->name)
+	b->head[CHAIN_REQUEST] = TAKE(REQUEST_HEAD, request_head);
+	b->head[CHAIN_RESPONSE] = TAKE(RESPONSE_HEAD, response_head);
+	b->body[CHAIN_REQUEST] = TAKE(REQUEST_BODY, request_body);
+	b->body[CHAIN_RESPONSE] = TAKE(RESPONSE_BODY, response_body);
+	b->end[CHAIN_REQUEST] = TAKE(REQUEST_END, request_end);
+	b->end[CHAIN_RESPONSE] = TAKE(RESPONSE_END, response_end);
+	b->log = TAKE(LOG, log);
+#undef TAKE
 	b->done = p->done;
 	for (int d = 0; d < 2; d++) {
 		b->contract[d] = o->body[d];

@@ -275,6 +275,20 @@ static void *worker_data(struct sluice_exchange *x)
 	return x->worker < i->workers ? i->worker_data[x->worker] : NULL;
 }
 
+/* --- callbacks that an instance has no use for ----------------------------------------------- */
+_Static_assert(SLUICE_OMIT_REQUEST_HEAD == IN(REQUEST_HEAD) && SLUICE_OMIT_LOG == IN(LOG),
+	"the SDK's bits are those of enum callback");
+
+static int32_t callbacks_omit(struct sluice_instance *i, uint32_t callbacks)
+{
+	if (!host_allows_instance(i, HOST_callbacks_omit))
+		return host_refuse(HOST_callbacks_omit);
+	if (callbacks >= IN(DONE))
+		return SLUICE_E_INVALID;
+	i->omitted |= callbacks;
+	return SLUICE_OK;
+}
+
 /* --- the table ------------------------------------------------------------------------------- */
 const struct sluice_host *host_table(void)
 {
@@ -322,6 +336,9 @@ const struct sluice_host *host_table(void)
 		.data_get = data_get,
 		.worker_data = worker_data,
 		.body_pass = body_pass,
+		.field_prepare = host_field_prepare,
+		.field_set_prepared = host_field_set_prepared,
+		.callbacks_omit = callbacks_omit,
 	};
 	return &table;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy/host_head.c - heads as policies read and change them. */
 #include "base/limits.h"
+#include "http/put.h"
 #include "http/uri.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
@@ -167,33 +168,31 @@ int32_t host_field_next(struct sluice_exchange *x, enum sluice_side side, struct
 	return SLUICE_OK;
 }
 
-/* The fields to change, or NULL and why not. */
-static struct fields *fields_to_change(struct sluice_exchange *x, enum host_call call,
-	enum sluice_side side, struct sluice_str name, int32_t *why)
+/* The fields to change, or NULL and why not. `id` is that of the name. */
+static inline struct fields *fields_to_change(
+	struct sluice_exchange *x, enum host_call call, enum sluice_side side, int id, int32_t *why)
 {
 	struct fields *fields = NULL;
-	if (!host_allows(x, call))
+	if (UNLIKELY(!host_allows(x, call)))
 		*why = host_refuse(call);
-	else if (side == SLUICE_REQUEST && x->request_sent)
+	else if (UNLIKELY(side == SLUICE_REQUEST && x->request_sent))
 		*why = host_refuse_late(call, "the request has been sent on");
-	else if (side == SLUICE_RESPONSE && x->response_sent)
+	else if (UNLIKELY(side == SLUICE_RESPONSE && x->response_sent))
 		*why = host_refuse_late(call, "the response has been sent");
-	else if (side == SLUICE_RESPONSE && !(IN_RESPONSE >> x->callback & 1))
+	else if (UNLIKELY(side == SLUICE_RESPONSE && !(IN_RESPONSE >> x->callback & 1)))
 		*why = host_refuse_late(call, "there is no response yet");
+	else if (id < 0 || is_gateways_own((enum field_id)id))
+		*why = SLUICE_E_INVALID;
 	else if (!(fields = fields_of(x, side)))
 		*why = SLUICE_E_INVALID;
-	else if (is_gateways_own(field_id_of(str_in(name)))) {
-		*why = SLUICE_E_INVALID;
-		fields = NULL;
-	}
 	return fields;
 }
 
-static int32_t code_of(enum rc rc)
+static inline int32_t code_of(enum rc rc)
 {
-	switch (rc) {
-	case RC_OK:
+	if (LIKELY(rc == RC_OK))
 		return SLUICE_OK;
+	switch (rc) {
 	case RC_FULL:
 		return SLUICE_E_FULL;
 	default:
@@ -205,23 +204,78 @@ int32_t host_field_set(struct sluice_exchange *x, enum sluice_side side, struct 
 	struct sluice_str value)
 {
 	int32_t why;
-	struct fields *fields = fields_to_change(x, HOST_field_set, side, name, &why);
-	return fields ? code_of(fields_set(fields, str_in(name), str_in(value))) : why;
+	int id = field_id_check(str_in(name));
+	struct fields *fields = fields_to_change(x, HOST_field_set, side, id, &why);
+	return fields ? code_of(fields_set_id(fields, id, str_in(name), str_in(value))) : why;
 }
 
 int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
 	struct sluice_str value)
 {
 	int32_t why;
-	struct fields *fields = fields_to_change(x, HOST_field_add, side, name, &why);
-	return fields ? code_of(fields_add(fields, str_in(name), str_in(value))) : why;
+	int id = field_id_check(str_in(name));
+	struct fields *fields = fields_to_change(x, HOST_field_add, side, id, &why);
+	return fields ? code_of(fields_add_id(fields, id, str_in(name), str_in(value))) : why;
 }
 
 int32_t host_field_remove(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name)
 {
 	int32_t why;
-	struct fields *fields = fields_to_change(x, HOST_field_remove, side, name, &why);
+	int id = field_id_check(str_in(name));
+	struct fields *fields = fields_to_change(x, HOST_field_remove, side, id, &why);
 	return fields ? (int32_t)fields_remove(fields, str_in(name)) : why;
+}
+
+/* --- prepared fields ------------------------------------------------------------------------- */
+struct sluice_field *host_field_prepare(
+	struct sluice_instance *i, struct sluice_str name, struct sluice_str value)
+{
+	if (!host_allows_instance(i, HOST_field_prepare)) {
+		host_refuse(HOST_field_prepare);
+		return NULL;
+	}
+	int id = field_id_check(str_in(name));
+	if (id < 0 || is_gateways_own((enum field_id)id) || !field_value_is_valid(str_in(value)))
+		return NULL;
+	struct sluice_field *f = host_instance_alloc(i, sizeof(*f) + name.n + value.n);
+	if (!f)
+		return NULL;
+	char *second = put(f->bytes, str_in(name));
+	put(second, str_in(value));
+	f->field = (struct field){str_n(f->bytes, name.n),
+		value.p ? str_n(second, value.n) : STR_EMPTY, (enum field_id)id};
+	f->next = i->fields;
+	i->fields = f;
+	return f;
+}
+
+void instance_fields_free(struct sluice_instance *i)
+{
+	while (i->fields) {
+		struct sluice_field *next = i->fields->next;
+		host_instance_free(i, i->fields);
+		i->fields = next;
+	}
+}
+
+/* The instance outlives the exchange: what it holds need not be copied. */
+int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side,
+	const struct sluice_field *f, struct sluice_str value)
+{
+	int32_t why;
+	if (UNLIKELY(!f))
+		return SLUICE_E_INVALID;
+	struct fields *fields =
+		fields_to_change(x, HOST_field_set_prepared, side, (int)f->field.id, &why);
+	if (UNLIKELY(!fields))
+		return why;
+	if (!value.p)
+		return code_of(fields_put(fields, &f->field));
+	if (!field_value_is_valid(str_in(value)))
+		return SLUICE_E_INVALID;
+	struct field field = f->field;
+	field.value = arena_copy(x->arena, str_in(value));
+	return field.value.n == value.n ? code_of(fields_put(fields, &field)) : SLUICE_E_FULL;
 }
 
 int32_t host_path_set(struct sluice_exchange *x, struct sluice_str path, struct sluice_str query)

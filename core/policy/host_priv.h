@@ -43,7 +43,10 @@
 	X(authenticate, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                       \
 	X(data_set, IN_EXCHANGE)                                                                   \
 	X(data_get, IN_EXCHANGE)                                                                   \
-	X(worker_data, IN_EXCHANGE)
+	X(worker_data, IN_EXCHANGE)                                                                \
+	X(field_prepare, IN(CONFIGURE))                                                            \
+	X(field_set_prepared, IN_LIVE)                                                             \
+	X(callbacks_omit, IN(CONFIGURE))
 
 enum host_call {
 #define X(name, legal) HOST_##name,
@@ -125,6 +128,13 @@ int32_t host_field_add(
 	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str);
 int32_t host_field_remove(struct sluice_exchange *, enum sluice_side, struct sluice_str);
 int32_t host_path_set(struct sluice_exchange *, struct sluice_str, struct sluice_str);
+struct sluice_field *host_field_prepare(
+	struct sluice_instance *, struct sluice_str, struct sluice_str);
+int32_t host_field_set_prepared(
+	struct sluice_exchange *, enum sluice_side, const struct sluice_field *, struct sluice_str);
+
+/* Gives back what was prepared. */
+void instance_fields_free(struct sluice_instance *i);
 
 /* host_answer.c */
 int32_t host_respond(struct sluice_exchange *, int32_t, const struct sluice_str *, size_t,

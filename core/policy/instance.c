@@ -51,6 +51,7 @@ static enum rc config_copy(const struct plan_node *config, struct plan **out)
 static void instance_free(struct sluice_instance *i)
 {
 	instance_counters_free(i);
+	instance_fields_free(i); /* when configure failed without a state */
 	plan_free(i->plan);
 	free(i->binding);
 	free(i->config_path);
@@ -116,6 +117,7 @@ static void instance_release(struct sluice_instance *i)
 		i->policy->release(&i->call);
 		policy_leave();
 	}
+	instance_fields_free(i);
 	size_t left = atomic_load_explicit(&i->bytes_used, memory_order_relaxed);
 	if (left) {
 		char text[96];

@@ -20,7 +20,7 @@ struct policy_thread {
 	enum callback callback;           /* valid while instance is set */
 	uint32_t worker;                  /* of a callback without an exchange */
 	uint32_t sequence;
-	breadcrumb_word *word; /* NULL: own */
+	breadcrumb_word *word; /* NULL: own, from the first callback on */
 	breadcrumb_word own;
 };
 extern _Thread_local struct policy_thread policy_thread;
@@ -42,6 +42,13 @@ const struct sluice_policy *plugin_policy(const struct plugin *p, struct str nam
 
 const struct sluice_host *host_table(void);
 
+/* A field that a policy prepared; the bytes stand behind it. */
+struct sluice_field {
+	struct sluice_field *next;
+	struct field field; /* value.p NULL: the name alone */
+	char bytes[];
+};
+
 /* --- instances ------------------------------------------------------------------------------- */
 struct sluice_instance {
 	struct sluice_call call;            /* what its callbacks get; call.instance is itself */
@@ -54,6 +61,7 @@ struct sluice_instance {
 	char *subject;     /* owned */
 	uint32_t refs;
 	uint32_t breadcrumb;
+	uint32_t omitted; /* bit per enum callback that it has no use for */
 	uint32_t workers;
 	void **worker_data;              /* owned: by worker */
 	bool *worker_started;            /* owned: by worker */
@@ -65,6 +73,7 @@ struct sluice_instance {
 	struct link *attached;            /* owned: by worker; struct policy_attachment */
 	struct metric_series **counters;  /* owned: by handle, refs; grown in configure */
 	int32_t counter_count;
+	struct sluice_field *fields; /* owned: list, on the instance's account */
 };
 
 /* --- chains ---------------------------------------------------------------------------------- */
@@ -124,16 +133,36 @@ struct chain_property {
 };
 
 /* --- entering plugin code -------------------------------------------------------------------- */
+static inline breadcrumb_word *policy_word(struct policy_thread *t)
+{
+	if (UNLIKELY(!t->word))
+		t->word = &t->own;
+	return t->word;
+}
+
+static inline void policy_mark(uint32_t binding, enum callback callback)
+{
+	struct policy_thread *t = &policy_thread;
+	uint64_t word =
+		(uint64_t)++t->sequence << 32 | (uint64_t)binding << 8 | (uint64_t)(callback + 1);
+	atomic_store_explicit(policy_word(t), word, memory_order_relaxed);
+}
+
+/* From one callback straight into the same one of another instance. */
+static inline void policy_enter_next(struct sluice_instance *i, enum callback callback)
+{
+	policy_thread.instance = i;
+	policy_mark(i->breadcrumb, callback);
+}
+
+/* `i` is NULL while a plugin is loaded. */
 static inline void policy_enter(
 	struct sluice_exchange *x, struct sluice_instance *i, enum callback callback)
 {
-	struct policy_thread *t = &policy_thread;
-	t->exchange = x;
-	t->instance = i;
-	t->callback = callback;
-	uint64_t word = (uint64_t)++t->sequence << 32 | (uint64_t)(i ? i->breadcrumb : 0) << 8 |
-			(uint64_t)(callback + 1);
-	atomic_store_explicit(t->word ? t->word : &t->own, word, memory_order_relaxed);
+	policy_thread.exchange = x;
+	policy_thread.callback = callback;
+	policy_thread.instance = i;
+	policy_mark(i ? i->breadcrumb : 0, callback);
 }
 
 static inline void policy_leave(void)
@@ -141,5 +170,5 @@ static inline void policy_leave(void)
 	struct policy_thread *t = &policy_thread;
 	t->exchange = NULL;
 	t->instance = NULL;
-	atomic_store_explicit(t->word ? t->word : &t->own, 0, memory_order_relaxed);
+	atomic_store_explicit(policy_word(t), 0, memory_order_relaxed);
 }

@@ -89,7 +89,7 @@ static void print_host(void)
 		H(field_set), H(field_add), H(field_remove), H(path_set), H(respond),
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
 		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
-		H(body_pass);
+		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit);
 #undef H
 	FINISH(sluice_host);
 }
@@ -193,6 +193,13 @@ static void print_results(void)
 	VALUE(SLUICE_LOG_ERROR);
 	VALUE(SLUICE_REQUEST);
 	VALUE(SLUICE_RESPONSE);
+	VALUE(SLUICE_OMIT_REQUEST_HEAD);
+	VALUE(SLUICE_OMIT_REQUEST_BODY);
+	VALUE(SLUICE_OMIT_REQUEST_END);
+	VALUE(SLUICE_OMIT_RESPONSE_HEAD);
+	VALUE(SLUICE_OMIT_RESPONSE_BODY);
+	VALUE(SLUICE_OMIT_RESPONSE_END);
+	VALUE(SLUICE_OMIT_LOG);
 	VALUE(SLUICE_EXPR_CONSTANT);
 	VALUE(SLUICE_EXPR_PAYLOAD);
 }

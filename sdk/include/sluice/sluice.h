@@ -78,6 +78,7 @@ typedef uint64_t sluice_token;
 struct sluice_exchange; /* one request and its response */
 struct sluice_instance; /* one binding of a policy, configured */
 struct sluice_value;    /* a node of the configuration; lives until `release` */
+struct sluice_field;    /* a field that was checked in `configure`; lives until `release` */
 
 enum sluice_value_type {
 	SLUICE_NULL,
@@ -118,6 +119,17 @@ enum sluice_fact {
 	SLUICE_FACT_PRINCIPAL, /* of the authentication object */
 	SLUICE_FACT_CLIENT_ID,
 	SLUICE_FACT_CLIENT_NAME
+};
+
+/* Callbacks of the chain, as bits; for `host->callbacks_omit`. */
+enum {
+	SLUICE_OMIT_REQUEST_HEAD = 1,
+	SLUICE_OMIT_REQUEST_BODY = 2,
+	SLUICE_OMIT_REQUEST_END = 4,
+	SLUICE_OMIT_RESPONSE_HEAD = 8,
+	SLUICE_OMIT_RESPONSE_BODY = 16,
+	SLUICE_OMIT_RESPONSE_END = 32,
+	SLUICE_OMIT_LOG = 64
 };
 
 /* A slice of a body; valid until the callback returns. */
@@ -259,6 +271,20 @@ struct sluice_host {
 	/* In a head callback: the body of this message passes without being shown to this binding,
 	 * whatever its contract; nothing is collected for it, and no size refused. */
 	int32_t (*body_pass)(struct sluice_exchange *exchange);
+
+	/* - prepared fields: for what the configuration knows of a field already - */
+	/* `configure` only: checks and keeps a copy of a field's name, and of its value unless
+	 * value.p is NULL. NULL when field_set would refuse them or the instance's budget is spent. */
+	struct sluice_field *(*field_prepare)(struct sluice_instance *instance,
+		struct sluice_str name, struct sluice_str value);
+	/* As field_set, at a third of its cost. `value` is copied; one with p NULL is the prepared
+	 * one, and costs no copy. */
+	int32_t (*field_set_prepared)(struct sluice_exchange *exchange, enum sluice_side side,
+		const struct sluice_field *field, struct sluice_str value);
+	/* `configure` only: as it is configured, the instance has nothing to do in these callbacks
+	 * (SLUICE_OMIT_*; bits of several calls add up). They are never called and cost nothing, as if
+	 * the policy had none; a body that nobody looks at is not held. */
+	int32_t (*callbacks_omit)(struct sluice_instance *instance, uint32_t callbacks);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

@@ -19,6 +19,9 @@ typedef bool try_fn(
 #define IS_LEGAL(call) ((call) != SLUICE_E_WRONG_CALLBACK)
 static struct sluice_str out;
 static uint32_t at;
+/* As field_prepare makes it. */
+static struct sluice_field any_field = {.field = {STR("b"), STR("0"), FIELD_OTHER}};
+static const struct sluice_field *const prepared = &any_field;
 
 #define TRY(name, expression)                                                                      \
 	static bool try_##name(                                                                    \
@@ -37,6 +40,8 @@ TRY(next, (at = 0, IS_LEGAL(h->field_next(x, SLUICE_REQUEST, SLUICE_STR("a"), &a
 TRY(set, IS_LEGAL(h->field_set(x, SLUICE_REQUEST, SLUICE_STR("b"), SLUICE_STR("1"))))
 TRY(add, IS_LEGAL(h->field_add(x, SLUICE_REQUEST, SLUICE_STR("c"), SLUICE_STR("1"))))
 TRY(remove, IS_LEGAL(h->field_remove(x, SLUICE_REQUEST, SLUICE_STR("b"))))
+TRY(prepare, h->field_prepare(i, SLUICE_STR("b"), SLUICE_STR("1")) != NULL)
+TRY(set_prepared, IS_LEGAL(h->field_set_prepared(x, SLUICE_REQUEST, prepared, SLUICE_STR("1"))))
 TRY(path, IS_LEGAL(h->path_set(x, SLUICE_STR("/p"), SLUICE_STR(""))))
 TRY(respond, IS_LEGAL(h->respond(x, 200, NULL, 0, SLUICE_STR(""), SLUICE_STR("r"))))
 TRY(respond_error, IS_LEGAL(h->respond_error(x, 400, NULL, 0, SLUICE_STR(""), SLUICE_STR("r"))))
@@ -48,6 +53,7 @@ TRY(property_set, IS_LEGAL(h->property_set(x, SLUICE_STR("p"), SLUICE_STR("v")))
 TRY(property_get, IS_LEGAL(h->property_get(x, SLUICE_STR("p"), &out)))
 TRY(authenticate, IS_LEGAL(h->authenticate(x, SLUICE_STR("u"), SLUICE_STR(""), SLUICE_STR(""))))
 TRY(data, (h->data_set(x, &at), h->data_get(x) == &at))
+TRY(omit, IS_LEGAL(h->callbacks_omit(i, 0)))
 TRY(define, IS_LEGAL(h->counter_define(i, SLUICE_STR("n"), SLUICE_STR("d"))))
 
 #define LIVE "request_head request_body request_end response_head response_body response_end"
@@ -68,6 +74,8 @@ static const struct legality {
 	{"field_set", try_set, LIVE},
 	{"field_add", try_add, LIVE},
 	{"field_remove", try_remove, LIVE},
+	{"field_prepare", try_prepare, ""},
+	{"field_set_prepared", try_set_prepared, LIVE},
 	{"path_set", try_path, "request_head"},
 	{"respond", try_respond, LIVE},
 	{"respond_error", try_respond_error, LIVE},
@@ -79,6 +87,7 @@ static const struct legality {
 	{"property_get", try_property_get, ALL},
 	{"authenticate", try_authenticate, "request_head request_body"},
 	{"data_set", try_data, ALL},
+	{"callbacks_omit", try_omit, ""},
 	{"counter_define", try_define, ""},
 };
 
@@ -237,6 +246,93 @@ START_TEST(fields_are_read_and_changed)
 {
 	struct bench *b = run_head(use_fields);
 	ck_assert_ptr_null(fields_get(&b->request.fields, STR("x-many")));
+	bench_free(b);
+}
+END_TEST
+
+/* --- prepared fields --- */
+static struct sluice_field *fixed, *named;
+
+static int32_t prepare_fields(struct probe *p, const struct sluice_call *call)
+{
+	const struct sluice_host *h = call->host;
+	struct sluice_instance *i = call->instance;
+	struct sluice_str none = {NULL, 0};
+	fixed = h->field_prepare(i, SLUICE_STR("X-Many"), SLUICE_STR("fixed"));
+	named = h->field_prepare(i, SLUICE_STR("x-new"), none);
+	ck_assert_ptr_nonnull(fixed);
+	ck_assert_ptr_nonnull(named);
+	ck_assert_ptr_null(h->field_prepare(i, SLUICE_STR("content-length"), none));
+	ck_assert_ptr_null(h->field_prepare(i, SLUICE_STR("x a"), none));
+	ck_assert_ptr_null(h->field_prepare(i, SLUICE_STR("x-a"), SLUICE_STR("a\nb")));
+	return SLUICE_OK;
+}
+
+static int32_t use_prepared(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const struct sluice_host *h = p->host;
+	struct sluice_str value = {NULL, 0};
+	ck_assert_int_eq(h->field_set_prepared(x, SLUICE_REQUEST, fixed, value), SLUICE_OK);
+	ck_assert_int_eq(h->field_set_prepared(x, SLUICE_REQUEST, named, value), SLUICE_OK);
+	ck_assert_int_eq(h->field_get(x, SLUICE_REQUEST, SLUICE_STR("x-new"), &value), SLUICE_OK);
+	assert_text(value, "");
+	char text[] = "mine";
+	value = (struct sluice_str){text, 4};
+	ck_assert_int_eq(h->field_set_prepared(x, SLUICE_REQUEST, named, value), SLUICE_OK);
+	text[0] = '?'; /* it was copied */
+	value = SLUICE_STR("a\rb");
+	ck_assert_int_eq(h->field_set_prepared(x, SLUICE_REQUEST, named, value), SLUICE_E_INVALID);
+	ck_assert_int_eq(h->field_set_prepared(x, SLUICE_REQUEST, NULL, value), SLUICE_E_INVALID);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(prepared_fields_replace_like_others)
+{
+	struct bench *b = bench_new();
+	struct probe *a = bench_probe(b);
+	a->configure = prepare_fields;
+	a->on[CALLBACK_REQUEST_HEAD] = use_prepared;
+	bench_start(b);
+	static const char *const values[] = {"one", "two"};
+	for (size_t i = 0; i < ARRAY_COUNT(values); i++) {
+		enum rc rc = fields_add(&b->request.fields, STR("x-many"), str_of(values[i]));
+		ck_assert_int_eq(rc, RC_OK);
+	}
+	ck_assert_int_eq(bench_step(b, REQ), CHAIN_MORE);
+	const struct fields *fields = &b->request.fields;
+	uint32_t i = 0;
+	ck_assert(str_eq(fields_next(fields, STR("x-many"), &i)->value, STR("fixed")));
+	ck_assert_ptr_null(fields_next(fields, STR("x-many"), &i));
+	ck_assert(str_eq(fields_get(fields, STR("x-new"))->value, STR("mine")));
+	bench_free(b);
+}
+END_TEST
+
+static int32_t omit_some(struct probe *p, const struct sluice_call *call)
+{
+	uint32_t some = SLUICE_OMIT_RESPONSE_HEAD | SLUICE_OMIT_REQUEST_BODY | SLUICE_OMIT_LOG;
+	ck_assert_int_eq(call->host->callbacks_omit(call->instance, some), SLUICE_OK);
+	ck_assert_int_eq(
+		call->host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_END), SLUICE_OK);
+	ck_assert_int_eq(call->host->callbacks_omit(call->instance, 128), SLUICE_E_INVALID);
+	return SLUICE_OK;
+}
+
+START_TEST(omitted_callbacks_never_run)
+{
+	struct bench *b = bench_new();
+	struct probe *a = bench_probe(b);
+	probe_pass_all(a);
+	a->on[CALLBACK_LOG] = probe_pass;
+	a->on[CALLBACK_DONE] = probe_pass;
+	a->configure = omit_some;
+	bench_start(b);
+	ck_assert_int_eq(bench_give(b, REQ, "q"), CHAIN_DONE);
+	ck_assert_int_eq(bench_give(b, RSP, "s"), CHAIN_DONE);
+	bench_finish(b);
+	ck_assert_str_eq(
+		bench_trace(b), "a.request_head a.request_end a.response_body(s$) a.done ");
 	bench_free(b);
 }
 END_TEST
@@ -510,7 +606,8 @@ END_TEST
 
 UNIT_SUITE(host, each_call_is_legal_where_it_says,
 	a_handle_outside_of_its_callback_is_refused_unread, facts_tell_what_is_known,
-	fields_are_read_and_changed, framing_and_line_breaks_are_refused,
+	fields_are_read_and_changed, prepared_fields_replace_like_others,
+	omitted_callbacks_never_run, framing_and_line_breaks_are_refused,
 	a_head_that_has_been_sent_stays, a_rewritten_path_is_canonical_and_the_exchanges_own,
 	a_status_changes_what_is_said_but_not_the_framing, an_error_is_json_with_its_fields,
 	an_answer_without_content_has_none, properties_are_the_chains_and_data_a_bindings,
