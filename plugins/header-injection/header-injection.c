@@ -11,6 +11,8 @@
 struct header {
 	struct sluice_str name;
 	struct sluice_expr *value;
+	struct sluice_field *field; /* the name, and the value when it stands for itself */
+	int is_literal;
 	int is_further; /* one of that name stands before it in the list */
 };
 
@@ -67,6 +69,16 @@ static int32_t complain(
 	return SLUICE_E_INVALID;
 }
 
+/* A string of the configuration that is no expression; p NULL: it has to be evaluated. */
+static struct sluice_str literal_of(
+	const struct sluice_call *call, const struct sluice_value *value)
+{
+	struct sluice_str none = {NULL, 0};
+	struct sluice_str text = call->host->value_string(value, none);
+	int is_expression = text.n >= 2 && text.p[0] == '#' && text.p[1] == '[';
+	return text.p && !is_expression ? text : none;
+}
+
 static int32_t header_init(
 	const struct sluice_call *call, const struct sluice_value *entry, struct headers *list)
 {
@@ -80,10 +92,18 @@ static int32_t header_init(
 	if (is_gateways_own(name))
 		return complain(call, key, SLUICE_STR("the gateway itself writes this field"));
 	struct header *h = &list->items[list->count];
-	*h = (struct header){.name = name, .value = s->expr->compile(call->instance, value)};
+	*h = (struct header){
+		.name = name,
+		.value = s->expr->compile(call->instance, value),
+	};
 	if (!h->value)
 		return SLUICE_E_INVALID;
 	list->count++;
+	struct sluice_str literal = literal_of(call, value);
+	h->is_literal = literal.p != NULL;
+	h->field = host->field_prepare(call->instance, name, literal);
+	if (!h->field)
+		return complain(call, value, SLUICE_STR("this is no field value"));
 	for (size_t i = 0; i + 1 < list->count; i++)
 		h->is_further |= equals_nocase(list->items[i].name, name);
 	if (s->expr->uses(h->value) & SLUICE_EXPR_PAYLOAD)
@@ -139,6 +159,10 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		&own, host->value_get(config, SLUICE_STR("inboundHeaders")), &s->inbound);
 	int32_t back = headers_init(
 		&own, host->value_get(config, SLUICE_STR("outboundHeaders")), &s->outbound);
+	if (!s->inbound.count)
+		host->callbacks_omit(call->instance, SLUICE_OMIT_REQUEST_HEAD);
+	if (!s->outbound.count)
+		host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
 	if (in == SLUICE_OK && back == SLUICE_OK) {
 		*out = s;
 		return SLUICE_OK;
@@ -153,11 +177,13 @@ static int32_t inject_one(const struct sluice_call *call, struct sluice_exchange
 {
 	const struct sluice_host *host = call->host;
 	const struct state *s = call->state;
-	struct sluice_str value;
+	struct sluice_str value = {NULL, 0};
+	if (h->is_literal && !h->is_further)
+		return host->field_set_prepared(x, side, h->field, value);
 	int32_t rc = s->expr->to_string(h->value, x, NULL, &value);
 	if (rc == SLUICE_OK)
 		return h->is_further ? host->field_add(x, side, h->name, value)
-				     : host->field_set(x, side, h->name, value);
+				     : host->field_set_prepared(x, side, h->field, value);
 	if (rc != SLUICE_E_NOT_FOUND)
 		return rc;
 	if (!h->is_further)

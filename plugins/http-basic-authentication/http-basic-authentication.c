@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http-basic-authentication - one user name and password (RFC 7617).
  *
- * Of both only digests are kept, and digests are compared, so that neither the time of a comparison
- * nor a dump of the memory says anything about them. */
+ * Base64 with padding writes a pair in one way alone, so that what clients send can be compared as
+ * it is. Kept is not the password but a tag: two keyed hashes under keys drawn at random, 128 bits.
+ * Who does not know the keys cannot tell how near a guess came, neither by its time nor by trying
+ * prefixes. */
 #include "sluice/crypto.h"
 #include "sluice/sluice.h"
 
@@ -10,12 +12,73 @@
 
 #define REALM "Basic realm=\"sluice\", charset=\"UTF-8\""
 
+#define KEY_BYTES 16
+
+struct tag {
+	uint64_t a, b;
+};
+
 struct state {
 	const struct sluice_crypto_service *crypto;
-	uint8_t username[32]; /* SHA-256 */
-	uint8_t password[32];
+	uint8_t keys[2 * KEY_BYTES];
+	struct tag expected; /* of base64(username:password) */
+	struct sluice_str username;
 	int32_t refused;
 };
+
+/* --- configuration --------------------------------------------------------------------------- */
+static struct tag tag_of(const struct state *s, struct sluice_str token)
+{
+	return (struct tag){s->crypto->keyed_hash(s->keys, token),
+		s->crypto->keyed_hash(s->keys + KEY_BYTES, token)};
+}
+
+/* The three bytes from `in` on as four characters; bytes beyond `end` are padding. */
+static void base64_group(const char *in, const char *end, char out[4])
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint32_t bits = 0;
+	for (int i = 0; i < 3; i++)
+		bits = bits << 8 | (in + i < end ? (unsigned char)in[i] : 0);
+	for (int i = 0; i < 4; i++)
+		out[i] = digits[bits >> (18 - 6 * i) & 63];
+	for (long missing = 3 - (end - in); missing > 0; missing--)
+		out[4 - missing] = '=';
+}
+
+static void wipe(void *p, size_t n)
+{
+	volatile char *at = p;
+	while (n--)
+		*at++ = 0;
+}
+
+/* The tag of what a client that knows both would send; memory that held them is wiped. */
+static int32_t expect(const struct sluice_call *call, struct state *s, struct sluice_str password)
+{
+	size_t n = s->username.n + 1 + password.n, coded = (n + 2) / 3 * 4;
+	char *pair = call->host->instance_alloc(call->instance, n + coded);
+	if (!pair)
+		return SLUICE_E_FULL;
+	memcpy(pair, s->username.p, s->username.n);
+	pair[s->username.n] = ':';
+	memcpy(pair + s->username.n + 1, password.p, password.n);
+	for (size_t i = 0; i < n; i += 3)
+		base64_group(pair + i, pair + n, pair + n + i / 3 * 4);
+	int32_t rc = s->crypto->random(s->keys, sizeof(s->keys));
+	s->expected = tag_of(s, (struct sluice_str){pair + n, coded});
+	wipe(pair, n + coded);
+	call->host->instance_free(call->instance, pair);
+	return rc;
+}
+
+static void release(const struct sluice_call *call)
+{
+	struct state *s = call->state;
+	wipe(s, sizeof(*s));
+	call->host->instance_free(call->instance, s);
+}
 
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
 	void *previous, void **out)
@@ -33,31 +96,25 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	struct state *s = host->instance_alloc(call->instance, sizeof(*s));
 	if (!s)
 		return SLUICE_E_FULL;
-	s->crypto = host->service(SLUICE_CRYPTO_SERVICE);
-	s->crypto->sha256(username, s->username);
-	s->crypto->sha256(password, s->password);
-	s->refused = host->counter_define(call->instance, SLUICE_STR("authentication_failures"),
-		SLUICE_STR("Requests refused by HTTP basic authentication"));
-	*out = s;
-	return SLUICE_OK;
+	*s = (struct state){
+		.crypto = host->service(SLUICE_CRYPTO_SERVICE),
+		.username = username,
+		.refused =
+			host->counter_define(call->instance, SLUICE_STR("authentication_failures"),
+				SLUICE_STR("Requests refused by HTTP basic authentication")),
+	};
+	int32_t rc = expect(call, s, password);
+	if (rc == SLUICE_OK) {
+		*out = s;
+		return rc;
+	}
+	struct sluice_call own = *call;
+	own.state = s;
+	release(&own);
+	return rc;
 }
 
-static void release(const struct sluice_call *call)
-{
-	struct state *s = call->state;
-	memset(s, 0, sizeof(*s));
-	call->host->instance_free(call->instance, s);
-}
-
-static int digest_matches(const struct state *s, struct sluice_str value, const uint8_t digest[32])
-{
-	uint8_t given[32];
-	s->crypto->sha256(value, given);
-	return s->crypto->constant_time_equal(
-		(struct sluice_str){(const char *)given, sizeof(given)},
-		(struct sluice_str){(const char *)digest, 32});
-}
-
+/* --- exchanges ------------------------------------------------------------------------------- */
 /* What stands behind "Basic" and its spaces; an empty view for anything else. */
 static struct sluice_str basic_token(struct sluice_str field)
 {
@@ -89,34 +146,27 @@ static int32_t authorization(
 	return rc;
 }
 
-/* The user name that the credentials prove; an empty view when they prove none. */
-static struct sluice_str verify(const struct sluice_call *call, struct sluice_exchange *x)
+/* Whether the one Authorization field holds the credentials. Its time depends on the length of what
+ * was sent alone. */
+static int is_proven(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
 	struct sluice_str field;
 	if (authorization(call->host, x, &field) != SLUICE_OK)
-		return SLUICE_STR("");
+		return 0;
 	struct sluice_str token = basic_token(field);
-	char *plain = token.n ? call->host->exchange_alloc(x, token.n) : NULL;
-	int64_t n = plain ? s->crypto->base64_decode(token, plain) : SLUICE_E_INVALID;
-	char *colon = n > 0 ? memchr(plain, ':', (size_t)n) : NULL;
-	if (!colon)
-		return SLUICE_STR("");
-	struct sluice_str username = {plain, (size_t)(colon - plain)};
-	struct sluice_str password = {colon + 1, (size_t)(plain + n - colon - 1)};
-	int ok = digest_matches(s, username, s->username);
-	ok &= digest_matches(s, password, s->password);
-	memset(colon + 1, 0, password.n);
-	return ok ? username : SLUICE_STR("");
+	if (!token.n)
+		return 0;
+	struct tag given = tag_of(s, token);
+	return ((given.a ^ s->expected.a) | (given.b ^ s->expected.b)) == 0;
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct sluice_host *host = call->host;
 	const struct state *s = call->state;
-	struct sluice_str username = verify(call, x);
-	if (username.n) {
-		int32_t rc = host->authenticate(x, username, SLUICE_STR(""), SLUICE_STR(""));
+	if (is_proven(call, x)) {
+		int32_t rc = host->authenticate(x, s->username, SLUICE_STR(""), SLUICE_STR(""));
 		return rc == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
 	}
 	host->counter_add(call->instance, s->refused, 1);

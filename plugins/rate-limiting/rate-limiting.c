@@ -120,6 +120,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		.refused = host->counter_define(call->instance, SLUICE_STR("rate_limited"),
 			SLUICE_STR("Requests refused by rate limiting")),
 	};
+	if (!s->expose)
+		host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
 	struct window_limit windows[WINDOWS_MAX];
 	size_t count;
 	int32_t rc = windows_init(call, config, windows, &count);
