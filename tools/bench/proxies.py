@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -167,23 +168,12 @@ backend origin
 class Sluice(Proxy):
     name = "sluice"
 
-    POLICIES = [
-        *[{"policyRef": {"name": "header-injection"}, "config": {
-            "inboundHeaders": [{"key": f"x-in-{i}", "value": "v"}],
-            "outboundHeaders": [{"key": f"x-out-{i}", "value": "v"}]}} for i in range(4)],
-        *[{"policyRef": {"name": "rate-limiting"}, "config": {"rateLimits": [
-            {"maximumRequests": 1000000000 + i, "timePeriodInMilliseconds": 60000}]}}
-          for i in range(3)],
-        {"policyRef": {"name": "http-basic-authentication"},
-         "config": {"username": "bench", "password": "bench"}},
-    ]
-
     def command(self):
         spec = {"address": f"http://127.0.0.1:{self.port}",
                 "services": {"origin": {"address": f"http://127.0.0.1:{self.backend_port}"}}}
-        if self.variant == "eight policies":
-            spec["policies"] = self.POLICIES
         os.makedirs(f"{self.dir}/config", exist_ok=True)
+        if self.variant == "eight policies":
+            shutil.copy(f"{self.top}/tools/bench/eight.yaml", f"{self.dir}/config")
         os.makedirs(f"{self.dir}/state", mode=0o700, exist_ok=True)
         self.write("config/bench.yaml", json.dumps({
             "apiVersion": "gateway.sluice.dev/v1", "kind": "ApiInstance",
