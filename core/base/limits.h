@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/limits.h - every bound, with its reason: what is not configured at all, and what holds until a
- * configuration says otherwise (plan/plan_limits.h names those).
+/* base/limits.h - every bound, with its reason: what is not configured at all, and what holds until
+ * a configuration says otherwise (plan/plan_limits.h names those).
  *
  * Anchors: what nginx, HAProxy and Envoy allow by default; RFC 9112 and RFC 9110 where they ask. */
 #pragma once
@@ -42,6 +42,11 @@
  * leaks, and clients that moved to another address of the name, are bounded. nginx 1000, 1 h. */
 #define LIMIT_REQUESTS_PER_CONNECTION 10000
 
+/* Connections to a service, and who waits for one, per worker and without a circuit breaker:
+ * Envoy's figures; 503. */
+#define LIMIT_SERVICE_CONNECTIONS 1024
+#define LIMIT_SERVICE_WAITERS     1024
+
 #define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64
 #define LIMIT_APIS               100000
@@ -56,6 +61,17 @@
 #define LIMIT_UPSTREAM_RESPONSE_MS 15000
 #define LIMIT_UPSTREAM_IDLE_MS     60000
 #define LIMIT_STREAM_IDLE_MS       300000
+/* Between bytes of a response that is no stream by its type. */
+#define LIMIT_UPSTREAM_BYTES_IDLE_MS 60000
+/* An exchange as a whole; Envoy 300 s. */
+#define LIMIT_EXCHANGE_MS 300000
+/* How slow a peer may be that we wait for: Apache's 500 bytes a second after a grace. What it was
+ * faster before is remembered for as long as a silence may last. */
+#define LIMIT_PACE_BYTES_PER_SECOND 512
+#define LIMIT_PACE_GRACE_MS         10000
+#define LIMIT_PACE_STALL_MS         60000
+/* How often exchanges that last are looked at. */
+#define LIMIT_SWEEP_MS 250
 /* How long a closing stream waits for a peer that takes nothing of what is queued. */
 #define LIMIT_FLUSH_IDLE_MS 10000
 /* How long a lingering close reads on, so that the client sees its answer, and how much. */

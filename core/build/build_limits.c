@@ -60,6 +60,18 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 	const struct plan_node *limits = plan_get(node, "limits");
 	out->request_body_bytes = bounded(limits, PLAN_LIMIT_REQUEST_BODY_BYTES, INT64_MAX);
 	out->buffered_body_bytes = count_of(limits, PLAN_LIMIT_BUFFERED_BODY_BYTES);
+	out->exchange_ms = ms_of(limits, PLAN_LIMIT_REQUEST_MS);
+	out->upstream_idle_ms = ms_of(limits, PLAN_LIMIT_UPSTREAM_IDLE_MS);
+	out->request_body = (struct pace_limit){
+		.bytes_per_second = count_of(limits, PLAN_LIMIT_REQUEST_BODY_RATE),
+		.grace_ms = ms_of(limits, PLAN_LIMIT_REQUEST_BODY_GRACE_MS),
+		.stall_ms = LIMIT_PACE_STALL_MS,
+	};
+	out->response = (struct pace_limit){
+		.bytes_per_second = count_of(limits, PLAN_LIMIT_RESPONSE_RATE),
+		.grace_ms = ms_of(limits, PLAN_LIMIT_RESPONSE_GRACE_MS),
+		.stall_ms = ms_of(limits, PLAN_LIMIT_RESPONSE_STALL_MS),
+	};
 	out->response_message = message_of(settings_limits(b));
 	out->response_message.head_bytes = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_BYTES);
 	out->response_message.fields = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_FIELDS);

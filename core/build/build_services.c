@@ -4,7 +4,15 @@
 
 #include "base/limits.h"
 
+#include <limits.h>
 #include <stdio.h>
+
+/* 0: none. */
+static unsigned threshold(const struct plan_node *node, const char *key)
+{
+	int64_t n = plan_integer(node, key, 0);
+	return n < 0 ? 0 : n > UINT_MAX ? UINT_MAX : (unsigned)n;
+}
 
 static struct service_options options_of(const struct plan_node *node)
 {
@@ -19,8 +27,16 @@ static struct service_options options_of(const struct plan_node *node)
 		.idle_timeout_ms = (int)plan_integer(node, "idleTimeoutMs", LIMIT_UPSTREAM_IDLE_MS),
 		.stream_idle_timeout_ms =
 			(int)plan_integer(node, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS),
-		.connections_max = (unsigned)plan_integer(node, "maxConnections", 1024),
-		.waiters_max = (unsigned)plan_integer(node, "maxPending", 1024),
+		.connections_max =
+			plan_get(node, "maxConnections") ? UINT_MAX : LIMIT_SERVICE_CONNECTIONS,
+		.waiters_max = LIMIT_SERVICE_WAITERS,
+		.breaker.max =
+			{
+				[BREAKER_CONNECTIONS] = threshold(node, "maxConnections"),
+				[BREAKER_PENDING] = threshold(node, "maxPending"),
+				[BREAKER_REQUESTS] = threshold(node, "maxRequests"),
+				[BREAKER_RETRIES] = threshold(node, "maxRetries"),
+			},
 	};
 }
 
@@ -33,7 +49,8 @@ static bool is_same(const struct service_options *a, const struct service_option
 	       a->response_timeout_ms == b->response_timeout_ms &&
 	       a->idle_timeout_ms == b->idle_timeout_ms &&
 	       a->stream_idle_timeout_ms == b->stream_idle_timeout_ms &&
-	       a->connections_max == b->connections_max && a->waiters_max == b->waiters_max;
+	       a->connections_max == b->connections_max && a->waiters_max == b->waiters_max &&
+	       memcmp(&a->breaker, &b->breaker, sizeof(a->breaker)) == 0;
 }
 
 static struct service *find_former(struct build *b, const struct service_options *options)

@@ -128,6 +128,25 @@ static void print_address(const struct plan_node *service)
 			is_ip6 ? "]" : "", (long long)plan_integer(service, "port", 0));
 }
 
+/* What holds towards the service, and how long this API waits for it. */
+static void print_service_limits(const struct explain *x, const struct plan_node *service)
+{
+	static const char *const thresholds[] = {
+		"maxConnections", "maxPending", "maxRequests", "maxRetries"};
+	int64_t response_ms = plan_integer(x->api, "responseTimeoutMs", 0);
+	if (response_ms == 0)
+		response_ms =
+			plan_integer(service, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS);
+	printf("          seconds: connect %g, first byte %g, idle connection %g\n",
+		(double)plan_integer(service, "connectTimeoutMs", LIMIT_CONNECT_MS) / 1000,
+		(double)response_ms / 1000,
+		(double)plan_integer(service, "idleTimeoutMs", LIMIT_UPSTREAM_IDLE_MS) / 1000);
+	for (size_t i = 0; i < ARRAY_COUNT(thresholds); i++)
+		if (plan_get(service, thresholds[i]))
+			printf("          circuit breaker: %s %lld\n", thresholds[i],
+				(long long)plan_integer(service, thresholds[i], 0));
+}
+
 static void print_destination(const struct explain *x, const struct plan_node *destination)
 {
 	const struct plan_node *service = service_at(x, plan_integer(destination, "service", -1));
@@ -139,6 +158,7 @@ static void print_destination(const struct explain *x, const struct plan_node *d
 	if (plan_get(destination, "weight"))
 		printf("  weight %lld", (long long)plan_integer(destination, "weight", 1));
 	putchar('\n');
+	print_service_limits(x, service);
 }
 
 static void print_routes(const struct explain *x)
@@ -203,6 +223,8 @@ static void print_api(const struct explain *x)
 	const struct plan_node *error = plan_get(x->api, "error");
 	if (error)
 		printf("answers 503 to everything: %.*s\n", STR_ARG(text_of(error, "message")));
+	if (plan_bool(x->api, "blocked", false))
+		printf("answers 403 to everything: access-block\n");
 	print_chain(x);
 	print_routes(x);
 	print_limits(x);
@@ -291,6 +313,10 @@ static void print_decisions(struct explain *x, const struct route_api *compiled,
 	struct str allowed = STR_EMPTY;
 	if (route_api_active(compiled, &x->request, rest, &active) != RC_OK) {
 		printf("  503: a rule is too costly for this request\n");
+		return;
+	}
+	if (plan_bool(x->api, "blocked", false)) {
+		printf("  403: access-block\n");
 		return;
 	}
 	print_active(x, active);

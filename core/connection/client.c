@@ -365,6 +365,7 @@ static const struct http_stream_codec codec = {
 	.reset = reset,
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
+	.taken = h1_stream_taken,
 	.release = release,
 };
 

@@ -136,6 +136,13 @@ bool h1_stream_can_send(const struct http_stream *s)
 	return h->stream && stream_pending(h->stream) <= LIMIT_QUEUE_HIGH_BYTES;
 }
 
+uint64_t h1_stream_taken(const struct http_stream *s, size_t *outstanding)
+{
+	const struct h1_stream *h = of(s);
+	*outstanding = 0;
+	return h->stream ? stream_taken(h->stream, outstanding) : s->bytes_sent;
+}
+
 char *h1_stream_reserve(struct h1_stream *h, size_t n)
 {
 	return n <= RESERVE_BYTES_MAX ? stream_reserve(h->stream, n) : arena_alloc(h->s.arena, n);

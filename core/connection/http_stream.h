@@ -67,6 +67,7 @@ struct http_stream_codec {
 	void (*reset)(struct http_stream *s, enum http_reset why);
 	void (*credit)(struct http_stream *s, size_t n);
 	bool (*can_send)(const struct http_stream *s);
+	uint64_t (*taken)(const struct http_stream *s, size_t *outstanding);
 	void (*release)(struct http_stream *s);
 };
 
@@ -84,9 +85,9 @@ struct http_stream {
 	const struct fields *trailers;  /* received; NULL when none */
 
 	struct chunk_queue in;
-	bool in_ended; /* the received message is whole */
+	bool in_ended;     /* the received message is whole */
 	bool closes_after; /* server role: the owner wants no request behind this one */
-	bool upgraded; /* after a 101: `in` and send_data carry raw bytes, end is FIN */
+	bool upgraded;     /* after a 101: `in` and send_data carry raw bytes, end is FIN */
 
 	/* Facts for the access record and for policies. */
 	const struct address *peer; /* valid until release */
@@ -135,6 +136,12 @@ static inline void http_stream_credit(struct http_stream *s, size_t n)
 static inline bool http_stream_can_send(const struct http_stream *s)
 {
 	return s->codec->can_send(s);
+}
+/* How much the peer has taken so far, of its connection; *outstanding: what is on its way. Costs a
+ * call to the kernel. */
+static inline uint64_t http_stream_taken(const struct http_stream *s, size_t *outstanding)
+{
+	return s->codec->taken(s, outstanding);
 }
 /* A server stream whose messages are both whole is finished cleanly; anything else resets it. */
 static inline void http_stream_release(struct http_stream *s)

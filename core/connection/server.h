@@ -15,12 +15,12 @@
 struct http_server;
 
 struct http_server_options {
-	int head_timeout_ms;   /* absolute, from the head's first byte */
-	int keepalive_idle_ms; /* between requests */
-	uint32_t requests_max; /* the last of them is answered with close */
-	int max_age_ms;        /* of the connection: likewise; 0: none */
+	int head_timeout_ms;                  /* absolute, from the head's first byte */
+	int keepalive_idle_ms;                /* between requests */
+	uint32_t requests_max;                /* the last of them is answered with close */
+	int max_age_ms;                       /* of the connection: likewise; 0: none */
 	const struct message_limits *message; /* borrowed; NULL: message_limits_default */
-	struct str scheme;     /* "http" or "https" */
+	struct str scheme;                    /* "http" or "https" */
 	/* Writes the body of an error answer ({"error": ...}) for a refused request; NULL: no body.
 	 */
 	struct str (*error_body)(

@@ -46,6 +46,7 @@ struct api {
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;
+	bool is_blocked; /* by access-block: refuses every request */
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */
 	struct api_worker *workers;                         /* owned: one each */

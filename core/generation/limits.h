@@ -17,9 +17,20 @@ struct connection_limits {
 	uint32_t keepalive_requests;
 };
 
+/* How fast a peer has to be once `grace_ms` were spent waiting for it (base/pace.h). */
+struct pace_limit {
+	uint32_t bytes_per_second; /* 0: any */
+	int grace_ms;
+	int stall_ms; /* without a byte */
+};
+
 /* Of an exchange with one API. */
 struct api_limits {
 	int64_t request_body_bytes; /* INT64_MAX: any */
+	int exchange_ms;            /* from the head's first byte to the answer's last; 0: any */
+	int upstream_idle_ms;       /* between bytes of the response; 0: any */
+	struct pace_limit request_body;
+	struct pace_limit response;
 	struct message_limits response_message;
 	uint32_t buffered_body_bytes; /* of a policy whose definition does not say */
 };

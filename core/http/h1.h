@@ -58,7 +58,8 @@ enum h1_event {
 struct h1_parser; /* opaque: about 300 bytes; from a pool */
 struct h1_parser *h1_parser_new(struct pool *pool, bool is_response);
 void h1_parser_free(struct h1_parser *p);
-/* From the next message on; borrowed, and they may change under it. message_limits_default at first. */
+/* From the next message on; borrowed, and they may change under it. message_limits_default at
+ * first. */
 void h1_parser_limit(struct h1_parser *p, const struct message_limits *limits);
 
 /* Begins a message. A request parser initialises and fills `request`; a response parser `response`,

@@ -75,7 +75,7 @@ static enum chunk_part step(struct h1_parser *p, char c)
 	if (p->m.chunk == PART_SIZE)
 		return step_size(p, c);
 	return p->m.extension_bytes++ < p->limits->extension_bytes ? step_extension(p->m.chunk, c)
-							       : PART_BAD;
+								   : PART_BAD;
 }
 
 static void next_line(struct h1_parser *p)

@@ -80,13 +80,13 @@ struct h1_message {
 };
 
 struct h1_parser {
-	struct pool *pool;              /* borrowed */
-	struct arena *arena;            /* borrowed from the exchange */
+	struct pool *pool;                   /* borrowed */
+	struct arena *arena;                 /* borrowed from the exchange */
 	const struct message_limits *limits; /* borrowed */
-	struct http_request *request;   /* borrowed; NULL in a response parser */
-	struct http_response *response; /* borrowed; NULL in a request parser */
-	struct fields *fields;          /* where the section's fields go */
-	struct fields *trailers;        /* in the arena; NULL without */
+	struct http_request *request;        /* borrowed; NULL in a response parser */
+	struct http_response *response;      /* borrowed; NULL in a request parser */
+	struct fields *fields;               /* where the section's fields go */
+	struct fields *trailers;             /* in the arena; NULL without */
 	/* The section being read, when it did not come in one piece: in the arena. */
 	char *held;
 	uint32_t held_n, held_capacity;

@@ -259,9 +259,8 @@ static enum progress judge_line(
 
 /* Cuts the field line at `at`, of which `clean` bytes hold no control; false when it is not whole,
  * or bad. */
-static inline bool cut_line(
-	const struct message_limits *limits, const char *at, size_t clean, const char *stop,
-	const char *end, struct field_line *line)
+static inline bool cut_line(const struct message_limits *limits, const char *at, size_t clean,
+	const char *stop, const char *end, struct field_line *line)
 {
 	const char *colon = scan_word(at, stop);
 	line->is_plain = true;
@@ -274,9 +273,9 @@ static inline bool cut_line(
 	const char *value = colon + 1;
 	const char *crlf = scan_text(UNLIKELY(at + clean > value) ? at + clean : value, stop);
 	/* One comparison for nearly all: the longest value is allowed more than a name. */
-	bool is_long = UNLIKELY(crlf - at > limits->field_name_bytes) &&
-		       (colon - at > limits->field_name_bytes ||
-			       crlf - value > limits->field_value_bytes);
+	bool is_long =
+		UNLIKELY(crlf - at > limits->field_name_bytes) &&
+		(colon - at > limits->field_name_bytes || crlf - value > limits->field_value_bytes);
 	if (UNLIKELY(is_long || colon == at || end - crlf < 2 || memcmp(crlf, "\r\n", 2) != 0))
 		return false;
 	line->name = (struct str){at, (size_t)(colon - at)};

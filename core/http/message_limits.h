@@ -12,15 +12,15 @@
 #include <stdint.h>
 
 struct message_limits {
-	uint32_t target_bytes;       /* requests */
-	uint32_t head_bytes;         /* decoded, and 32 more for each field (RFC 9113 6.5.2) */
-	uint32_t fields;             /* of the head */
-	uint32_t field_name_bytes;   /* of the head and of trailers */
-	uint32_t field_value_bytes;  /* likewise; also a response's reason */
-	uint32_t trailer_bytes;      /* with 32 more for each field */
-	uint32_t trailer_fields;     /* of one message */
-	uint32_t extension_bytes;    /* of all chunks of one message */
-	uint32_t interim_responses;  /* to one request */
+	uint32_t target_bytes;      /* requests */
+	uint32_t head_bytes;        /* decoded, and 32 more for each field (RFC 9113 6.5.2) */
+	uint32_t fields;            /* of the head */
+	uint32_t field_name_bytes;  /* of the head and of trailers */
+	uint32_t field_value_bytes; /* likewise; also a response's reason */
+	uint32_t trailer_bytes;     /* with 32 more for each field */
+	uint32_t trailer_fields;    /* of one message */
+	uint32_t extension_bytes;   /* of all chunks of one message */
+	uint32_t interim_responses; /* to one request */
 };
 
 /* Anchors: what nginx, HAProxy and Envoy allow by default. */

@@ -91,6 +91,9 @@ void stream_send_copy(struct stream *s, struct str bytes);
 void stream_send_queue(struct stream *s, struct chunk_queue *q);
 /* Bytes queued and not yet taken by the kernel. */
 size_t stream_pending(const struct stream *s);
+/* How much of what was queued the peer's kernel has acknowledged, of plain text or (TLS) about as
+ * much; *outstanding: how much it has not. A call to the kernel: not for every message. */
+uint64_t stream_taken(const struct stream *s, size_t *outstanding);
 /* After what is queued: FIN (or close_notify). Receiving goes on. */
 void stream_send_end(struct stream *s);
 

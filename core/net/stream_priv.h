@@ -60,9 +60,9 @@ struct stream_group {
 	struct link dirty;   /* streams with something to flush */
 	size_t dirty_count;
 	struct task flush;
-	/* A reset that came in one event with the last bytes makes no second edge, and libevent does not
-	 * tell it from them. Whoever was read short is read once more after STREAM_UNSURE_MS to twice
-	 * that, unless something came meanwhile. */
+	/* A reset that came in one event with the last bytes makes no second edge, and libevent
+	 * does not tell it from them. Whoever was read short is read once more after
+	 * STREAM_UNSURE_MS to twice that, unless something came meanwhile. */
 	struct link unsure, unsure_before; /* since the last tick, and before it */
 	struct timer unsure_timer;
 };

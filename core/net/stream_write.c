@@ -143,6 +143,14 @@ static int kernel_queue(const struct stream *s)
 	return ioctl(s->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+uint64_t stream_taken(const struct stream *s, size_t *outstanding)
+{
+	size_t wire =
+		(s->tls ? stream_tls_pending(s) : 0) + (s->fd < 0 ? 0 : (size_t)kernel_queue(s));
+	*outstanding = s->out.bytes + wire;
+	return s->bytes_sent > wire ? s->bytes_sent - wire : 0;
+}
+
 void stream_start_flush_timer(struct stream *s)
 {
 	s->untaken = kernel_queue(s);

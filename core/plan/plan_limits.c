@@ -2,8 +2,7 @@
 #include "plan/plan_limits.h"
 
 static const struct plan_limit_row rows[PLAN_LIMIT_COUNT] = {
-#define X(id, member, fallback, name, excess)                                                      \
-	[PLAN_LIMIT_##id] = {member, fallback, name, excess},
+#define X(id, member, fallback, name, excess) [PLAN_LIMIT_##id] = {member, fallback, name, excess},
 	PLAN_CONNECTION_LIMITS(X) PLAN_API_LIMITS(X)
 #undef X
 };

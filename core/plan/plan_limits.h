@@ -43,16 +43,28 @@
 	X(RESPONSE_HEAD_BYTES, "responseHeadBytes", LIMIT_HEAD_BYTES, "responseHeadBytes", "502")  \
 	X(RESPONSE_HEAD_FIELDS, "responseHeadFields", LIMIT_FIELDS, "responseHeadFields", "502")   \
 	X(INTERIM_RESPONSES, "interimResponses", LIMIT_INTERIM_RESPONSES, "interimResponses",      \
-		"502")
+		"502")                                                                             \
+	X(REQUEST_MS, "requestMs", LIMIT_EXCHANGE_MS, "requestSeconds", "408, 504")                \
+	X(REQUEST_BODY_RATE, "requestBodyBytesPerSecond", LIMIT_PACE_BYTES_PER_SECOND,             \
+		"requestBodyBytesPerSecond", "408")                                                \
+	X(REQUEST_BODY_GRACE_MS, "requestBodyGraceMs", LIMIT_PACE_GRACE_MS,                        \
+		"requestBodyGraceSeconds", "408")                                                  \
+	X(RESPONSE_RATE, "responseBytesPerSecond", LIMIT_PACE_BYTES_PER_SECOND,                    \
+		"responseBytesPerSecond", "reset")                                                 \
+	X(RESPONSE_GRACE_MS, "responseGraceMs", LIMIT_PACE_GRACE_MS, "responseGraceSeconds",       \
+		"reset")                                                                           \
+	X(RESPONSE_STALL_MS, "responseStallMs", LIMIT_PACE_STALL_MS, "responseStallSeconds",       \
+		"reset")                                                                           \
+	X(UPSTREAM_IDLE_MS, "upstreamIdleMs", LIMIT_UPSTREAM_BYTES_IDLE_MS, "upstreamIdleSeconds", \
+		"504")
 
 enum plan_limit {
 #define X(id, member, fallback, name, excess) PLAN_LIMIT_##id,
-	PLAN_CONNECTION_LIMITS(X)
-	PLAN_LIMITS_OF_CONNECTIONS,
+	PLAN_CONNECTION_LIMITS(X) PLAN_LIMITS_OF_CONNECTIONS,
 	PLAN_LIMITS_BEFORE_APIS = PLAN_LIMITS_OF_CONNECTIONS - 1,
 	PLAN_API_LIMITS(X)
 #undef X
-	PLAN_LIMIT_COUNT,
+		PLAN_LIMIT_COUNT,
 };
 
 struct plan_limit_row {

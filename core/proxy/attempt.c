@@ -85,8 +85,33 @@ static void open_stream(struct exchange *e)
 		exchange_await_response(e);
 }
 
+/* False: all places of that kind are taken. Most services have no breaker. */
+static bool take_place(struct exchange *e, enum breaker_kind kind)
+{
+	struct breaker *b = service_breaker(e->service);
+	if (LIKELY(!breaker_bounds(b, kind)))
+		return true;
+	if (!breaker_take(b, kind))
+		return false;
+	e->attempt.places |= (uint8_t)(1u << kind);
+	return true;
+}
+
+static void leave_places(struct exchange *e)
+{
+	struct breaker *b = service_breaker(e->service);
+	for (unsigned kind = 0; kind < BREAKER_KIND_COUNT; kind++)
+		if (e->attempt.places >> kind & 1)
+			breaker_leave(b, kind);
+	e->attempt.places = 0;
+}
+
 void attempt_begin(struct exchange *e)
 {
+	if (!take_place(e, BREAKER_REQUESTS)) {
+		exchange_fail(e, FAULT_CIRCUIT_BREAKER, breaker_name(BREAKER_REQUESTS));
+		return;
+	}
 	e->attempt.started_us = loop_now_us(e->worker->loop);
 	open_stream(e);
 }
@@ -109,6 +134,8 @@ void attempt_end(struct exchange *e)
 		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
 	if (a->up)
 		release_stream(e);
+	if (UNLIKELY(a->places))
+		leave_places(e);
 	attempt_go(e, is_whole ? ATTEMPT_DONE : ATTEMPT_ABANDONED);
 }
 
@@ -145,7 +172,11 @@ static enum fault fault_of_reset(const struct exchange *e)
 bool attempt_connect(struct exchange *e)
 {
 	if (e->facts & FACT_UPSTREAM_NONE) {
-		exchange_fail(e, fault_of_open(e->attempt.open_rc), e->attempt.detail);
+		if (e->attempt.open_rc == RC_FULL &&
+			breaker_bounds(service_breaker(e->service), BREAKER_PENDING))
+			exchange_fail(e, FAULT_CIRCUIT_BREAKER, breaker_name(BREAKER_PENDING));
+		else
+			exchange_fail(e, fault_of_open(e->attempt.open_rc), e->attempt.detail);
 		return true;
 	}
 	if (!(e->facts & FACT_UPSTREAM_OPEN))
@@ -204,7 +235,7 @@ bool attempt_await(struct exchange *e)
 	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
 	if (has_head && a->up->in_ended)
 		return false; /* what there is of it is whole */
-	if (!has_head && may_retry(e))
+	if (!has_head && may_retry(e) && take_place(e, BREAKER_RETRIES))
 		retry(e);
 	else
 		exchange_fail(e, fault_of_reset(e), a->detail);

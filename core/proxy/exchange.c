@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "connection/coarse.h"
 #include "proxy/listener.h"
 
 struct state_row {
@@ -104,6 +105,9 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 		e->fault = fault;
 		e->fault_detail = detail;
 	}
+	/* What is left of the body is not waited for. */
+	if (fault == FAULT_CLIENT_TIMEOUT || fault == FAULT_BODY_TOO_LARGE)
+		e->down->closes_after = true;
 	if (!e->x.chain)
 		chain_begin(&e->x, NULL, 0);
 	end_upstream(e);
@@ -205,9 +209,24 @@ void exchange_await_response(struct exchange *e)
 		timer_stop(&e->timer);
 }
 
+/* Whoever takes so little at a time that its stream cannot tell yet, but takes it, is slow and not
+ * silent: the wait goes on from there. */
+static bool wait_for_slow(struct exchange *e)
+{
+	int64_t idle_ms = e->api ? e->api->stream_idle_timeout_ms : LIMIT_STREAM_IDLE_MS;
+	int64_t taken_ms = sweep_taken_ms(e);
+	int64_t left_ms = taken_ms + idle_ms - loop_now_ms(e->worker->loop);
+	if (taken_ms == 0 || left_ms <= 0)
+		return false;
+	timer_start(e->worker->loop, &e->timer, coarse_wait_ms(left_ms, idle_ms));
+	return true;
+}
+
 /* Whose silence it was. */
 static void note_timer(struct exchange *e)
 {
+	if (wait_for_slow(e))
+		return;
 	const struct http_stream *up = e->attempt.up;
 	bool waits_for_client = e->request_state != REQUEST_DONE && !e->down->in_ended &&
 				(!up || http_stream_can_send(up));
@@ -227,25 +246,24 @@ static void note_timer(struct exchange *e)
 
 bool exchange_refuse_body(struct exchange *e)
 {
-	e->down->closes_after = true;
 	exchange_fail(e, FAULT_BODY_TOO_LARGE, "more than the API's requestBodyBytes");
 	return true;
 }
-
-#define FACTS_THAT_END (FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_BODY_EXCESS | FACT_TIMER)
 
 /* One of them is enough: each ends the exchange, or leaves an answer that the next would replace by
  * the same. */
 static void note_facts(struct exchange *e)
 {
 	uint32_t facts = e->facts;
-	e->facts &= ~(uint32_t)(FACT_SHUTDOWN | FACT_TIMER | FACT_BODY_EXCESS);
+	e->facts &= ~(uint32_t)(FACTS_THAT_END & ~FACT_CLIENT_RESET);
 	if (facts & FACT_CLIENT_RESET)
 		note_client_reset(e);
 	else if (facts & FACT_SHUTDOWN)
 		exchange_fail(e, FAULT_SHUTDOWN, "the worker is stopping");
 	else if (facts & FACT_BODY_EXCESS)
 		exchange_refuse_body(e);
+	else if (facts & FACTS_OF_SWEEP)
+		sweep_act(e, facts);
 	else if (facts & FACT_TIMER)
 		note_timer(e);
 }
@@ -400,6 +418,7 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 	fill_view(e);
 	w->exchange_count++;
 	w->exchanges_active++;
+	sweep_start(w);
 	exchange_wake(e);
 }
 

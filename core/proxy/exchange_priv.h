@@ -7,6 +7,7 @@
 #include "proxy/access_record.h"
 #include "proxy/exchange.h"
 #include "proxy/fault.h"
+#include "proxy/sweep.h"
 #include "proxy/worker.h"
 #include "upstream/upstream.h"
 
@@ -73,6 +74,13 @@ enum {
 	FACT_TIMER = 1 << 5,          /* the wait that `timer` bounds took too long */
 	FACT_SHUTDOWN = 1 << 6,       /* the worker ends every exchange */
 	FACT_BODY_EXCESS = 1 << 7,    /* more of the request's body came than the API accepts */
+	FACT_SLOW_BODY = 1 << 8,      /* it comes too slowly */
+	FACT_SLOW_READER = 1 << 9,    /* the client takes the response too slowly */
+	FACT_UPSTREAM_SILENT = 1 << 10,
+	FACT_TOO_LONG = 1 << 11, /* the exchange as a whole */
+	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG,
+	FACTS_THAT_END =
+		FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_BODY_EXCESS | FACT_TIMER | FACTS_OF_SWEEP,
 };
 
 struct attempt {
@@ -84,6 +92,7 @@ struct attempt {
 	const char *detail; /* in the arena: why there is no stream, or why it died */
 	bool on_reused;     /* the connection had served before: its end may be the idle race */
 	bool is_retry;
+	uint8_t places;       /* taken of the service's breaker, by 1 << enum breaker_kind */
 	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
@@ -107,8 +116,9 @@ struct exchange {
 	const char *client_detail;  /* likewise; in the arena */
 	const char *fault_detail; /* static or in the arena; for the record, never for the client */
 	bool is_running;
-	bool is_woken;         /* while running */
-	bool is_head_sent;     /* the final head went to the client */
+	bool is_woken;     /* while running */
+	bool is_head_sent; /* the final head went to the client */
+	bool is_swept;
 	bool continue_is_due;  /* 100 (Continue) was asked for and not yet sent */
 	bool tunnel_closed[2]; /* towards the upstream, towards the client: FIN was passed on */
 	uint16_t status;       /* what the client was told; 0: nothing */
@@ -126,6 +136,7 @@ struct exchange {
 	char request_id[UUID_BYTES];       /* from here on nothing is zeroed at the start */
 	char client_text[ADDRESS_TEXT_BYTES];
 	struct address upstream_address; /* n 0: none; for the record */
+	struct sweep_notes sweep;        /* once is_swept */
 };
 
 /* --- exchange.c --- */

@@ -20,7 +20,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(CLIENT_TIMEOUT, CLIENT, 408, "client_timeout", "the request took too long")              \
 	X(FIELDS, CLIENT, 431, "too_many_fields", "the request has too many fields")               \
 	X(BODY_TOO_LARGE, CLIENT, 413, "body_too_large",                                           \
-		"the request body is larger than this API accepts")                    \
+		"the request body is larger than this API accepts")                                \
 	X(API_UNAVAILABLE, GATEWAY, 503, "api_unavailable",                                        \
 		"this API is not available: its configuration has errors")                         \
 	X(RULE_LIMIT, GATEWAY, 503, "rule_limit", "a rule could not be decided")                   \
@@ -45,6 +45,8 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(UPSTREAM_TIMEOUT, UPSTREAM, 504, "upstream_timeout",                                     \
 		"the upstream did not answer in time")                                             \
 	X(UPSTREAM_IDLE, UPSTREAM, 504, "upstream_idle", "the upstream stopped sending")           \
+	X(CIRCUIT_BREAKER, GATEWAY, 503, "circuit_breaker", "too much of the upstream is in use")  \
+	X(BLOCKED, CLIENT, 403, "access_blocked", "access to this API is blocked")                 \
 	X(MEMORY, GATEWAY, 500, "exchange_memory",                                                 \
 		"the request needs more memory than one exchange may use")                         \
 	X(SHUTDOWN, GATEWAY, 503, "shutdown", "the gateway is stopping")

@@ -53,6 +53,8 @@ bool request_route(struct exchange *e)
 	proxy_worker_pin(e->worker, api);
 	if (api->error)
 		return fail(e, FAULT_API_UNAVAILABLE, api->error);
+	if (UNLIKELY(api->is_blocked))
+		return fail(e, FAULT_BLOCKED, NULL);
 	if (UNLIKELY(is_body_too_large(e)))
 		return exchange_refuse_body(e);
 	uint64_t active;

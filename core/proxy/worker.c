@@ -3,6 +3,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
+#include "proxy/sweep.h"
 
 static void abort_connections(struct task *t)
 {
@@ -25,6 +26,7 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 	list_init(&w->exchanges);
 	list_init(&w->listeners);
 	task_init(&w->closing, abort_connections);
+	sweep_init(w);
 	prng_seed(&w->prng);
 	buffer_init(&w->record_text, RECORD_BYTES_MAX);
 	w->group = stream_group_new(loop);
@@ -48,6 +50,7 @@ void proxy_worker_deinit(struct proxy_worker *w)
 {
 	CHECK(proxy_worker_is_idle(w));
 	task_cancel(&w->closing);
+	sweep_deinit(w);
 	LIST_FOREACH_SAFE(l, &w->listeners)
 	proxy_listener_close(proxy_listener_of_link(l));
 	upstream_free(w->upstream);

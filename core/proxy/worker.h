@@ -37,6 +37,7 @@ struct proxy_worker {
 	void *owner;
 	struct link exchanges;
 	struct link listeners;
+	struct timer sweep;  /* sweep.h */
 	struct task closing; /* aborts the connections that are left */
 	struct prng prng;
 	bool is_draining;

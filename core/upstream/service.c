@@ -48,6 +48,7 @@ struct service *service_new(const struct service_options *options)
 	s->options.tls_identity = own(options->tls_identity);
 	if (options->tls)
 		s->options.tls = tls_context_ref(options->tls);
+	s->breaker.limits = options->breaker;
 	s->authority = make_authority(&s->options);
 	s->key = make_key(&s->options);
 	return s;
@@ -74,6 +75,11 @@ void service_unref(struct service *s)
 const struct service_options *service_options(const struct service *s)
 {
 	return &s->options;
+}
+
+struct breaker *service_breaker(struct service *s)
+{
+	return &s->breaker;
 }
 
 struct str service_authority(const struct service *s)

@@ -142,10 +142,26 @@ static void on_timer(struct timer *t)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
+/* A place for one more: among this worker's, and among the service's where it has a breaker. */
+static bool take_place(struct upstream_pool *p)
+{
+	struct breaker *b = &p->service->breaker;
+	if (p->stats.connections >= p->service->options.connections_max)
+		return false;
+	if (!breaker_bounds(b, BREAKER_CONNECTIONS) || breaker_take(b, BREAKER_CONNECTIONS))
+		return true;
+	if (p->stats.connections > 0)
+		return false;
+	breaker_take_anyway(b, BREAKER_CONNECTIONS);
+	return true;
+}
+
 static void add_connection(struct upstream_pool *p)
 {
 	struct pooled *c = pool_get(loop_pool(p->upstream->loop), sizeof(*c));
 	*c = (struct pooled){.pool = p};
+	if (breaker_bounds(&p->service->breaker, BREAKER_CONNECTIONS))
+		c->counted = service_ref(p->service);
 	list_append(&p->busy, &c->link);
 	p->dials++;
 	p->stats.connections++;
@@ -154,8 +170,7 @@ static void add_connection(struct upstream_pool *p)
 
 static void connect_for_waits(struct upstream_pool *p)
 {
-	while (p->dials < p->stats.waiting &&
-		p->stats.connections < p->service->options.connections_max)
+	while (p->dials < p->stats.waiting && take_place(p))
 		add_connection(p);
 	/* Only who wants a fresh connection waits beside idle ones: its end makes room. */
 	if (p->dials < p->stats.waiting && !list_is_empty(&p->idle))
@@ -167,6 +182,9 @@ static void leave_waits(struct upstream_wait *w)
 	list_remove(&w->link);
 	w->pool->stats.waiting--;
 	w->pool = NULL;
+	if (w->counted)
+		breaker_leave(w->counted, BREAKER_PENDING);
+	w->counted = NULL;
 }
 
 static struct upstream_wait *wait_of_link(struct link *l)
@@ -187,8 +205,8 @@ static void serve(struct pooled *c, struct upstream_wait *w)
 {
 	bool reused = http_client_was_used(c->client);
 	c->pool->stats.reuses += reused;
-	struct http_stream *s = http_client_open(
-		c->client, w->arena, w->limits, w->events, w->owner);
+	struct http_stream *s =
+		http_client_open(c->client, w->arena, w->limits, w->events, w->owner);
 	w->fn(w, RC_OK, s, reused, "");
 }
 
@@ -219,6 +237,10 @@ static void free_place(struct pooled *c)
 	struct upstream_pool *p = c->pool;
 	list_remove(&c->link);
 	p->stats.connections--;
+	if (c->counted) {
+		breaker_leave(&c->counted->breaker, BREAKER_CONNECTIONS);
+		service_unref(c->counted);
+	}
 	pool_put(loop_pool(p->upstream->loop), c, sizeof(*c));
 }
 
@@ -256,14 +278,17 @@ void upstream_wait_init(struct upstream_wait *w)
 	list_init(&w->link);
 }
 
-/* Those for whom a connection is on its way, or may be, do not count. */
-static bool has_room(const struct upstream_pool *p)
+/* Those for whom a connection is on its way do not count. */
+static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream_wait *w)
 {
-	const struct service_options *o = &p->service->options;
-	unsigned more = p->stats.connections < o->connections_max
-				? o->connections_max - p->stats.connections
-				: 0;
-	return (uint64_t)p->stats.waiting + 1 <= (uint64_t)p->dials + more + o->waiters_max;
+	if (p->stats.waiting <= p->dials)
+		return true;
+	if (!breaker_bounds(&s->breaker, BREAKER_PENDING))
+		return p->stats.waiting <= (uint64_t)p->dials + p->service->options.waiters_max;
+	if (!breaker_take(&s->breaker, BREAKER_PENDING))
+		return false;
+	w->counted = &s->breaker; /* whoever waits keeps its service */
+	return true;
 }
 
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w)
@@ -274,14 +299,14 @@ void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *
 		serve(c, w);
 		return;
 	}
-	if (!has_room(p)) {
-		w->fn(w, RC_FULL, NULL, false, "too many requests wait for a connection");
-		return;
-	}
 	list_append(&p->waits, &w->link);
 	w->pool = p;
 	p->stats.waiting++;
 	connect_for_waits(p);
+	if (may_wait(p, s, w))
+		return;
+	leave_waits(w);
+	w->fn(w, RC_FULL, NULL, false, "too many requests wait for a connection");
 }
 
 void upstream_cancel(struct upstream_wait *w)

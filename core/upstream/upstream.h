@@ -14,6 +14,7 @@
 #include "connection/client.h"
 #include "net/resolver.h"
 #include "net/tls.h"
+#include "upstream/breaker.h"
 
 struct service_options {
 	struct str name;   /* "namespace/name" */
@@ -24,11 +25,12 @@ struct service_options {
 	struct tls_context *tls; /* ref taken; NULL when plain */
 	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
 	int connect_timeout_ms;
-	int response_timeout_ms;    /* to the final response's head; 0: none */
-	int idle_timeout_ms;        /* of a pooled connection */
-	int stream_idle_timeout_ms; /* between body bytes */
-	unsigned connections_max;   /* per worker; further attempts wait */
-	unsigned waiters_max;       /* per worker; more are refused: RC_FULL */
+	int response_timeout_ms;       /* to the final response's head; 0: none */
+	int idle_timeout_ms;           /* of a pooled connection */
+	int stream_idle_timeout_ms;    /* between body bytes */
+	unsigned connections_max;      /* per worker; further attempts wait */
+	unsigned waiters_max;          /* per worker; more are refused: RC_FULL */
+	struct breaker_limits breaker; /* of all workers together */
 };
 
 struct service;
@@ -36,6 +38,8 @@ struct service *service_new(const struct service_options *options);
 struct service *service_ref(struct service *s);
 void service_unref(struct service *s);
 const struct service_options *service_options(const struct service *s);
+/* Counts what all workers use of it; as long as the service is there. */
+struct breaker *service_breaker(struct service *s);
 /* "host:port" as the rewritten Host field has it: without the scheme's default port. */
 struct str service_authority(const struct service *s);
 
@@ -61,7 +65,8 @@ struct upstream_wait {
 	const struct message_limits *limits;     /* of the response; outlives the stream */
 	const struct http_stream_events *events; /* of the stream to open */
 	void *owner;
-	bool fresh; /* do not reuse: a retry after the idle race */
+	bool fresh;              /* do not reuse: a retry after the idle race */
+	struct breaker *counted; /* has a place of BREAKER_PENDING there; NULL: nowhere */
 };
 void upstream_wait_init(struct upstream_wait *w);
 /* Calls w->fn before returning when a pooled connection is there or too many wait (RC_FULL), else

@@ -9,7 +9,8 @@
 
 struct service {
 	atomic_uint refs;
-	atomic_bool is_dropped;         /* by a reload: its pools close when idle */
+	atomic_bool is_dropped; /* by a reload: its pools close when idle */
+	struct breaker breaker;
 	struct service_options options; /* texts owned */
 	struct str authority;           /* owned */
 	struct str key;                 /* owned: what makes its pools different from others */
@@ -64,6 +65,7 @@ struct pooled {
 	struct upstream_pool *pool;
 	struct http_client *client; /* NULL between addresses */
 	struct dial *dial;          /* owned; NULL once connected */
+	struct service *counted;    /* ref: has a place of BREAKER_CONNECTIONS there */
 	int64_t idle_since_ms;
 	bool is_idle; /* in pool.idle */
 };

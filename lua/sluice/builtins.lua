@@ -3,7 +3,6 @@
 -- service. `targets`: what they may be bound to; `has_rules`: whether rules mean anything to them.
 local nodes = require("sluice.nodes")
 local api_instance = require("sluice.kinds.api_instance")
-local configuration = require("sluice.kinds.configuration")
 local rules = require("sluice.rules")
 local tls = require("sluice.tls")
 
@@ -49,9 +48,14 @@ builtins["circuit-breaker"] = {
 	targets = "Service",
 	apply = function(service, binding, config, state)
 		local thresholds = nodes.get(config, "thresholds")
-		configuration.warn_thresholds(thresholds, binding.path .. ".config.thresholds",
-			state.report, binding.resource)
 		set_once(service, "thresholds", thresholds, binding, state.report)
+	end,
+}
+
+builtins["access-block"] = {
+	targets = "ApiInstance",
+	apply = function(api, binding, config, state)
+		set_once(api, "blocked", nodes.boolean(binding.ref, true), binding, state.report)
 	end,
 }
 

@@ -26,6 +26,13 @@ local of_api = {
 	responseHeadBytes = count(1024, 262144),
 	responseHeadFields = count(16, 1024),
 	interimResponses = count(0, 100),
+	requestSeconds = seconds(0),
+	requestBodyBytesPerSecond = count(0, 1000000000),
+	requestBodyGraceSeconds = seconds(0.001),
+	responseBytesPerSecond = count(0, 1000000000),
+	responseGraceSeconds = seconds(0.001),
+	responseStallSeconds = seconds(0.001),
+	upstreamIdleSeconds = seconds(0),
 }
 
 -- Known before any API is.
@@ -51,7 +58,8 @@ local of_services = { upstreamConnectSeconds = seconds(0.001) }
 -- In the order in which `explain` and plans show them.
 local api_names = {
 	"requestBodyBytes", "bufferedBodyBytes", "responseHeadBytes", "responseHeadFields",
-	"interimResponses",
+	"interimResponses", "requestSeconds", "requestBodyBytesPerSecond", "requestBodyGraceSeconds",
+	"responseBytesPerSecond", "responseGraceSeconds", "responseStallSeconds", "upstreamIdleSeconds",
 }
 local connection_names = {
 	"targetBytes", "headBytes", "headFields", "fieldNameBytes", "fieldValueBytes", "trailerBytes",
@@ -205,6 +213,18 @@ function limits.connect_timeout(settings)
 	return node and milliseconds(node)
 end
 
+-- Whoever set how long an exchange may stand still meant the upstream's silence, too.
+local function inherited(api, settings, name)
+	if name == "upstreamIdleSeconds"
+		and (api.stream_idle_timeout or limits.timeout(settings, "streamIdleSeconds")) then
+		return nodes.integer(api.stream_idle_timeout or nodes.get(settings.timeouts,
+			"streamIdleSeconds"), 0)
+	end
+	if name == "bufferedBodyBytes" then
+		return usable(settings.buffered_body_bytes, of_api.bufferedBodyBytes)
+	end
+end
+
 -- api.limits of the plan: what it says itself, else what holds for all.
 function limits.api_node(api, settings)
 	local own = nodes.get(api.spec, "limits")
@@ -212,8 +232,7 @@ function limits.api_node(api, settings)
 	for _, name in ipairs(api_names) do
 		put(out, name, usable(nodes.get(own, name), of_api[name])
 			or usable(nodes.get(settings.limits, name), of_api[name])
-			or (name == "bufferedBodyBytes"
-				and usable(settings.buffered_body_bytes, of_api.bufferedBodyBytes)))
+			or inherited(api, settings, name))
 	end
 	return filled(out)
 end

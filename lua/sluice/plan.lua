@@ -60,6 +60,8 @@ local function service_node(service, settings)
 	nodes.put(out, "connectTimeoutMs", limits.connect_timeout(settings))
 	nodes.put(out, "maxConnections", nodes.get(thresholds, "maxConnections"))
 	nodes.put(out, "maxPending", nodes.get(thresholds, "maxPendingRequests"))
+	nodes.put(out, "maxRequests", nodes.get(thresholds, "maxRequests"))
+	nodes.put(out, "maxRetries", nodes.get(thresholds, "maxRetries"))
 	return nodes.put(out, "tls", service.tls)
 end
 
@@ -182,6 +184,7 @@ local function api_node(api, state)
 	nodes.put(out, "streamIdleTimeoutMs", api.stream_idle_timeout
 		or limits.timeout_ms(state.settings, "streamIdleSeconds"))
 	nodes.put(out, "limits", limits.api_node(api, state.settings))
+	nodes.put(out, "blocked", api.blocked)
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api))
 	if api.error then

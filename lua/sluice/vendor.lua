@@ -11,7 +11,7 @@ local observe = {
 }
 
 local decide = {
-	"rate-limiting", "rate-limiting-sla-based", "spike-control", "http-caching", "access-block",
+	"rate-limiting", "rate-limiting-sla-based", "spike-control", "http-caching",
 	"client-id-enforcement", "http-basic-authentication", "ldap-authentication", "jwt-validation",
 	"oauth2-token-introspection", "openidconnect-access-token-enforcement",
 	"external-oauth2-access-token-enforcement", "native-ext-authz", "native-ext-proc",

@@ -152,10 +152,8 @@ function readers.timeouts(settings, node)
 	settings.timeouts = node
 end
 
-function readers.circuitBreaker(settings, node, path, report, resource)
-	local thresholds = nodes.get(node, "thresholds")
-	settings.thresholds = thresholds
-	configuration.warn_thresholds(thresholds, path .. ".thresholds", report, resource)
+function readers.circuitBreaker(settings, node)
+	settings.thresholds = nodes.get(node, "thresholds")
 end
 
 readers.limits = limits.read
@@ -176,15 +174,6 @@ function readers.proxyProtocol(settings, node, path, report, resource)
 		report:error(node, path, unsupported
 			.. "clients' addresses would be those of the balancer", resource, { at_key = true })
 		resource.closes_all = true
-	end
-end
-
-function configuration.warn_thresholds(thresholds, path, report, resource)
-	for key, node in nodes.pairs(thresholds) do
-		if key == "maxRequests" or key == "maxRetries" or key == "maxConnectionPools" then
-			report:warning(node, path .. "." .. key, unsupported .. "it has no effect", resource,
-				{ at_key = true })
-		end
 	end
 end
 

@@ -156,6 +156,12 @@ static bool can_send(const struct http_stream *s)
 	return is_free;
 }
 
+static uint64_t taken(const struct http_stream *s, size_t *outstanding)
+{
+	*outstanding = of(s)->out.bytes;
+	return s->bytes_sent - *outstanding;
+}
+
 static void credit(struct http_stream *s, size_t n)
 {
 	struct memory_end *to = of(s), *from = to->peer;
@@ -227,6 +233,7 @@ static const struct http_stream_codec codec = {
 	.reset = reset,
 	.credit = credit,
 	.can_send = can_send,
+	.taken = taken,
 	.release = release,
 };
 
@@ -281,7 +288,7 @@ void memory_link_turn(struct memory_link *l)
 	for (int i = 0; i < 64; i++) {
 		bool told = false;
 		LIST_FOREACH_SAFE(at, &l->pairs)
-			told |= turn_pair(l, CONTAINER_OF(at, struct memory_pair, link));
+		told |= turn_pair(l, CONTAINER_OF(at, struct memory_pair, link));
 		if (!told)
 			return;
 	}

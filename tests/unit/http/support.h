@@ -12,7 +12,7 @@ struct reading {
 	bool is_response;
 	enum http_method method;
 	bool upgrade_asked;
-	bool ends; /* FIN behind them */
+	bool ends;                           /* FIN behind them */
 	const struct message_limits *limits; /* NULL: the defaults */
 };
 extern const struct reading a_request, a_response, an_ended_response;

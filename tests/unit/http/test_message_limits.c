@@ -100,8 +100,7 @@ START_TEST(large_limits_hold_for_requests)
 		joined(GET, repeated(line, 12).p, "\r\n", NULL),
 		joined("GET / at h\n", repeated(said, 12).p, "end keep-alive\n", NULL).p);
 	check_reading(&large_request, "a head of 212,000 bytes",
-		joined(GET, repeated(line, 13).p, "\r\n", NULL),
-		"431 header section too large\n");
+		joined(GET, repeated(line, 13).p, "\r\n", NULL), "431 header section too large\n");
 	check_reading(&large_request, "200 trailers",
 		joined(POST "0\r\n", repeated("a: b\r\n", 200).p, "\r\n", NULL),
 		joined(SAID "end keep-alive\n", repeated("  a: b\n", 200).p, NULL).p);
@@ -118,8 +117,7 @@ START_TEST(both_hold_for_responses)
 		"103 Early Hints\n200 OK length 0\nend keep-alive\n");
 	check_reading(&small_response, "two", joined(INTERIM INTERIM OK "\r\n", NULL),
 		"103 Early Hints\n502 too many interim responses\n");
-	check_reading(&large_response, "twenty",
-		joined(repeated(INTERIM, 20).p, OK "\r\n", NULL),
+	check_reading(&large_response, "twenty", joined(repeated(INTERIM, 20).p, OK "\r\n", NULL),
 		joined(repeated("103 Early Hints\n", 20).p, "200 OK length 0\nend keep-alive\n",
 			NULL)
 			.p);

@@ -109,7 +109,9 @@ static const char plan_format[] =
 	"  'host': 'up.example', 'port': 8000, 'responseTimeoutMs': 15000}],"
 	" 'listeners': [{'address': '127.0.0.1', 'port': 8081}],"
 	" 'apis': [{'name': 'shop', 'namespace': 'default', 'listener': 0, 'basePath': '/shop',"
-	"   'streamIdleTimeoutMs': 60000, 'chain': [%s],"
+	"   'streamIdleTimeoutMs': 60000, 'limits': {'requestMs': 0, 'requestBodyBytesPerSecond': "
+	"0,"
+	"     'responseBytesPerSecond': 0, 'upstreamIdleMs': 0}, 'chain': [%s],"
 	"   'routes': [{'name': 'r', 'rules': [{'path': '/items.*'}],"
 	"     'destinations': [{'service': 0}]},"
 	"    {'name': 's', 'rules': [{'path': '/only', 'methods': 'PUT|DELETE'}],"
@@ -117,6 +119,9 @@ static const char plan_format[] =
 	"  {'name': 'own', 'namespace': 'default', 'listener': 0, 'basePath': '/own',"
 	"   'responseTimeoutMs': 700, 'limits': {'requestBodyBytes': 1000}, 'chain': [],"
 	"   'routes': [{'name': 'r', 'destinations': [{'service': 0}]}]},"
+	"  {'name': 'paced', 'namespace': 'default', 'listener': 0, 'basePath': '/paced',"
+	"   'responseTimeoutMs': 60000, 'limits': {'requestMs': 30000, 'upstreamIdleMs': 20000},"
+	"   'chain': [], 'routes': [{'name': 'r', 'destinations': [{'service': 0}]}]},"
 	"  {'name': 'bad', 'namespace': 'default', 'listener': 0, 'basePath': '/bad',"
 	"   'error': {'message': 'policy x: no plugin provides it'}, 'chain': [], 'routes': []}]}";
 

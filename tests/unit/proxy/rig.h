@@ -34,7 +34,8 @@ struct wire {
 	struct http_request request;
 	struct http_response spare;
 	size_t uncredited;
-	bool is_blocked; /* the owner may not send */
+	bool is_blocked;    /* the owner may not send */
+	size_t outstanding; /* of what the owner sent, not taken by the peer */
 	bool is_dead;
 	bool is_released;
 	/* what the owner did */

@@ -59,7 +59,7 @@ START_TEST(an_api_retires_with_its_last_exchange)
 	wire_say(up, "ok", true);
 	ck_assert_str_eq(wire_body(one), "ok");
 	ck_assert(has_retired(g, shop));
-	ck_assert_uint_eq(g->retired_count, 3);
+	ck_assert_uint_eq(g->retired_count, 4);
 	rig_free(g);
 }
 END_TEST

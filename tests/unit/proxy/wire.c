@@ -115,6 +115,12 @@ static bool can_send(const struct http_stream *s)
 	return !w->is_dead && !w->is_blocked;
 }
 
+static uint64_t taken(const struct http_stream *s, size_t *outstanding)
+{
+	*outstanding = of(s)->outstanding;
+	return s->bytes_sent - *outstanding;
+}
+
 static void release(struct http_stream *s)
 {
 	struct wire *w = of(s);
@@ -132,6 +138,7 @@ static const struct http_stream_codec codec = {
 	.reset = reset,
 	.credit = credit,
 	.can_send = can_send,
+	.taken = taken,
 	.release = release,
 };
 
