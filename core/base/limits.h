@@ -26,6 +26,10 @@
 /* What a policy may buffer of a body unless it asks for less; the vendor's figure; 413. */
 #define LIMIT_BUFFERED_BODY_BYTES (1u << 20)
 
+/* When half of the connections that a service may have are in use, so much of a declared body has
+ * to be there before one more is taken for it: clients who drip hold none. */
+#define LIMIT_GATHERED_BODY_BYTES 8192
+
 /* Back-pressure per direction of an exchange: a sender stops above high and goes on below low.
  * Together with a receive block these bound a slow peer to under 512 KiB of user memory. */
 #define LIMIT_QUEUE_HIGH_BYTES 131072

@@ -122,10 +122,34 @@ static struct str path_rest(const struct exchange *e)
 	return is_inside ? str_from(path, base) : path;
 }
 
+/* Where connections are scarce, none is held for a client that drips its body. */
+static bool gathers_body(const struct exchange *e)
+{
+	int64_t length = e->down->request->content_length;
+	int64_t enough = length < LIMIT_GATHERED_BODY_BYTES ? length : LIMIT_GATHERED_BODY_BYTES;
+	return !e->down->in_ended && (int64_t)e->down->body_received < enough &&
+	       !chain_run_wants_body(&e->x, CHAIN_REQUEST) &&
+	       upstream_is_crowded(e->worker->upstream, e->service);
+}
+
+static bool begin_attempt(struct exchange *e)
+{
+	if (UNLIKELY(gathers_body(e))) {
+		send_continue(e);
+		exchange_await_bytes(e);
+		return false;
+	}
+	request_go(e, REQUEST_BODY);
+	attempt_begin(e);
+	return true;
+}
+
 /* The service is chosen on the request as the policies left it. */
 bool request_select(struct exchange *e)
 {
 	struct http_request *r = e->down->request;
+	if (e->service)
+		return begin_attempt(e); /* it was chosen, and a body gathered */
 	struct route_choice choice;
 	enum rc rc = route_api_choose(e->api->routes, r, path_rest(e), prng_next(&e->worker->prng),
 		e->x.arena, &choice, &e->allowed_methods);
@@ -145,9 +169,7 @@ bool request_select(struct exchange *e)
 	r->path = choice.path;
 	if (forward_address_service(e) != RC_OK)
 		return fail_full(e);
-	request_go(e, REQUEST_BODY);
-	attempt_begin(e);
-	return true;
+	return begin_attempt(e);
 }
 
 /* The queue that holds what may go upstream now, and whether it ends the message. */

@@ -38,10 +38,12 @@ static bool is_stream(const struct exchange *e)
 
 /* --- the three waits ------------------------------------------------------------------------- */
 
+/* In SELECT a body is gathered: what came of it stands there. */
 static bool awaits_body(const struct exchange *e)
 {
-	return e->request_state != REQUEST_DONE && !e->down->in_ended && !e->continue_is_due &&
-	       chunk_queue_is_empty(&e->down->in);
+	bool takes = chunk_queue_is_empty(&e->down->in) || e->request_state == REQUEST_SELECT;
+	return takes && e->request_state != REQUEST_DONE && !e->down->in_ended &&
+	       !e->continue_is_due;
 }
 
 static struct pace_rule rule_of(const struct pace_limit *l)

@@ -309,6 +309,22 @@ void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *
 	w->fn(w, RC_FULL, NULL, false, "too many requests wait for a connection");
 }
 
+static bool is_half(unsigned n, unsigned max)
+{
+	return n >= max / 2 + max % 2;
+}
+
+bool upstream_is_crowded(struct upstream *u, struct service *s)
+{
+	const struct upstream_pool *p = pool_of(u, s);
+	const struct breaker *b = &s->breaker;
+	if (breaker_bounds(b, BREAKER_CONNECTIONS))
+		return is_half(atomic_load_explicit(&b->taken[BREAKER_CONNECTIONS],
+				       memory_order_relaxed),
+			b->limits.max[BREAKER_CONNECTIONS]);
+	return is_half(p->stats.connections - p->stats.idle, s->options.connections_max);
+}
+
 void upstream_cancel(struct upstream_wait *w)
 {
 	if (w->pool)

@@ -72,6 +72,8 @@ void upstream_wait_init(struct upstream_wait *w);
 /* Calls w->fn before returning when a pooled connection is there or too many wait (RC_FULL), else
  * later. Who waits is served in the order of coming. */
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w);
+/* Whether this worker has taken half of the connections that the service may have. */
+bool upstream_is_crowded(struct upstream *u, struct service *s);
 /* Takes the wish back; fn does not come any more. Harmless when it came already. */
 void upstream_cancel(struct upstream_wait *w);
 

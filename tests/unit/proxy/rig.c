@@ -54,6 +54,11 @@ void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *
 	}
 }
 
+bool upstream_is_crowded(struct upstream *u, struct service *s)
+{
+	return scripted.is_crowded;
+}
+
 void upstream_cancel(struct upstream_wait *w)
 {
 	if (!w->pool)

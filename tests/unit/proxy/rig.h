@@ -72,7 +72,8 @@ struct rig {
 struct scripted_upstream {
 	bool holds;  /* wishes wait for upstream_serve or upstream_refuse */
 	bool reused; /* connections have served before */
-	enum rc rc;  /* not RC_OK: refuses at once */
+	bool is_crowded;
+	enum rc rc; /* not RC_OK: refuses at once */
 	const char *text;
 	unsigned opens, fresh_opens, cancels;
 	struct upstream_wait *waiting;

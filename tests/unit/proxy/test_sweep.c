@@ -229,6 +229,32 @@ START_TEST(a_body_that_declares_too_much_asks_no_upstream)
 }
 END_TEST
 
+START_TEST(a_crowded_service_is_asked_with_a_body_at_hand)
+{
+	struct rig *g = rig_new(NULL);
+	scripted.is_crowded = true;
+	struct wire *client = rig_upload(g, "POST /paced/x", 100);
+	wire_say_n(client, 99, false);
+	ck_assert_uint_eq(scripted.opens, 0);
+	wire_say_n(client, 1, true);
+	ck_assert_uint_eq(scripted.opens, 1);
+	ck_assert_uint_eq(rig_upstream(g)->body.n, 100);
+	wire_answer(rig_upstream(g), 204, CONTENT_LENGTH_NONE);
+	struct wire *large = rig_upload(g, "POST /paced/x", 1 << 20);
+	wire_say_n(large, LIMIT_GATHERED_BODY_BYTES - 1, false);
+	ck_assert_uint_eq(scripted.opens, 1);
+	wire_say_n(large, 1, false);
+	ck_assert_uint_eq(scripted.opens, 2);
+	wire_reset(large, HTTP_RESET_CLOSED);
+	struct wire *drips = rig_upload(g, "POST /paced/x", 100);
+	wire_say_n(drips, 1, false);
+	rig_advance(g, 11000);
+	ck_assert_uint_eq(wire_status(drips), 408);
+	ck_assert_uint_eq(scripted.opens, 2);
+	rig_free(g);
+}
+END_TEST
+
 START_TEST(a_blocked_api_is_403)
 {
 	struct rig *g = rig_new(NULL);
@@ -311,6 +337,7 @@ UNIT_SUITE(sweep, a_body_that_drips_is_408_after_the_grace,
 	an_upstream_that_falls_silent_is_given_up, streams_may_be_silent_and_last,
 	a_stream_that_nobody_reads_is_cut, an_exchange_as_a_whole_is_bounded,
 	a_response_that_drips_is_cut_with_the_whole, a_body_beyond_the_limit_is_413_when_it_grows,
-	a_body_that_declares_too_much_asks_no_upstream, a_blocked_api_is_403,
+	a_body_that_declares_too_much_asks_no_upstream,
+	a_crowded_service_is_asked_with_a_body_at_hand, a_blocked_api_is_403,
 	requests_beyond_the_breaker_are_503, waiting_beyond_the_breaker_has_its_reason,
 	retries_beyond_the_breaker_are_not_made)
