@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ struct admin {
 	void *owner;
 	struct door *unix_door, *tcp_door; /* owned until closed; NULL: none */
 	struct address tcp_address;        /* of tcp_door */
+	dev_t unix_dev;                    /* of the UNIX socket's name */
+	ino_t unix_ino;
 };
 
 struct admin *admin_new(struct stream_group *group, const struct admin_source *source, void *owner)
@@ -23,13 +26,6 @@ struct admin *admin_new(struct stream_group *group, const struct admin_source *s
 	struct admin *a = heap_zalloc(sizeof(*a));
 	*a = (struct admin){.group = group, .source = source, .owner = owner};
 	return a;
-}
-
-void admin_free(struct admin *a)
-{
-	door_close(a->unix_door);
-	door_close(a->tcp_door);
-	free(a);
 }
 
 /* A socket that nobody listens on is what a crash has left. Connecting to a file that is no socket
@@ -55,25 +51,84 @@ static enum rc remove_stale(const struct address *at, const char *path)
 	return RC_OK;
 }
 
-enum rc admin_listen_unix(struct admin *a, const char *path)
+static enum rc open_unix(struct admin *a, const struct address *at)
 {
-	struct address at;
 	int fd;
-	if (address_from_path(str_of(path), &at) != RC_OK) {
-		errno = ENAMETOOLONG;
-		return RC_IO;
-	}
-	enum rc rc = remove_stale(&at, path);
-	if (rc != RC_OK)
-		return rc;
+	struct stat st;
 	mode_t mask = umask(0177);
-	rc = listen_open(&at, 1, BACKLOG, &fd);
+	enum rc rc = listen_open(at, 1, BACKLOG, &fd);
 	umask(mask);
 	if (rc != RC_OK)
 		return RC_IO;
+	if (lstat(at->u.un.sun_path, &st) == 0) {
+		a->unix_dev = st.st_dev;
+		a->unix_ino = st.st_ino;
+	}
 	door_close(a->unix_door);
 	a->unix_door = door_open(a->group, fd, true, a->source, a->owner);
 	return RC_OK;
+}
+
+static enum rc address_of(const char *path, struct address *at)
+{
+	if (address_from_path(str_of(path), at) == RC_OK)
+		return RC_OK;
+	errno = ENAMETOOLONG;
+	return RC_IO;
+}
+
+enum rc admin_listen_unix(struct admin *a, const char *path)
+{
+	struct address at;
+	if (address_of(path, &at) != RC_OK)
+		return RC_IO;
+	enum rc rc = remove_stale(&at, path);
+	return rc == RC_OK ? open_unix(a, &at) : rc;
+}
+
+/* Under another name first: renaming replaces at once, so there is always somebody. */
+enum rc admin_take_unix(struct admin *a, const char *path)
+{
+	struct address at;
+	struct stat st;
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK;
+		return RC_IO;
+	}
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path) + 1 : 0;
+	char *next = heap_printf("%.*s.a%d", dir, path, (int)getpid()); /* no longer than it */
+	unlink(next);
+	enum rc rc = address_of(next, &at);
+	if (rc == RC_OK)
+		rc = open_unix(a, &at);
+	if (rc == RC_OK && rename(next, path) != 0)
+		rc = RC_IO;
+	free(next);
+	return rc;
+}
+
+void admin_unlink_unix(struct admin *a, const char *path)
+{
+	struct stat st;
+	if (lstat(path, &st) == 0 && st.st_dev == a->unix_dev && st.st_ino == a->unix_ino)
+		unlink(path);
+}
+
+static enum rc open_tcp(struct admin *a, const struct address *at, int *fd)
+{
+	if (a->source->listen)
+		return a->source->listen(a->owner, at, fd);
+	return listen_open(at, 1, BACKLOG, fd);
+}
+
+static void close_tcp(struct admin *a)
+{
+	bool was_open = a->tcp_door != NULL;
+	door_close(a->tcp_door);
+	a->tcp_door = NULL;
+	if (was_open && a->source->released)
+		a->source->released(a->owner, &a->tcp_address);
 }
 
 enum rc admin_listen_tcp(struct admin *a, const struct address *at)
@@ -81,13 +136,19 @@ enum rc admin_listen_tcp(struct admin *a, const struct address *at)
 	int fd;
 	if (at && a->tcp_door && address_eq(at, &a->tcp_address))
 		return RC_OK;
-	door_close(a->tcp_door);
-	a->tcp_door = NULL;
+	close_tcp(a);
 	if (!at)
 		return RC_OK;
-	if (listen_open(at, 1, BACKLOG, &fd) != RC_OK)
+	if (open_tcp(a, at, &fd) != RC_OK)
 		return RC_IO;
 	a->tcp_door = door_open(a->group, fd, false, a->source, a->owner);
 	a->tcp_address = *at;
 	return RC_OK;
+}
+
+void admin_free(struct admin *a)
+{
+	door_close(a->unix_door);
+	close_tcp(a);
+	free(a);
 }

@@ -39,6 +39,10 @@ struct admin_source {
 	void (*readiness)(void *owner, struct admin_answer *a);
 	void (*liveness)(void *owner, struct admin_answer *a);
 	void (*reload)(void *owner, struct admin_answer *a);
+	/* Sockets of the TCP listener: RC_IO with errno. NULL: admin opens and closes them itself.
+	 */
+	enum rc (*listen)(void *owner, const struct address *at, int *fd);
+	void (*released)(void *owner, const struct address *at);
 };
 
 struct admin *admin_new(struct stream_group *group, const struct admin_source *source, void *owner);
@@ -46,6 +50,10 @@ void admin_free(struct admin *a);
 /* The UNIX socket; an old one that nobody listens on is replaced. RC_EXISTS: somebody does. RC_IO
  * with errno; what is no socket stays. */
 MUST_USE enum rc admin_listen_unix(struct admin *a, const char *path);
+/* The same, in the place of whoever listens there now: who asks next is heard here. */
+MUST_USE enum rc admin_take_unix(struct admin *a, const char *path);
+/* Removes the socket from its folder, unless another process has taken the place. */
+void admin_unlink_unix(struct admin *a, const char *path);
 /* The read-only TCP listener; replaces the former one, unless that has this address; `at` NULL:
  * none. RC_IO with errno: there is none then. */
 MUST_USE enum rc admin_listen_tcp(struct admin *a, const struct address *at);

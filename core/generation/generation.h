@@ -18,7 +18,9 @@ struct generation_listener {
 	struct tls_context *tls;    /* ref; NULL: plain */
 	struct route_table *routes; /* owned: base paths to indices of apis */
 	struct api **apis;          /* borrowed: the generation's */
-	int *fds;                   /* borrowed from whoever keeps the ports: one per worker */
+	int *fds;                   /* borrowed from whoever keeps the ports */
+	unsigned fd_count; /* at least worker_count: worker w has w, w + worker_count, ... */
+	unsigned worker_count;
 };
 
 struct generation {

@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include "base/memory.h"
+#include "handover/sockets.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -30,68 +31,11 @@ struct listener {
 	uint64_t errors;
 };
 
-/* "::" takes IPv4 too, as operators expect. */
-static void take_both_families(int fd, const struct address *at)
-{
-	int off = 0;
-	if (at->u.sa.sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-}
-
-static int open_one(const struct address *at, int backlog)
-{
-	int on = 1;
-	int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	bool is_inet = at->u.sa.sa_family != AF_UNIX;
-	if (is_inet) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	}
-	take_both_families(fd, at);
-	if (bind(fd, &at->u.sa, at->n) == 0 && listen(fd, backlog) == 0)
-		return fd;
-	int error = errno;
-	close(fd);
-	errno = error;
-	return -1;
-}
-
-/* SO_REUSEPORT would share the port with any other process of the same user: a probe without it
- * finds out whether somebody else has it. */
-static bool is_taken(const struct address *at)
-{
-	if (at->u.sa.sa_family == AF_UNIX || address_port(at) == 0)
-		return false;
-	int on = 1;
-	int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	take_both_families(fd, at);
-	bool taken = bind(fd, &at->u.sa, at->n) != 0 && errno == EADDRINUSE;
-	close(fd);
-	return taken;
-}
-
 enum rc listen_open(const struct address *at, int count, int backlog, int *fds)
 {
-	if (is_taken(at)) {
-		errno = EADDRINUSE;
-		return RC_IO;
-	}
-	for (int i = 0; i < count; i++) {
-		fds[i] = open_one(at, backlog);
-		if (fds[i] >= 0)
-			continue;
-		int error = errno;
-		while (--i >= 0)
-			close(fds[i]);
-		errno = error;
-		return RC_IO;
-	}
-	return RC_OK;
+	int error = sockets_open(&at->u.sa, at->n, count, backlog, fds);
+	errno = error;
+	return error ? RC_IO : RC_OK;
 }
 
 static void on_acceptable(struct watch *w, int ready);

@@ -57,6 +57,8 @@ MUST_USE enum rc plan_decode(
 /* NULL is harmless. */
 void plan_free(struct plan *p);
 const struct plan_node *plan_root(const struct plan *p);
+/* Of the bytes that it was decoded from: tells one plan from another. */
+uint64_t plan_digest(const struct plan *p);
 /* A hash of a subtree's content, for telling whether a configuration changed: positions and the
  * order of members do not count, the order of elements does. The key of `n` itself does not count.
  * Not for content that somebody may want to collide. */

@@ -16,6 +16,7 @@
 struct plan {
 	char *strings;           /* owned: their bytes, each with a NUL */
 	struct plan_node *nodes; /* owned: the root is the first */
+	uint64_t digest;
 };
 
 #define NO_OBJECT UINT32_MAX
@@ -251,8 +252,14 @@ enum rc plan_decode(struct str bytes, struct plan **out, char *message, size_t m
 		plan_free(p);
 		return refuse(message, message_size, RC_INVALID, d.error);
 	}
+	p->digest = plan_load64(bytes.p + PLAN_AT_CHECKSUM);
 	*out = p;
 	return RC_OK;
+}
+
+uint64_t plan_digest(const struct plan *p)
+{
+	return p->digest;
 }
 
 void plan_free(struct plan *p)

@@ -3,8 +3,6 @@
 
 #include "base/memory.h"
 
-#include <errno.h>
-
 struct activation {
 	struct activation_options options;
 	activation_fn *fn;
@@ -204,8 +202,14 @@ static bool open_ports(struct activation *a)
 	size_t kept = 0;
 	for (size_t i = 0; i < g->listener_count; i++) {
 		struct generation_listener *l = &g->listeners[i];
-		enum rc rc = ports_open(a->options.ports, str_of(l->key), &l->address, &l->fds);
+		struct port_sockets sockets;
+		const char *why;
+		enum rc rc =
+			ports_open(a->options.ports, str_of(l->key), &l->address, &sockets, &why);
 		if (rc == RC_OK) {
+			l->fds = sockets.fds;
+			l->fd_count = sockets.count;
+			l->worker_count = a->options.workers;
 			struct generation_listener tmp = g->listeners[kept];
 			g->listeners[kept++] = *l;
 			if (&g->listeners[i] != &g->listeners[kept - 1])
@@ -213,7 +217,7 @@ static bool open_ports(struct activation *a)
 			continue;
 		}
 		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
-			"cannot listen on %s: %s", l->key, strerror(errno));
+			"cannot listen on %s: %s", l->key, why);
 		if (a->current)
 			return false;
 	}

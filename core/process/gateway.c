@@ -4,12 +4,17 @@
  *   STARTING -> SERVING -> DRAINING -> STOPPING -> exit
  *
  * SIGTERM or SIGINT drains: no new connection, `Connection: close` on every answer, idle
- * connections may send one more request; after DRAIN_MS, or at a second signal, what is left is
- * ended. SIGHUP reads the folder again; SIGUSR1 reopens the logs. */
+ * connections may send one more request; after --drain-seconds, or at a second signal, what is left
+ * is ended. So does the end of the supervisor. SIGHUP reads the folder again; SIGUSR1 reopens the
+ * logs.
+ *
+ * A gateway that stands by is started like any other, but accepts nothing and leaves the admin
+ * socket alone until its supervisor activates it. */
 #include "process/gateway_priv.h"
 
 #include "base/memory.h"
-#include "process/state_dir.h"
+#include "handover/state_dir.h"
+#include "process/crash.h"
 #include "services/services.h"
 
 #include <errno.h>
@@ -20,7 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DRAIN_MS     25000
 #define IDLE_LOOK_MS 20
 /* Fewer descriptors than this leave no room for a busy day. */
 #define DESCRIPTORS_WANTED 4096
@@ -70,8 +74,8 @@ void gateway_settled(struct gateway *g)
 static void on_drain_timer(struct timer *t)
 {
 	struct gateway *g = CONTAINER_OF(t, struct gateway, drain_timer);
-	log_write(LOG_WARN, "not all connections ended within %d s: they are closed",
-		DRAIN_MS / 1000);
+	log_write(LOG_WARN, "not all connections ended within %u s: they are closed",
+		g->options->drain_seconds);
 	stop_workers(g);
 }
 
@@ -120,7 +124,7 @@ static void drain(struct gateway *g)
 	reload_stop(g);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_post(g->threads[i], drain_on_worker, g->threads[i]);
-	timer_start(g->loop, &g->drain_timer, DRAIN_MS);
+	timer_start(g->loop, &g->drain_timer, (int)g->options->drain_seconds * 1000);
 	timer_start(g->loop, &g->idle_timer, IDLE_LOOK_MS);
 }
 
@@ -242,6 +246,8 @@ static void start_workers(struct gateway *g)
 		struct worker_options options = {
 			.index = i,
 			.main_loop = g->loop,
+			.trail = supervision_trail(g->supervision),
+			.stands_by = supervision_stands_by(g->supervision),
 			.records = g->rings ? g->rings[i] : NULL,
 			.resolver = &resolver,
 			.events = &worker_events,
@@ -253,15 +259,81 @@ static void start_workers(struct gateway *g)
 	}
 }
 
-static bool start_admin(struct gateway *g)
+/* Two gateways of one supervisor follow each other; two of two are a mistake. */
+static bool open_admin(struct gateway *g)
 {
-	g->admin_group = stream_group_new(g->loop);
-	g->admin = admin_new(g->admin_group, &gateway_reports, g);
-	enum rc rc = admin_listen_unix(g->admin, g->admin_path);
+	bool is_ours = supervision_board(g->supervision) != NULL;
+	enum rc rc = is_ours ? admin_take_unix(g->admin, g->admin_path)
+			     : admin_listen_unix(g->admin, g->admin_path);
 	if (rc == RC_EXISTS)
 		errno = EADDRINUSE;
 	g->is_admin_open = rc == RC_OK;
 	return g->is_admin_open || refuse("cannot listen on", g->admin_path);
+}
+
+static bool start_admin(struct gateway *g)
+{
+	g->admin_group = stream_group_new(g->loop);
+	g->admin = admin_new(g->admin_group, &gateway_reports, g);
+	return supervision_stands_by(g->supervision) || open_admin(g);
+}
+
+/* --- taking over ----------------------------------------------------------------------------- */
+static void on_accepting(void *arg)
+{
+	struct gateway *g = arg;
+	if (--g->accepting_due > 0)
+		return;
+	supervision_active(g->supervision);
+	log_write(LOG_INFO, "accepting connections, after standing by");
+}
+
+static void accept_on_worker(void *arg)
+{
+	struct worker_thread *t = arg;
+	proxy_worker_accept(&t->proxy);
+	loop_post(t->main_loop, on_accepting, t->owner);
+}
+
+static void on_activate(void *owner)
+{
+	struct gateway *g = owner;
+	if (g->state >= GATEWAY_DRAINING)
+		return;
+	open_admin(g);
+	const struct generation *current = activation_current(g->activation);
+	if (current)
+		reload_apply_probe(g, plan_root(current->plan));
+	g->accepting_due = g->workers;
+	for (unsigned i = 0; i < g->workers; i++)
+		worker_thread_post(g->threads[i], accept_on_worker, g->threads[i]);
+}
+
+static void on_orphaned(void *owner)
+{
+	struct gateway *g = owner;
+	if (g->state >= GATEWAY_DRAINING)
+		return;
+	log_write(LOG_ERROR, "the supervisor is gone");
+	drain(g);
+}
+
+static const struct supervision_events supervision_events = {
+	.activate = on_activate,
+	.orphaned = on_orphaned,
+};
+
+static bool find_supervisor(struct gateway *g)
+{
+	if (supervision_new(g->loop, g->options->is_supervised, &supervision_events, g,
+		    &g->supervision) != RC_OK) {
+		fputs("sluice-gateway: --supervised is for `sluice run` alone\n", stderr);
+		return false;
+	}
+	struct trail *trail = supervision_trail(g->supervision);
+	crash_init(trail);
+	crash_thread_enter(trail, 0);
+	return true;
 }
 
 /* What can fail before there are threads. */
@@ -271,7 +343,7 @@ static bool prepare(struct gateway *g)
 	if (g->options->log_level &&
 		log_level_parse(str_of(g->options->log_level), &level) == RC_OK)
 		log_set_level(level);
-	if (!check_config_dir(g->options->config_dir) || !make_state_dir(g))
+	if (!find_supervisor(g) || !check_config_dir(g->options->config_dir) || !make_state_dir(g))
 		return false;
 	choose_plugin_dirs(g);
 	raise_descriptors();
@@ -285,7 +357,7 @@ static bool serve(struct gateway *g)
 	g->registry = registry_new();
 	registry_set_metrics(g->registry, g->metrics);
 	services_register(g->registry);
-	ports_init(&g->ports, g->workers);
+	ports_init(&g->ports, g->workers, g->supervision);
 	start_workers(g);
 	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
 	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
@@ -311,12 +383,12 @@ static bool serve(struct gateway *g)
 static void gateway_deinit(struct gateway *g)
 {
 	if (g->admin) {
+		if (g->is_admin_open)
+			admin_unlink_unix(g->admin, g->admin_path);
 		admin_free(g->admin);
 		/* Its connections end with a turn. */
 		loop_turn(g->loop, 0);
 	}
-	if (g->is_admin_open)
-		unlink(g->admin_path);
 	if (g->admin_group)
 		stream_group_free(g->admin_group);
 	if (g->sinks)
@@ -330,6 +402,7 @@ static void gateway_deinit(struct gateway *g)
 	}
 	if (g->metrics)
 		metrics_free(g->metrics);
+	supervision_free(g->supervision);
 	loop_free(g->loop);
 	diagnostics_deinit(&g->problems);
 	free(g->threads);

@@ -21,6 +21,7 @@
 #include "process/last_good.h"
 #include "process/options.h"
 #include "process/pulse.h"
+#include "process/supervision.h"
 #include "sinks/sinks.h"
 
 enum gateway_state { GATEWAY_STARTING, GATEWAY_SERVING, GATEWAY_DRAINING, GATEWAY_STOPPING };
@@ -44,6 +45,9 @@ struct gateway {
 	const char **plugin_dirs; /* owned array of borrowed names */
 	size_t plugin_dir_count;
 	char *default_plugin_dir; /* owned */
+
+	struct supervision *supervision;
+	unsigned accepting_due; /* workers that have yet to accept, when activated */
 
 	struct metrics *metrics;
 	struct record_ring **rings; /* owned; NULL: no access log */
@@ -70,7 +74,7 @@ struct gateway {
 	struct last_good *last_good;
 	struct offer pending;    /* came while an activation ran */
 	struct offer activating; /* its plan is the activation's */
-	bool serves_saved;       /* what serves comes from the last good plans, not from the folder */
+	bool serves_saved; /* what serves comes from the last good plans, not from the folder */
 	struct plan_store_info saved; /* then: which */
 	int64_t reload_started_us;
 	struct reload_outcome outcome;
@@ -83,9 +87,16 @@ MUST_USE bool reload_start(struct gateway *g);
 /* Reads the folder (again). */
 void reload_now(struct gateway *g);
 void reload_stop(struct gateway *g);
+/* Opens, moves or closes the probe listener as the plan that serves says. */
+void reload_apply_probe(struct gateway *g, const struct plan_node *root);
 
 /* --- report.c --- */
 extern const struct admin_source gateway_reports;
+
+/* --- report_supervision.c --- */
+/* `,"supervisor":{...}`. */
+void report_supervision(const struct gateway *g, struct buffer *b);
+void report_supervision_metrics(const struct gateway *g, struct buffer *b);
 
 /* --- gateway.c --- */
 const char *gateway_state_name(enum gateway_state s);

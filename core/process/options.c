@@ -23,6 +23,12 @@ static const char HELP[] =
 	"  --log-level L      debug, info, warn or error (default: info, or what the\n"
 	"                     configuration says)\n"
 	"  --access-log A     off, - for standard output, or a file (default: off)\n"
+	"  --drain-seconds N  what requests under way get to end in, when it stops (default: 25)\n"
+	"  --listen-allow A   ADDRESS:PORT or ADDRESS:FIRST-LAST that may be listened on; may be\n"
+	"                     given several times (default: all)\n"
+	"  --standby          keep a second gateway ready to take over\n"
+	"  --crash-budget N   so many crashes of one binding quarantine it (default: 3)\n"
+	"  --crash-window S   within so many seconds (default: 60)\n"
 	"  --help             this text\n";
 
 void run_options_print_help(void)
@@ -39,9 +45,24 @@ static unsigned default_workers(void)
 	return n < 1 ? 1 : (unsigned)n;
 }
 
-static const char *const names[] = {
-	"--config", "--plugins", "--state", "--workers", "--log-level", "--access-log", "--help"};
-enum option { CONFIG, PLUGINS, STATE, WORKERS, LOG_LEVEL, ACCESS_LOG, HELP_OPTION, UNKNOWN };
+static const char *const names[] = {"--config", "--plugins", "--state", "--workers", "--log-level",
+	"--access-log", "--drain-seconds", "--listen-allow", "--crash-budget", "--crash-window",
+	"--standby", "--help"};
+enum option {
+	CONFIG,
+	PLUGINS,
+	STATE,
+	WORKERS,
+	LOG_LEVEL,
+	ACCESS_LOG,
+	DRAIN_SECONDS,
+	LISTEN_ALLOW,
+	CRASH_BUDGET,
+	CRASH_WINDOW,
+	STANDBY,
+	HELP_OPTION,
+	UNKNOWN
+};
 
 static enum option option_of(const char *name)
 {
@@ -102,6 +123,15 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 	case ACCESS_LOG:
 		o->access_log = value;
 		return OPTIONS_RUN;
+	case DRAIN_SECONDS:
+		if (str_to_u64(str_of(value), 86400, &n) != RC_OK)
+			return refuse("--drain-seconds takes seconds from 0 to 86400, not", value);
+		o->drain_seconds = (unsigned)n;
+		return OPTIONS_RUN;
+	case LISTEN_ALLOW: /* the supervisor's own, which has judged them */
+	case CRASH_BUDGET:
+	case CRASH_WINDOW:
+		return OPTIONS_RUN;
 	default:
 		return OPTIONS_BAD;
 	}
@@ -109,7 +139,8 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 
 enum options_verdict run_options_parse(int argc, char **argv, struct run_options *o)
 {
-	*o = (struct run_options){.workers = default_workers(), .access_log = "off"};
+	*o = (struct run_options){
+		.workers = default_workers(), .access_log = "off", .drain_seconds = 25};
 	for (int i = 0; i < argc; i++) {
 		char name[32];
 		const char *equals = strchr(argv[i], '=');
@@ -123,6 +154,8 @@ enum options_verdict run_options_parse(int argc, char **argv, struct run_options
 			return unknown(name);
 		if (option == HELP_OPTION)
 			return OPTIONS_HELP;
+		if (option == STANDBY)
+			continue;
 		const char *value = equals ? equals + 1 : (i + 1 < argc ? argv[++i] : NULL);
 		if (!value)
 			return refuse("a value is missing after", name);

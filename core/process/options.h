@@ -16,6 +16,8 @@ struct run_options {
 	const char *log_level;   /* debug, info, warn, error */
 	const char *access_log;  /* "off", "-" (standard output), or a file */
 	const char *program_dir; /* where sluice-compile stands */
+	unsigned drain_seconds;  /* what requests get to end in */
+	bool is_supervised;      /* not an option: a supervisor started it */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };

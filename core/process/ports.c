@@ -5,23 +5,24 @@
 
 #include <unistd.h>
 
-#define BACKLOG 4096
-
 struct port {
-	int *fds; /* owned: one per worker */
+	struct address address;
+	struct port_sockets sockets; /* owned */
 };
 
-void ports_init(struct ports *p, unsigned workers)
+void ports_init(struct ports *p, unsigned workers, struct supervision *supervision)
 {
 	map_init(&p->by_key);
 	p->workers = workers;
+	p->supervision = supervision;
 }
 
-static void port_free(struct port *port, unsigned workers)
+static void port_free(struct ports *p, struct port *port)
 {
-	for (unsigned i = 0; i < workers; i++)
-		close(port->fds[i]);
-	free(port->fds);
+	for (unsigned i = 0; i < port->sockets.count; i++)
+		close(port->sockets.fds[i]);
+	supervision_release(p->supervision, &port->address, WIRE_REQUESTS);
+	free(port->sockets.fds);
 	free(port);
 }
 
@@ -41,21 +42,21 @@ void ports_deinit(struct ports *p)
 	map_deinit(&p->by_key);
 }
 
-enum rc ports_open(struct ports *p, struct str key, const struct address *at, int **fds)
+enum rc ports_open(struct ports *p, struct str key, const struct address *at,
+	struct port_sockets *sockets, const char **why)
 {
 	struct port *port = map_get(&p->by_key, key);
 	if (!port) {
-		int *opened = heap_zalloc(p->workers * sizeof(int));
-		enum rc rc = listen_open(at, (int)p->workers, BACKLOG, opened);
-		if (rc != RC_OK) {
-			free(opened);
+		struct port_sockets opened;
+		enum rc rc = supervision_listen(p->supervision, at, WIRE_REQUESTS, p->workers,
+			&opened.fds, &opened.count, why);
+		if (rc != RC_OK)
 			return rc;
-		}
 		port = heap_zalloc(sizeof(*port));
-		port->fds = opened;
+		*port = (struct port){*at, opened};
 		map_put(&p->by_key, key, port);
 	}
-	*fds = port->fds;
+	*sockets = port->sockets;
 	return RC_OK;
 }
 
@@ -74,5 +75,5 @@ void ports_close_unused(struct ports *p, bool (*is_used)(void *arg, struct str k
 {
 	const struct map_entry *entry;
 	while ((entry = find_unused(p, is_used, arg)))
-		port_free(map_remove(&p->by_key, entry->key), p->workers);
+		port_free(p, map_remove(&p->by_key, entry->key));
 }

@@ -112,6 +112,17 @@ static void log_problems(const struct gateway *g)
 
 /* --- activation ------------------------------------------------------------------------------ */
 
+void reload_apply_probe(struct gateway *g, const struct plan_node *root)
+{
+	const struct plan_node *probe = plan_get(plan_get(root, "settings"), "probe");
+	struct address at = {0};
+	bool is_on = plan_bool(probe, "enabled", false) &&
+		     address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
+			     (uint16_t)plan_integer(probe, "port", 3000), &at) == RC_OK;
+	if (admin_listen_tcp(g->admin, is_on ? &at : NULL) != RC_OK)
+		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
+}
+
 static void apply_settings(struct gateway *g, const struct plan_node *root)
 {
 	const struct plan_node *settings = plan_get(root, "settings");
@@ -119,13 +130,8 @@ static void apply_settings(struct gateway *g, const struct plan_node *root)
 	struct str name = plan_string(settings, "logLevel", STR("info"));
 	if (!g->options->log_level && log_level_parse(name, &level) == RC_OK)
 		log_set_level(level);
-	const struct plan_node *probe = plan_get(settings, "probe");
-	struct address at = {0};
-	bool is_on = plan_bool(probe, "enabled", false) &&
-		     address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
-			     (uint16_t)plan_integer(probe, "port", 3000), &at) == RC_OK;
-	if (admin_listen_tcp(g->admin, is_on ? &at : NULL) != RC_OK)
-		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
+	if (!supervision_stands_by(g->supervision))
+		reload_apply_probe(g, root);
 }
 
 /* The problems of the folder stay to be seen when a saved plan takes its place. */
@@ -139,6 +145,7 @@ static void activate(struct gateway *g, struct offer *offer)
 	if (!g->activating.is_saved)
 		take_problems_of_plan(g, plan);
 	apply_settings(g, plan_root(plan));
+	atomic_store(&supervision_trail(g->supervision)->plan, plan_digest(plan));
 	activation_start(g->activation, plan);
 }
 
@@ -173,6 +180,19 @@ static size_t count_stubs(const struct generation *generation)
 	return n;
 }
 
+static void tell_serving(
+	struct gateway *g, const struct generation *generation, size_t stubs, bool is_saved)
+{
+	struct wire_serving serving = {
+		.plan = plan_digest(generation->plan),
+		.generation = generation->number,
+		.apis = (uint32_t)generation->api_count,
+		.stubs = (uint32_t)stubs,
+		.is_last_good = is_saved,
+	};
+	supervision_serving(g->supervision, &serving);
+}
+
 static void on_activated(
 	void *owner, const struct generation *generation, const struct diagnostics *found)
 {
@@ -189,9 +209,12 @@ static void on_activated(
 			(unsigned long long)generation->number, generation->api_count,
 			generation->listener_count, stubs);
 		now_serves(g, generation);
+		tell_serving(g, generation, stubs, is_saved);
 	} else {
-		log_write(LOG_ERROR, "the %s is refused; what served before serves on",
-			is_saved ? "saved configuration" : "configuration");
+		const char *why = is_saved ? "the saved configuration is refused"
+					   : "the configuration is refused";
+		log_write(LOG_ERROR, "%s; what served before serves on", why);
+		supervision_refused(g->supervision, why);
 	}
 	offer_deinit(&g->activating);
 	if (g->pending.plan)
@@ -216,6 +239,7 @@ static void on_plan(void *owner, struct str bytes, const char *error)
 	if (error) {
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
 		set_outcome(g, false, error);
+		supervision_refused(g->supervision, error);
 		if (!activation_is_busy(g->activation))
 			serve_last_good(g);
 		return;

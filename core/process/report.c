@@ -190,6 +190,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_number(b, "connections", pulse_connections(g->pulse));
 	add_number(b, "exchanges", pulse_exchanges(g->pulse));
 	add_text(b, "config", str_of(g->options->config_dir));
+	report_supervision(g, b);
 	add_plan(b, g);
 	add_outcome(b, &g->outcome);
 	add_number(b, "errors", g->problems.errors);
@@ -230,6 +231,7 @@ static void metrics(void *owner, struct admin_answer *a)
 	a->status = 200;
 	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_print(g->metrics, b);
+	report_supervision_metrics(g, b);
 	buffer_addf(b,
 		"# HELP sluice_build_info The version that runs\n# TYPE sluice_build_info gauge\n"
 		"sluice_build_info{version=\"%s\"} 1\n",
@@ -305,6 +307,28 @@ static void reload(void *owner, struct admin_answer *a)
 	reload_now(g);
 }
 
+/* --- the probe listener ---------------------------------------------------------------------- */
+static enum rc listen_for_probes(void *owner, const struct address *at, int *fd)
+{
+	struct gateway *g = owner;
+	int *fds;
+	unsigned count;
+	const char *why;
+	if (supervision_listen(g->supervision, at, WIRE_PROBES, 1, &fds, &count, &why) != RC_OK) {
+		log_write(LOG_ERROR, "the probe listener: %s", why);
+		return RC_IO;
+	}
+	*fd = fds[0];
+	free(fds);
+	return RC_OK;
+}
+
+static void probes_released(void *owner, const struct address *at)
+{
+	struct gateway *g = owner;
+	supervision_release(g->supervision, at, WIRE_PROBES);
+}
+
 const struct admin_source gateway_reports = {
 	.status = status,
 	.dump = dump,
@@ -312,4 +336,6 @@ const struct admin_source gateway_reports = {
 	.readiness = readiness,
 	.liveness = liveness,
 	.reload = reload,
+	.listen = listen_for_probes,
+	.released = probes_released,
 };

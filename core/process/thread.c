@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "policy/pause.h"
+#include "process/crash.h"
 #include "services/services.h"
 
 #include <signal.h>
@@ -18,22 +19,28 @@ static void *run(void *arg)
 	struct worker_start *start = arg;
 	struct worker_thread *t = start->thread;
 	struct worker_options o = start->options;
+	uint64_t turns = 0;
 	char name[16];
 	snprintf(name, sizeof(name), "worker-%u", o.index);
 	pthread_setname_np(pthread_self(), name);
+	crash_thread_enter(o.trail, o.index + 1);
 	pause_worker_start(o.index, t->loop);
 	services_worker_start(o.index, t->loop);
 	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
+	t->proxy.exchanges_told = &t->trail->exchanges;
+	t->proxy.stands_by = o.stands_by;
 	free(start);
 	/* A stop may come before the last exchange has ended: the loop turns until it has. */
 	while (!t->is_stopping || !proxy_worker_is_idle(&t->proxy)) {
 		loop_turn(t->loop, -1);
+		atomic_store_explicit(&t->trail->turns, ++turns, memory_order_relaxed);
 		atomic_store_explicit(
 			&t->is_idle, proxy_worker_is_idle(&t->proxy), memory_order_relaxed);
 	}
 	services_worker_stop(o.index);
 	proxy_worker_deinit(&t->proxy);
 	pause_worker_stop(t->index);
+	crash_thread_leave();
 	loop_post(t->main_loop, t->stopped, t);
 	return NULL;
 }
@@ -46,12 +53,14 @@ struct worker_thread *worker_thread_start(const struct worker_options *options)
 	t->main_loop = options->main_loop;
 	t->stopped = options->stopped;
 	t->owner = options->owner;
+	t->trail = &options->trail->threads[options->index + 1];
 	t->loop = loop_new(NULL);
 	start->thread = t;
 	start->options = *options;
-	/* Signals are the main thread's. */
+	/* Signals are the main thread's, but for those that a thread brings upon itself. */
 	sigset_t all, former;
 	sigfillset(&all);
+	crash_unblock(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &former);
 	CHECK(pthread_create(&t->id, NULL, run, start) == 0);
 	pthread_sigmask(SIG_SETMASK, &former, NULL);

@@ -4,6 +4,7 @@
  * The main thread talks to it by posts; it answers by posts to the main loop. */
 #pragma once
 
+#include "handover/trail.h"
 #include "proxy/worker.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@ struct worker_thread {
 	struct loop *loop;
 	struct loop *main_loop;
 	struct proxy_worker proxy;
+	struct trail_thread *trail; /* borrowed */
 	bool is_stopping;
 	/* For whoever waits for the end of a drain. */
 	_Atomic bool has_drained;      /* it accepts no more */
@@ -26,6 +28,8 @@ struct worker_thread {
 struct worker_options {
 	unsigned index;
 	struct loop *main_loop;
+	struct trail *trail;         /* its row is index + 1 */
+	bool stands_by;              /* ready, but not accepting yet */
 	struct record_ring *records; /* access log, or NULL */
 	const struct resolver_options *resolver;
 	const struct proxy_worker_events *events;

@@ -270,6 +270,13 @@ static void note_facts(struct exchange *e)
 
 /* --- the run --------------------------------------------------------------------------------- */
 
+/* Outlives a crash: what was under way then is lost. */
+static inline void tell_active(const struct proxy_worker *w)
+{
+	if (LIKELY(w->exchanges_told != NULL))
+		atomic_store_explicit(w->exchanges_told, w->exchanges_active, memory_order_relaxed);
+}
+
 static void exchange_end(struct exchange *e)
 {
 	struct proxy_worker *w = e->worker;
@@ -283,6 +290,7 @@ static void exchange_end(struct exchange *e)
 		proxy_worker_unpin(w, e->api);
 	list_remove(&e->link);
 	w->exchanges_active--;
+	tell_active(w);
 	pool_put(loop_pool(w->loop), e, sizeof(*e));
 }
 
@@ -419,6 +427,7 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 	w->exchange_count++;
 	w->exchanges_active++;
 	sweep_start(w);
+	tell_active(w);
 	exchange_wake(e);
 }
 

@@ -14,7 +14,8 @@
 struct proxy_listener {
 	struct link link; /* in worker->listeners */
 	struct proxy_worker *worker;
-	struct listener *socket;                  /* owned; NULL once closed */
+	struct listener **sockets;                /* owned */
+	unsigned socket_count;                    /* 0: it does not accept (yet, or any more) */
 	const struct generation_listener *serves; /* borrowed; NULL once closed */
 	char *key;                                /* owned */
 	struct link connections;                  /* of struct http_server */
@@ -115,8 +116,18 @@ static void set_options(struct proxy_listener *l)
 	};
 }
 
+/* A worker has one socket of an address, or more when a gateway with more workers opened it. */
+void proxy_listener_accept(struct proxy_listener *l)
+{
+	const struct generation_listener *from = l->serves;
+	l->sockets = heap_zalloc((from->fd_count + 1) * sizeof(struct listener *));
+	for (unsigned i = l->worker->index; i < from->fd_count; i += from->worker_count)
+		l->sockets[l->socket_count++] =
+			listener_new(l->worker->loop, from->fds[i], on_accept, l);
+}
+
 struct proxy_listener *proxy_listener_new(
-	struct proxy_worker *w, int fd, const struct generation_listener *serves)
+	struct proxy_worker *w, const struct generation_listener *serves)
 {
 	struct proxy_listener *l = heap_zalloc(sizeof(*l));
 	l->worker = w;
@@ -125,7 +136,8 @@ struct proxy_listener *proxy_listener_new(
 	list_init(&l->connections);
 	list_append(&w->listeners, &l->link);
 	set_options(l);
-	l->socket = listener_new(w->loop, fd, on_accept, l);
+	if (!w->stands_by)
+		proxy_listener_accept(l);
 	return l;
 }
 
@@ -137,15 +149,16 @@ void proxy_listener_update(struct proxy_listener *l, const struct generation_lis
 
 static void stop_accepting(struct proxy_listener *l)
 {
-	if (l->socket)
-		listener_free(l->socket);
-	l->socket = NULL;
+	while (l->socket_count > 0)
+		listener_free(l->sockets[--l->socket_count]);
+	free(l->sockets);
+	l->sockets = NULL;
 }
 
 void proxy_listener_drain(struct proxy_listener *l)
 {
-	if (l->socket)
-		listener_accept_queued(l->socket);
+	for (unsigned i = 0; i < l->socket_count; i++)
+		listener_accept_queued(l->sockets[i]);
 	stop_accepting(l);
 	LIST_FOREACH_SAFE(link, &l->connections)
 	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);

@@ -4,9 +4,12 @@
 
 #include "proxy/worker.h"
 
-/* Starts accepting on `fd` (borrowed). `serves` is borrowed until the next update or free. */
+/* Starts accepting on this worker's sockets of it, unless the worker stands by. `serves` is
+ * borrowed until the next update or free. */
 struct proxy_listener *proxy_listener_new(
-	struct proxy_worker *w, int fd, const struct generation_listener *serves);
+	struct proxy_worker *w, const struct generation_listener *serves);
+/* The worker does not stand by any more. */
+void proxy_listener_accept(struct proxy_listener *l);
 /* What connections see from their next request on, and new ones from their handshake. */
 void proxy_listener_update(struct proxy_listener *l, const struct generation_listener *serves);
 /* Stops accepting; its connections drain; it frees itself with the last of them. */

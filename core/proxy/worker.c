@@ -87,7 +87,7 @@ static void update_listeners(struct proxy_worker *w, const struct generation *ne
 	for (size_t i = 0; i < next->listener_count; i++) {
 		const struct generation_listener *serves = &next->listeners[i];
 		if (!find_listener(w, str_of(serves->key)))
-			proxy_listener_new(w, serves->fds[w->index], serves);
+			proxy_listener_new(w, serves);
 	}
 }
 
@@ -111,6 +111,17 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 		retire(w, former->apis[i]);
 	for (size_t i = 0; i < next->dropped_count; i++)
 		upstream_forget(w->upstream, next->dropped[i]);
+}
+
+void proxy_worker_accept(struct proxy_worker *w)
+{
+	w->stands_by = false;
+	LIST_FOREACH(l, &w->listeners)
+	{
+		struct proxy_listener *listener = proxy_listener_of_link(l);
+		if (proxy_listener_serves(listener) && !w->is_draining)
+			proxy_listener_accept(listener);
+	}
 }
 
 void proxy_worker_drain(struct proxy_worker *w)

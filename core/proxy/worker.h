@@ -41,11 +41,14 @@ struct proxy_worker {
 	struct task closing; /* aborts the connections that are left */
 	struct prng prng;
 	bool is_draining;
+	bool stands_by; /* ready, but accepts nothing until proxy_worker_accept; set before the
+			   first swap */
 	struct buffer record_text; /* the access record being written */
 	uint64_t connection_count; /* accepted, ever */
 	uint64_t exchange_count;   /* begun, ever */
 	uint64_t refused_count;    /* heads that the codec answered itself, ever */
 	unsigned exchanges_active;
+	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
 };
 
@@ -62,6 +65,8 @@ void proxy_worker_deinit(struct proxy_worker *w);
  * next->listeners[i].fds[index]; those that are gone stop accepting and drain. APIs of the former
  * generation begin to retire. */
 void proxy_worker_swap(struct proxy_worker *w, const struct generation *next);
+/* Ends standing by. */
+void proxy_worker_accept(struct proxy_worker *w);
 /* No new connection is accepted, busy ones close after their answer, idle ones may send one more.
  */
 void proxy_worker_drain(struct proxy_worker *w);

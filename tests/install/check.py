@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluicectl", "include/sluice/sluice.h",
+EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
             "lib/sluice/plugins/rate-limiting.so"]
 
 

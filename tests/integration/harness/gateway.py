@@ -70,8 +70,8 @@ class Gateway:
         self.errors = open(self.error_path, "a")
         self.process = subprocess.Popen(
             [self.program, "run", "--config", self.config, "--plugins", PLUGINS,
-             "--state", self.state, "--workers", str(self.workers), "--access-log", self.log_path,
-             *self.options],
+             "--state", self.state, "--access-log", self.log_path,
+             *(["--workers", str(self.workers)] if self.workers else []), *self.options],
             stdout=self.errors, stderr=self.errors, cwd=TOP,
             env={**environment(), **(self.env or {})})
 

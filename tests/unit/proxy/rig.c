@@ -162,6 +162,7 @@ static struct generation *build(struct rig *g, uint64_t number)
 	ck_assert_int_eq(build_generation(&options, plan_with(""), &diagnostics, &made), RC_OK);
 	diagnostics_deinit(&diagnostics);
 	made->listeners[0].fds = g->fds;
+	made->listeners[0].fd_count = made->listeners[0].worker_count = 1;
 	return made;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "process/state_dir.h"
+#include "handover/state_dir.h"
 
 #include "base/memory.h"
 

@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "base/memory.h"
-#include "process/state_dir.h"
+#include "handover/state_dir.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process/state_dir.h - the folder of sockets and of the plugin store. */
+/* handover/state_dir.h - the folder of sockets and of the plugin store. */
 #pragma once
 
 /* `given`, or where it stands by default: /var/lib/sluice for root, else ~/.local/state/sluice.

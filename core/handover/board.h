@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handover/board.h - what the supervisor tells its gateways: one shared memory that they only read.
+ *
+ * Which bindings are quarantined, and what happened: starts, crashes, exchanges lost. It outlives
+ * every gateway, and the supervisor's own replacement.
+ *
+ * Threads      written by the supervisor alone; a reader sees a whole entry once its key, or the
+ *              count, says so.
+ */
+#pragma once
+
+#include "handover/trail.h"
+
+#define BOARD_QUARANTINE_MAX 64
+#define BOARD_CRASHES_MAX    16
+#define BOARD_TEXT_BYTES     200
+
+struct board_quarantine {
+	_Atomic uint64_t key; /* 0: free */
+	int64_t since_wall_us;
+	char label[TRAIL_LABEL_BYTES];
+	char callback[16];
+};
+
+struct board_crash {
+	int64_t wall_us;
+	int32_t pid;
+	int32_t signal;                /* 0: it ended with an exit code */
+	uint32_t end;                  /* enum trail_end */
+	uint32_t lost;                 /* exchanges */
+	char label[TRAIL_LABEL_BYTES]; /* "": no suspect */
+	char callback[16];
+};
+
+struct board {
+	uint64_t magic;
+	int32_t supervisor_pid;
+	int64_t started_wall_us;
+	_Atomic uint32_t quarantined; /* entries in use */
+	struct board_quarantine quarantine[BOARD_QUARANTINE_MAX];
+	_Atomic uint64_t restarts, crashes, lost, upgrades;
+	struct board_crash last[BOARD_CRASHES_MAX]; /* [crashes % MAX] is written next */
+	char upgrade_error[BOARD_TEXT_BYTES];       /* of the last upgrade; "": it went well */
+};
+
+/* A new one, as a descriptor (close-on-exec) and mapped to write; NULL with errno. */
+struct board *board_create(int *fd);
+/* Maps one that somebody made; NULL when it is none. */
+struct board *board_map(int fd, bool to_write);
+void board_unmap(const struct board *b);
+
+/* Whether that key is quarantined. */
+bool board_holds(const struct board *b, uint64_t key);
+
+/* --- the supervisor -------------------------------------------------------------------------- */
+/* false: no room. One that is there stays. */
+bool board_quarantine_add(struct board *b, const struct trail_suspect *suspect, int64_t wall_us);
+/* Lifts every entry of that label; how many. */
+size_t board_quarantine_lift(struct board *b, struct str label);
+void board_crash_add(struct board *b, const struct board_crash *crash);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "supervise/supervisor.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "handover/state_dir.h"
+#include "observe/log.h"
+#include "supervise/notify.h"
+#include "supervise/supervisor_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What a gateway may take beyond its drain before it is killed. */
+#define STOP_GRACE_MS 10000
+
+int64_t supervisor_now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t supervisor_wall_us(void)
+{
+	return clock_wall_us();
+}
+
+/* --- ending ---------------------------------------------------------------------------------- */
+/* Those that drain for a successor are left alone the first time. */
+static void stop(struct supervisor *s)
+{
+	bool is_second = s->is_stopping;
+	if (!is_second)
+		notify_send("STOPPING=1");
+	s->is_stopping = true;
+	s->kill_at_ms = supervisor_now_ms() + (int64_t)s->options.drain_s * 1000 + STOP_GRACE_MS;
+	for (size_t i = 0; i < SEATS_MAX; i++) {
+		struct seat *seat = &s->seats[i];
+		if (seat->state == SEAT_FREE || (seat->state == SEAT_DRAINING && !is_second))
+			continue;
+		seat->state = SEAT_DRAINING;
+		seat_signal(seat, SIGTERM);
+	}
+}
+
+static void kill_late(struct supervisor *s)
+{
+	if (!s->is_stopping || s->kill_at_ms == 0 || supervisor_now_ms() < s->kill_at_ms)
+		return;
+	s->kill_at_ms = 0;
+	for (size_t i = 0; i < SEATS_MAX; i++)
+		seat_signal(&s->seats[i], SIGKILL);
+}
+
+/* --- signals --------------------------------------------------------------------------------- */
+static void signal_all(struct supervisor *s, int number, bool with_draining)
+{
+	for (size_t i = 0; i < SEATS_MAX; i++)
+		if (with_draining || s->seats[i].state != SEAT_DRAINING)
+			seat_signal(&s->seats[i], number);
+}
+
+static void bury(struct supervisor *s)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (size_t i = 0; i < SEATS_MAX; i++)
+			if (s->seats[i].state != SEAT_FREE && s->seats[i].pid == pid)
+				succession_ended(s, &s->seats[i], status);
+}
+
+static void upgrade(struct supervisor *s)
+{
+	if (s->is_stopping)
+		return;
+	if (s->is_upgrading || s->upgrade_is_due)
+		log_write(LOG_WARN, "an upgrade is under way: another one is not begun");
+	else
+		upgrade_execute(s);
+}
+
+static void on_signal(struct supervisor *s, uint32_t number)
+{
+	switch (number) {
+	case SIGCHLD:
+		bury(s);
+		break;
+	case SIGHUP:
+		signal_all(s, SIGHUP, false);
+		break;
+	case SIGUSR1:
+		signal_all(s, SIGUSR1, true);
+		break;
+	case SIGUSR2:
+		upgrade(s);
+		break;
+	default:
+		stop(s);
+	}
+}
+
+static void read_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info))
+		on_signal(s, info.ssi_signo);
+}
+
+/* SIGCHLD of a child that ended before the program was executed anew stays pending: nothing is
+ * lost between the two. */
+static void take_signals(struct supervisor *s)
+{
+	static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+	sigset_t set;
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	CHECK(s->signal_fd >= 0);
+}
+
+/* --- the loop -------------------------------------------------------------------------------- */
+static int wait_ms(const struct supervisor *s)
+{
+	int64_t now = supervisor_now_ms(), next = succession_next_ms(s);
+	if (s->is_stopping && s->kill_at_ms && s->kill_at_ms < next)
+		next = s->kill_at_ms;
+	if (s->watchdog_ms && s->watchdog_at_ms < next)
+		next = s->watchdog_at_ms;
+	if (next == INT64_MAX)
+		return -1;
+	return next <= now ? 0 : next - now > 60000 ? 60000 : (int)(next - now) + 1;
+}
+
+static void feed_watchdog(struct supervisor *s)
+{
+	int64_t now = supervisor_now_ms();
+	if (s->watchdog_ms == 0 || now < s->watchdog_at_ms)
+		return;
+	s->watchdog_at_ms = now + s->watchdog_ms;
+	notify_send("WATCHDOG=1");
+}
+
+static void turn(struct supervisor *s)
+{
+	struct pollfd fds[1 + SEATS_MAX];
+	fds[0] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	for (size_t i = 0; i < SEATS_MAX; i++) {
+		bool is_there = s->seats[i].state != SEAT_FREE;
+		fds[1 + i] =
+			(struct pollfd){.fd = is_there ? s->seats[i].socket : -1, .events = POLLIN};
+	}
+	if (poll(fds, ARRAY_COUNT(fds), wait_ms(s)) < 0)
+		return;
+	for (size_t i = 0; i < SEATS_MAX; i++)
+		if (fds[1 + i].revents)
+			seat_hear(s, &s->seats[i]);
+	if (fds[0].revents)
+		read_signals(s);
+	kill_late(s);
+	feed_watchdog(s);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+static bool complain(const char *what, const char *name)
+{
+	fprintf(stderr, "sluice run: %s %s: %s\n", what, name, strerror(errno));
+	return false;
+}
+
+/* One supervisor for one state folder: else two would fight for its admin socket. What is wrong
+ * with the folder itself the gateway says. */
+static bool lock_state_dir(struct supervisor *s)
+{
+	char *dir = state_dir_name(s->options.state_dir);
+	char *path = heap_printf("%s/supervisor.lock", dir);
+	int made = state_dir_make(dir);
+	(void)made;
+	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool is_ours = s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	if (!is_ours) {
+		errno = EADDRINUSE;
+		complain("another sluice runs with the state folder", dir);
+	}
+	free(path);
+	free(dir);
+	return is_ours;
+}
+
+static char *sibling(const char *program, const char *name)
+{
+	const char *slash = strrchr(program, '/');
+	size_t n = slash ? (size_t)(slash - program) + 1 : 0;
+	return heap_printf("%.*s%s", (int)n, program, name);
+}
+
+static void find_programs(struct supervisor *s)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	s->program = heap_strdup(path);
+	s->gateway_program = sibling(path, "sluice-gateway");
+}
+
+/* Every listening socket is open here, too. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool begin(struct supervisor *s)
+{
+	if (upgrade_resume(s))
+		return true;
+	if (!lock_state_dir(s))
+		return false;
+	s->board = board_create(&s->board_fd);
+	if (!s->board)
+		return complain("cannot make", "shared memory");
+	s->board->supervisor_pid = getpid();
+	s->board->started_wall_us = supervisor_wall_us();
+	return true;
+}
+
+/* The gateway's words: its name, that it has a supervisor, and all of `run`. */
+static void make_arguments(struct supervisor *s, int argc, char **argv)
+{
+	s->argc = argc + 2;
+	s->argv = heap_zalloc(((size_t)argc + 3) * sizeof(char *));
+	s->argv[0] = s->gateway_program;
+	s->argv[1] = (char *)(uintptr_t) "--supervised";
+	memcpy(s->argv + 2, argv, (size_t)argc * sizeof(char *));
+}
+
+static void set_log_level(const char *name)
+{
+	enum log_level level;
+	if (name && log_level_parse(str_of(name), &level) == RC_OK)
+		log_set_level(level);
+}
+
+static void supervisor_deinit(struct supervisor *s)
+{
+	groups_deinit(&s->groups);
+	board_unmap(s->board);
+	free(s->argv);
+	free(s->program);
+	free(s->gateway_program);
+}
+
+int supervisor_run(int argc, char **argv)
+{
+	struct supervisor s = {.lock_fd = -1, .board_fd = -1};
+	if (!supervise_options_parse(argc, argv, &s.options))
+		return 2;
+	for (size_t i = 0; i < SEATS_MAX; i++)
+		s.seats[i].socket = -1;
+	groups_init(&s.groups);
+	find_programs(&s);
+	make_arguments(&s, argc, argv);
+	set_log_level(s.options.log_level);
+	raise_descriptors();
+	take_signals(&s);
+	s.watchdog_ms = notify_watchdog_ms();
+	bool has_begun = begin(&s);
+	s.exit_code = has_begun ? 0 : 1;
+	while (has_begun && !(s.is_stopping && seats_alive(&s) == 0)) {
+		succession_settle(&s);
+		turn(&s);
+	}
+	supervisor_deinit(&s);
+	return s.exit_code;
+}
