@@ -7,6 +7,7 @@
  *   GET  /probes/readiness  200 or 503: at least one API serves, none is initialising
  *   GET  /probes/liveness   200 or 503: every worker has turned within ADMIN_STALL_MS
  *   POST /reload            202: reads the folder again, once more when it is being read
+ *   POST /quarantine/lift?binding=NAME   202: a binding that is quarantined may run again
  *
  * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who: the
  * same user, or root). An optional TCP listener offers metrics and probes alone, read-only. Both
@@ -28,6 +29,7 @@ struct admin;
 struct admin_answer {
 	uint16_t status;
 	const char *content_type; /* static */
+	struct str query;         /* of the request, raw; borrowed */
 	struct buffer body;       /* initialised by admin, up to 64 MiB */
 };
 
@@ -39,6 +41,7 @@ struct admin_source {
 	void (*readiness)(void *owner, struct admin_answer *a);
 	void (*liveness)(void *owner, struct admin_answer *a);
 	void (*reload)(void *owner, struct admin_answer *a);
+	void (*lift)(void *owner, struct admin_answer *a);
 	/* Sockets of the TCP listener: RC_IO with errno. NULL: admin opens and closes them itself.
 	 */
 	enum rc (*listen)(void *owner, const struct address *at, int *fd);

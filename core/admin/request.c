@@ -30,6 +30,7 @@ static const struct resource resources[] = {
 	RESOURCE("/probes/readiness", GET, "GET, HEAD", readiness, true),
 	RESOURCE("/probes/liveness", GET, "GET, HEAD", liveness, true),
 	RESOURCE("/reload", POST, "POST", reload, false),
+	RESOURCE("/quarantine/lift", POST, "POST", lift, false),
 };
 
 struct admin_request {
@@ -121,6 +122,7 @@ static void answer(struct admin_request *q)
 {
 	struct admin_answer a = {.status = 500, .content_type = "text/plain"};
 	const struct resource *r = find(q, q->stream->request->path);
+	a.query = q->stream->request->query;
 	buffer_init(&a.body, ANSWER_BYTES_MAX);
 	fill(q, r, &a);
 	give(q, r, &a);

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/chain_build.h"
+#include "policy/quarantine.h"
 
 #include <stdio.h>
 
@@ -66,11 +67,18 @@ static struct sluice_instance *instance_of(
 		.config = plan_get(binding, "config"),
 		.config_path = STR("config"),
 		.subject = str_of(api->id),
-		.breadcrumb =
-			(uint32_t)(str_hash(plan_string(binding, "id", STR_EMPTY)) & 0xffffff),
 		.workers = b->options->workers,
 	};
 	struct instance_key key = instance_key_of(&options);
+	if (quarantine_holds(quarantine_key_of_instance(&key))) {
+		snprintf(message, sizeof(message),
+			"policy %.*s has crashed the gateway: its binding is quarantined "
+			"(sluicectl quarantine lift %.*s)",
+			STR_ARG(policy), STR_ARG(options.binding));
+		api->is_quarantined = true;
+		stub(b, api, binding, message);
+		return NULL;
+	}
 	struct sluice_instance *found = instance_set_find(set, &key);
 	if (found)
 		return found;

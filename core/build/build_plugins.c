@@ -5,6 +5,7 @@
 
 #include "package/package.h"
 #include "policy/loader.h"
+#include "policy/quarantine.h"
 
 #include <stdio.h>
 
@@ -19,6 +20,13 @@ static struct plugin *load(
 	struct plugin *plugin = registry_plugin(b->options->registry, digest);
 	if (plugin)
 		return plugin;
+	if (quarantine_holds(quarantine_key_of_plugin(digest))) {
+		snprintf(message, size,
+			"loading it has crashed the gateway: it is quarantined (sluicectl "
+			"quarantine lift plugin:%.*s)",
+			STR_ARG(plan_string(node, "name", STR_EMPTY)));
+		return NULL;
+	}
 	char *store = heap_printf("%s/plugins", b->options->state_dir);
 	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
 	char *name = heap_strndup(plan_string(node, "name", STR_EMPTY));

@@ -37,10 +37,11 @@ struct api_service {
 };
 
 struct api {
-	char *id;                     /* owned: "namespace/name" */
-	char *error;                  /* owned: why it answers 503; NULL: it is served */
-	struct chain *chain;          /* owned; NULL only with an error */
-	struct route_api *routes;     /* owned: rules of its bindings and its routes */
+	char *id;                 /* owned: "namespace/name" */
+	char *error;              /* owned: why it answers 503; NULL: it is served */
+	bool is_quarantined;      /* that is the error: a binding of it has crashed the gateway */
+	struct chain *chain;      /* owned; NULL only with an error */
+	struct route_api *routes; /* owned: rules of its bindings and its routes */
 	struct api_service *services; /* owned: those that its routes name, once each */
 	size_t service_count;
 	int response_timeout_ms; /* 0: the service's */

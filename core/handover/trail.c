@@ -60,7 +60,7 @@ void trail_unmap(struct trail *t)
 static void copy_text(char *to, const char *from, size_t size)
 {
 	size_t n = 0;
-	while (n + 1 < size && from[n] > ' ' && from[n] < 0x7f) {
+	while (n + 1 < size && from[n] >= ' ' && from[n] < 0x7f) {
 		to[n] = from[n];
 		n++;
 	}

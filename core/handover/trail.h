@@ -30,6 +30,7 @@ struct trail_thread {
 	_Alignas(64) _Atomic uint64_t word; /* policy/breadcrumb.h; 0: no plugin code */
 	_Atomic uint64_t turns;             /* of its loop */
 	_Atomic uint32_t exchanges;         /* under way */
+	_Atomic int32_t tid;                /* 0: no such thread yet */
 };
 
 enum trail_role { TRAIL_ACTIVE, TRAIL_STANDBY };

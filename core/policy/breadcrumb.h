@@ -44,10 +44,20 @@ typedef _Atomic uint64_t breadcrumb_word;
 /* Where the calling thread writes from now on; NULL: its own memory. */
 void breadcrumb_set_word(breadcrumb_word *word);
 
+/* Numbers for breadcrumbs, each with a label that tells a reader in another process who that is.
+ * Without labels, and when all are taken, the number is 0: nobody. Main thread. */
+struct trail_label; /* handover/trail.h */
+void breadcrumb_set_labels(struct trail_label *labels, uint32_t count);
+uint32_t breadcrumb_take(uint64_t key, struct str text);
+/* 0 is harmless. */
+void breadcrumb_give_back(uint32_t number);
+
 struct breadcrumb {
 	uint32_t binding;
 	bool is_inside;
 	enum callback callback;
 	uint32_t sequence;
 };
+/* Of a word's value; CALLBACK_COUNT: none. */
+enum callback breadcrumb_callback(uint64_t value);
 struct breadcrumb breadcrumb_read(const breadcrumb_word *word);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "policy/host_priv.h"
+#include "policy/quarantine.h"
 #include "policy/run.h"
 
 #include <stdio.h>
@@ -52,6 +53,7 @@ static void instance_free(struct sluice_instance *i)
 {
 	instance_counters_free(i);
 	instance_fields_free(i); /* when configure failed without a state */
+	breadcrumb_give_back(i->label);
 	plan_free(i->plan);
 	free(i->binding);
 	free(i->config_path);
@@ -76,7 +78,9 @@ static struct sluice_instance *instance_make(
 	i->config_path = heap_strndup(o->config_path);
 	i->subject = heap_strndup(o->subject);
 	i->refs = 1;
-	i->breadcrumb = o->breadcrumb & 0xffffff;
+	i->quarantine_key = quarantine_key_of_instance(&i->key);
+	i->label = breadcrumb_take(i->quarantine_key, o->binding);
+	i->breadcrumb = i->label ? i->label : o->breadcrumb & 0xffffff;
 	i->workers = o->workers;
 	i->worker_data = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_data));
 	i->worker_started = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_started));

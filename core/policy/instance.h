@@ -38,7 +38,7 @@ struct instance_options {
 	const struct plan_node *config; /* copied; NULL: an empty object */
 	struct str config_path;         /* "spec.policies[0].config", before the paths of errors */
 	struct str subject;             /* the API to be stubbed on an error, "namespace/name" */
-	uint32_t breadcrumb;            /* what stands for the binding in breadcrumbs, < 2^24 */
+	uint32_t breadcrumb;            /* stands for it in breadcrumbs where there are no labels */
 	uint32_t workers;               /* how many there are */
 	size_t bytes_max;               /* 0: INSTANCE_BYTES_MAX */
 };

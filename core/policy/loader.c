@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/loader.h"
 
+#include "handover/trail.h"
+#include "policy/policy_priv.h"
+#include "policy/quarantine.h"
+
 #include "sluice/sluice.h"
 
 #include <dlfcn.h>
@@ -14,14 +18,9 @@ static enum rc fail(enum rc rc, char *message, size_t message_size, const char *
 	return rc;
 }
 
-enum rc plugin_load(struct registry *r, const char *path, const uint8_t sha256[32],
+static enum rc load(struct registry *r, const char *path, const uint8_t sha256[32],
 	struct plugin **out, char *message, size_t message_size)
 {
-	struct plugin *known = registry_plugin(r, sha256);
-	if (known) {
-		*out = known;
-		return RC_OK;
-	}
 	/* Without a slash the loader would search folders that are not ours. */
 	if (!strchr(path, '/'))
 		return fail(RC_INVALID, message, message_size, "its path names no folder");
@@ -37,4 +36,32 @@ enum rc plugin_load(struct registry *r, const char *path, const uint8_t sha256[3
 	_Static_assert(sizeof(describe) == sizeof(symbol), "pointers of one size");
 	memcpy(&describe, &symbol, sizeof(describe));
 	return registry_add_plugin(r, describe(), sha256, out, message, message_size);
+}
+
+/* "plugin:NAME", of its file. */
+static uint32_t take_breadcrumb(const char *path, const uint8_t sha256[32])
+{
+	char label[TRAIL_LABEL_BYTES];
+	const char *slash = strrchr(path, '/');
+	struct str name = str_of(slash ? slash + 1 : path);
+	if (str_ends(name, STR(".so")))
+		name.n -= 3;
+	snprintf(label, sizeof(label), "plugin:%.*s", STR_ARG(name));
+	return breadcrumb_take(quarantine_key_of_plugin(sha256), str_of(label));
+}
+
+enum rc plugin_load(struct registry *r, const char *path, const uint8_t sha256[32],
+	struct plugin **out, char *message, size_t message_size)
+{
+	struct plugin *known = registry_plugin(r, sha256);
+	if (known) {
+		*out = known;
+		return RC_OK;
+	}
+	uint32_t breadcrumb = take_breadcrumb(path, sha256);
+	policy_enter_plugin(breadcrumb);
+	enum rc rc = load(r, path, sha256, out, message, message_size);
+	policy_leave();
+	breadcrumb_give_back(breadcrumb);
+	return rc;
 }

@@ -62,6 +62,8 @@ struct sluice_instance {
 	uint32_t refs;
 	uint32_t breadcrumb;
 	uint32_t omitted; /* bit per enum callback that it has no use for */
+	uint32_t label; /* the same, when it was taken for this instance */
+	uint64_t quarantine_key;
 	uint32_t workers;
 	void **worker_data;              /* owned: by worker */
 	bool *worker_started;            /* owned: by worker */
@@ -163,6 +165,15 @@ static inline void policy_enter(
 	policy_thread.callback = callback;
 	policy_thread.instance = i;
 	policy_mark(i ? i->breadcrumb : 0, callback);
+}
+
+/* A plugin's own code, before there is an instance. */
+static inline void policy_enter_plugin(uint32_t breadcrumb)
+{
+	policy_thread.exchange = NULL;
+	policy_thread.callback = CALLBACK_LOAD;
+	policy_thread.instance = NULL;
+	policy_mark(breadcrumb, CALLBACK_LOAD);
 }
 
 static inline void policy_leave(void)

@@ -201,9 +201,7 @@ static enum rc run_load(struct plugin *plugin, const struct complaint *to)
 {
 	if (!plugin->head.load)
 		return RC_OK;
-	policy_enter(NULL, NULL, CALLBACK_LOAD);
 	int32_t rc = plugin->head.load(host_table());
-	policy_leave();
 	return rc < 0 ? complain(to, "its load function failed (%d)", rc) : RC_OK;
 }
 

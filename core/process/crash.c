@@ -54,6 +54,7 @@ void crash_init(struct trail *trail)
 void crash_thread_enter(struct trail *trail, unsigned row)
 {
 	own_row = row + 1;
+	atomic_store(&trail->threads[row].tid, gettid());
 	breadcrumb_set_word(&trail->threads[row].word);
 	stack_t present;
 	if (sigaltstack(NULL, &present) == 0 && !(present.ss_flags & SS_DISABLE))

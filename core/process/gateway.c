@@ -14,6 +14,8 @@
 
 #include "base/memory.h"
 #include "handover/state_dir.h"
+#include "policy/breadcrumb.h"
+#include "policy/quarantine.h"
 #include "process/crash.h"
 #include "services/services.h"
 
@@ -56,6 +58,7 @@ static void stop_workers(struct gateway *g)
 	timer_stop(&g->drain_timer);
 	timer_stop(&g->idle_timer);
 	pulse_stop(g->pulse);
+	watchdog_stop(g->watchdog);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_stop(g->threads[i]);
 }
@@ -333,6 +336,8 @@ static bool find_supervisor(struct gateway *g)
 	struct trail *trail = supervision_trail(g->supervision);
 	crash_init(trail);
 	crash_thread_enter(trail, 0);
+	breadcrumb_set_labels(trail->labels, TRAIL_LABELS);
+	quarantine_set_board(supervision_board(g->supervision));
 	return true;
 }
 
@@ -359,6 +364,7 @@ static bool serve(struct gateway *g)
 	services_register(g->registry);
 	ports_init(&g->ports, g->workers, g->supervision);
 	start_workers(g);
+	g->watchdog = watchdog_start(supervision_trail(g->supervision), g->threads, g->workers);
 	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
 	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
 		g->options->config_dir, g->workers);

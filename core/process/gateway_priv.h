@@ -22,6 +22,7 @@
 #include "process/options.h"
 #include "process/pulse.h"
 #include "process/supervision.h"
+#include "process/watchdog.h"
 #include "sinks/sinks.h"
 
 enum gateway_state { GATEWAY_STARTING, GATEWAY_SERVING, GATEWAY_DRAINING, GATEWAY_STOPPING };
@@ -59,6 +60,7 @@ struct gateway {
 	unsigned workers_running;
 	struct activation *activation;
 	struct pulse *pulse;
+	struct watchdog *watchdog;
 	struct stream_group *admin_group;
 	struct admin *admin;
 	bool is_admin_open; /* the socket is ours */
@@ -96,6 +98,7 @@ extern const struct admin_source gateway_reports;
 /* --- report_supervision.c --- */
 /* `,"supervisor":{...}`. */
 void report_supervision(const struct gateway *g, struct buffer *b);
+void report_lift(void *owner, struct admin_answer *a);
 void report_supervision_metrics(const struct gateway *g, struct buffer *b);
 
 /* --- gateway.c --- */

@@ -336,6 +336,7 @@ const struct admin_source gateway_reports = {
 	.readiness = readiness,
 	.liveness = liveness,
 	.reload = reload,
+	.lift = report_lift,
 	.listen = listen_for_probes,
 	.released = probes_released,
 };

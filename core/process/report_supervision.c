@@ -2,7 +2,10 @@
 /* What the supervisor has to tell, for `status` and the metrics. Nothing without one. */
 #include "process/gateway_priv.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "base/memory.h"
+#include "http/uri.h"
 
 static void add_time(struct buffer *b, const char *key, int64_t wall_us)
 {
@@ -77,6 +80,48 @@ void report_supervision(const struct gateway *g, struct buffer *b)
 	buffer_add_char(b, '}');
 }
 
+/* --- lifting --------------------------------------------------------------------------------- */
+static bool is_quarantined(const struct board *board, struct str label)
+{
+	for (size_t i = 0; board && i < BOARD_QUARANTINE_MAX; i++)
+		if (atomic_load(&board->quarantine[i].key) != 0 &&
+			str_eq(str_of(board->quarantine[i].label), label))
+			return true;
+	return false;
+}
+
+/* The value of binding=, decoded. */
+static struct str asked_binding(struct str query, struct arena *arena)
+{
+	struct str name = STR("binding=");
+	return str_starts(query, name) ? uri_query_decode(str_from(query, name.n), arena)
+				       : STR_EMPTY;
+}
+
+void report_lift(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	struct arena arena;
+	arena_init(&arena, loop_pool(g->loop), 4096);
+	struct str label = str_slice(asked_binding(a->query, &arena), 0, TRAIL_LABEL_BYTES - 1);
+	bool is_known = is_quarantined(supervision_board(g->supervision), label);
+	a->status = is_known ? 202 : 404;
+	a->content_type = "application/json; charset=UTF-8";
+	if (is_known) {
+		char *text = heap_strndup(label);
+		supervision_lift(g->supervision, text);
+		free(text);
+		buffer_add(&a->body, STR("{\"lifted\":"));
+	} else {
+		buffer_add(&a->body,
+			STR("{\"error\":\"this binding is not quarantined\",\"binding\":"));
+	}
+	buffer_add_json(&a->body, label);
+	buffer_add(&a->body, STR("}\n"));
+	arena_reset(&arena);
+}
+
+/* --- metrics --------------------------------------------------------------------------------- */
 static void add_metric(
 	struct buffer *b, const char *name, const char *help, const char *kind, uint64_t value)
 {

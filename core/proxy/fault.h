@@ -23,6 +23,8 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 		"the request body is larger than this API accepts")                                \
 	X(API_UNAVAILABLE, GATEWAY, 503, "api_unavailable",                                        \
 		"this API is not available: its configuration has errors")                         \
+	X(QUARANTINED, GATEWAY, 503, "quarantined",                                                \
+		"this API is not available: one of its policies is out of service")                \
 	X(RULE_LIMIT, GATEWAY, 503, "rule_limit", "a rule could not be decided")                   \
 	X(REWRITE, GATEWAY, 500, "rewrite_failed", "the path could not be rewritten")              \
 	X(POLICY_FAILED, GATEWAY, 503, "policy_failed", "a policy could not decide")               \

@@ -3,6 +3,7 @@
 #include "proxy/exchange_priv.h"
 
 #include "base/limits.h"
+#include "policy/quarantine.h"
 #include "proxy/listener.h"
 
 static bool fail(struct exchange *e, enum fault fault, const char *detail)
@@ -52,7 +53,10 @@ bool request_route(struct exchange *e)
 	e->x.api = str_of(api->id);
 	proxy_worker_pin(e->worker, api);
 	if (api->error)
-		return fail(e, FAULT_API_UNAVAILABLE, api->error);
+		return fail(e, api->is_quarantined ? FAULT_QUARANTINED : FAULT_API_UNAVAILABLE,
+			api->error);
+	if (quarantine_is_on() && quarantine_holds_chain(api->chain))
+		return fail(e, FAULT_QUARANTINED, NULL);
 	if (UNLIKELY(api->is_blocked))
 		return fail(e, FAULT_BLOCKED, NULL);
 	if (UNLIKELY(is_body_too_large(e)))

@@ -36,7 +36,7 @@ static bool is_reachable(const char *socket_path, char error[ADMIN_ERROR_BYTES])
 static CURLcode perform(CURL *curl, const char *socket_path, enum admin_method method,
 	const char *path, long timeout_s, struct admin_answer *answer)
 {
-	char url[256];
+	char url[1024];
 	snprintf(url, sizeof(url), "http://localhost%s", path);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);

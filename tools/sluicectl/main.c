@@ -24,6 +24,8 @@ static const char HELP[] =
 	"  dump         the configuration that is being served, without secrets\n"
 	"  metrics      counters in the Prometheus text format\n"
 	"  probe        exit code 0 when healthy, 1 when not\n"
+	"  quarantine lift BINDING\n"
+	"               lets a binding run again that has crashed the gateway\n"
 	"\n"
 	"  --state DIR                   default: /var/lib/sluice as root,\n"
 	"                                else ~/.local/state/sluice\n"
@@ -35,6 +37,8 @@ static const char HELP[] =
 
 struct options {
 	const char *command;
+	const char *words[2]; /* behind the command */
+	size_t word_count;
 	const char *state_dir; /* NULL: the default */
 	const char *check;
 	bool json;
@@ -56,6 +60,7 @@ static const struct command commands[] = {
 	{"dump", ADMIN_GET, "/dump", FORM_TEXT, 60},
 	{"metrics", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
+	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
 };
 
 static const struct command *find_command(const char *name)
@@ -119,6 +124,8 @@ static int parse_argument(struct options *o, int argc, char **argv, int *i)
 		o->check = value;
 	else if (argument[0] == '-')
 		return refuse("unknown option, or one without its value:", argument);
+	else if (o->command && strcmp(o->command, "quarantine") == 0 && o->word_count < 2)
+		o->words[o->word_count++] = argument;
 	else if (o->command)
 		return refuse("one command is enough:", argument);
 	else
@@ -139,6 +146,9 @@ static int parse(struct options *o, int argc, char **argv)
 	}
 	if (strcmp(o->check, "readiness") != 0 && strcmp(o->check, "liveness") != 0)
 		return refuse("--check takes readiness or liveness, not", o->check);
+	bool is_lift = o->word_count == 2 && strcmp(o->words[0], "lift") == 0;
+	if (strcmp(o->command, "quarantine") == 0 && !is_lift)
+		return refuse("this takes lift and a binding's name:", o->command);
 	return -1;
 }
 
@@ -170,14 +180,44 @@ static void print_answer(struct str body, enum answer_form form, bool json, FILE
 	buffer_deinit(&outline);
 }
 
+/* Every octet but the plainest is escaped. Heap. */
+static char *escape(const char *text)
+{
+	struct buffer out;
+	buffer_init(&out, SIZE_MAX);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool is_plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		if (is_plain)
+			buffer_add_char(&out, (char)c);
+		else
+			buffer_addf(&out, "%%%02X", c);
+	}
+	char *escaped = heap_strndup(buffer_str(&out));
+	buffer_deinit(&out);
+	return escaped;
+}
+
+/* Heap. */
+static char *resource(const struct options *o, const struct command *command)
+{
+	if (command->path)
+		return heap_strdup(command->path);
+	if (command->method == ADMIN_GET)
+		return heap_printf("/probes/%s", o->check);
+	char *name = escape(o->words[1]);
+	char *path = heap_printf("/quarantine/lift?binding=%s", name);
+	free(name);
+	return path;
+}
+
 static int run(const struct options *o, const struct command *command)
 {
-	char probe_path[64], error[ADMIN_ERROR_BYTES];
-	snprintf(probe_path, sizeof(probe_path), "/probes/%s", o->check);
-	char *path = socket_path(o);
+	char error[ADMIN_ERROR_BYTES];
+	char *path = socket_path(o), *what = resource(o, command);
 	struct admin_answer answer;
-	enum rc rc = admin_request(path, command->method,
-		command->path ? command->path : probe_path, command->timeout_s, &answer, error);
+	enum rc rc = admin_request(path, command->method, what, command->timeout_s, &answer, error);
 	bool is_yes = rc == RC_OK && answer.status >= 200 && answer.status < 300;
 	if (rc != RC_OK)
 		fprintf(stderr, "sluicectl: %s\n", error);
@@ -185,6 +225,7 @@ static int run(const struct options *o, const struct command *command)
 		print_answer(
 			buffer_str(&answer.body), command->form, o->json, is_yes ? stdout : stderr);
 	free(path);
+	free(what);
 	buffer_deinit(&answer.body);
 	if (rc != RC_OK)
 		return EXIT_UNREACHABLE;

@@ -20,6 +20,7 @@ static const struct {
 	{FAULT_FIELDS, 431, "too_many_fields"},
 	{FAULT_BODY_TOO_LARGE, 413, "body_too_large"},
 	{FAULT_API_UNAVAILABLE, 503, "api_unavailable"},
+	{FAULT_QUARANTINED, 503, "quarantined"},
 	{FAULT_RULE_LIMIT, 503, "rule_limit"},
 	{FAULT_REWRITE, 500, "rewrite_failed"},
 	{FAULT_POLICY_FAILED, 503, "policy_failed"},

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A policy that crashes or hangs: who is named, who is quarantined, who goes on."""
+import os
+import signal
+import time
+
+from harness import *
+from harness.cases import BUILD, SANITIZER
+from harness.documents import port_of
+
+HOSTILE = f"{BUILD}/tests/hostile"
+
+
+def hostile(**config):
+    return {"policyRef": {"name": "hostile"}, "config": config}
+
+
+def gateway_with(apis, *options, **kwargs):
+    return Gateway(apis, options=["--plugins", HOSTILE, *options], **kwargs)
+
+
+def provoke(gateway, how, port=None):
+    """Sends the request that makes the policy misbehave; True when the connection was lost."""
+    with gateway.client(port, timeout=20) as client:
+        client.send(f"GET / HTTP/1.1\r\nhost: h\r\nx-hostile: {how}\r\n\r\n")
+        try:
+            client.read()
+            return False
+        except Closed:
+            return True
+
+
+def supervisor(gateway):
+    """What it tells, once a gateway answers."""
+    def ask():
+        try:
+            return gateway.status()["supervisor"]
+        except (OSError, Closed, TimedOut):
+            return None
+    return wait_for(ask, "the admin socket")
+
+
+def last_crash(gateway, count):
+    status = wait_for(lambda: (s := supervisor(gateway))["crashes"] == count and s,
+                      f"{count} crashes")
+    return status["lastCrashes"][0]
+
+
+CRASHES = {"null": (signal.SIGSEGV, "fault"), "divide": (signal.SIGFPE, "fault"),
+           "abort": (signal.SIGABRT, "fault"), "stack": (signal.SIGSEGV, "fault"),
+           "loop": (signal.SIGABRT, "hang"), "sleep": (signal.SIGABRT, "hang")}
+
+
+def crash_names_its_binding(how):
+    number, end = CRASHES[how]
+    with Backend(reply(200, "x")) as backend:
+        bad = api("bad", backend, policies=[hostile()])
+        good = api("good", backend)
+        with gateway_with([bad, good], "--crash-budget", "5", workers=2) as gateway:
+            check(provoke(gateway, how), "the request was lost")
+            crash = last_crash(gateway, 1)
+            if not SANITIZER:  # its own handler ends the process its own way
+                equal(crash["signal"], number)
+            equal((crash["binding"], crash["callback"], crash["end"]),
+                  ("default/bad:hostile", "request_head", end))
+            equal(crash["exchangesLost"], 1)
+            equal(gateway.get("/", port=port_of(good)).status, 200)
+            equal(gateway.get("/", port=port_of(bad)).status, 200, "below the budget it serves")
+            contains(gateway.error_text(), "default/bad:hostile")
+
+
+@case
+def a_null_pointer_is_named():
+    crash_names_its_binding("null")
+
+
+@case
+def a_division_by_zero_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("divide")
+
+
+@case
+def an_abort_is_named():
+    crash_names_its_binding("abort")
+
+
+@case
+def a_stack_that_overflows_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("stack")
+
+
+@case
+def an_endless_loop_is_ended_and_named():
+    crash_names_its_binding("loop")
+
+
+@case
+def a_callback_that_sleeps_is_ended_and_named():
+    crash_names_its_binding("sleep")
+
+
+@case
+def a_callback_that_is_only_slow_is_left_alone():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("a", backend, policies=[hostile()])]) as gateway:
+        equal(gateway.get("/", {"x-hostile": "nap"}).status, 200)
+        equal(supervisor(gateway)["crashes"], 0)
+
+
+@case
+def an_exit_is_followed_by_the_next_gateway():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("a", backend, policies=[hostile()])]) as gateway:
+        check(provoke(gateway, "exit"), "the request was lost")
+        equal(last_crash(gateway, 1)["signal"], 0)
+        equal(gateway.get("/").status, 200)
+
+
+def crash_until_quarantined(gateway, port, times=3):
+    for i in range(times):
+        check(provoke(gateway, "null", port), f"crash {i}")
+        last_crash(gateway, i + 1)
+    return wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
+
+
+@case
+def a_binding_that_crashes_too_often_is_quarantined():
+    with Backend(reply(200, "x")) as backend:
+        bad = api("bad", backend, policies=[hostile()])
+        other = api("other", backend, policies=[hostile()])
+        with gateway_with([bad, other], workers=2) as gateway:
+            held = crash_until_quarantined(gateway, port_of(bad))
+            equal([(q["binding"], q["callback"]) for q in held],
+                  [("default/bad:hostile", "request_head")])
+            answer = gateway.get("/", {"x-hostile": "null"}, port=port_of(bad))
+            equal(answer.status, 503)
+            equal(gateway.records(1)[-1]["reason"], "quarantined")
+            equal(gateway.get("/", port=port_of(other)).status, 200, "same policy, other binding")
+            equal(gateway.metrics()["sluice_quarantined_bindings"], 1)
+            states = {a["name"]: a["state"] for a in gateway.status()["apis"]}
+            equal(states, {"default/bad": "unavailable", "default/other": "serving"})
+            equal(supervisor(gateway)["crashes"], 3)
+
+
+@case
+def a_quarantine_is_lifted_by_hand():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("bad", backend, policies=[hostile()])]) as gateway:
+        crash_until_quarantined(gateway, gateway.port)
+        equal(gateway.get("/").status, 503)
+        where = ["--state", gateway.state]
+        done = sluicectl("quarantine", "lift", "default/other:hostile", *where)
+        equal(done.returncode, 1, "an unknown name")
+        done = sluicectl("quarantine", "lift", "default/bad:hostile", *where)
+        equal(done.returncode, 0, done.stderr)
+        wait_for(lambda: gateway.get("/").status == 200, "it serves again")
+        equal(supervisor(gateway)["quarantined"], [])
+
+
+@case
+def a_quarantine_ends_with_a_change_of_the_binding():
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        files = {"a.yaml": [api("bad", backend, port=port, policies=[hostile()])]}
+        with gateway_with(files) as gateway:
+            crash_until_quarantined(gateway, port)
+            equal(gateway.get("/", port=port).status, 503)
+            gateway.save("a.yaml", [api("bad", backend, port=port, policies=[hostile(note="new")])])
+            equal(gateway.get("/", port=port).status, 200)
+
+
+@case
+def a_policy_that_crashes_in_configure_costs_its_api_alone():
+    with Backend(reply(200, "x")) as backend:
+        bad = api("bad", backend, policies=[hostile(configure="null")])
+        good = api("good", backend)
+        with gateway_with([bad, good]) as gateway:
+            equal(gateway.get("/", port=port_of(good)).status, 200)
+            equal(gateway.get("/", port=port_of(bad)).status, 503)
+            crash = supervisor(gateway)["lastCrashes"][0]
+            equal((crash["binding"], crash["callback"]), ("default/bad:hostile", "configure"))
+
+
+@case
+def a_plugin_that_crashes_when_it_is_loaded_costs_its_apis_alone():
+    with Backend(reply(200, "x")) as backend:
+        bad = api("bad", backend, policies=[hostile()])
+        good = api("good", backend)
+        with gateway_with([bad, good], env={"SLUICE_HOSTILE_LOAD": "abort"}) as gateway:
+            equal(gateway.get("/", port=port_of(good)).status, 200)
+            equal(gateway.get("/", port=port_of(bad)).status, 503)
+            crash = supervisor(gateway)["lastCrashes"][0]
+            equal((crash["binding"], crash["callback"]), ("plugin:hostile", "load"))
+
+
+@case
+def a_reload_that_crashes_the_gateway_is_followed_by_what_served_before():
+    """A new binding that crashes in configure: the next gateway has what is good at once."""
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        with gateway_with({"a.yaml": [api("good", backend, port=port)]}) as gateway:
+            bad = api("bad", backend, policies=[hostile(configure="abort")])
+            gateway.write("b.yaml", [bad])
+            wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
+            wait_for(lambda: gateway.is_answering(), "readiness")
+            equal(gateway.get("/", port=port).status, 200)
+            equal(gateway.get("/", port=port_of(bad)).status, 503)
+
+
+@case
+def a_quarantine_holds_for_who_stands_by():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("bad", backend, policies=[hostile()])], "--standby") as gateway:
+        for i in range(3):
+            wait_for(lambda: gateway.is_answering(), "readiness")
+            check(provoke(gateway, "null"), f"crash {i}")
+            last_crash(gateway, i + 1)
+        wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
+        equal(gateway.get("/").status, 503)
+
+
+@case
+def a_signal_from_outside_accuses_nobody():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("a", backend, policies=[hostile()])]) as gateway:
+        for i in range(4):
+            os.kill(gateway.status()["pid"], signal.SIGSEGV)
+            crash = last_crash(gateway, i + 1)
+            check("binding" not in crash, "no suspect")
+            wait_for(lambda: gateway.is_answering(), "readiness")
+        equal(supervisor(gateway)["quarantined"], [])
+        equal(gateway.get("/").status, 200)
+
+
+main()
