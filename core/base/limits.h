@@ -18,6 +18,10 @@
 #define LIMIT_TRAILER_FIELDS 32
 /* Chunk extensions of one message (RFC 9112 7.1.1 asks for a limit). */
 #define LIMIT_CHUNK_EXTENSION_BYTES 4096
+/* How many proxies one request may name: nobody stands behind so many, and each costs a look. */
+#define LIMIT_FORWARDED_HOPS 64
+/* A PROXY header: 232 bytes with its addresses, and what balancers add about TLS and the like. */
+#define LIMIT_PROXY_HEADER_BYTES 4096
 /* Interim responses to one request; then 502. */
 #define LIMIT_INTERIM_RESPONSES 8
 
@@ -59,6 +63,8 @@
 /* Times, in milliseconds. Head: absolute from its first byte. */
 #define LIMIT_HEAD_MS              10000
 #define LIMIT_TLS_HANDSHAKE_MS     10000
+/* A balancer sends its PROXY header with the connection. */
+#define LIMIT_PROXY_HEADER_MS      5000
 #define LIMIT_KEEPALIVE_IDLE_MS    60000
 #define LIMIT_KEEPALIVE_MAX_AGE_MS 3600000
 #define LIMIT_CONNECT_MS           3000

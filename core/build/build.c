@@ -47,6 +47,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	b.generation->plan = plan;
 	b.generation->number = options->number;
 	build_limits(&b);
+	build_edge(&b);
 	build_plugins(&b);
 	build_services(&b);
 	build_apis(&b);

@@ -36,6 +36,7 @@ struct build {
 void build_fatal(struct build *b, const struct plan_node *at, const char *path, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 
+void build_edge(struct build *b);
 void build_plugins(struct build *b);
 void build_services(struct build *b);
 void build_apis(struct build *b);

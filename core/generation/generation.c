@@ -26,6 +26,7 @@ void generation_free(struct generation *g)
 	for (size_t i = 0; i < g->dropped_count; i++)
 		service_unref(g->dropped[i]);
 	free(g->dropped);
+	edge_deinit(&g->edge);
 	plan_free(g->plan);
 	free(g);
 }

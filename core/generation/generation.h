@@ -8,6 +8,7 @@
 #pragma once
 
 #include "generation/api.h"
+#include "generation/edge.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "plan/plan.h"
@@ -27,6 +28,7 @@ struct generation {
 	uint64_t number;
 	struct plan *plan;
 	struct connection_limits limits;
+	struct edge edge;
 	struct api **apis; /* owned array; each owned until retired */
 	size_t api_count;
 	struct generation_listener *listeners;

@@ -85,7 +85,9 @@ static bool is_protected(struct str name)
 {
 	enum field_id id = field_id_of(name);
 	if (id == FIELD_OTHER)
-		return str_eq_nocase(str_slice(name, 0, 12), STR("x-forwarded-"));
+		return str_eq_nocase(str_slice(name, 0, 12), STR("x-forwarded-")) ||
+		       str_eq_nocase(str_slice(name, 0, 9), STR("x-sluice-")) ||
+		       str_eq_nocase(name, STR("tracestate"));
 	return head_roles[id] != ROLE_HOP && head_roles[id] != ROLE_UPGRADE;
 }
 

@@ -101,6 +101,7 @@ struct sluice_exchange {
 	struct http_response *response; /* set before the response walk */
 	struct str client_address, local_address;
 	struct str request_id;
+	struct str trace_id; /* of a valid traceparent; else empty */
 	struct str api; /* "namespace/name" */
 	const char *tls_version;
 	struct str tls_server_name;

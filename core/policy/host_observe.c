@@ -29,6 +29,7 @@ void policy_log(struct sluice_instance *i, const struct sluice_exchange *x,
 		{"binding", str_of(i->binding)},
 		{"policy", str_of(i->policy->name)},
 		{"requestId", x ? x->request_id : STR_EMPTY},
+		{"traceId", x ? x->trace_id : STR_EMPTY},
 	};
 	log_write_fields(own, message, fields, ARRAY_COUNT(fields));
 }

@@ -14,6 +14,8 @@
 	X(BEGUN, METRIC_COUNTER, "sluice_exchanges_total", "Requests whose head was whole")        \
 	X(REFUSED, METRIC_COUNTER, "sluice_refused_heads_total",                                   \
 		"Heads that were malformed, too large or too slow")                                \
+	X(PROXY_REFUSED, METRIC_COUNTER, "sluice_proxy_protocol_refused_total",                    \
+		"Connections closed for want of a PROXY header that counts")                       \
 	X(UP_OPEN, METRIC_GAUGE, "sluice_upstream_connections", "Connections to services")         \
 	X(UP_IDLE, METRIC_GAUGE, "sluice_upstream_connections_idle",                               \
 		"Connections to services that wait for a request")                                 \
@@ -86,6 +88,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_ACCEPTED] = proxy->connection_count,
 		[TOLD_BEGUN] = proxy->exchange_count,
 		[TOLD_REFUSED] = proxy->refused_count,
+		[TOLD_PROXY_REFUSED] = proxy->proxy_refused_count,
 	};
 	upstream_each(proxy->upstream, add_pool, told);
 	for (size_t i = 0; i < TOLD_COUNT; i++)

@@ -61,9 +61,7 @@ static void add_address(struct buffer *b, const char *name, const struct address
 		add_text(b, name, address_text(a, text));
 }
 
-/* Why the exchange ended as it did: "ok", a fault's reason, or the word of the policy that
- * answered. */
-static struct str reason_of(const struct exchange *e)
+struct str access_record_reason(const struct exchange *e)
 {
 	if (e->fault != FAULT_NONE)
 		return str_of(fault_row(e->fault)->reason);
@@ -76,6 +74,7 @@ static void add_request(struct buffer *b, const struct exchange *e)
 {
 	const struct http_request *r = e->down->request;
 	add_text(b, "requestId", e->x.request_id);
+	add_text(b, "traceId", e->x.trace_id);
 	add_text(b, "api", e->x.api);
 	add_text(b, "method", r->method_name);
 	add_cut_text(b, "target", r->target, TARGET_BYTES_MAX);
@@ -87,10 +86,18 @@ static void add_request(struct buffer *b, const struct exchange *e)
 	add_text(b, "tls", str_of(e->down->tls_version));
 }
 
+static void add_client(struct buffer *b, const struct exchange *e)
+{
+	char peer[ADDRESS_TEXT_BYTES];
+	add_text(b, "client", e->x.client_address);
+	if (UNLIKELY(e->is_proxied))
+		add_text(b, "peer", address_ip_text(e->down->peer, peer));
+}
+
 static void add_outcome(struct buffer *b, const struct exchange *e)
 {
 	add_number(b, "status", e->status);
-	add_text(b, "reason", reason_of(e));
+	add_text(b, "reason", access_record_reason(e));
 	add_text(b, "detail", str_of(e->fault_detail));
 	const struct chain_binding *by =
 		e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
@@ -153,7 +160,7 @@ void access_record_write(struct exchange *e)
 	buffer_reset(b);
 	add_time(b, loop_wall_us(w->loop));
 	add_request(b, e);
-	add_text(b, "client", e->x.client_address);
+	add_client(b, e);
 	add_outcome(b, e);
 	add_upstream(b, e);
 	add_sizes_and_times(b, e, now_us);

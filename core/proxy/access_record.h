@@ -10,6 +10,10 @@
 struct exchange;
 struct proxy_worker;
 
+/* Why the exchange ended as it did, or is about to: "ok", a fault's reason, or the word of the
+ * policy that answered. */
+struct str access_record_reason(const struct exchange *e);
+
 /* Counts the exchange and writes its record. */
 void access_record_write(struct exchange *e);
 /* A head that the codec refused, or that came too slowly. status 0: closed without an answer. */

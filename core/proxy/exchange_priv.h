@@ -120,6 +120,7 @@ struct exchange {
 	bool is_head_sent; /* the final head went to the client */
 	bool is_swept;
 	bool continue_is_due;  /* 100 (Continue) was asked for and not yet sent */
+	bool is_proxied;       /* a believed proxy told who the client is */
 	bool tunnel_closed[2]; /* towards the upstream, towards the client: FIN was passed on */
 	uint16_t status;       /* what the client was told; 0: nothing */
 
@@ -205,6 +206,10 @@ void attempt_end(struct exchange *e);
 /* RC_FULL: the request has no room for the gateway's own fields. */
 MUST_USE enum rc forward_prepare_request(struct exchange *e);
 MUST_USE enum rc forward_address_service(struct exchange *e);
+/* Takes out of an upstream's response what only the gateway says. */
+void forward_clean_response(struct fields *f);
+/* The last change of a final head, when the edge asks for one. */
+void forward_finish_response(struct exchange *e, struct http_response *r, bool is_local);
 
 /* --- local_answer.c --- */
 /* x.local becomes the JSON error of the exchange's fault. */

@@ -1,24 +1,134 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the gateway itself changes in heads that pass.
  *
- * X-Forwarded-* and X-Request-ID from the client are never believed: they are replaced by what the
- * gateway knows, before any policy looks. The service's own name goes into Host last, so that rules
- * and policies saw the client's. */
+ * X-Forwarded-*, X-Request-ID and the trace's fields are the gateway's: all are taken out before any
+ * policy looks, and written anew from what the gateway knows (proxy/origin.h). The service's own
+ * name goes into Host last, so that rules and policies saw the client's. */
 #include "proxy/exchange_priv.h"
+
+#include "http/trace_context.h"
+#include "proxy/origin.h"
 
 #define BIT(id) ((uint64_t)1 << FIELD_##id)
 _Static_assert(FIELD_COUNT <= 64, "a bit for each");
 
+/* --- what is taken out of requests ----------------------------------------------------------- */
+
 static const uint64_t gateway_owned = BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PROTO) |
 				      BIT(X_FORWARDED_HOST) | BIT(X_FORWARDED_PORT) |
-				      BIT(X_REAL_IP) | BIT(FORWARDED) | BIT(X_REQUEST_ID);
+				      BIT(X_REAL_IP) | BIT(FORWARDED) | BIT(X_REQUEST_ID) |
+				      BIT(TRACEPARENT);
 
-static void drop_gateway_owned(struct fields *f)
+/* Of what was taken out, that which may come back. */
+struct taken {
+	struct str request_id;
+	struct str parent, state;
+	uint32_t parents;
+	bool has_state;
+};
+
+/* Names without an id. In lower case; '_' counts as '-', since servers that make variables of
+ * fields cannot tell the two apart. */
+static bool name_is(struct str name, struct str plain, bool is_prefix)
 {
+	if (is_prefix ? name.n < plain.n : name.n != plain.n)
+		return false;
+	for (size_t i = 0; i < plain.n; i++) {
+		char c = name.p[i] == '_' ? '-' : ascii_lower(name.p[i]);
+		if (c != plain.p[i])
+			return false;
+	}
+	return true;
+}
+
+enum rule { RULE_ALWAYS, RULE_UNLESS_BELIEVED, RULE_OVERRIDE, RULE_TRACE_STATE };
+
+static const struct {
+	struct str name;
+	bool is_prefix;
+	enum rule rule;
+} foreign_names[] = {
+	{{"x-sluice-", 9}, true, RULE_ALWAYS},
+	{{"x-forwarded-", 12}, true, RULE_UNLESS_BELIEVED},
+	{{"x-envoy-", 8}, true, RULE_UNLESS_BELIEVED},
+	/* CGI makes HTTP_PROXY of it, which is where programs look for a proxy. */
+	{{"proxy", 5}, false, RULE_ALWAYS},
+	{{"proxy-", 6}, true, RULE_ALWAYS},
+	/* Frameworks take the method or path that these name for the request's, which no rule and
+	 * no policy has seen. */
+	{{"x-http-method-override", 22}, false, RULE_OVERRIDE},
+	{{"x-http-method", 13}, false, RULE_OVERRIDE},
+	{{"x-method-override", 17}, false, RULE_OVERRIDE},
+	{{"x-original-url", 14}, false, RULE_OVERRIDE},
+	{{"x-original-uri", 14}, false, RULE_OVERRIDE},
+	{{"x-rewrite-url", 13}, false, RULE_OVERRIDE},
+	{{"tracestate", 10}, false, RULE_TRACE_STATE},
+};
+
+/* Whether a name may be one of those: most are not, and stay at this. */
+static inline bool is_suspect(struct str name)
+{
+	if (name.n < 5)
+		return false;
+	char first = ascii_lower(name.p[0]);
+	if (first == 'x')
+		return name.p[1] == '-' || name.p[1] == '_';
+	return first == 'p' || (first == 't' && name.n == 10);
+}
+
+static void take_state(struct exchange *e, struct taken *taken, struct str value)
+{
+	taken->has_state = true;
+	taken->state = taken->state.n == 0 ? value
+					   : arena_printf(e->x.arena, "%.*s,%.*s",
+						     STR_ARG(taken->state), STR_ARG(value));
+}
+
+/* Of a field without an id. */
+static bool is_taken_out(struct exchange *e, const struct edge *edge, bool is_believed,
+	const struct field *f, struct taken *taken)
+{
+	if (UNLIKELY(edge->header == EDGE_OTHER_HEADER) && !is_believed &&
+		str_eq_nocase(f->name, edge->header_name))
+		return true;
+	if (LIKELY(!is_suspect(f->name)))
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(foreign_names); i++) {
+		if (!name_is(f->name, foreign_names[i].name, foreign_names[i].is_prefix))
+			continue;
+		if (foreign_names[i].rule == RULE_TRACE_STATE)
+			take_state(e, taken, f->value);
+		if (foreign_names[i].rule == RULE_OVERRIDE)
+			return !edge->passes_overrides;
+		return foreign_names[i].rule != RULE_UNLESS_BELIEVED || !is_believed;
+	}
+	return false;
+}
+
+static void take_out_owned(const struct field *f, struct taken *taken)
+{
+	if (f->id == FIELD_X_REQUEST_ID) {
+		taken->request_id = f->value;
+	} else if (f->id == FIELD_TRACEPARENT) {
+		taken->parent = f->value;
+		taken->parents++;
+	}
+}
+
+static void take_out(
+	struct exchange *e, const struct edge *edge, bool is_believed, struct taken *taken)
+{
+	struct fields *f = &e->down->request->fields;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < f->count; i++) {
-		if (UNLIKELY(gateway_owned >> f->items[i].id & 1))
+		const struct field *field = &f->items[i];
+		if (field->id == FIELD_OTHER) {
+			if (UNLIKELY(is_taken_out(e, edge, is_believed, field, taken)))
+				continue;
+		} else if (UNLIKELY(gateway_owned >> field->id & 1)) {
+			take_out_owned(field, taken);
 			continue;
+		}
 		if (UNLIKELY(kept != i))
 			f->items[kept] = f->items[i];
 		kept++;
@@ -26,22 +136,75 @@ static void drop_gateway_owned(struct fields *f)
 	f->count = kept;
 }
 
+/* --- what is put in -------------------------------------------------------------------------- */
+
+#define REQUEST_ID_BYTES_MAX 128
+
+/* Nothing that a log, a page or a document would have to escape. */
+static bool is_request_id(struct str id)
+{
+	if (id.n == 0 || id.n > REQUEST_ID_BYTES_MAX)
+		return false;
+	for (size_t i = 0; i < id.n; i++) {
+		char c = ascii_lower(id.p[i]);
+		bool is_fine = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			       memchr("-_.:/+=@~", c, 9) != NULL;
+		if (!is_fine)
+			return false;
+	}
+	return true;
+}
+
+static bool put(struct exchange *e, const char *name, enum field_id id, struct str value)
+{
+	return fields_append(&e->down->request->fields, str_of(name), id, value) == RC_OK;
+}
+
+/* A trace goes on as it came, and one that is malformed ends here (W3C Trace Context 4.3): both of
+ * its fields, since the second means nothing without the first. */
+static bool put_trace(struct exchange *e, const struct taken *taken)
+{
+	if (taken->parents != 1 || !traceparent_is_valid(taken->parent, &e->x.trace_id))
+		return true;
+	if (!put(e, "traceparent", FIELD_TRACEPARENT, taken->parent))
+		return false;
+	return !taken->has_state || !tracestate_is_valid(taken->state) ||
+	       put(e, "tracestate", FIELD_OTHER, taken->state);
+}
+
+static bool put_more(struct exchange *e, const struct origin *o)
+{
+	return (o->port.n == 0 ||
+		       put(e, "X-Forwarded-Port", FIELD_X_FORWARDED_PORT, o->port)) &&
+	       (o->forwarded.n == 0 || put(e, "Forwarded", FIELD_FORWARDED, o->forwarded));
+}
+
 enum rc forward_prepare_request(struct exchange *e)
 {
-	struct http_request *r = e->down->request;
-	struct fields *f = &r->fields;
+	const struct edge *edge = &e->worker->generation->edge;
+	struct fields *f = &e->down->request->fields;
+	struct taken taken = {0};
+	struct origin o;
+	origin_find(e, edge, &o);
+	take_out(e, edge, o.is_believed, &taken);
+	if (UNLIKELY(taken.request_id.n > 0) && (o.is_believed || edge->keeps_request_id) &&
+		is_request_id(taken.request_id))
+		e->x.request_id = taken.request_id;
 	const struct field own[] = {
-		{STR("X-Forwarded-For"), e->x.client_address, FIELD_X_FORWARDED_FOR},
-		{STR("X-Forwarded-Proto"), r->scheme, FIELD_X_FORWARDED_PROTO},
+		{STR("X-Forwarded-For"), o.forwarded_for, FIELD_X_FORWARDED_FOR},
+		{STR("X-Forwarded-Proto"), o.proto, FIELD_X_FORWARDED_PROTO},
 		{STR("X-Request-ID"), e->x.request_id, FIELD_X_REQUEST_ID},
-		{STR("X-Forwarded-Host"), r->authority, FIELD_X_FORWARDED_HOST},
+		{STR("X-Forwarded-Host"), o.host, FIELD_X_FORWARDED_HOST},
 	};
-	size_t count = ARRAY_COUNT(own) - (r->authority.n == 0);
-	drop_gateway_owned(f);
+	size_t count = ARRAY_COUNT(own) - (o.host.n == 0);
 	for (size_t i = 0; i < count; i++)
 		if (fields_append(f, own[i].name, own[i].id, own[i].value) != RC_OK)
 			return RC_FULL;
-	return RC_OK;
+	if (UNLIKELY(taken.parents > 0) && !put_trace(e, &taken))
+		return RC_FULL;
+	if (UNLIKELY(o.port.n > 0 || o.forwarded.n > 0) && !put_more(e, &o))
+		return RC_FULL;
+	return UNLIKELY(e->x.arena->failed) ? RC_FULL : RC_OK;
 }
 
 enum rc forward_address_service(struct exchange *e)
@@ -51,4 +214,33 @@ enum rc forward_address_service(struct exchange *e)
 		r->authority = service_authority(e->service);
 	return fields_append(&r->fields, STR("Via"), FIELD_VIA,
 		r->version_minor == 0 ? STR("1.0 sluice") : STR("1.1 sluice"));
+}
+
+/* --- responses ------------------------------------------------------------------------------- */
+
+void forward_clean_response(struct fields *f)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct field *field = &f->items[i];
+		if (UNLIKELY(field->id == FIELD_OTHER && is_suspect(field->name)) &&
+			name_is(field->name, STR("x-sluice-"), true))
+			continue;
+		if (UNLIKELY(kept != i))
+			f->items[kept] = f->items[i];
+		kept++;
+	}
+	f->count = kept;
+}
+
+void forward_finish_response(struct exchange *e, struct http_response *r, bool is_local)
+{
+	const struct edge *edge = &e->worker->generation->edge;
+	if (edge->removes_server)
+		fields_remove_id(&r->fields, FIELD_SERVER);
+	if (!edge->tells_reason || !is_local)
+		return;
+	/* Without room it goes without. */
+	enum rc rc = fields_set(&r->fields, STR("x-sluice-reason"), access_record_reason(e));
+	(void)rc;
 }

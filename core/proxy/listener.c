@@ -3,9 +3,13 @@
 
 #include "base/memory.h"
 #include "connection/server.h"
+#include "net/proxy_accept.h"
+#include "observe/log.h"
 #include "proxy/access_record.h"
 #include "proxy/exchange.h"
 #include "proxy/local_answer.h"
+
+#include <unistd.h>
 
 /* How long an idle connection of a draining worker may still send one more request: longer than a
  * client's round trip, so that no keep-alive race is lost. */
@@ -19,6 +23,7 @@ struct proxy_listener {
 	const struct generation_listener *serves; /* borrowed; NULL once closed */
 	char *key;                                /* owned */
 	struct link connections;                  /* of struct http_server */
+	struct link pending;                      /* of struct proxy_accept */
 	struct http_server_options options;
 	struct message_limits message; /* a copy: connections outlive their generation */
 	bool is_closed;
@@ -51,7 +56,7 @@ struct proxy_listener *proxy_listener_of_link(struct link *link)
 
 static void free_if_unused(struct proxy_listener *l)
 {
-	if (!l->is_closed || !list_is_empty(&l->connections))
+	if (!l->is_closed || !list_is_empty(&l->connections) || !list_is_empty(&l->pending))
 		return;
 	list_remove(&l->link);
 	free(l->key);
@@ -89,9 +94,8 @@ static const struct http_server_events server_events = {
 	.on_closed = on_closed,
 };
 
-static void on_accept(void *owner, int fd, const struct address *peer)
+static void serve(struct proxy_listener *l, int fd, const struct address *peer)
 {
-	struct proxy_listener *l = owner;
 	struct http_server *server = http_server_new(
 		l->worker->group, fd, peer, l->serves->tls, &l->options, &server_events, l);
 	list_append(&l->connections, http_server_link(server));
@@ -100,6 +104,76 @@ static void on_accept(void *owner, int fd, const struct address *peer)
 	if (l->worker->is_draining)
 		http_server_drain(server, DRAIN_LINGER_MS);
 }
+
+/* --- the PROXY protocol ---------------------------------------------------------------------- */
+
+static void tell_refused(struct proxy_listener *l, const struct address *peer, const char *why)
+{
+	char text[ADDRESS_TEXT_BYTES];
+	l->worker->proxy_refused_count++;
+	if (log_is_on(LOG_DEBUG))
+		log_write(LOG_DEBUG, "a connection from %.*s to %s was closed: %s",
+			STR_ARG(address_text(peer, text)), l->key, why);
+}
+
+static const char *why_refused(enum rc rc)
+{
+	switch (rc) {
+	case RC_TIMEOUT:
+		return "its PROXY header did not come in time";
+	case RC_INVALID:
+		return "it does not begin with a PROXY header";
+	default:
+		return "it ended before its PROXY header";
+	}
+}
+
+static void on_proxy_header(void *owner, enum rc rc, int fd, const struct address *client)
+{
+	struct proxy_listener *l = owner;
+	l->worker->connections_active--;
+	if (rc == RC_OK)
+		serve(l, fd, client);
+	else
+		tell_refused(l, client, why_refused(rc));
+	free_if_unused(l);
+}
+
+/* Who is not to send a header might claim to be anybody by not sending one: nobody is served
+ * without. */
+static void expect_proxy_header(struct proxy_listener *l, const struct cidr_set *from, int fd,
+	const struct address *peer)
+{
+	if (from->count > 0 && !cidr_set_contains(from, peer)) {
+		close(fd);
+		tell_refused(l, peer, "it is none of the trusted proxies");
+		return;
+	}
+	struct proxy_accept *a = proxy_accept_new(l->worker->loop, fd, peer, on_proxy_header, l);
+	list_append(&l->pending, proxy_accept_link(a));
+	l->worker->connections_active++;
+}
+
+static void drop_pending(struct proxy_listener *l)
+{
+	LIST_FOREACH_SAFE(link, &l->pending)
+	{
+		proxy_accept_free(proxy_accept_of_link(link));
+		l->worker->connections_active--;
+	}
+}
+
+static void on_accept(void *owner, int fd, const struct address *peer)
+{
+	struct proxy_listener *l = owner;
+	const struct edge *edge = &l->worker->generation->edge;
+	if (edge->has_proxy_protocol)
+		expect_proxy_header(l, &edge->proxy_protocol_from, fd, peer);
+	else
+		serve(l, fd, peer);
+}
+
+/* --------------------------------------------------------------------------------------------- */
 
 static void set_options(struct proxy_listener *l)
 {
@@ -134,6 +208,7 @@ struct proxy_listener *proxy_listener_new(
 	l->serves = serves;
 	l->key = heap_strdup(serves->key);
 	list_init(&l->connections);
+	list_init(&l->pending);
 	list_append(&w->listeners, &l->link);
 	set_options(l);
 	if (!w->stands_by)
@@ -160,6 +235,8 @@ void proxy_listener_drain(struct proxy_listener *l)
 	for (unsigned i = 0; i < l->socket_count; i++)
 		listener_accept_queued(l->sockets[i]);
 	stop_accepting(l);
+	LIST_FOREACH_SAFE(link, &l->pending)
+	proxy_accept_hurry(proxy_accept_of_link(link), DRAIN_LINGER_MS);
 	LIST_FOREACH_SAFE(link, &l->connections)
 	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);
 }
@@ -167,6 +244,7 @@ void proxy_listener_drain(struct proxy_listener *l)
 void proxy_listener_close(struct proxy_listener *l)
 {
 	proxy_listener_drain(l);
+	drop_pending(l);
 	l->serves = NULL;
 	l->is_closed = true;
 	free_if_unused(l);
@@ -175,6 +253,7 @@ void proxy_listener_close(struct proxy_listener *l)
 void proxy_listener_abort(struct proxy_listener *l)
 {
 	stop_accepting(l);
+	drop_pending(l);
 	LIST_FOREACH_SAFE(link, &l->connections)
 	http_server_abort(http_server_of_link(link));
 }

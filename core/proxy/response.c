@@ -27,6 +27,8 @@ static void send_head(struct exchange *e, bool end)
 {
 	struct http_response *r = e->x.response;
 	set_request_id(e, &r->fields);
+	if (UNLIKELY(e->worker->generation->edge.changes_responses))
+		forward_finish_response(e, r, is_local(e));
 	e->status = r->status;
 	e->is_head_sent = true;
 	e->x.response_sent = true;
@@ -38,6 +40,7 @@ static void send_head(struct exchange *e, bool end)
 static void begin_tunnel(struct exchange *e)
 {
 	e->x.response = e->attempt.up->response;
+	forward_clean_response(&e->x.response->fields);
 	e->attempt.is_request_sent = true;
 	if (e->request_state != REQUEST_DONE)
 		request_go(e, REQUEST_DONE);
@@ -56,6 +59,7 @@ bool response_wait(struct exchange *e)
 		return true;
 	}
 	e->x.response = e->attempt.up->response;
+	forward_clean_response(&e->x.response->fields);
 	response_go(e, RESPONSE_POLICIES);
 	return true;
 }

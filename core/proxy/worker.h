@@ -47,6 +47,7 @@ struct proxy_worker {
 	uint64_t connection_count; /* accepted, ever */
 	uint64_t exchange_count;   /* begun, ever */
 	uint64_t refused_count;    /* heads that the codec answered itself, ever */
+	uint64_t proxy_refused_count; /* connections without a PROXY header that counts, ever */
 	unsigned exchanges_active;
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;

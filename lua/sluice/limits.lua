@@ -131,13 +131,17 @@ local variables = {
 	{ "UPSTREAM_CONNECTION_IDLE_TIMEOUT_SECONDS", "upstreamConnectionIdleSeconds" },
 	{ "UPSTREAM_RESPONSE_TIMEOUT_SECONDS", "upstreamResponseSeconds" },
 	{ "REWRITE_HOST_HEADER", "rewriteHostHeader" },
+	{ "REMOVE_SERVER_HEADER", "removeServer" },
+	{ "PRESERVE_EXTERNAL_REQUEST_ID", "preserveRequestId" },
 }
+
+local is_boolean = { rewriteHostHeader = true, removeServer = true, preserveRequestId = true }
 
 local truth = { ["true"] = true, ["1"] = true, ["false"] = false, ["0"] = false }
 
 -- A node that stands in no file; nil and what was expected.
 local function parse(name, text)
-	if name == "rewriteHostHeader" then
+	if is_boolean[name] then
 		if truth[text:lower()] == nil then
 			return nil, "true or false"
 		end

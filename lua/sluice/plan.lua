@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The plan (docs/plan.md) from what was read, bound and ordered.
+local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 
@@ -223,7 +224,8 @@ local function settings_node(settings)
 	nodes.put(out, "probe", probe_node(settings.probe))
 	nodes.put(out, "metrics", probe_node(settings.metrics))
 	nodes.put(out, "limits", limits.connections_node(settings))
-	return nodes.put(out, "timeouts", settings.timeouts)
+	nodes.put(out, "timeouts", settings.timeouts)
+	return nodes.put(out, "edge", edge.node(settings))
 end
 
 -- Mistakes that only show in the whole.

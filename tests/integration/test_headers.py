@@ -26,7 +26,8 @@ def removes_hop_by_hop_fields_in_both_directions():
 
 @case
 def refuses_to_let_connection_name_what_others_rely_on():  # HD1
-    for name in ("authorization", "cookie", "host", "x-forwarded-for"):
+    for name in ("authorization", "cookie", "host", "x-forwarded-for", "x-forwarded-user", "forwarded",
+                 "x-sluice-x", "traceparent", "tracestate", "x-request-id", "content-length"):
         with rows(name):
             answer, request = seen({"connection": name, "authorization": "Basic eA=="})
             equal((answer.status, request), (400, None))
@@ -64,6 +65,69 @@ def refuses_second_values_of_single_fields():  # HD4
                 answer = gateway.request("GET", "/", [(name, "a"), (name, "b")])
                 equal(answer.status, 400)
         equal(backend.requests, [])
+
+
+@case
+def removes_what_names_another_request():  # PA7
+    names = ("x-http-method-override", "x-http-method", "X-METHOD-OVERRIDE", "x_http_method_override",
+             "x-original-url", "x-rewrite-url", "proxy", "proxy-anything")
+    fields = [(n, "DELETE") for n in names]
+    with Backend() as backend:
+        passing = configuration("edge", {"headers": {"allowOverrides": True}})
+        for documents, kept in (([], 0), ([passing], 6)):
+            with Gateway([api("a", backend), *documents]) as gateway:
+                equal(gateway.get("/", fields).status, 200)
+                got = [n for n, v in backend.requests[-1].fields if v == "DELETE"]
+                equal(len(got), kept)
+
+
+@case
+def passes_a_trace_that_is_whole_and_no_other():
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    state = [("tracestate", "rojo=1"), ("tracestate", "congo=2")]
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway:
+        for name, fields, passed in (
+                ("both", [("traceparent", parent), *state], [parent, "rojo=1,congo=2"]),
+                ("parent alone", [("traceparent", parent)], [parent]),
+                ("bad state", [("traceparent", parent), ("tracestate", "A=")], [parent]),
+                ("no parent", state, []), ("bad parent", [("traceparent", "00-1-2-3"), *state], []),
+                ("two parents", [("traceparent", parent), ("traceparent", parent), *state], [])):
+            with rows(name):
+                equal(gateway.get("/", fields).status, 200)
+                request = backend.requests[-1]
+                equal(request.all("traceparent") + request.all("tracestate"), passed)
+        records = gateway.records(6)
+        ids = [r.get("traceId") for r in records]
+        equal(ids, ["4bf92f3577b34da6a3ce929d0e0e4736"] * 3 + [None] * 3)
+
+
+@case
+def keeps_a_request_id_when_asked_to():
+    for name, documents, env in (
+            ("configured", [configuration("edge", {"requestId": {"preserve": True}})], {}),
+            ("by the vendor's variable", [], {"FLEX_PRESERVE_EXTERNAL_REQUEST_ID": "true"})):
+        with rows(name), Backend() as backend, \
+                Gateway([api("a", backend), *documents], env=env) as gateway:
+            equal(gateway.get("/", {"x-request-id": "mine-1"}).get("x-request-id"), "mine-1")
+            equal(backend.requests[0].get("x-request-id"), "mine-1")
+            for bad in ("<b>", "a" * 129, "a b", 'a"b'):
+                check(gateway.get("/", {"x-request-id": bad}).get("x-request-id") != bad, bad)
+
+
+@case
+def tells_the_reason_and_hides_the_server_when_asked_to():
+    answer = reply(200, "x", {"server": "origin/1.0", "x-sluice-reason": "forged",
+                              "x-sluice-other": "1"})
+    edge = configuration("edge", {"reasonHeader": True, "headers": {"removeServer": True}})
+    with Backend(answer) as backend, Gateway([api("a", backend, base="/a")]) as gateway:
+        got = gateway.get("/a")
+        equal((got.get("server"), got.has("x-sluice-reason"), got.has("x-sluice-other")),
+              ("origin/1.0", False, False))
+        check(not gateway.get("/none").has("x-sluice-reason"), "told unasked")
+    with Backend(answer) as backend, Gateway([api("a", backend, base="/a"), edge]) as gateway:
+        got = gateway.get("/a")
+        check(not got.has("server") and not got.has("x-sluice-reason"), f"{got.fields}")
+        equal(gateway.get("/none").get("x-sluice-reason"), "no_api")
 
 
 @case

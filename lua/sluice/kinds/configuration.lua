@@ -6,6 +6,7 @@
 -- open.
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
+local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local schema = require("sluice.schema")
 
@@ -91,7 +92,6 @@ local shapes = {
 		},
 	},
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
-	proxyProtocol = { type = "map", fields = { enabled = { type = "boolean" } } },
 	tracing = any,
 	sharedStorage = any,
 	resourceLimits = any,
@@ -105,6 +105,10 @@ local shapes = {
 	forwardProxy = any,
 	defaultTLS = any,
 }
+
+for key, member in pairs(edge.members) do
+	shapes[key] = member
+end
 
 local shape = { type = "map", fields = shapes }
 
@@ -169,14 +173,6 @@ function readers.routing(settings, node)
 	end
 end
 
-function readers.proxyProtocol(settings, node, path, report, resource)
-	if nodes.value(node, "enabled", "boolean") then
-		report:error(node, path, unsupported
-			.. "clients' addresses would be those of the balancer", resource, { at_key = true })
-		resource.closes_all = true
-	end
-end
-
 local function read_member(settings, key, node, resource, report)
 	local path = "spec." .. key
 	local first = settings.places[key]
@@ -191,6 +187,8 @@ local function read_member(settings, key, node, resource, report)
 	elseif decides[key] then
 		report:error(node, path, unsupported .. decides[key], resource, { at_key = true })
 		resource.closes_all = true
+	elseif edge.read(settings, key, node, path, report, resource) then
+		return
 	elseif readers[key] and node.type == "map" then
 		readers[key](settings, node, path, report, resource)
 	end
@@ -203,6 +201,7 @@ function configuration.settings(host, report)
 		places = {},
 		environment = environment,
 		rewrite_host = rewrites and rewrites.value,
+		edge = {},
 	}
 end
 

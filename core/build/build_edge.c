@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.edge of the plan. Composition has checked all of it, so what cannot be read is fatal: a
+ * guess would decide who is believed. */
+#include "build/build_priv.h"
+
+static void build_prefixes(struct build *b, const struct plan_node *object, const char *path,
+	struct cidr_set *out)
+{
+	const struct plan_node *list = plan_get(object, "trustedProxies");
+	for (size_t i = 0; i < plan_count(list); i++) {
+		const struct plan_node *n = plan_at(list, i);
+		struct str text = n->type == PLAN_STRING ? n->u.string : STR_EMPTY;
+		if (cidr_set_add(out, text) != RC_OK)
+			build_fatal(b, n, path, "\"%.*s\" is no address and no prefix of addresses",
+				STR_ARG(text));
+	}
+}
+
+static void build_client_address(struct build *b, const struct plan_node *node, struct edge *e)
+{
+	struct str header = plan_string(node, "header", STR("X-Forwarded-For"));
+	build_prefixes(b, node, "clientAddress", &e->proxies);
+	e->hops = (uint32_t)plan_integer(node, "hops", 0);
+	e->emits_forwarded = plan_bool(node, "emitForwarded", false);
+	if (str_eq_nocase(header, STR("X-Forwarded-For"))) {
+		e->header = EDGE_X_FORWARDED_FOR;
+	} else if (str_eq_nocase(header, STR("Forwarded"))) {
+		e->header = EDGE_FORWARDED;
+	} else {
+		e->header = EDGE_OTHER_HEADER;
+		e->header_name = header;
+	}
+}
+
+void build_edge(struct build *b)
+{
+	struct edge *e = &b->generation->edge;
+	const struct plan_node *node = plan_get(plan_get(b->root, "settings"), "edge");
+	const struct plan_node *proxy_protocol = plan_get(node, "proxyProtocol");
+	build_client_address(b, plan_get(node, "clientAddress"), e);
+	e->has_proxy_protocol = plan_bool(proxy_protocol, "enabled", false);
+	build_prefixes(b, proxy_protocol, "proxyProtocol", &e->proxy_protocol_from);
+	e->keeps_request_id = plan_bool(node, "preserveRequestId", false);
+	e->passes_overrides = plan_bool(node, "allowOverrides", false);
+	e->removes_server = plan_bool(node, "removeServer", false);
+	e->tells_reason = plan_bool(node, "reasonHeader", false);
+	e->changes_responses = e->removes_server || e->tells_reason;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* generation/edge.h - what the gateway does at its edge, whatever the API: whom it believes about
+ * the client, and which fields of heads are its own.
+ *
+ * All zero is the default: nobody is believed.
+ *
+ * Ownership    embedded in its generation; texts are borrowed from the plan.
+ * Threads      immutable once built; read by all workers.
+ */
+#pragma once
+
+#include "base/str.h"
+#include "net/cidr.h"
+
+/* Where proxies write for whom they ask. */
+enum edge_header { EDGE_X_FORWARDED_FOR, EDGE_FORWARDED, EDGE_OTHER_HEADER };
+
+struct edge {
+	struct cidr_set proxies; /* peers that are believed */
+	uint32_t hops;           /* how many proxies stand before the gateway; 0: as many as are in
+	                            `proxies` */
+	enum edge_header header;
+	struct str header_name; /* of EDGE_OTHER_HEADER */
+	bool emits_forwarded;   /* upstreams get RFC 7239's field, too */
+
+	bool has_proxy_protocol;
+	struct cidr_set proxy_protocol_from; /* none: every peer */
+
+	bool keeps_request_id; /* of every client, not of proxies alone */
+	bool passes_overrides; /* fields that name another method or path than the request's */
+	bool removes_server;
+	bool tells_reason;      /* x-sluice-reason */
+	bool changes_responses; /* either of the two */
+};
+
+void edge_deinit(struct edge *e);
