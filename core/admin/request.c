@@ -42,8 +42,12 @@ struct admin_request {
 	bool is_dead; /* the client is gone, or takes too long */
 };
 
-struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena)
+struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
+	struct fields *fields)
 {
+	if (fields_append(fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
+		    STR("application/json; charset=UTF-8")) != RC_OK)
+		return STR_EMPTY;
 	return arena_printf(arena, "{\"error\": \"%s\"}\n", text);
 }
 

@@ -15,4 +15,5 @@ struct admin_answerer {
 void admin_request_begin(
 	const struct admin_answerer *answerer, struct loop *loop, struct http_stream *s);
 /* For http_server_options. */
-struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena);
+struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
+	struct fields *fields);

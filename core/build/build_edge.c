@@ -45,4 +45,20 @@ void build_edge(struct build *b)
 	e->removes_server = plan_bool(node, "removeServer", false);
 	e->tells_reason = plan_bool(node, "reasonHeader", false);
 	e->changes_responses = e->removes_server || e->tells_reason;
+	e->errors = error_pages_new(plan_get(node, "errors"));
+}
+
+void build_api_edge(struct api *api, const struct plan_node *node)
+{
+	const struct plan_node *to = plan_get(node, "redirect");
+	api->errors = error_pages_new(plan_get(node, "errors"));
+	if (!to || to->type != PLAN_OBJECT)
+		return;
+	struct str host = plan_string(to, "host", STR_EMPTY);
+	api->redirect = heap_alloc(sizeof(*api->redirect));
+	*api->redirect = (struct api_redirect){
+		.host = host.n > 0 ? heap_strndup(host) : NULL,
+		.port = (uint16_t)plan_integer(to, "port", 443),
+		.status = (uint16_t)plan_integer(to, "status", 308),
+	};
 }

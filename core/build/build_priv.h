@@ -37,6 +37,8 @@ void build_fatal(struct build *b, const struct plan_node *at, const char *path, 
 	...) __attribute__((format(printf, 4, 5)));
 
 void build_edge(struct build *b);
+/* Its redirect and its error pages. */
+void build_api_edge(struct api *api, const struct plan_node *node);
 void build_plugins(struct build *b);
 void build_services(struct build *b);
 void build_apis(struct build *b);

@@ -8,6 +8,7 @@
 #include "expr/expr.h"
 #include "expr/regex.h"
 #include "http/uri.h"
+#include "json/json.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -143,6 +144,21 @@ static int read_file(lua_State *L)
 	return 1;
 }
 
+/* check_json(text) -> true; or nil, message */
+static int check_json(lua_State *L)
+{
+	struct json_document *document;
+	struct json_error error;
+	if (json_parse(check_str(L, 1), &document, &error) == RC_OK) {
+		json_free(document);
+		lua_pushboolean(L, true);
+		return 1;
+	}
+	lua_pushnil(L);
+	lua_pushfstring(L, "line %d: %s", (int)error.line, error.message);
+	return 2;
+}
+
 /* ip_version(text) -> 4, 6 or nil */
 static int ip_version(lua_State *L)
 {
@@ -219,6 +235,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"uses_payload", uses_payload},
 		{"getenv", environment},
 		{"read_file", read_file},
+		{"check_json", check_json},
 		{"ip_version", ip_version},
 		{"canonical_path", canonical_path},
 		{"base64", base64},

@@ -21,10 +21,10 @@ struct http_server_options {
 	int max_age_ms;                       /* of the connection: likewise; 0: none */
 	const struct message_limits *message; /* borrowed; NULL: message_limits_default */
 	struct str scheme;                    /* "http" or "https" */
-	/* Writes the body of an error answer ({"error": ...}) for a refused request; NULL: no body.
-	 */
-	struct str (*error_body)(
-		void *owner, uint16_t status, const char *text, struct arena *arena);
+	/* Gives the body of the answer to a refused request, and adds the fields that go with it
+	 * (Content-Type); NULL: no body. */
+	struct str (*error_body)(void *owner, uint16_t status, const char *text,
+		struct arena *arena, struct fields *fields);
 };
 
 struct http_server_events {

@@ -3,8 +3,8 @@
 #include "base/limits.h"
 #include "connection/server_priv.h"
 
-/* The memory of an answer that is given without an exchange. */
-#define REFUSAL_BYTES 4096
+/* The most memory of an answer that is given without an exchange: a page of the operator's. */
+#define REFUSAL_BYTES 262144
 
 /* A client that waits for 100 (Continue) may or may not send its content after another answer. */
 static bool is_rest_short(const struct server_stream *r)
@@ -152,10 +152,7 @@ void server_send_error(struct server_stream *r, uint16_t status, const char *tex
 	a.reason = http_reason(status);
 	struct str body = STR_EMPTY;
 	if (c->options->error_body)
-		body = c->options->error_body(c->owner, status, text, &arena);
-	if (body.n > 0 && fields_append(&a.fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
-				  STR("application/json; charset=UTF-8")) != RC_OK)
-		body = STR_EMPTY;
+		body = c->options->error_body(c->owner, status, text, &arena, &a.fields);
 	a.content_length = (int64_t)body.n;
 	if (write_head(r, &a, &o) && r->request.method != METHOD_HEAD)
 		stream_send_copy(c->stream, body);

@@ -32,6 +32,10 @@ void api_free(struct api *api)
 			metric_series_unref(api->requests[i]);
 	if (api->duration)
 		metric_series_unref(api->duration);
+	if (api->redirect)
+		free(api->redirect->host);
+	free(api->redirect);
+	error_pages_free(api->errors);
 	free(api->workers);
 	free(api->id);
 	free(api->error);

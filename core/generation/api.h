@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "generation/limits.h"
+#include "generation/error_pages.h"
 #include "observe/metrics.h"
 #include "policy/chain.h"
 #include "route/route_table.h"
@@ -36,6 +37,12 @@ struct api_service {
 	bool rewrites_host;
 };
 
+/* Where requests that did not come by https are sent. */
+struct api_redirect {
+	char *host; /* owned; NULL: the request's own */
+	uint16_t port, status;
+};
+
 struct api {
 	char *id;                 /* owned: "namespace/name" */
 	char *error;              /* owned: why it answers 503; NULL: it is served */
@@ -44,6 +51,8 @@ struct api {
 	struct route_api *routes; /* owned: rules of its bindings and its routes */
 	struct api_service *services; /* owned: those that its routes name, once each */
 	size_t service_count;
+	struct api_redirect *redirect; /* owned; NULL: none */
+	struct error_pages *errors;    /* owned; NULL: the edge's */
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;

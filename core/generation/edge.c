@@ -3,6 +3,7 @@
 
 void edge_deinit(struct edge *e)
 {
+	error_pages_free(e->errors);
 	cidr_set_deinit(&e->proxies);
 	cidr_set_deinit(&e->proxy_protocol_from);
 }

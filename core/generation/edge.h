@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/str.h"
+#include "generation/error_pages.h"
 #include "net/cidr.h"
 
 /* Where proxies write for whom they ask. */
@@ -31,6 +32,8 @@ struct edge {
 	bool removes_server;
 	bool tells_reason;      /* x-sluice-reason */
 	bool changes_responses; /* either of the two */
+
+	struct error_pages *errors; /* owned; of APIs without their own, and where there is no API */
 };
 
 void edge_deinit(struct edge *e);

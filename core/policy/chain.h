@@ -56,6 +56,7 @@ struct local_response {
 	struct http_response head; /* content_length is set */
 	struct str body;
 	struct str reason; /* short word for log and metrics */
+	struct str message; /* of an error, for the client: its body may be worded anew; else empty */
 };
 
 enum chain_pause {

@@ -123,6 +123,7 @@ int32_t host_respond_error(struct sluice_exchange *x, int32_t status,
 	rc = answer(x, status, fields, field_count, body, own_reason, &local);
 	if (rc != SLUICE_OK)
 		return rc;
+	local->message = arena_copy(x->arena, str_in(message));
 	if (local->head.has_content && fields_set(&local->head.fields, STR("Content-Type"),
 					       STR("application/json; charset=UTF-8")) != RC_OK)
 		return SLUICE_E_FULL;

@@ -167,10 +167,15 @@ void access_record_write(struct exchange *e)
 	hand_over(w, b);
 }
 
+struct str access_record_refusal_reason(uint16_t status)
+{
+	enum fault fault = status == 408 ? FAULT_CLIENT_TIMEOUT : FAULT_CLIENT_PROTOCOL;
+	return str_of(fault_row(fault)->reason);
+}
+
 void access_record_refused(
 	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail)
 {
-	enum fault fault = status == 408 ? FAULT_CLIENT_TIMEOUT : FAULT_CLIENT_PROTOCOL;
 	w->refused_count++;
 	if (!w->records)
 		return;
@@ -181,7 +186,7 @@ void access_record_refused(
 	if (s->peer)
 		add_text(b, "client", address_ip_text(s->peer, client));
 	add_number(b, "status", status);
-	add_text(b, "reason", str_of(fault_row(fault)->reason));
+	add_text(b, "reason", access_record_refusal_reason(status));
 	add_text(b, "detail", str_of(detail));
 	add_number(b, "bytesIn", s->bytes_received);
 	add_number(b, "bytesOut", s->bytes_sent);

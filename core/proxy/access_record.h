@@ -14,6 +14,8 @@ struct proxy_worker;
  * policy that answered. */
 struct str access_record_reason(const struct exchange *e);
 
+/* The reason of a head that was refused with that status. */
+struct str access_record_refusal_reason(uint16_t status);
 /* Counts the exchange and writes its record. */
 void access_record_write(struct exchange *e);
 /* A head that the codec refused, or that came too slowly. status 0: closed without an answer. */

@@ -121,6 +121,15 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 	response_go(e, RESPONSE_DONE);
 }
 
+void exchange_answer(struct exchange *e, struct local_response *local)
+{
+	if (!e->x.chain)
+		chain_begin(&e->x, NULL, 0);
+	end_upstream(e);
+	e->x.local = local;
+	response_go(e, RESPONSE_LOCAL);
+}
+
 /* A policy gave another answer: it replaces whatever was at hand. */
 static void answer_of_policy(struct exchange *e)
 {
@@ -128,8 +137,8 @@ static void answer_of_policy(struct exchange *e)
 		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the head was sent");
 		return;
 	}
-	end_upstream(e);
-	response_go(e, RESPONSE_LOCAL);
+	local_answer_word(e, e->x.local);
+	exchange_answer(e, e->x.local);
 }
 
 static enum fault fault_of_chain(const struct exchange *e)

@@ -162,6 +162,8 @@ void exchange_await_response(struct exchange *e);
  * While it pauses it is given nothing more: a body must not pile up in it. */
 enum chain_result exchange_step_chain(struct exchange *e, enum chain_direction d,
 	struct chunk_queue *q, bool ended, struct http_stream *from);
+/* The client gets `local`, whatever was at hand; not after a head was sent. */
+void exchange_answer(struct exchange *e, struct local_response *local);
 /* Does what follows from a step that ended the direction. */
 void exchange_end_chain(struct exchange *e, enum chain_direction d, enum chain_result result);
 /* Whether it did. */
@@ -214,3 +216,5 @@ void forward_finish_response(struct exchange *e, struct http_response *r, bool i
 /* --- local_answer.c --- */
 /* x.local becomes the JSON error of the exchange's fault. */
 void local_answer_of_fault(struct exchange *e);
+/* An error gets the body that the operator worded for its status, if any. */
+void local_answer_word(struct exchange *e, struct local_response *local);

@@ -63,9 +63,11 @@ static void free_if_unused(struct proxy_listener *l)
 	free(l);
 }
 
-static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena)
+static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
+	struct fields *fields)
 {
-	return local_answer_body(arena, str_of(text), STR_EMPTY);
+	struct proxy_listener *l = owner;
+	return local_answer_of_refusal(&l->worker->generation->edge, status, text, arena, fields);
 }
 
 static void on_request(void *owner, struct http_stream *s)

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "policy/quarantine.h"
 #include "proxy/listener.h"
+#include "proxy/redirect.h"
 
 static bool fail(struct exchange *e, enum fault fault, const char *detail)
 {
@@ -61,6 +62,10 @@ bool request_route(struct exchange *e)
 		return fail(e, FAULT_BLOCKED, NULL);
 	if (UNLIKELY(is_body_too_large(e)))
 		return exchange_refuse_body(e);
+	if (UNLIKELY(api->redirect != NULL) && !str_eq(r->scheme, STR("https"))) {
+		redirect_answer(e);
+		return true;
+	}
 	uint64_t active;
 	enum rc rc = route_api_active(api->routes, r, e->path_rest, &active);
 	if (rc != RC_OK)

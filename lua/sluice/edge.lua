@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The edge: whom the gateway believes about the client, and which fields of heads are its own.
+local errors = require("sluice.errors")
 local nodes = require("sluice.nodes")
 local schema = require("sluice.schema")
 
@@ -58,6 +59,7 @@ local shapes = {
 	requestId = { type = "map", fields = { preserve = boolean } },
 	headers = { type = "map", fields = { removeServer = boolean, allowOverrides = boolean } },
 	reasonHeader = boolean,
+	errors = { type = "any" },
 }
 
 -- --- reading ------------------------------------------------------------------------------------
@@ -105,6 +107,10 @@ end
 
 function readers.reasonHeader(settings, node)
 	settings.edge.reason_header = nodes.is(node, "boolean") and node or nil
+end
+
+function readers.errors(settings, node, path, report, resource)
+	settings.edge.errors = errors.read(node, path, report, resource)
 end
 
 -- The shapes that Configuration shows in its own, where each is checked by edge.read.
@@ -155,6 +161,7 @@ function edge.node(settings)
 	nodes.put(out, "removeServer", flag(settings, "headers", "removeServer", "removeServer"))
 	nodes.put(out, "allowOverrides", flag(settings, "headers", "allowOverrides", "allowOverrides"))
 	nodes.put(out, "reasonHeader", own.reason_header)
+	nodes.put(out, "errors", own.errors)
 	return #out.keys > 0 and out or nil
 end
 

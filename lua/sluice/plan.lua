@@ -186,6 +186,8 @@ local function api_node(api, state)
 		or limits.timeout_ms(state.settings, "streamIdleSeconds"))
 	nodes.put(out, "limits", limits.api_node(api, state.settings))
 	nodes.put(out, "blocked", api.blocked)
+	nodes.put(out, "redirect", api.redirect)
+	nodes.put(out, "errors", api.errors)
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api))
 	if api.error then
@@ -235,7 +237,8 @@ function plan.check(state)
 			state.report:error(api, "spec.policies", string.format(
 				"%d policies are bound to it; a chain has at most %d", #api.chain, BINDINGS_MAX), api)
 		end
-		if #api.inline_routes == 0 and not api.has_route and not api.broken then
+		if #api.inline_routes == 0 and not api.has_route and not api.broken
+			and not api.redirect then
 			state.report:warning(api, "spec.services",
 				"no services and no route: every request that no policy answers gets 404", api)
 		end

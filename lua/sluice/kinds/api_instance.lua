@@ -3,7 +3,9 @@
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
 local documents = require("sluice.documents")
+local errors = require("sluice.errors")
 local limits = require("sluice.limits")
+local redirect = require("sluice.redirect")
 local rules = require("sluice.rules")
 local schema = require("sluice.schema")
 local service = require("sluice.kinds.service")
@@ -63,6 +65,8 @@ local shape = {
 		limits = limits.api_shape,
 		services = { type = "dictionary", of = inline_service },
 		policies = { type = "list", of = inline_policy },
+		redirect = { type = "any" }, -- these two are checked by their own
+		errors = { type = "any" },
 	},
 }
 
@@ -179,6 +183,8 @@ function api_instance.read(api, report)
 	api.apis = { api, api.duplicate_of }
 	schema.check(report, api, api.spec, shape, "spec")
 	read_address(api, report)
+	api.redirect = redirect.read(nodes.get(api.spec, "redirect"), "spec.redirect", report, api)
+	api.errors = errors.read(nodes.get(api.spec, "errors"), "spec.errors", report, api)
 	read_services(api, report)
 	read_policies(api, report)
 end

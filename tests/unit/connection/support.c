@@ -213,8 +213,12 @@ static void on_server_closed(void *owner, struct http_server *server)
 static const struct http_server_events server_events = {
 	.on_request = on_request, .on_refused = on_refused, .on_closed = on_server_closed};
 
-static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena)
+static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
+	struct fields *fields)
 {
+	ck_assert_int_eq(fields_append(fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
+				 STR("application/json; charset=UTF-8")),
+		RC_OK);
 	return arena_printf(arena, "{\"error\": \"%u %s\"}", status, text);
 }
 
