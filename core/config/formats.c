@@ -202,6 +202,53 @@ static bool check_uri(struct str value, char *message, size_t size)
 	       say(message, size, "a URI such as https://host:443/path");
 }
 
+/* As browsers send it, or "*" for all. */
+static bool check_origin(struct str value, char *message, size_t size)
+{
+	struct uri uri;
+	bool is_good = uri_parse_absolute(value, &uri) == RC_OK && uri.path.n == 0 &&
+		       uri.query.n == 0 && str_index(uri.host, '*') == uri.host.n;
+	return is_good || str_eq(value, STR("*")) ||
+	       say(message, size, "an origin such as https://shop.example:8443 without path, or *");
+}
+
+/* Whether the text has the form: '0' stands for a digit, everything else for itself. */
+static bool has_form(struct str value, const char *form)
+{
+	struct str f = str_of(form);
+	bool same = value.n == f.n;
+	for (size_t i = 0; same && i < f.n; i++)
+		same = f.p[i] == '0' ? value.p[i] >= '0' && value.p[i] <= '9'
+				     : ascii_lower(value.p[i]) == f.p[i];
+	return same;
+}
+
+/* Without the fraction of a second. */
+static struct str without_fraction(struct str value, char copy[40])
+{
+	size_t from = str_index(value, '.'), to = from + 1;
+	while (to < value.n && value.p[to] >= '0' && value.p[to] <= '9')
+		to++;
+	if (from >= value.n || to == from + 1 || value.n >= 40)
+		return value;
+	memcpy(copy, value.p, from);
+	memcpy(copy + from, value.p + to, value.n - to);
+	return str_n(copy, from + value.n - to);
+}
+
+/* RFC 3339, or its date alone; the policy looks at the numbers. */
+static bool check_instant(struct str value, char *message, size_t size)
+{
+	static const char *const forms[] = {"0000-00-00", "0000-00-00t00:00:00z",
+		"0000-00-00t00:00:00+00:00", "0000-00-00t00:00:00-00:00"};
+	char copy[40];
+	struct str whole = without_fraction(value, copy);
+	for (size_t i = 0; i < ARRAY_COUNT(forms); i++)
+		if (has_form(whole, forms[i]))
+			return true;
+	return say(message, size, "a time such as 2027-01-31T12:00:00Z, or a date");
+}
+
 static bool check_service(struct str value, char *message, size_t size)
 {
 	struct uri uri;
@@ -229,6 +276,8 @@ static const struct format {
 	{"ipRange", check_ip_range},
 	{"ip-ranges", check_ip_ranges},
 	{"uri", check_uri},
+	{"origin", check_origin},
+	{"instant", check_instant},
 	{"service", check_service},
 	{"secret", check_nothing},
 };

@@ -6,6 +6,7 @@
  *   ip-range    192.168.0.0/16, 10.1., 2001:db8::/32, ::1        uri       scheme://host...
  *   ip-ranges   any number of them, also 10.0.0.1-10.0.0.9, separated by commas or white space, with
  *               # comments
+ *   origin      https://shop.example:8443, or *                  instant   2027-01-31T12:00:00Z, or a date
  *   service     http, https or h2://host[:port][/path]           secret    any text; redacted
  * The vendor's names `dataweave` and `ipRange` stand for expression and ip-range.
  */

@@ -329,6 +329,8 @@ bool tell_unknown(
 
 static void put_forbidden(struct buffer *out, const struct node *excluded)
 {
+	if (excluded->ref && excluded->title.n == 0)
+		excluded = excluded->ref;
 	if (excluded->title.n > 0) {
 		buffer_add(out, STR("must not be "));
 		buffer_add(out, excluded->title);

@@ -231,6 +231,9 @@ START_TEST(branches_and_exclusions)
 	assert_tells("{'not': {'pattern': 'x'}}", "'x'", ": must not match the pattern x\n");
 	assert_tells("{'not': {'title': 'a name in use', 'pattern': 'x'}}", "'x'",
 		": must not be a name in use\n");
+	assert_tells(
+		"{'not': {'$ref': '#/$defs/a'}, '$defs': {'a': {'title': 'ten', 'const': 10}}}",
+		"10", ": must not be ten\n");
 	assert_tells("{'not': {'type': 'null'}}", "null", ": must not be null\n");
 	assert_tells("{'not': {}}", "1", ": has a form that is excluded here\n");
 	assert_tells("{'allOf': [{'minimum': 5}, {'multipleOf': 2}]}", "3",
