@@ -335,6 +335,7 @@ const struct sluice_host *host_table(void)
 		.data_set = data_set,
 		.data_get = data_get,
 		.worker_data = worker_data,
+		.value_wipe = host_value_wipe,
 		.body_pass = body_pass,
 		.field_prepare = host_field_prepare,
 		.field_set_prepared = host_field_set_prepared,

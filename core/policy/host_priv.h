@@ -21,6 +21,7 @@
 	X(counter_add, IN_EXCHANGE | IN(TIMER))                                                    \
 	X(exchange_alloc, IN_EXCHANGE)                                                             \
 	X(config_error, IN(CONFIGURE))                                                             \
+	X(value_wipe, IN(CONFIGURE))                                                               \
 	X(fact, IN_EXCHANGE)                                                                       \
 	X(status, IN_EXCHANGE)                                                                     \
 	X(status_set, IN(RESPONSE_HEAD) | IN(RESPONSE_BODY))                                       \
@@ -113,6 +114,7 @@ int64_t host_value_integer(const struct sluice_value *, int64_t);
 double host_value_real(const struct sluice_value *, double);
 struct sluice_str host_value_string(const struct sluice_value *, struct sluice_str);
 void host_config_error(struct sluice_instance *, const struct sluice_value *, struct sluice_str);
+int32_t host_value_wipe(struct sluice_instance *, const struct sluice_value *);
 
 /* host_head.c */
 struct sluice_str host_fact(struct sluice_exchange *, enum sluice_fact);

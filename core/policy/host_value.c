@@ -76,6 +76,17 @@ struct sluice_str host_value_string(const struct sluice_value *v, struct sluice_
 	return host_value_type(v) == SLUICE_STRING ? str_out(node_of(v)->u.string) : fallback;
 }
 
+/* The tree is the instance's own copy, read by nobody else while it is configured. */
+int32_t host_value_wipe(struct sluice_instance *i, const struct sluice_value *v)
+{
+	if (!host_allows_instance(i, HOST_value_wipe))
+		return host_refuse(HOST_value_wipe);
+	struct str text = host_value_type(v) == SLUICE_STRING ? node_of(v)->u.string : STR_EMPTY;
+	if (text.n)
+		explicit_bzero((char *)(uintptr_t)text.p, text.n);
+	return host_value_type(v) == SLUICE_STRING ? SLUICE_OK : SLUICE_E_INVALID;
+}
+
 /* --- errors ---------------------------------------------------------------------------------- */
 /* Appends the path from `from` down to `target`; false when it does not lie there. */
 static bool path_find(

@@ -81,6 +81,50 @@ static int32_t query_remove(struct sluice_exchange *x, struct sluice_str name)
 	return rest.removed;
 }
 
+/* `target` with *** for the values of that name; the query's names come as they came. */
+static struct rest target_redacted(struct str target, struct str name, struct arena *arena)
+{
+	size_t question = str_index(target, '?');
+	struct str left = str_from(target, question + 1);
+	/* A value of nothing grows by three, and there is at most one for each byte. */
+	struct rest rest = {.p = arena_alloc(arena, target.n + 3 * left.n + 4)};
+	if (!rest.p || !left.n)
+		return rest;
+	memcpy(rest.p, target.p, question + 1);
+	rest.n = question + 1;
+	for (bool is_first = true; left.p; is_first = false) {
+		struct str pair = str_cut(&left, '&'), value = pair;
+		struct str key = str_cut(&value, '=');
+		bool is_secret = value.p && str_eq(uri_query_decode(key, arena), name);
+		if (!is_first)
+			rest.p[rest.n++] = '&';
+		size_t n = is_secret ? key.n + 1 : pair.n;
+		memcpy(rest.p + rest.n, pair.p, n);
+		rest.n += n;
+		if (is_secret) {
+			memcpy(rest.p + rest.n, "***", 3);
+			rest.n += 3;
+			rest.removed++;
+		}
+	}
+	return rest;
+}
+
+static int32_t query_redact(struct sluice_exchange *x, struct sluice_str name)
+{
+	if (!may_change(x))
+		return SLUICE_E_WRONG_CALLBACK;
+	struct http_request *r = x->request;
+	if (!r->query.n)
+		return 0;
+	struct rest rest = target_redacted(r->target, str_in(name), x->arena);
+	if (x->arena->failed)
+		return SLUICE_E_FULL;
+	if (rest.removed)
+		r->target = str_n(rest.p, rest.n);
+	return rest.removed;
+}
+
 /* --- cookies --------------------------------------------------------------------------------- */
 /* The pair that begins at *offset of a Cookie field; what has no '=' is none. */
 static bool pair_next(struct str field, size_t *offset, struct str *name, struct str *value)
@@ -171,6 +215,7 @@ const void *services_request_table(void)
 		.cookie_next = cookie_next,
 		.query_remove = query_remove,
 		.cookie_remove = cookie_remove,
+		.query_redact = query_redact,
 	};
 	return &table;
 }

@@ -89,7 +89,8 @@ static void print_host(void)
 		H(field_set), H(field_add), H(field_remove), H(path_set), H(respond),
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
 		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
-		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit);
+		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit),
+		H(value_wipe);
 #undef H
 	FINISH(sluice_host);
 }
@@ -158,7 +159,8 @@ static void print_request(void)
 {
 	BEGIN(sluice_request_service);
 #define R(f) FIELD(sluice_request_service, f)
-	R(size), R(reserved), R(query_next), R(cookie_next), R(query_remove), R(cookie_remove);
+	R(size), R(reserved), R(query_next), R(cookie_next), R(query_remove), R(cookie_remove),
+		R(query_redact);
 #undef R
 	FINISH(sluice_request_service);
 	printf("service %s\n", SLUICE_REQUEST_SERVICE);

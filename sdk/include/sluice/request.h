@@ -36,6 +36,9 @@ struct sluice_request_service {
 	 * field that held nothing else goes with it. */
 	int32_t (*query_remove)(struct sluice_exchange *exchange, struct sluice_str name);
 	int32_t (*cookie_remove)(struct sluice_exchange *exchange, struct sluice_str name);
+	/* request_head. The values of that name are secrets: the access record, and SLUICE_FACT_TARGET,
+	 * show *** for them from here on. How many. The request that is sent on stays as it is. */
+	int32_t (*query_redact)(struct sluice_exchange *exchange, struct sluice_str name);
 };
 
 #ifdef __cplusplus

@@ -285,6 +285,11 @@ struct sluice_host {
 	 * (SLUICE_OMIT_*; bits of several calls add up). They are never called and cost nothing, as if
 	 * the policy had none; a body that nobody looks at is not held. */
 	int32_t (*callbacks_omit)(struct sluice_instance *instance, uint32_t callbacks);
+
+	/* `configure` only, and last in it: overwrites the text of a string of the configuration that is
+	 * secret and was used up. Other strings, names of members among them, may share its memory:
+	 * nothing of the tree may be read afterwards. */
+	int32_t (*value_wipe)(struct sluice_instance *instance, const struct sluice_value *value);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

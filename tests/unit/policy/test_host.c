@@ -56,6 +56,8 @@ TRY(data, (h->data_set(x, &at), h->data_get(x) == &at))
 TRY(omit, IS_LEGAL(h->callbacks_omit(i, 0)))
 TRY(define, IS_LEGAL(h->counter_define(i, SLUICE_STR("n"), SLUICE_STR("d"))))
 
+TRY(wipe, IS_LEGAL(h->value_wipe(i, NULL)))
+
 #define LIVE "request_head request_body request_end response_head response_body response_end"
 #define ALL  LIVE " log done"
 static const struct legality {
@@ -89,6 +91,7 @@ static const struct legality {
 	{"data_set", try_data, ALL},
 	{"callbacks_omit", try_omit, ""},
 	{"counter_define", try_define, ""},
+	{"value_wipe", try_wipe, ""},
 };
 
 static const struct legality *tried;

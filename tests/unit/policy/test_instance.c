@@ -226,6 +226,32 @@ START_TEST(configure_reads_a_tree_that_outlives_the_plan)
 }
 END_TEST
 
+static int32_t wipe(const struct sluice_call *call, const struct sluice_value *config)
+{
+	const struct sluice_host *h = call->host;
+	const struct sluice_value *text = h->value_get(config, SLUICE_STR("s"));
+	ck_assert_int_eq(h->value_wipe(call->instance, text), SLUICE_OK);
+	struct sluice_str left = h->value_string(text, SLUICE_STR(""));
+	ck_assert_uint_eq(left.n, 6);
+	ck_assert_int_eq(memcmp(left.p, "\0\0\0\0\0\0", 6), 0);
+	ck_assert_int_eq(h->value_wipe(call->instance, config), SLUICE_E_INVALID);
+	ck_assert_int_eq(h->value_wipe(call->instance, NULL), SLUICE_E_INVALID);
+	return SLUICE_OK;
+}
+
+START_TEST(a_secret_that_was_used_up_can_be_wiped)
+{
+	begin();
+	seen.configure = wipe;
+	struct plan *plan = config_tree("{\"s\":\"secret\"}");
+	struct sluice_instance *i = make(plan, NULL);
+	assert_str(plan_string(plan_root(plan), "s", STR_EMPTY), "secret");
+	plan_free(plan);
+	instance_unref(i);
+	end();
+}
+END_TEST
+
 static int32_t complain(const struct sluice_call *call, const struct sluice_value *config)
 {
 	const struct sluice_host *h = call->host;
@@ -352,6 +378,7 @@ END_TEST
 UNIT_SUITE(instance, lives_from_configure_to_the_last_reference,
 	a_changed_configuration_gets_the_former_state,
 	keys_tell_plugin_binding_policy_and_configuration_apart,
-	configure_reads_a_tree_that_outlives_the_plan, errors_name_their_place,
-	a_refusal_without_a_word_is_still_told, starts_and_stops_on_each_worker,
-	what_is_attached_goes_with_its_worker, memory_is_accounted_and_bounded)
+	configure_reads_a_tree_that_outlives_the_plan, a_secret_that_was_used_up_can_be_wiped,
+	errors_name_their_place, a_refusal_without_a_word_is_still_told,
+	starts_and_stops_on_each_worker, what_is_attached_goes_with_its_worker,
+	memory_is_accounted_and_bounded)

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "sluice/request.h"
 
+#include <stdio.h>
+
 #define REQ CHAIN_REQUEST
 #define RSP CHAIN_RESPONSE
 
@@ -139,6 +141,40 @@ START_TEST(takes_parameters_out_of_the_query)
 }
 END_TEST
 
+static void redact_parameter(struct sluice_exchange *x)
+{
+	removed = service->query_redact(x, SLUICE_STR("key"));
+}
+
+START_TEST(hides_values_from_the_record)
+{
+	static const struct {
+		const char *query, *after;
+		int32_t redacted;
+	} rows[] = {
+		{"key=1", "key=***", 1},
+		{"a=1&k%65y=secret&b&key=&key", "a=1&k%65y=***&b&key=***&key", 2},
+		{"&&key=a=b&", "&&key=***&", 1},
+		{"a=key&KEY=1", "a=key&KEY=1", 0},
+		{"", "", 0},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		char target[100], expected[100];
+		struct visit *v = begin(redact_parameter);
+		snprintf(target, sizeof(target), "/a/key=1?%s", rows[i].query);
+		snprintf(expected, sizeof(expected), "/a/key=1?%s", rows[i].after);
+		v->request.target = str_of(target);
+		v->request.query = str_of(rows[i].query);
+		run(v);
+		ck_assert_int_eq(removed, rows[i].redacted);
+		ck_assert_msg(str_eq(v->request.target, str_of(expected)), "%.*s",
+			STR_ARG(v->request.target));
+		ck_assert(str_eq(v->request.query, str_of(rows[i].query)));
+		end(v);
+	}
+}
+END_TEST
+
 /* --- cookies --------------------------------------------------------------------------------- */
 static void all_cookies(struct sluice_exchange *x)
 {
@@ -241,6 +277,6 @@ START_TEST(says_so_when_the_memory_is_spent)
 END_TEST
 
 UNIT_SUITE(request_service, gives_all_parameters_decoded, gives_every_value_of_one_parameter,
-	takes_parameters_out_of_the_query, gives_the_cookies_of_all_fields,
-	takes_cookies_out_of_their_fields, a_request_is_changed_in_request_head_alone,
-	says_so_when_the_memory_is_spent)
+	takes_parameters_out_of_the_query, hides_values_from_the_record,
+	gives_the_cookies_of_all_fields, takes_cookies_out_of_their_fields,
+	a_request_is_changed_in_request_head_alone, says_so_when_the_memory_is_spent)
