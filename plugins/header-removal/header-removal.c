@@ -117,6 +117,10 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		&own, host->value_get(config, SLUICE_STR("inboundHeaders")), &s->inbound);
 	int32_t back = removal_init(
 		&own, host->value_get(config, SLUICE_STR("outboundHeaders")), &s->outbound);
+	if (host->value_count(host->value_get(config, SLUICE_STR("inboundHeaders"))) == 0)
+		host->callbacks_omit(call->instance, SLUICE_OMIT_REQUEST_HEAD);
+	if (host->value_count(host->value_get(config, SLUICE_STR("outboundHeaders"))) == 0)
+		host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
 	if (in == SLUICE_OK && back == SLUICE_OK) {
 		*out = s;
 		return SLUICE_OK;
