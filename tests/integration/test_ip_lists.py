@@ -61,7 +61,7 @@ def reads_a_hundred_thousand_addresses_and_follows_their_change():
             policy = ips("ip-blocklist", entries)
             gateway.save("gateway.yaml", [api("a", backend, port=gateway.port, policies=[policy])],
                          seconds=60)
-            equal(gateway.get("/").status, status, f"{len(entries)} entries")
+            wait_for(lambda: gateway.get("/").status == status, f"{status} with {len(entries)}")
         check(len(entries) > 100000, f"{len(entries)} entries")
 
 
