@@ -106,6 +106,8 @@ static void print_chain(const struct explain *x)
 			STR_ARG(text_of(entry, "stage")), STR_ARG(text_of(entry, "policy")),
 			STR_ARG(text_of(entry, "id")), STR_ARG(text_of(entry, "source")));
 		print_place(entry);
+		if (plan_get(entry, "orderedBy"))
+			printf("  order set by %.*s", STR_ARG(text_of(entry, "orderedBy")));
 		putchar('\n');
 		print_rules(entry);
 	}

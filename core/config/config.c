@@ -27,6 +27,8 @@ static void read_documents(struct compile *c)
 	c->documents = heap_zalloc((c->sources.count + 1) * sizeof(*c->documents));
 	for (size_t i = 0; i < c->sources.count; i++) {
 		const struct source *s = &c->sources.items[i];
+		if (s->is_script)
+			continue;
 		if (document_set_read(&c->documents[i], s->name, str_n(s->bytes, s->size),
 			    c->diagnostics) != RC_OK)
 			c->sources.incomplete = true;
@@ -59,6 +61,23 @@ static void push_plugin(lua_State *L, const struct plugin_file *f)
 	lua_setfield(L, -2, "documents");
 }
 
+static void push_scripts(lua_State *L, const struct sources *sources)
+{
+	int count = 0;
+	lua_newtable(L);
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct source *s = &sources->items[i];
+		if (!s->is_script)
+			continue;
+		lua_createtable(L, 0, 3);
+		lua_pushstring(L, s->name);
+		lua_setfield(L, -2, "file");
+		lua_pushlstring(L, s->bytes, s->size);
+		lua_setfield(L, -2, "text");
+		lua_rawseti(L, -2, ++count);
+	}
+}
+
 static void push_input(lua_State *L, struct compile *c)
 {
 	int count = 0;
@@ -68,6 +87,8 @@ static void push_input(lua_State *L, struct compile *c)
 		push_documents(
 			L, &c->documents[i], c->sources.items[i].name, lua_gettop(L), &count);
 	lua_setfield(L, -2, "documents");
+	push_scripts(L, &c->sources);
+	lua_setfield(L, -2, "scripts");
 	lua_newtable(L);
 	for (size_t i = 0; i < c->plugins.count; i++) {
 		push_plugin(L, &c->plugins.items[i]);
@@ -196,7 +217,8 @@ static enum rc run_lua(struct compile *c)
 static void deinit(struct compile *c)
 {
 	for (size_t i = 0; c->documents && i < c->sources.count; i++)
-		document_set_deinit(&c->documents[i]);
+		if (!c->sources.items[i].is_script)
+			document_set_deinit(&c->documents[i]);
 	free(c->documents);
 	plugin_files_deinit(&c->plugins);
 	sources_deinit(&c->sources);

@@ -30,6 +30,7 @@ struct lua_program {
 	lua_State *lua;
 	size_t bytes_used;
 	uint64_t instructions_left;
+	uint64_t script_steps; /* what is left for the users' scripts, all together */
 	struct lua_host host;
 };
 

@@ -2,6 +2,7 @@
 #include "config/lua_state.h"
 
 #include "config/lua_priv.h"
+#include "config/script.h"
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -144,6 +145,9 @@ static int open_libraries(lua_State *L)
 	lua_newtable(L);
 	lua_register_host(L, &p->host);
 	lua_register_schema(L);
+	lua_pushlightuserdata(L, &p->script_steps);
+	lua_pushcclosure(L, script_run, 1);
+	lua_setfield(L, -2, "run_script");
 	push_builtins(L);
 	lua_setfield(L, -2, "builtins");
 	lua_setfield(L, LUA_REGISTRYINDEX, "host");
@@ -157,6 +161,7 @@ struct lua_program *lua_program_new(
 	p->host.getenv = getenv_fn;
 	p->host.sources = sources;
 	p->instructions_left = LUA_INSTRUCTIONS_MAX;
+	p->script_steps = SCRIPT_STEPS_MAX;
 	p->lua = lua_newstate(allocate, p);
 	CHECK(p->lua);
 	luaJIT_setmode(p->lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);

@@ -107,8 +107,11 @@ static void add(struct sources *s, const char *name, const char *path)
 		s->capacity = s->capacity ? s->capacity * 2 : 16;
 		s->items = heap_realloc(s->items, s->capacity * sizeof(struct source));
 	}
-	s->items[s->count++] =
-		(struct source){.name = heap_strdup(name), .path = heap_strdup(path)};
+	s->items[s->count++] = (struct source){
+		.name = heap_strdup(name),
+		.path = heap_strdup(path),
+		.is_script = str_ends(str_of(name), STR(".lua")),
+	};
 }
 
 static bool is_passed_over(struct str name)
@@ -119,10 +122,10 @@ static bool is_passed_over(struct str name)
 	       str_ends(name, STR(".bak")) || str_ends(name, STR(".orig"));
 }
 
-static bool is_document(struct str name)
+static bool is_source(struct str name)
 {
 	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")) ||
-	       str_ends(name, STR(".json"));
+	       str_ends(name, STR(".json")) || str_ends(name, STR(".lua"));
 }
 
 static void walk(struct finder *f, const char *path, const char *below);
@@ -136,13 +139,11 @@ static void visit(struct finder *f, const char *path, const char *below, const c
 	char *full = heap_printf("%s/%s", path, entry);
 	char *shown = heap_printf("%s%s%s", below, below[0] ? "/" : "", entry);
 	if (stat(full, &st) != 0) {
-		if (is_document(name))
+		if (is_source(name))
 			tell_unreadable(f, shown, strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
 		walk(f, full, shown);
-	} else if (str_ends(name, STR(".lua"))) {
-		tell(f, shown, "this version does not run composition scripts; remove the file");
-	} else if (is_document(name)) {
+	} else if (is_source(name)) {
 		if (f->out->count < SOURCES_MAX)
 			add(f->out, shown, full);
 		else

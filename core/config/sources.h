@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* config/sources.h - which files make up a configuration, and their bytes.
  *
- * Of folders, recursively: *.yaml, *.yml, *.json, in the bytewise order of their paths below the
- * folder; hidden entries (Kubernetes' ..data among them) and what editors leave behind are passed
+ * Of folders, recursively: documents (*.yaml, *.yml, *.json) and scripts (*.lua), in the bytewise
+ * order of their paths below the folder; hidden entries (Kubernetes' ..data among them) and what editors leave behind are passed
  * over. Symbolic links are followed. A file that cannot be read costs that file alone.
  */
 #pragma once
@@ -19,6 +19,7 @@ struct source {
 	char *path;  /* owned: to open */
 	char *bytes; /* owned */
 	size_t size;
+	bool is_script;
 	uint8_t sha256[SHA256_BYTES];
 };
 

@@ -120,10 +120,13 @@ local function entry_id(api, binding, policy)
 	if binding.source == "selector" then
 		return binding.resource.id .. "@" .. api.id
 	end
+	if binding.source == "script" then
+		return inline_id(api, policy .. "@" .. binding.resource.file)
+	end
 	return binding.resource.id
 end
 
-local function attach_to_api(api, binding, state)
+function bind.attach_to_api(api, binding, state)
 	local compiled = compile(binding, state)
 	api.has_route = api.has_route or binding.is_route
 	if not compiled then
@@ -141,6 +144,7 @@ local function attach_to_api(api, binding, state)
 		refuse(binding, 'policy "' .. policy .. '" is for a Service, not for an ApiInstance', state)
 	else
 		binding.id = id
+		api.builtins[policy] = true
 		binding.builtin.apply(api, binding, compiled.config, state)
 	end
 end
@@ -193,7 +197,7 @@ local function bind_to_api(binding, state)
 	local api = binding.target_name and state.found.ApiInstance.by_id[target_id(binding)]
 	if api then
 		binding.apis = { api }
-		attach_to_api(api, binding, state)
+		bind.attach_to_api(api, binding, state)
 	elseif binding.target_name then
 		refuse_target(binding, "ApiInstance", state.found.ApiInstance.list, state)
 	end
@@ -234,7 +238,7 @@ local function bind_to_selected(binding, state)
 		compile(binding, state)
 	end
 	for _, api in ipairs(binding.apis) do
-		attach_to_api(api, binding, state)
+		bind.attach_to_api(api, binding, state)
 	end
 end
 
@@ -244,9 +248,9 @@ local binders = {
 
 function bind.run(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		api.entries, api.bound_routes, api.inline_counts = {}, {}, {}
+		api.entries, api.bound_routes, api.inline_counts, api.builtins = {}, {}, {}, {}
 		for _, binding in ipairs(api.inline_policies) do
-			attach_to_api(api, binding, state)
+			bind.attach_to_api(api, binding, state)
 		end
 	end
 	for _, binding in ipairs(state.found.PolicyBinding.list) do

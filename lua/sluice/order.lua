@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The order of a chain and of routes: ascending `order`; at equal order selectors before the API's own,
+-- The order of a chain and of routes: ascending `order`; at equal order selectors and what scripts bind before
+-- the API's own,
 -- then as written (inline list, then documents by path). Nothing else decides.
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
 
 local order = {}
 
-local rank = { selector = 1, inline = 2, binding = 3 }
+local rank = { selector = 1, script = 2, inline = 3, binding = 4 }
 
 local function before(a, b)
 	local x, y = a.binding, b.binding
@@ -74,6 +75,13 @@ local function warn_of_early_caches(entries, state)
 			return
 		end
 	end
+end
+
+-- A sorted copy, without a word.
+function order.sorted(entries)
+	local copy = { unpack(entries) }
+	table.sort(copy, before)
+	return copy
 end
 
 -- The entries of a chain in the order of the request.

@@ -177,13 +177,15 @@ START_TEST(refuses_files_above_the_limit)
 }
 END_TEST
 
-START_TEST(tells_of_scripts_that_it_does_not_run)
+START_TEST(tells_scripts_from_documents)
 {
 	begin();
 	write_file("house.lua", "");
+	write_file("a.yaml", "");
 	ck_assert_int_eq(read_folder(), RC_OK);
-	ck_assert_uint_eq(diagnostics.errors, 1);
-	ck_assert_str_eq(diagnostics.items[0].position.file, "house.lua");
+	ck_assert_uint_eq(sources.count, 2);
+	ck_assert(!sources.items[0].is_script && sources.items[1].is_script);
+	ck_assert_str_eq(sources.items[1].name, "house.lua");
 	end();
 }
 END_TEST
@@ -202,4 +204,4 @@ END_TEST
 UNIT_SUITE(sources, reads_folders_in_the_order_of_bytes, passes_over_what_editors_leave,
 	understands_the_links_of_kubernetes, ends_in_loops_of_links,
 	goes_on_without_a_file_that_cannot_be_read, refuses_files_above_the_limit,
-	tells_of_scripts_that_it_does_not_run, says_when_a_path_does_not_exist)
+	tells_scripts_from_documents, says_when_a_path_does_not_exist)

@@ -1,0 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
+sluice.api("shop"):bind({
+	policyRef = { name = "rate-limitting" },
+})
