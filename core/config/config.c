@@ -14,26 +14,12 @@ struct compile {
 	const struct config_options *options;
 	struct diagnostics *diagnostics;
 	struct sources sources;
-	struct document_set *documents; /* owned: one for each source */
 	struct plugin_files plugins;
 	struct plan_writer *writer;
 	bool incomplete;
 };
 
 /* --- input ----------------------------------------------------------------------------------- */
-
-static void read_documents(struct compile *c)
-{
-	c->documents = heap_zalloc((c->sources.count + 1) * sizeof(*c->documents));
-	for (size_t i = 0; i < c->sources.count; i++) {
-		const struct source *s = &c->sources.items[i];
-		if (s->is_script)
-			continue;
-		if (document_set_read(&c->documents[i], s->name, str_n(s->bytes, s->size),
-			    c->diagnostics) != RC_OK)
-			c->sources.incomplete = true;
-	}
-}
 
 static void push_documents(
 	lua_State *L, const struct document_set *set, const char *file, int list, int *count)
@@ -42,6 +28,18 @@ static void push_documents(
 		lua_push_node(L, root, file);
 		lua_rawseti(L, list, ++*count);
 	}
+}
+
+/* One file at a time: the trees of 10,000 would take as much as Lua's. */
+static void read_documents(lua_State *L, struct compile *c, struct source *s, int *count)
+{
+	struct document_set set;
+	if (document_set_read(&set, s->name, str_n(s->bytes, s->size), c->diagnostics) != RC_OK)
+		c->sources.incomplete = true;
+	push_documents(L, &set, s->name, lua_gettop(L), count);
+	document_set_deinit(&set);
+	free(s->bytes);
+	s->bytes = NULL;
 }
 
 static void push_plugin(lua_State *L, const struct plugin_file *f)
@@ -84,8 +82,8 @@ static void push_input(lua_State *L, struct compile *c)
 	lua_newtable(L);
 	lua_newtable(L);
 	for (size_t i = 0; i < c->sources.count; i++)
-		push_documents(
-			L, &c->documents[i], c->sources.items[i].name, lua_gettop(L), &count);
+		if (!c->sources.items[i].is_script)
+			read_documents(L, c, &c->sources.items[i], &count);
 	lua_setfield(L, -2, "documents");
 	push_scripts(L, &c->sources);
 	lua_setfield(L, -2, "scripts");
@@ -216,10 +214,6 @@ static enum rc run_lua(struct compile *c)
 
 static void deinit(struct compile *c)
 {
-	for (size_t i = 0; c->documents && i < c->sources.count; i++)
-		if (!c->sources.items[i].is_script)
-			document_set_deinit(&c->documents[i]);
-	free(c->documents);
 	plugin_files_deinit(&c->plugins);
 	sources_deinit(&c->sources);
 	plan_writer_free(c->writer);
@@ -232,7 +226,6 @@ enum rc config_compile(
 	c.writer = plan_writer_new();
 	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, diagnostics);
 	if (rc == RC_OK) {
-		read_documents(&c);
 		plugin_files_read(
 			&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
 		rc = run_lua(&c);

@@ -2,14 +2,15 @@
 /* config/lua_priv.h - what the files that touch Lua share.
  *
  * A node is a table: `type` ("null", "boolean", "integer", "real", "string", "list", "map"),
- * `file`, `line`, `column`; scalars have `value`, strings `text_column` and `plain` where they
- * apply; lists their elements at 1..n; maps `keys` (an array) and `members` (by key), each member
+ * `file`, `line`, `column`; scalars have `value`, and `plain` without quotes; `text_column` where
+ * the text stands in the file as it is, but not at the column of a plain scalar; lists their elements at 1..n; maps `keys` (an array) and `members` (by key), each member
  * with `key_line` and `key_column`. The root of a document has `mistakes` where its YAML had any: a
  * list of {file, line, column, message}. lua/sluice/nodes.lua is the other side of it.
  */
 #pragma once
 
 #include "config/document.h"
+#include "config/lua_memory.h"
 #include "config/lua_state.h"
 #include "config/sources.h"
 
@@ -28,6 +29,7 @@ struct lua_host {
 
 struct lua_program {
 	lua_State *lua;
+	struct lua_memory memory;
 	size_t bytes_used;
 	uint64_t instructions_left;
 	uint64_t script_steps; /* what is left for the users' scripts, all together */

@@ -17,16 +17,13 @@
 static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 {
 	struct lua_program *program = arg;
-	if (new_size == 0) {
-		program->bytes_used -= p ? old_size : 0;
-		free(p);
-		return NULL;
-	}
 	size_t used = program->bytes_used - (p ? old_size : 0) + new_size;
 	if (new_size > old_size && used > LUA_BYTES_MAX)
 		return NULL;
-	void *fresh = realloc(p, new_size);
-	if (fresh)
+	if (new_size == 0 && !p)
+		return NULL;
+	void *fresh = lua_memory_resize(&program->memory, p, old_size, new_size);
+	if (fresh || new_size == 0)
 		program->bytes_used = used;
 	return fresh;
 }
@@ -175,6 +172,7 @@ struct lua_program *lua_program_new(
 void lua_program_free(struct lua_program *p)
 {
 	lua_close(p->lua);
+	lua_memory_deinit(&p->memory);
 	free(p);
 }
 

@@ -8,6 +8,9 @@
  */
 #define TREE_DEPTH_MAX 80
 
+/* Of nearly every node: the size of table that nothing has to grow. One more would double it. */
+#define FIELDS 8
+
 static void push_str(lua_State *L, struct str s)
 {
 	lua_pushlstring(L, s.p ? s.p : "", s.n);
@@ -45,7 +48,8 @@ static void push_scalar(lua_State *L, const struct node *n)
 		return;
 	}
 	lua_setfield(L, -2, "value");
-	if (n->text_column)
+	/* Of what has no quotes, the text mostly begins where the value does. */
+	if (n->is_plain ? n->text_column != n->column : n->text_column != 0)
 		set_integer(L, "text_column", n->text_column);
 	if (n->is_plain) {
 		lua_pushboolean(L, 1);
@@ -96,7 +100,7 @@ void lua_push_node(lua_State *L, const struct node *n, const char *file)
 {
 	bool is_list = n->type == NODE_LIST || n->type == NODE_MAP;
 	luaL_checkstack(L, 8, "a configuration");
-	lua_createtable(L, n->type == NODE_LIST ? (int)n->u.list.count : 0, 6);
+	lua_createtable(L, n->type == NODE_LIST ? (int)n->u.list.count : 0, FIELDS);
 	lua_pushstring(L, type_name(n->type));
 	lua_setfield(L, -2, "type");
 	lua_pushstring(L, file);

@@ -4,6 +4,7 @@
  */
 #include "config/script.h"
 
+#include "config/lua_memory.h"
 #include "config/lua_state.h"
 #include "config/pattern.h"
 
@@ -27,6 +28,7 @@ struct script {
 	lua_State *outer; /* of scripts.lua */
 	const char *file;
 	uint64_t *steps;
+	struct lua_memory memory;
 	size_t bytes_used;
 	const char *spent; /* why it has to end; NULL */
 	int line;          /* the last that is known */
@@ -92,11 +94,6 @@ static void on_count(lua_State *L, lua_Debug *ar)
 static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 {
 	struct script *s = arg;
-	if (new_size == 0) {
-		s->bytes_used -= p ? old_size : 0;
-		free(p);
-		return NULL;
-	}
 	size_t used = s->bytes_used - (p ? old_size : 0) + new_size;
 	if (new_size > old_size && used > SCRIPT_BYTES_MAX) {
 		if (s->L && !s->spent) {
@@ -106,8 +103,10 @@ static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 		if (used > SCRIPT_BYTES_MAX + SCRIPT_BYTES_BEYOND)
 			return NULL;
 	}
-	void *fresh = realloc(p, new_size);
-	if (fresh)
+	if (new_size == 0 && !p)
+		return NULL;
+	void *fresh = lua_memory_resize(&s->memory, p, old_size, new_size);
+	if (fresh || new_size == 0)
 		s->bytes_used = used;
 	return fresh;
 }
@@ -521,13 +520,16 @@ int script_run(lua_State *outer)
 	lua_settop(outer, WORLD);
 	luaL_checkstack(outer, 40, "a script");
 	lua_State *L = lua_newstate(allocate, &s);
-	if (!L)
+	if (!L) {
+		lua_memory_deinit(&s.memory);
 		return luaL_error(outer, "no memory for a script");
+	}
 	s.L = L;
 	luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
 	int results = 1;
 	if (!run(&s, text) || !copy_value(L, 3, outer, 0))
 		results = fail(outer, &s);
 	lua_close(L);
+	lua_memory_deinit(&s.memory);
 	return results;
 }

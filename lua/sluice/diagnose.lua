@@ -28,8 +28,9 @@ function Report:add(severity, at, path, message, resource, options)
 	local line, column = at.line, at.column
 	if options.at_key and at.key_line then
 		line, column = at.key_line, at.key_column
-	elseif options.offset and at.text_column then
-		column = at.text_column + options.offset
+	elseif options.offset then
+		local first = at.text_column or (at.plain and at.column) or 0 -- 0: the text is not as in the file
+		column = first > 0 and first + options.offset or column
 	end
 	self.findings[#self.findings + 1] = {
 		severity = severity,
