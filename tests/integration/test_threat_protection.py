@@ -59,4 +59,20 @@ def a_large_body_of_another_kind_passes_unheld():
         equal(len(backend.requests), 1)
 
 
+@case
+def xml_with_a_doctype_never_reaches_the_upstream():
+    guard = policy("xml-threat-protection", {"maxNodeDepth": 3})
+    laughs = '<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><l>&b;</l>'
+    table = [("good", "<a><b><c>x</c></b></a>", 200, None),
+             ("too deep", "<a><b><c><d/></c></b></a>", 400, "xml_threat"),
+             ("entities", laughs, 400, "xml_doctype"), ("cut", "<a><b>", 400, "xml_invalid")]
+    with Backend(echo) as backend, Gateway([api("a", backend, policies=[guard])]) as gateway:
+        for name, body, status, _ in table:
+            with rows(name):
+                answer = gateway.request("POST", "/", {"content-type": "text/xml"}, body)
+                equal(answer.status, status)
+        equal([r.body for r in backend.requests], [table[0][1].encode()])
+        equal([r["reason"] for r in gateway.records(4)[1:]], [row[3] for row in table[1:]])
+
+
 main()

@@ -7,7 +7,7 @@
 # Works on Debian 12 and 13, as root or through sudo. When all is there, apt is not even started.
 
 packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
-	libluajit-5.1-dev libyaml-dev libpcre2-dev libjansson-dev libc-ares-dev
+	libluajit-5.1-dev libyaml-dev libpcre2-dev libjansson-dev libc-ares-dev libxml2-dev
 	libcurl4-openssl-dev check"
 # python3, not -minimal: http.server, json and ssl are in the full one.
 packages_of_test="curl openssl python3 procps ca-certificates ccache"
