@@ -12,6 +12,8 @@
 #include <stdlib.h>
 
 #define TEXT_BYTES_MAX 4096
+/* Alternatives collect the problems of all branches to tell those of one. */
+#define PROBLEMS_OF_A_MESSAGE_MAX 200
 
 typedef bool check_fn(struct check *c, const struct node *n, const struct place *p);
 
@@ -70,7 +72,7 @@ static int compare_hashed(const void *a, const void *b)
 
 static bool spend_step(struct check *c)
 {
-	if (c->steps == 0)
+	if (c->steps == 0 || c->room == 0)
 		return false;
 	c->steps--;
 	return true;
@@ -105,6 +107,7 @@ static bool check_unique(struct check *c, const struct node *n, const struct pla
 	if (!n->unique_items || p->value->u.array.count < 2 ||
 		!find_repeated(c, p->value, &first, &second))
 		return true;
+	c->keyword = "uniqueItems";
 	return problem_addf(
 		c, n, p, "must not repeat items: [%u] and [%u] are equal", first, second);
 }
@@ -139,6 +142,7 @@ static bool check_contains(struct check *c, const struct node *n, const struct p
 		return true;
 	bool is_low = found < n->contains_count.min;
 	uint64_t bound = is_low ? n->contains_count.min : n->contains_count.max;
+	c->keyword = !is_low ? "maxContains" : bound == 1 ? "contains" : "minContains";
 	return problem_addf(c, n, p, "must contain at %s %llu item%s of a certain form, found %llu",
 		is_low ? "least" : "most", (unsigned long long)bound, bound == 1 ? "" : "s",
 		(unsigned long long)found);
@@ -173,10 +177,12 @@ struct node *node_property(const struct node *n, struct str name)
 static bool check_required(struct check *c, const struct node *n, const struct place *p)
 {
 	bool ok = true;
-	for (size_t i = 0; i < n->required.count; i++)
-		if (!json_get(p->value, n->required.items[i]))
-			ok = problem_addf(
-				c, n, p, "missing field \"%.*s\"", STR_ARG(n->required.items[i]));
+	for (size_t i = 0; i < n->required.count; i++) {
+		if (json_get(p->value, n->required.items[i]))
+			continue;
+		c->keyword = "required";
+		ok = problem_addf(c, n, p, "missing field \"%.*s\"", STR_ARG(n->required.items[i]));
+	}
 	return ok;
 }
 
@@ -186,11 +192,13 @@ static bool check_needs(struct check *c, const struct node *n, const struct plac
 	bool ok = true;
 	if (!json_get(p->value, d->name))
 		return true;
-	for (size_t i = 0; i < d->needs.count; i++)
-		if (!json_get(p->value, d->needs.items[i]))
-			ok = problem_addf(c, n, p,
-				"missing field \"%.*s\", which \"%.*s\" asks for",
-				STR_ARG(d->needs.items[i]), STR_ARG(d->name));
+	for (size_t i = 0; i < d->needs.count; i++) {
+		if (json_get(p->value, d->needs.items[i]))
+			continue;
+		c->keyword = "dependentRequired";
+		ok = problem_addf(c, n, p, "missing field \"%.*s\", which \"%.*s\" asks for",
+			STR_ARG(d->needs.items[i]), STR_ARG(d->name));
+	}
 	return ok;
 }
 
@@ -223,6 +231,7 @@ static bool check_name(
 		buffer_reset(&c->text);
 		buffer_add(&c->text, STR("the name of a field "));
 		buffer_add(&c->text, q->told.message);
+		c->keyword = "propertyNames";
 		problem_add(c, n, p, m);
 	}
 	return ok;
@@ -296,6 +305,7 @@ static bool check_alternatives(struct check *c, const struct node *n, const stru
 		return c->problems && tell_no_alternative(c, n, p, list, branches);
 	if (count == 1 || !only_one)
 		return true;
+	c->keyword = "oneOf";
 	return problem_addf(c, n, p,
 		"fits more than one of %zu alternatives: number %zu and number %zu", list->count,
 		fitting[0] + 1, fitting[1] + 1);
@@ -324,10 +334,16 @@ static bool check_node(struct check *c, const struct node *n, const struct place
 	bool ok = true;
 	if (!spend_step(c))
 		return true;
-	if (p->depth > JSON_DEPTH_MAX)
+	if (p->depth > JSON_DEPTH_MAX) {
+		c->keyword = "depth";
 		return problem_addf(c, n, p, "nested too deeply");
-	if (n->is_false)
+	}
+	if (n->is_false) {
+		c->keyword = "false";
 		return problem_addf(c, n, p, "is not allowed here");
+	}
+	if (n->is_nullable && p->value->type == JSON_NULL)
+		return true;
 	if (!check_type(c, n, p))
 		return false;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && (ok || c->problems); i++)
@@ -343,28 +359,55 @@ static struct place root_place(const struct node *n, const struct json_value *v)
 
 bool schema_accepts(const struct schema *s, const struct node *n, const struct json_value *v)
 {
-	struct check c = {.schema = s, .steps = SCHEMA_STEPS_MAX};
+	struct check c = {.schema = s, .steps = SCHEMA_STEPS_MAX, .room = SIZE_MAX};
 	struct place p = root_place(n, v);
 	return check_node(&c, n, &p);
+}
+
+bool schema_is_valid(const struct schema *s, const struct json_value *instance)
+{
+	struct check c = {.schema = s, .steps = SCHEMA_MESSAGE_STEPS_MAX, .room = SIZE_MAX};
+	struct place p = root_place(s->root, instance);
+	return check_node(&c, s->root, &p) && c.steps > 0;
+}
+
+/* All problems up to `room` of them into c's list, which the caller gave. */
+static void check_telling(struct check *c, const struct json_value *instance)
+{
+	struct place p = root_place(c->schema->root, instance);
+	problem_list_init(c->problems);
+	buffer_init(&c->text, TEXT_BYTES_MAX);
+	check_node(c, c->schema->root, &p);
+	if (c->steps == 0 || (c->room == 0 && c->problems->count == 0)) {
+		/* Whatever was found is not to be trusted. */
+		problem_list_init(c->problems);
+		c->keyword = "time";
+		problem_addf(c, c->schema->root, &p, "takes too long to check");
+	}
+	buffer_deinit(&c->text);
 }
 
 size_t schema_check(
 	const struct schema *s, const struct json_value *instance, schema_problem_fn *fn, void *arg)
 {
 	struct problem_list problems;
-	struct check c = {s, json_builder_new(), &problems, .steps = SCHEMA_STEPS_MAX};
-	struct place p = root_place(s->root, instance);
-	problem_list_init(&problems);
-	buffer_init(&c.text, TEXT_BYTES_MAX);
-	check_node(&c, s->root, &p);
-	if (c.steps == 0) {
-		/* Whatever was found is not to be trusted. */
-		problem_list_init(&problems);
-		problem_addf(&c, s->root, &p, "takes too long to check");
-	}
+	struct check c = {
+		s, json_builder_new(), &problems, .steps = SCHEMA_STEPS_MAX, .room = SIZE_MAX};
+	check_telling(&c, instance);
 	for (const struct problem *q = problems.head; q; q = q->next)
 		fn(arg, &q->told);
-	buffer_deinit(&c.text);
 	json_builder_free(c.memory);
 	return problems.count;
+}
+
+void schema_tell_first(
+	const struct schema *s, const struct json_value *instance, schema_problem_fn *fn, void *arg)
+{
+	struct problem_list problems;
+	struct check c = {s, json_builder_new(), &problems, .steps = SCHEMA_MESSAGE_STEPS_MAX,
+		.room = PROBLEMS_OF_A_MESSAGE_MAX};
+	check_telling(&c, instance);
+	if (problems.head)
+		fn(arg, &problems.head->told);
+	json_builder_free(c.memory);
 }

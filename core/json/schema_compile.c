@@ -52,9 +52,20 @@ static struct str address_key(const struct json_value *const *v)
 
 static bool compile_object(struct compiler *c, struct node *n, const struct json_value *v)
 {
-	for (uint32_t i = 0; i < v->u.object.count; i++)
-		if (!compile_keyword(c, n, &v->u.object.members[i]))
+	enum schema_dialect dialect = c->schema->dialect;
+	const struct json_value *ref = json_get(v, STR("$ref"));
+	if (ref && dialect == SCHEMA_OPENAPI_30)
+		return compile_ref(c, n, ref, place_join(c, n->place, STR("$ref")));
+	for (uint32_t i = 0; i < v->u.object.count; i++) {
+		const struct json_member *m = &v->u.object.members[i];
+		bool taken = false;
+		if (dialect != SCHEMA_CONFIGURATION && !compile_openapi_keyword(c, n, m, &taken))
 			return false;
+		if (!taken && !compile_keyword(c, n, m))
+			return false;
+	}
+	if (dialect != SCHEMA_CONFIGURATION)
+		compile_openapi_node(n, v);
 	return true;
 }
 
@@ -144,37 +155,76 @@ bool compile_chains(struct compiler *c)
 }
 
 /* --- schemas --------------------------------------------------------------------------------- */
-static bool compile(struct compiler *c)
+static bool compile(struct compiler *c, const struct json_value *root, struct str place)
 {
 	struct schema *s = c->schema;
-	s->root = compile_node(c, &s->text, STR("#"));
-	return s->root && compile_pending(c) && compile_chains(c);
+	s->root = compile_node(c, root, place);
+	if (!s->root || !compile_pending(c) || !compile_chains(c))
+		return false;
+	if (s->dialect != SCHEMA_CONFIGURATION)
+		compile_openapi_all(c);
+	return true;
 }
 
-enum rc schema_new(const struct json_value *schema, const struct schema_hooks *hooks,
-	struct schema **out, char *message, size_t message_size)
+static struct schema *schema_make(enum schema_dialect dialect, const struct schema_hooks *hooks)
 {
-	struct map nodes;
 	struct schema *s = heap_zalloc(sizeof(*s));
-	struct compiler c = {.schema = s,
-		.nodes = &nodes,
-		.last = &c.first,
-		.message = message,
-		.message_size = message_size};
 	s->memory = json_builder_new();
+	s->dialect = dialect;
 	if (hooks)
 		s->hooks = *hooks;
-	map_init(&nodes);
-	bool ok = json_copy_tree(s->memory, schema, &s->text, 0)
-			  ? compile(&c)
-			  : compile_fail(&c, STR("#"), "nested too deeply");
-	map_deinit(&nodes);
+	return s;
+}
+
+static void compiler_init(
+	struct compiler *c, struct schema *s, struct map *nodes, char *message, size_t message_size)
+{
+	*c = (struct compiler){
+		.schema = s, .nodes = nodes, .message = message, .message_size = message_size};
+	c->last = &c->first;
+	map_init(nodes);
+}
+
+static enum rc schema_finish(struct schema *s, bool ok, struct schema **out)
+{
 	if (!ok) {
 		schema_free(s);
 		return RC_INVALID;
 	}
 	*out = s;
 	return RC_OK;
+}
+
+enum rc schema_new(const struct json_value *schema, const struct schema_hooks *hooks,
+	struct schema **out, char *message, size_t message_size)
+{
+	struct map nodes;
+	struct compiler c;
+	struct schema *s = schema_make(SCHEMA_CONFIGURATION, hooks);
+	compiler_init(&c, s, &nodes, message, message_size);
+	s->document = &s->text;
+	bool ok = json_copy_tree(s->memory, schema, &s->text, 0)
+			  ? compile(&c, &s->text, STR("#"))
+			  : compile_fail(&c, STR("#"), "nested too deeply");
+	map_deinit(&nodes);
+	return schema_finish(s, ok, out);
+}
+
+enum rc schema_new_at(const struct json_value *document, struct str pointer,
+	enum schema_dialect dialect, const struct schema_hooks *hooks, struct schema **out,
+	char *message, size_t message_size)
+{
+	struct map nodes;
+	struct compiler c;
+	struct schema *s = schema_make(dialect, hooks);
+	compiler_init(&c, s, &nodes, message, message_size);
+	s->document = document;
+	const struct json_value *root =
+		str_starts(pointer, STR("#")) ? find_target(&c, str_from(pointer, 1)) : NULL;
+	struct str place = json_builder_copy(s->memory, pointer);
+	bool ok = root ? compile(&c, root, place) : compile_fail(&c, place, "nothing is there");
+	map_deinit(&nodes);
+	return schema_finish(s, ok, out);
 }
 
 void schema_free(struct schema *s)

@@ -340,12 +340,25 @@ static const struct keyword keywords[] = {
 	{"$schema", take_dialect, 0},
 };
 
-static bool fail_unknown(struct compiler *c, struct str place, struct str name)
+const char *keyword_nearest(struct str name)
 {
 	const char *names[ARRAY_COUNT(keywords)];
 	for (size_t i = 0; i < ARRAY_COUNT(keywords); i++)
 		names[i] = keywords[i].name;
-	const char *nearest = nearest_name(name, names, ARRAY_COUNT(names));
+	return nearest_name(name, names, ARRAY_COUNT(names));
+}
+
+bool keyword_exists(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(keywords); i++)
+		if (str_eq(name, str_of(keywords[i].name)))
+			return true;
+	return false;
+}
+
+static bool fail_unknown(struct compiler *c, struct str place, struct str name)
+{
+	const char *nearest = keyword_nearest(name);
 	if (nearest)
 		return compile_fail(c, place, "unknown keyword \"%.*s\"; did you mean \"%s\"?",
 			STR_ARG(name), nearest);

@@ -18,6 +18,8 @@
 /* Nodes visited in one check: a second or so. A schema of alternatives in alternatives asks for
  * more. */
 #define SCHEMA_STEPS_MAX 10000000
+/* The same for one message, which a worker checks: some 50 ms. */
+#define SCHEMA_MESSAGE_STEPS_MAX 1000000
 
 struct node;
 
@@ -69,6 +71,7 @@ struct node {
 	void *pattern;
 	struct str format;
 	bool is_secret;
+	bool is_nullable, is_read_only; /* of OpenAPI */
 
 	struct node_list prefix_items;
 	struct node *items, *contains;
@@ -98,7 +101,9 @@ struct pattern_link {
 struct schema {
 	struct json_builder *memory; /* owned: nodes and the text */
 	struct schema_hooks hooks;
-	struct json_value text;
+	struct json_value text;            /* the copy, unless a document was given */
+	const struct json_value *document; /* where references lead */
+	enum schema_dialect dialect;
 	struct node *root;
 	struct pattern_link *patterns; /* owned by the hooks */
 };
@@ -135,6 +140,17 @@ bool compile_ref(
 bool compile_pending(struct compiler *c);
 /* Fills in_place of all nodes and proves N1. */
 bool compile_chains(struct compiler *c);
+/* What stands at a JSON pointer behind the "#", percent-decoded; NULL: nothing. */
+const struct json_value *find_target(struct compiler *c, struct str fragment);
+/* The dialects of OpenAPI: *taken when the keyword means something else there, or nothing. */
+bool compile_openapi_keyword(
+	struct compiler *c, struct node *n, const struct json_member *m, bool *taken);
+/* What needs all keywords of a schema, and then all schemas. */
+void compile_openapi_node(struct node *n, const struct json_value *v);
+void compile_openapi_all(struct compiler *c);
+/* Whether there is a keyword of that name, and the one it may have been meant to be, or NULL. */
+bool keyword_exists(struct str name);
+const char *keyword_nearest(struct str name);
 
 /* --- walking an instance --------------------------------------------------------------------- */
 enum place_kind { PLACE_ROOT, PLACE_MEMBER, PLACE_ITEM };
@@ -181,6 +197,8 @@ struct check {
 	struct problem_list *problems;
 	struct buffer text;
 	uint64_t steps;
+	size_t room;         /* for so many more problems; then the check gives up */
+	const char *keyword; /* that is being checked */
 };
 
 void problem_list_init(struct problem_list *list);
@@ -200,12 +218,12 @@ bool check_string(struct check *c, const struct node *n, const struct place *p);
 /* Each tells one kind of problem; they return false. */
 bool tell_type(struct check *c, const struct node *n, const struct place *p);
 bool tell_value(struct check *c, const struct node *n, const struct place *p);
-bool tell_bound(struct check *c, const struct node *n, const struct place *p, const char *relation,
-	const struct json_value *bound);
+bool tell_bound(struct check *c, const struct node *n, const struct place *p, const char *keyword,
+	const char *relation, const struct json_value *bound);
 bool tell_count(struct check *c, const struct node *n, const struct place *p, struct range allowed,
 	uint64_t found, const char *what);
-bool tell_string(struct check *c, const struct node *n, const struct place *p, const char *expected,
-	struct str detail);
+bool tell_string(struct check *c, const struct node *n, const struct place *p, const char *keyword,
+	const char *expected, struct str detail);
 bool tell_unknown(
 	struct check *c, const struct node *n, const struct place *p, const struct json_member *m);
 bool tell_forbidden(struct check *c, const struct node *n, const struct place *p);

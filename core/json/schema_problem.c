@@ -53,6 +53,36 @@ struct str place_path(const struct place *p, struct json_builder *memory)
 	return copy;
 }
 
+static void put_pointer(const struct place *p, struct buffer *out)
+{
+	if (p->kind == PLACE_ROOT)
+		return;
+	put_pointer(p->up, out);
+	buffer_add_char(out, '/');
+	if (p->kind == PLACE_ITEM) {
+		buffer_addf(out, "%u", p->index);
+		return;
+	}
+	for (size_t i = 0; i < p->key.n; i++) {
+		if (p->key.p[i] == '~')
+			buffer_add(out, STR("~0"));
+		else if (p->key.p[i] == '/')
+			buffer_add(out, STR("~1"));
+		else
+			buffer_add_char(out, p->key.p[i]);
+	}
+}
+
+static struct str place_pointer(const struct place *p, struct json_builder *memory)
+{
+	struct buffer pointer;
+	buffer_init(&pointer, SIZE_MAX);
+	put_pointer(p, &pointer);
+	struct str copy = json_builder_copy(memory, buffer_str(&pointer));
+	buffer_deinit(&pointer);
+	return copy;
+}
+
 /* --- lists of problems ----------------------------------------------------------------------- */
 void problem_list_init(struct problem_list *list)
 {
@@ -74,6 +104,10 @@ static struct problem *append_problem(struct check *c, const struct node *n, con
 	struct problem *problem = json_builder_alloc(c->memory, sizeof(*problem));
 	*problem = (struct problem){.kind = kind, .node = n, .depth = p->depth};
 	problem->told.path = place_path(p, c->memory);
+	problem->told.pointer = place_pointer(p, c->memory);
+	problem->told.keyword = c->keyword;
+	if (c->room > 0)
+		c->room--;
 	problem->told.at = p->value;
 	problem->told.member = member;
 	problem->told.message = json_builder_copy(c->memory, buffer_str(&c->text));
@@ -200,6 +234,7 @@ static bool tell_types(struct check *c, const struct node *n, const struct place
 	buffer_add(&c->text, STR("expected "));
 	put_types(&c->text, types);
 	put_found(&c->text, p);
+	c->keyword = "type";
 	append_problem(c, n, p, PROBLEM_TYPE, NULL)->types = types;
 	return false;
 }
@@ -258,15 +293,17 @@ bool tell_value(struct check *c, const struct node *n, const struct place *p)
 	add_values(&set, n);
 	put_values(c, p, &set);
 	free(set.items);
+	c->keyword = n->constant ? "const" : "enum";
 	append_problem(c, n, p, PROBLEM_VALUE, NULL);
 	return false;
 }
 
-bool tell_bound(struct check *c, const struct node *n, const struct place *p, const char *relation,
-	const struct json_value *bound)
+bool tell_bound(struct check *c, const struct node *n, const struct place *p, const char *keyword,
+	const char *relation, const struct json_value *bound)
 {
 	if (!c->problems)
 		return false;
+	c->keyword = keyword;
 	buffer_reset(&c->text);
 	buffer_addf(&c->text, "must be %s ", relation);
 	put_value(&c->text, bound);
@@ -279,16 +316,23 @@ bool tell_count(struct check *c, const struct node *n, const struct place *p, st
 {
 	bool is_low = found < allowed.min;
 	uint64_t bound = is_low ? allowed.min : allowed.max;
+	if (what[0] == 'i')
+		c->keyword = is_low ? "minItems" : "maxItems";
+	else if (what[0] == 'c')
+		c->keyword = is_low ? "minLength" : "maxLength";
+	else
+		c->keyword = is_low ? "minProperties" : "maxProperties";
 	return problem_addf(c, n, p, "must have at %s %llu %s%s, found %llu",
 		is_low ? "least" : "most", (unsigned long long)bound, what, bound == 1 ? "" : "s",
 		(unsigned long long)found);
 }
 
-bool tell_string(struct check *c, const struct node *n, const struct place *p, const char *expected,
-	struct str detail)
+bool tell_string(struct check *c, const struct node *n, const struct place *p, const char *keyword,
+	const char *expected, struct str detail)
 {
 	if (!c->problems)
 		return false;
+	c->keyword = keyword;
 	buffer_reset(&c->text);
 	buffer_add(&c->text, str_of(expected));
 	buffer_add(&c->text, detail);
@@ -324,6 +368,7 @@ bool tell_unknown(
 	if (c->text.n == before)
 		put_known(&c->text, n);
 	free(names);
+	c->keyword = "additionalProperties";
 	return problem_add(c, n, p, m);
 }
 
@@ -361,6 +406,7 @@ bool tell_forbidden(struct check *c, const struct node *n, const struct place *p
 		return false;
 	buffer_reset(&c->text);
 	put_forbidden(&c->text, n->negated);
+	c->keyword = "not";
 	return problem_add(c, n, p, NULL);
 }
 
@@ -404,6 +450,8 @@ static bool tell_nearest_branch(
 			best_distance = distance;
 		}
 	}
+	/* A check that ran out of room walks on without telling: a branch may have nothing to say.
+	 */
 	problem_list_append(c->problems, &branches[best]);
 	return false;
 }
@@ -424,6 +472,7 @@ bool tell_no_alternative(struct check *c, const struct node *n, const struct pla
 			add_values(&set, branches[i].head->node);
 		put_values(c, p, &set);
 		free(set.items);
+		c->keyword = "enum";
 		return problem_add(c, n, p, NULL);
 	}
 	return tell_nearest_branch(c, p, branches, count);

@@ -60,9 +60,9 @@ static const struct json_value *step(const struct json_value *v, struct str toke
 	return json_get(v, token);
 }
 
-static const struct json_value *find_target(struct compiler *c, struct str fragment)
+const struct json_value *find_target(struct compiler *c, struct str fragment)
 {
-	const struct json_value *v = &c->schema->text;
+	const struct json_value *v = c->schema->document;
 	struct str pointer, token;
 	if (!decode(c->schema->memory, fragment, true, &pointer))
 		return NULL;

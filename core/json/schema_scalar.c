@@ -61,15 +61,15 @@ bool check_number(struct check *c, const struct node *n, const struct place *p)
 	if (!json_is_number(v))
 		return true;
 	if (n->minimum && json_compare_numbers(v, n->minimum) < 0)
-		ok = tell_bound(c, n, p, "at least", n->minimum);
+		ok = tell_bound(c, n, p, "minimum", "at least", n->minimum);
 	if (n->maximum && json_compare_numbers(v, n->maximum) > 0)
-		ok = tell_bound(c, n, p, "at most", n->maximum);
+		ok = tell_bound(c, n, p, "maximum", "at most", n->maximum);
 	if (n->exclusive_minimum && json_compare_numbers(v, n->exclusive_minimum) <= 0)
-		ok = tell_bound(c, n, p, "greater than", n->exclusive_minimum);
+		ok = tell_bound(c, n, p, "exclusiveMinimum", "greater than", n->exclusive_minimum);
 	if (n->exclusive_maximum && json_compare_numbers(v, n->exclusive_maximum) >= 0)
-		ok = tell_bound(c, n, p, "less than", n->exclusive_maximum);
+		ok = tell_bound(c, n, p, "exclusiveMaximum", "less than", n->exclusive_maximum);
 	if (n->multiple_of && !is_multiple(v, n->multiple_of))
-		ok = tell_bound(c, n, p, "a multiple of", n->multiple_of);
+		ok = tell_bound(c, n, p, "multipleOf", "a multiple of", n->multiple_of);
 	return ok;
 }
 
@@ -92,9 +92,9 @@ bool check_string(struct check *c, const struct node *n, const struct place *p)
 	struct str s = p->value->u.string;
 	bool ok = check_length(c, n, p);
 	if (n->pattern && !hooks->pattern_match(hooks->arg, n->pattern, s))
-		ok = tell_string(c, n, p, "must match the pattern ", n->pattern_text);
+		ok = tell_string(c, n, p, "pattern", "must match the pattern ", n->pattern_text);
 	if (n->format.n > 0 &&
 		!hooks->format_check(hooks->arg, n->format, s, message, sizeof(message)))
-		ok = tell_string(c, n, p, "expected ", str_of(message));
+		ok = tell_string(c, n, p, "format", "expected ", str_of(message));
 	return ok;
 }

@@ -7,6 +7,7 @@
 #include "sluice/expr.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
+#include "sluice/schema.h"
 #include "sluice/timer.h"
 
 _Thread_local struct services_thread services_thread;
@@ -24,6 +25,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_CRYPTO_SERVICE, services_crypto_table());
 	add(r, SLUICE_REGEX_SERVICE, services_regex_table());
 	add(r, SLUICE_REQUEST_SERVICE, services_request_table());
+	add(r, SLUICE_SCHEMA_SERVICE, services_schema_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

@@ -19,6 +19,7 @@ extern _Thread_local struct services_thread services_thread;
 const void *services_expr_table(void);
 const void *services_timer_table(void);
 const void *services_crypto_table(void);
+const void *services_schema_table(void);
 const void *services_regex_table(void);
 const void *services_request_table(void);
 

@@ -41,8 +41,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 			{
 				.depth = limit(host, config, SLUICE_STR("maxContainerDepth")),
 				.entries = limit(host, config, SLUICE_STR("maxObjectEntryCount")),
-				.name_length = limit(
-					host, config, SLUICE_STR("maxObjectEntryNameLength")),
+				.name_length =
+					limit(host, config, SLUICE_STR("maxObjectEntryNameLength")),
 				.elements = limit(host, config, SLUICE_STR("maxArrayElementCount")),
 				.string_length =
 					limit(host, config, SLUICE_STR("maxStringValueLength")),
@@ -129,14 +129,14 @@ static int32_t refuse_verdict(const struct sluice_call *call, struct sluice_exch
 	else if (verdict == SCAN_DUPLICATE)
 		n = snprintf(text, sizeof(text), "The JSON repeats a name: byte %zu", at);
 	else
-		n = snprintf(text, sizeof(text), "The JSON exceeds %s: byte %zu", limits[verdict],
-			at);
+		n = snprintf(
+			text, sizeof(text), "The JSON exceeds %s: byte %zu", limits[verdict], at);
 	return refuse(call, x, 400, (struct sluice_str){text, (size_t)n},
 		verdict == SCAN_INVALID ? SLUICE_STR("json_invalid") : SLUICE_STR("json_threat"));
 }
 
-static int32_t request_body(const struct sluice_call *call, struct sluice_exchange *x,
-	const struct sluice_body *body)
+static int32_t request_body(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
 {
 	const struct state *s = call->state;
 	size_t at;

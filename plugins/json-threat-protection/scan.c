@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-#define IS_OBJECT     ((uint64_t)1 << 63)
-#define OBJECT_SHIFT  31
-#define COUNT_MASK    0x7fffffffu
-#define LEVELS_FIRST  64
-#define NAMES_FIRST   256
-#define NAMES_KEPT    4096 /* a larger table is not kept for the next text */
-#define ONES          0x0101010101010101u
-#define HIGH_BITS     0x8080808080808080u
+#define IS_OBJECT    ((uint64_t)1 << 63)
+#define OBJECT_SHIFT 31
+#define COUNT_MASK   0x7fffffffu
+#define LEVELS_FIRST 64
+#define NAMES_FIRST  256
+#define NAMES_KEPT   4096 /* a larger table is not kept for the next text */
+#define ONES         0x0101010101010101u
+#define HIGH_BITS    0x8080808080808080u
 
 struct run {
 	struct scanner *s;
@@ -48,8 +48,8 @@ static void *grow(struct scanner *s, void *old, size_t used, size_t size)
 static int levels_grow(struct scanner *s)
 {
 	size_t capacity = s->level_capacity ? 2 * s->level_capacity : LEVELS_FIRST;
-	uint64_t *levels = grow(s, s->levels, s->level_capacity * sizeof(*levels),
-		capacity * sizeof(*levels));
+	uint64_t *levels =
+		grow(s, s->levels, s->level_capacity * sizeof(*levels), capacity * sizeof(*levels));
 	if (!levels)
 		return 0;
 	s->levels = levels;
@@ -58,8 +58,8 @@ static int levels_grow(struct scanner *s)
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
-static struct scan_name *name_slot(
-	const struct scanner *s, struct scan_name *names, size_t capacity, uint64_t hash, uint32_t object)
+static struct scan_name *name_slot(const struct scanner *s, struct scan_name *names,
+	size_t capacity, uint64_t hash, uint32_t object)
 {
 	size_t i = (size_t)(hash ^ (object * (uint64_t)0x9e3779b97f4a7c15u)) & (capacity - 1);
 	while (names[i].text == s->text && (names[i].hash != hash || names[i].object != object))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scan.h - one pass over a JSON text (RFC 8259) that checks it and its structure.
  *
- * Iterative: nesting costs a word of the scanner's memory and no stack. Nothing is built. Strict: UTF-8
- * is validated, no byte order mark, no lone surrogates, nothing behind the value.
+ * Iterative: nesting costs a word of the scanner's memory and no stack. Nothing is built. Strict:
+ * UTF-8 is validated, no byte order mark, no lone surrogates, nothing behind the value.
  *
  * Ownership    a scanner keeps its memory between texts; scanner_deinit frees it.
  * Threads      one at a time.
@@ -41,8 +41,8 @@ struct scan_name {
 };
 
 struct scanner {
-	const struct sluice_host *host;         /* for memory */
-	struct sluice_instance *instance;       /* whose account it is on */
+	const struct sluice_host *host;   /* for memory */
+	struct sluice_instance *instance; /* whose account it is on */
 	const struct sluice_crypto_service *crypto;
 	uint8_t key[16];
 	uint64_t *levels; /* owned: kind, serial number and count of each open container */

@@ -137,9 +137,8 @@ static xmlParserCtxtPtr parser_new(struct run *r, struct sluice_str charset)
 	if (charset.n) {
 		/* The Content-Type is above the document's own word (RFC 7303). */
 		options |= XML_PARSE_IGNORE_ENC;
-		xmlSwitchEncoding(parser, xml_charset_is_latin1(charset)
-						  ? XML_CHAR_ENCODING_8859_1
-						  : XML_CHAR_ENCODING_UTF8);
+		xmlSwitchEncoding(parser, xml_charset_is_latin1(charset) ? XML_CHAR_ENCODING_8859_1
+									 : XML_CHAR_ENCODING_UTF8);
 	}
 	xmlCtxtUseOptions(parser, options);
 	return parser;
@@ -158,8 +157,7 @@ enum xml_verdict xml_check(const struct xml_limits *limits, struct sluice_str do
 	/* What the prescan could not make out of has no end that libxml2 may look for. */
 	if (v == XML_FINE)
 		xmlParseChunk(r.parser, document.p, (int)document.n, 1);
-	int is_well_formed =
-		v == XML_FINE && r.parser->wellFormed && r.parser->nsWellFormed;
+	int is_well_formed = v == XML_FINE && r.parser->wellFormed && r.parser->nsWellFormed;
 	if (r.verdict == XML_FINE && !is_well_formed) {
 		r.verdict = r.parser->errNo == XML_ERR_NO_MEMORY ? XML_MEMORY : XML_MALFORMED;
 		r.line = xmlSAX2GetLineNumber(r.parser);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* check.h - one pass over an XML document that checks it and its structure.
  *
- * libxml2's SAX parser without DTDs, entities of their own, network and files. What is quadratic in it
- * (attributes of one element, namespaces in scope) is bounded: prescan.h before, CHECK_NAMESPACES_MAX here.
+ * libxml2's SAX parser without DTDs, entities of their own, network and files. What is quadratic in
+ * it (attributes of one element, namespaces in scope) is bounded: prescan.h before,
+ * CHECK_NAMESPACES_MAX here.
  *
  * Threads      any; nothing is kept between documents.
  */
@@ -35,7 +36,7 @@ enum xml_verdict {
 	XML_MEMORY
 };
 
-/* `charset`: what the Content-Type says; empty: the document tells, or UTF-8. *line is where the verdict
- * fell, from 1. */
+/* `charset`: what the Content-Type says; empty: the document tells, or UTF-8. *line is where the
+ * verdict fell, from 1. */
 enum xml_verdict xml_check(const struct xml_limits *limits, struct sluice_str document,
 	struct sluice_str charset, long *line);

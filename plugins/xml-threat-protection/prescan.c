@@ -69,7 +69,8 @@ static int charset_is_sure(struct reader *r, struct sluice_str charset)
 	const char *from = r->p;
 	if (!skip_past(r, SLUICE_STR("?>")))
 		return 1;
-	struct sluice_str declared = declared_charset((struct sluice_str){from, (size_t)(r->p - from)});
+	struct sluice_str declared =
+		declared_charset((struct sluice_str){from, (size_t)(r->p - from)});
 	return declared.n == 0 || is_known_charset(declared);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* prescan.h - what has to be known before libxml2 sees a document.
  *
- * Linear, and context-free but for quotes: for what is well-formed it is exact, the rest is libxml2's to
- * refuse.
+ * Linear, and context-free but for quotes: for what is well-formed it is exact, the rest is
+ * libxml2's to refuse.
  */
 #pragma once
 

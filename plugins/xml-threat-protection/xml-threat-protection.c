@@ -33,8 +33,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		.limits =
 			{
 				.depth = limit(host, config, SLUICE_STR("maxNodeDepth")),
-				.attributes = limit(host, config,
-					SLUICE_STR("maxAttributeCountPerElement")),
+				.attributes = limit(
+					host, config, SLUICE_STR("maxAttributeCountPerElement")),
 				.children = limit(host, config, SLUICE_STR("maxChildCount")),
 				.text_length = limit(host, config, SLUICE_STR("maxTextLength")),
 				.attribute_length =
@@ -96,7 +96,8 @@ static int32_t refuse_verdict(const struct sluice_call *call, struct sluice_exch
 		[XML_NAMESPACES] = "The XML has too many namespaces",
 	};
 	static const char *const reasons[] = {[XML_MALFORMED] = "xml_invalid",
-		[XML_DOCTYPE] = "xml_doctype", [XML_CHARSET] = "xml_charset"};
+		[XML_DOCTYPE] = "xml_doctype",
+		[XML_CHARSET] = "xml_charset"};
 	char text[96];
 	const char *reason = verdict <= XML_CHARSET ? reasons[verdict] : "xml_threat";
 	int n = verdict == XML_MALFORMED || verdict > XML_CHARSET
@@ -121,8 +122,8 @@ static struct sluice_str charset_of(const struct sluice_host *host, struct sluic
 	return charset;
 }
 
-static int32_t request_body(const struct sluice_call *call, struct sluice_exchange *x,
-	const struct sluice_body *body)
+static int32_t request_body(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
 {
 	const struct state *s = call->state;
 	long line;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* util/content.h - what a message says its body is.
  *
- * For policies that look into bodies of some kinds and let others pass. All Content-Type fields count:
- * of two, the upstream might believe either.
+ * For policies that look into bodies of some kinds and let others pass. All Content-Type fields
+ * count: of two, the upstream might believe either.
  *
  * Threads      pure functions of the exchange at hand.
  */

@@ -9,6 +9,7 @@
 #include "sluice/expr.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
+#include "sluice/schema.h"
 #include "sluice/sluice.h"
 #include "sluice/timer.h"
 
@@ -141,6 +142,31 @@ static void print_services(void)
 		SLUICE_CRYPTO_SERVICE);
 }
 
+static void print_schema(void)
+{
+	BEGIN(sluice_schema_problem);
+#define P(f) FIELD(sluice_schema_problem, f)
+	P(size), P(reserved), P(pointer), P(keyword), P(offset);
+#undef P
+	FINISH(sluice_schema_problem);
+	BEGIN(sluice_schema_service);
+#define S(f) FIELD(sluice_schema_service, f)
+	S(size), S(reserved), S(document_new), S(document_free), S(document_root), S(compile),
+		S(free), S(types), S(item_types), S(property_types), S(check);
+#undef S
+	FINISH(sluice_schema_service);
+	printf("service %s\n", SLUICE_SCHEMA_SERVICE);
+	VALUE(SLUICE_SCHEMA_OPENAPI_30);
+	VALUE(SLUICE_SCHEMA_OPENAPI_31);
+	VALUE(SLUICE_SCHEMA_NULL);
+	VALUE(SLUICE_SCHEMA_BOOLEAN);
+	VALUE(SLUICE_SCHEMA_INTEGER);
+	VALUE(SLUICE_SCHEMA_NUMBER);
+	VALUE(SLUICE_SCHEMA_STRING);
+	VALUE(SLUICE_SCHEMA_ARRAY);
+	VALUE(SLUICE_SCHEMA_OBJECT);
+}
+
 static void print_regex(void)
 {
 	BEGIN(sluice_regex_service);
@@ -237,5 +263,6 @@ int main(void)
 	print_facts();
 	print_regex();
 	print_request();
+	print_schema();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -66,7 +66,8 @@ START_TEST(each_limit_is_the_largest_that_passes)
 		{"{\"maxStringValueLength\":3}", "[\"abc\"]", "[\"abcd\"]"},
 		{"{\"maxStringValueLength\":3}", "{\"abcdef\":\"\\n\\u00e9\\ud83d\\ude00\"}",
 			"\"\\n\\u00e9\\ud83d\\ude00.\""},
-		{"{\"maxStringValueLength\":2}", "\"\xc3\xa9\xe2\x82\xac\"", "\"\xc3\xa9\xe2\x82\xac.\""},
+		{"{\"maxStringValueLength\":2}", "\"\xc3\xa9\xe2\x82\xac\"",
+			"\"\xc3\xa9\xe2\x82\xac.\""},
 		{"{\"maxNumberLength\":5}", "-1.25", "-1.250"},
 		{"{\"rejectDuplicateNames\":true}", "[{\"a\":{\"a\":1}},{\"a\":2}]",
 			"{\"a\":1,\"b\":{\"a\":1},\"a\":2}"},
@@ -94,8 +95,8 @@ START_TEST(the_answer_names_the_limit_and_the_place_and_quotes_nothing)
 	struct rig *r = protected("{\"maxStringValueLength\":3}");
 	struct visit *v = visit_new(r, 0);
 	ck_assert_int_eq(status_of(v, "[\"secret\"]", 10), 400);
-	assert_str(v->x.local->body,
-		"{\"error\":\"The JSON exceeds maxStringValueLength: byte 9\"}");
+	assert_str(
+		v->x.local->body, "{\"error\":\"The JSON exceeds maxStringValueLength: byte 9\"}");
 	assert_str(v->x.local->reason, "json_threat");
 	ck_assert_int_eq(status_of(v, "[secret]", 8), 400);
 	assert_str(v->x.local->body, "{\"error\":\"The body is no valid JSON: byte 1\"}");
@@ -108,7 +109,8 @@ END_TEST
 /* Each cut of a text that has everything, and each of its bytes broken, is no JSON. */
 START_TEST(a_text_that_ends_early_is_refused_wherever_it_ends)
 {
-	static const char text[] = "{\"a\\u00e9\\ud83d\\ude00\":[1,-2.5e+7,true,false,null,\"\xe2\x82\xac\"]}";
+	static const char text[] =
+		"{\"a\\u00e9\\ud83d\\ude00\":[1,-2.5e+7,true,false,null,\"\xe2\x82\xac\"]}";
 	struct rig *r = protected("{\"rejectDuplicateNames\":true}");
 	struct visit *v = visit_new(r, 0);
 	ck_assert_int_eq(status_of(v, text, sizeof(text) - 1), 200);

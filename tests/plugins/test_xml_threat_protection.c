@@ -47,11 +47,15 @@ START_TEST(each_limit_is_the_largest_that_passes)
 		{"{\"maxAttributeCountPerElement\":0}", "<a xmlns:p='u:2'/>", "<a b=''/>"},
 		{"{\"maxChildCount\":2}", "<a><b/>text<!-- c --><b><c/><c/></b></a>",
 			"<a><b/><b/><b/></a>"},
-		{"{\"maxTextLength\":3}", "<a>\xc3\xa9&lt;&#x1F600;<b>xyz</b>abc</a>", "<a>abcd</a>"},
+		{"{\"maxTextLength\":3}", "<a>\xc3\xa9&lt;&#x1F600;<b>xyz</b>abc</a>",
+			"<a>abcd</a>"},
 		{"{\"maxTextLength\":3}", "<a>a<![CDATA[bc]]></a>", "<a>a<![CDATA[bcd]]></a>"},
 		{"{\"maxTextLength\":3}", "<a>ab<b/>cd</a>", "<a>ab<!-- x -->cd</a>"},
 		{"{\"maxAttributeLength\":3}", "<a b='\xc3\xa9&amp;&#x1F600;'/>", "<a b='1234'/>"},
-		{"{\"maxCommentLength\":3}", "<a><!--\xc3\xa9" "bc--></a>", "<a><!--abcd--></a>"},
+		{"{\"maxCommentLength\":3}",
+			"<a><!--\xc3\xa9"
+			"bc--></a>",
+			"<a><!--abcd--></a>"},
 		{"{\"maxCommentLength\":3}", "<!--abc--><a/>", "<a/><!--abcd-->"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -114,11 +118,11 @@ START_TEST(a_document_type_declaration_is_refused)
 		assert_str(v->x.local->reason, "xml_doctype");
 	}
 	/* Text that looks like one is none. */
-	ck_assert_int_eq(status_of(v, "application/soap+xml",
-				 STR("<a b='<!DOCTYPE'/>")), 400);
+	ck_assert_int_eq(status_of(v, "application/soap+xml", STR("<a b='<!DOCTYPE'/>")), 400);
 	assert_str(v->x.local->reason, "xml_invalid");
 	ck_assert_int_eq(status_of(v, "application/soap+xml",
-				 STR("<a><![CDATA[<!DOCTYPE z>]]><!-- <!ENTITY --></a>")), 200);
+				 STR("<a><![CDATA[<!DOCTYPE z>]]><!-- <!ENTITY --></a>")),
+		200);
 	visit_free(v);
 	rig_free(r);
 }
