@@ -340,6 +340,7 @@ const struct sluice_host *host_table(void)
 		.field_prepare = host_field_prepare,
 		.field_set_prepared = host_field_set_prepared,
 		.callbacks_omit = callbacks_omit,
+		.body_length = host_body_length,
 	};
 	return &table;
 }

@@ -75,6 +75,20 @@ int32_t host_status(struct sluice_exchange *x)
 	return x->response ? x->response->status : 0;
 }
 
+int64_t host_body_length(struct sluice_exchange *x, enum sluice_side side)
+{
+	if (!host_allows(x, HOST_body_length))
+		return host_refuse(HOST_body_length);
+	int64_t length = CONTENT_LENGTH_NONE;
+	if (side == SLUICE_REQUEST)
+		length = x->request->content_length;
+	else if (x->response && x->response->has_content)
+		length = x->response->content_length;
+	if (length == CONTENT_LENGTH_NONE)
+		return 0;
+	return length == CONTENT_LENGTH_UNKNOWN ? -1 : length;
+}
+
 int32_t host_status_set(struct sluice_exchange *x, int32_t status)
 {
 	if (!host_allows(x, HOST_status_set))

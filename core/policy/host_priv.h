@@ -39,6 +39,7 @@
 	X(resumed, IN_LIVE)                                                                        \
 	X(body_replace, IN_BODIES)                                                                 \
 	X(body_pass, IN_HEADS)                                                                     \
+	X(body_length, IN_EXCHANGE)                                                                \
 	X(property_set, IN_LIVE)                                                                   \
 	X(property_get, IN_EXCHANGE)                                                               \
 	X(authenticate, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                       \
@@ -120,6 +121,7 @@ int32_t host_value_wipe(struct sluice_instance *, const struct sluice_value *);
 struct sluice_str host_fact(struct sluice_exchange *, enum sluice_fact);
 int32_t host_status(struct sluice_exchange *);
 int32_t host_status_set(struct sluice_exchange *, int32_t);
+int64_t host_body_length(struct sluice_exchange *, enum sluice_side);
 int32_t host_field_get(
 	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str *);
 int32_t host_field_next(struct sluice_exchange *, enum sluice_side, struct sluice_str, uint32_t *,

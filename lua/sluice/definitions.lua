@@ -45,6 +45,7 @@ local shape = {
 				requestBody = body,
 				responseBody = body,
 				bodyWhenPayload = mode,
+				literal = { type = "list", of = { type = "string" } },
 				configuration = { type = "object" },
 			},
 		},
@@ -106,6 +107,17 @@ local function read_body(spec, key)
 	return { mode = nodes.text(node, "mode") or "none", max = nodes.value(node, "max", "integer") }
 end
 
+-- The names of the configuration's members whose dollars are their own.
+local function read_literal(spec)
+	local set = {}
+	for _, name in ipairs(nodes.get(spec, "literal") or {}) do
+		if name.type == "string" then
+			set[name.value] = true
+		end
+	end
+	return set
+end
+
 local function read_one(root, plugin, report)
 	local owner = {}
 	for _, mistake in ipairs(root.mistakes or {}) do
@@ -120,6 +132,7 @@ local function read_one(root, plugin, report)
 		request_body = read_body(spec, "requestBody"),
 		response_body = read_body(spec, "responseBody"),
 		when_payload = nodes.text(spec, "bodyWhenPayload") or "none",
+		literal = read_literal(spec),
 	}
 	if not schema.check(report, owner, root, shape, "") or root.mistakes then
 		definition.broken = true

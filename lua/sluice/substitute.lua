@@ -104,12 +104,21 @@ local function replacement(scope, node, text, is_foreign)
 	return new
 end
 
+-- Whether all of it is one reference.
+local function is_reference(text)
+	return text:find("^%$[%a_][%w_]*$") or text:find("^%${[^}]*}%s*$")
+end
+
 -- A copy of the tree with all texts replaced, and the paths of what came from outside.
--- scope: {host, secret = fn(reference) -> text or nil, message}; fail: fn(node, path, message).
+-- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil}; fail:
+-- fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
 function substitute.tree(tree, scope, fail)
 	local foreign_paths = {}
 	local copy = nodes.transform(tree, "", function(node, path)
 		if node.type ~= "string" or not node.value:find("$", 1, true) then
+			return nil
+		end
+		if scope.literal and scope.literal[path] and not is_reference(node.value) then
 			return nil
 		end
 		local text, foreign = expand(scope, node, node.value)

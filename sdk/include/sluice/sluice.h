@@ -19,8 +19,8 @@
  *     so what a callback changes in it needs atomics or locks; worker data needs none.
  *   - No callback may block. One that runs for 2 s ends the process with its name in the log.
  *
- * Version 0.9: all the machinery of the promise (a plugin built with SDK 1.x loads on every 1.y >= x)
- * works, the promise itself begins with 1.0.
+ * Version 0.9: all the machinery of the promise (a plugin built with SDK 1.x loads on every 1.y >=
+ * x) works, the promise itself begins with 1.0.
  */
 #ifndef SLUICE_SLUICE_H
 #define SLUICE_SLUICE_H
@@ -66,10 +66,11 @@ enum {
 
 /* What a callback decides. Any other number counts as SLUICE_FAIL. */
 enum {
-	SLUICE_CONTINUE = 0,  /* go on with the next policy */
-	SLUICE_PAUSE = 1,     /* after host->pause: wait for the token to be resumed */
-	SLUICE_RESPONDED = 2, /* after host->respond: the answer is given; later policies don't run */
-	SLUICE_FAIL = 3       /* this policy cannot do its work: 503, or onError decides */
+	SLUICE_CONTINUE = 0, /* go on with the next policy */
+	SLUICE_PAUSE = 1,    /* after host->pause: wait for the token to be resumed */
+	SLUICE_RESPONDED =
+		2,      /* after host->respond: the answer is given; later policies don't run */
+	SLUICE_FAIL = 3 /* this policy cannot do its work: 503, or onError decides */
 };
 
 /* A paused exchange, checked by generation: never a pointer. 0 is no token. */
@@ -90,12 +91,7 @@ enum sluice_value_type {
 	SLUICE_OBJECT
 };
 
-enum sluice_log_level {
-	SLUICE_LOG_DEBUG,
-	SLUICE_LOG_INFO,
-	SLUICE_LOG_WARN,
-	SLUICE_LOG_ERROR
-};
+enum sluice_log_level { SLUICE_LOG_DEBUG, SLUICE_LOG_INFO, SLUICE_LOG_WARN, SLUICE_LOG_ERROR };
 
 /* Which head: the request's or the response's. The response exists from response_head on. */
 enum sluice_side { SLUICE_REQUEST, SLUICE_RESPONSE };
@@ -135,8 +131,8 @@ enum {
 /* A slice of a body; valid until the callback returns. */
 struct sluice_body {
 	uint32_t size;
-	uint32_t end;             /* 1: these are the last bytes (in `buffer` mode always) */
-	struct sluice_str bytes;  /* contiguous; may be empty when `end` */
+	uint32_t end;            /* 1: these are the last bytes (in `buffer` mode always) */
+	struct sluice_str bytes; /* contiguous; may be empty when `end` */
 };
 
 /* --- the host -------------------------------------------------------------------------------- */
@@ -173,7 +169,8 @@ struct sluice_host {
 	/* - configuration tree: read in `configure`, nodes live until `release` - */
 	enum sluice_value_type (*value_type)(const struct sluice_value *value);
 	/* NULL when absent (or `value` is NULL or no object). */
-	const struct sluice_value *(*value_get)(const struct sluice_value *value, struct sluice_str key);
+	const struct sluice_value *(*value_get)(
+		const struct sluice_value *value, struct sluice_str key);
 	/* Element or member i, NULL beyond the end; `key` (may be NULL) gets the member's key. */
 	const struct sluice_value *(*value_at)(
 		const struct sluice_value *value, size_t i, struct sluice_str *key);
@@ -182,9 +179,10 @@ struct sluice_host {
 	int32_t (*value_bool)(const struct sluice_value *value, int32_t fallback);
 	int64_t (*value_integer)(const struct sluice_value *value, int64_t fallback);
 	double (*value_real)(const struct sluice_value *value, double fallback);
-	struct sluice_str (*value_string)(const struct sluice_value *value, struct sluice_str fallback);
-	/* `configure` only: what is wrong with `at`; the gateway adds file:line:col. `configure` then
-	 * returns SLUICE_E_INVALID. */
+	struct sluice_str (*value_string)(
+		const struct sluice_value *value, struct sluice_str fallback);
+	/* `configure` only: what is wrong with `at`; the gateway adds file:line:col. `configure`
+	 * then returns SLUICE_E_INVALID. */
 	void (*config_error)(struct sluice_instance *instance, const struct sluice_value *at,
 		struct sluice_str message);
 
@@ -207,8 +205,8 @@ struct sluice_host {
 		struct sluice_str name, uint32_t *at, struct sluice_str *name_out,
 		struct sluice_str *value);
 	/* Replaces all of that name; adds one more; removes all (how many). Framing and hop-by-hop
-	 * fields are the gateway's: SLUICE_E_INVALID. Request fields until the request has been sent
-	 * on, response fields until the response has. */
+	 * fields are the gateway's: SLUICE_E_INVALID. Request fields until the request has been
+	 * sent on, response fields until the response has. */
 	int32_t (*field_set)(struct sluice_exchange *exchange, enum sluice_side side,
 		struct sluice_str name, struct sluice_str value);
 	int32_t (*field_add)(struct sluice_exchange *exchange, enum sluice_side side,
@@ -221,9 +219,9 @@ struct sluice_host {
 		struct sluice_exchange *exchange, struct sluice_str path, struct sluice_str query);
 
 	/* - answers - */
-	/* Answers instead of the upstream (or, from response_head, instead of its answer): then return
-	 * SLUICE_RESPONDED. `fields` are name, value, name, value, ...; `reason` is a short word for
-	 * the log, metrics and `explain` ("rate_limited"). */
+	/* Answers instead of the upstream (or, from response_head, instead of its answer): then
+	 * return SLUICE_RESPONDED. `fields` are name, value, name, value, ...; `reason` is a short
+	 * word for the log, metrics and `explain` ("rate_limited"). */
 	int32_t (*respond)(struct sluice_exchange *exchange, int32_t status,
 		const struct sluice_str *fields, size_t field_count, struct sluice_str body,
 		struct sluice_str reason);
@@ -234,24 +232,24 @@ struct sluice_host {
 
 	/* - waiting - */
 	/* Exchange callbacks: a token to be resumed exactly once, from any thread, within
-	 * `deadline_ms` (1 to 600,000), else the binding fails. Then return SLUICE_PAUSE. A resume that
-	 * comes before the callback returned means continue. 0 when refused. */
+	 * `deadline_ms` (1 to 600,000), else the binding fails. Then return SLUICE_PAUSE. A resume
+	 * that comes before the callback returned means continue. 0 when refused. */
 	sluice_token (*pause)(struct sluice_exchange *exchange, uint32_t deadline_ms);
-	/* Any thread. SLUICE_OK, or SLUICE_E_STALE: gone or resumed already; never a crash. The paused
-	 * callback is then called again, once, with `resumed` true; a callback that has nothing left to
-	 * do returns SLUICE_CONTINUE. */
+	/* Any thread. SLUICE_OK, or SLUICE_E_STALE: gone or resumed already; never a crash. The
+	 * paused callback is then called again, once, with `resumed` true; a callback that has
+	 * nothing left to do returns SLUICE_CONTINUE. */
 	int32_t (*resume)(sluice_token token);
 	/* 1 when the current callback is called again because its token was resumed. */
 	int32_t (*resumed)(struct sluice_exchange *exchange);
 
 	/* - bodies - */
-	/* In request_body / response_body of `stream` or `buffer` mode: replaces the bytes at hand. The
-	 * bytes are copied. May be called several times: the pieces follow one another. */
+	/* In request_body / response_body of `stream` or `buffer` mode: replaces the bytes at hand.
+	 * The bytes are copied. May be called several times: the pieces follow one another. */
 	int32_t (*body_replace)(struct sluice_exchange *exchange, struct sluice_str bytes);
 
 	/* - shared along the chain - */
-	/* A property under "name" (at most 64 B), value copied; readable by every policy of the chain
-	 * and as vars.<name> by expressions. */
+	/* A property under "name" (at most 64 B), value copied; readable by every policy of the
+	 * chain and as vars.<name> by expressions. */
 	int32_t (*property_set)(
 		struct sluice_exchange *exchange, struct sluice_str name, struct sluice_str value);
 	int32_t (*property_get)(
@@ -290,6 +288,10 @@ struct sluice_host {
 	 * secret and was used up. Other strings, names of members among them, may share its memory:
 	 * nothing of the tree may be read afterwards. */
 	int32_t (*value_wipe)(struct sluice_instance *instance, const struct sluice_value *value);
+
+	/* The bytes of content that the head declares; 0: there is none; -1: some, of a length that
+	 * is not known before its end. */
+	int64_t (*body_length)(struct sluice_exchange *exchange, enum sluice_side side);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */
@@ -310,11 +312,11 @@ struct sluice_policy {
 	const char *version; /* of the policy: "1.0.0" */
 
 	/* Main thread, no I/O: makes the instance's state from a configuration that its schema has
-	 * accepted, defaults applied. `previous` is the state of the instance that this one replaces
-	 * (same binding, other configuration), or NULL; it stays valid and in use meanwhile. */
-	int32_t (*configure)(
-		const struct sluice_call *call, const struct sluice_value *config, void *previous,
-		void **state);
+	 * accepted, defaults applied. `previous` is the state of the instance that this one
+	 * replaces (same binding, other configuration), or NULL; it stays valid and in use
+	 * meanwhile. */
+	int32_t (*configure)(const struct sluice_call *call, const struct sluice_value *config,
+		void *previous, void **state);
 	/* Main thread; no callback runs or will run. */
 	void (*release)(const struct sluice_call *call);
 	/* On each worker, before its first and after its last exchange. */
@@ -332,7 +334,8 @@ struct sluice_policy {
 	int32_t (*response_end)(const struct sluice_call *call, struct sluice_exchange *exchange);
 	int32_t (*frame)(const struct sluice_call *call, struct sluice_exchange *exchange,
 		const struct sluice_body *frame);
-	/* After the last byte: read only. Then `done`, exactly once, also for exchanges that broke. */
+	/* After the last byte: read only. Then `done`, exactly once, also for exchanges that broke.
+	 */
 	void (*log)(const struct sluice_call *call, struct sluice_exchange *exchange);
 	void (*done)(const struct sluice_call *call, struct sluice_exchange *exchange);
 };

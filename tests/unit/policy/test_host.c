@@ -49,6 +49,7 @@ TRY(pause, h->pause(x, 10) != 0)
 TRY(resumed, IS_LEGAL(h->resumed(x)))
 TRY(replace, IS_LEGAL(h->body_replace(x, SLUICE_STR("x"))))
 TRY(pass, IS_LEGAL(h->body_pass(x)))
+TRY(length, IS_LEGAL(h->body_length(x, SLUICE_REQUEST)))
 TRY(property_set, IS_LEGAL(h->property_set(x, SLUICE_STR("p"), SLUICE_STR("v"))))
 TRY(property_get, IS_LEGAL(h->property_get(x, SLUICE_STR("p"), &out)))
 TRY(authenticate, IS_LEGAL(h->authenticate(x, SLUICE_STR("u"), SLUICE_STR(""), SLUICE_STR(""))))
@@ -85,6 +86,7 @@ static const struct legality {
 	{"resumed", try_resumed, LIVE},
 	{"body_replace", try_replace, "request_body response_body"},
 	{"body_pass", try_pass, "request_head response_head"},
+	{"body_length", try_length, ALL},
 	{"property_set", try_property_set, LIVE},
 	{"property_get", try_property_get, ALL},
 	{"authenticate", try_authenticate, "request_head request_body"},
