@@ -75,4 +75,39 @@ def xml_with_a_doctype_never_reaches_the_upstream():
         equal([r["reason"] for r in gateway.records(4)[1:]], [row[3] for row in table[1:]])
 
 
+@case
+def injections_are_blocked_wherever_they_stand():
+    guard = policy("injection-protection-flex", {
+        "customProtections": [{"name": "traversal", "regex": r"\.\./"}]})
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    table = [
+        ("GET", "/?name=O%27Brien&q=select+a+seat", {"x-note": "it's 5' or 6' tall"}, None, None),
+        ("GET", "/?q=1+or+1%3D1--", {}, None, "injection_sql"),
+        ("GET", "/", {"x-note": "<img src=x onerror=alert(1)>"}, None, "injection_xss"),
+        ("POST", "/", JSON, '{"text":"\\u003cscript>"}', "injection_xss"),
+        ("POST", "/", JSON, '{"text":"# Title\\n**a** < b -- c"}', None),
+        ("POST", "/", form, "q=%27%3B+drop+table+users--", "injection_sql"),
+        ("POST", "/", form, "file=..%2F..%2Fetc", "injection_custom")]
+    with Backend(echo) as backend, Gateway([api("a", backend, policies=[guard])]) as gateway:
+        for method, target, headers, body, reason in table:
+            with rows(f"{method} {target} {body}"):
+                answer = gateway.request(method, target, headers, body)
+                equal(answer.status, 400 if reason else 200)
+                equal(answer.get("x-injection-protection"), "blocked" if reason else None)
+        equal(len(backend.requests), len([row for row in table if not row[4]]))
+        equal([r["reason"] for r in gateway.records(len(table)) if r["status"] == 400],
+              [row[4] for row in table if row[4]])
+        check("onerror" not in gateway.error_text(), "a value is in the log")
+        contains(gateway.error_text(), "custom injection in the body: traversal")
+
+
+@case
+def what_is_not_rejected_is_logged():
+    guard = policy("injection-protection", {"rejectRequests": False})
+    with Backend(echo) as backend, Gateway([api("a", backend, policies=[guard])]) as gateway:
+        equal(gateway.get("/?q=%27+or+1%3D1--").status, 200)
+        equal(len(backend.requests), 1)
+        contains(gateway.error_text(), "sql injection in the query: tautology")
+
+
 main()
