@@ -195,8 +195,8 @@ def an_upgrade_loses_nothing():
                 wait_for(lambda: not is_alive(before), "the end of the old one", 30)
         equal((load.failures[:5], load.lost), ([], 0))
         check(load.done > 100, "too little load")
-        status = supervisor_status(gateway)
-        equal((status["pid"], status["upgrades"], status["crashes"]), (gateway.process.pid, 5, 0))
+        status = wait_for(lambda: (s := supervisor_status(gateway))["upgrades"] == 5 and s, "5 upgrades")
+        equal((status["pid"], status["crashes"]), (gateway.process.pid, 0))
 
 
 @case(modes="full", serial=True, seconds=900)
@@ -262,7 +262,7 @@ def an_upgrade_that_cannot_serve_leaves_the_old_gateway():
         os.rename(gateway.config + ".away", gateway.config)
         _, after = upgrade(gateway)
         check(after != pid, "the next upgrade works")
-        check(not supervisor_status(gateway).get("upgradeError"), "and says so")
+        wait_for(lambda: not supervisor_status(gateway).get("upgradeError"), "and says so")
 
 
 @case(serial=True)
