@@ -37,9 +37,11 @@ enum trail_role { TRAIL_ACTIVE, TRAIL_STANDBY };
 enum trail_end { TRAIL_END_UNKNOWN, TRAIL_END_FAULT, TRAIL_END_HANG, TRAIL_END_OUTSIDE };
 
 struct trail_orders {
-	uint32_t role;       /* enum trail_role */
-	uint64_t avoid_plan; /* do not serve this one again; 0: none */
-	int64_t spawned_us;  /* monotonic */
+	uint32_t role;        /* enum trail_role */
+	uint64_t avoid_plan;  /* do not serve this one again; 0: none */
+	uint64_t resume_plan; /* what the one before served: serve it before reading the folder; 0:
+				 none */
+	int64_t spawned_us;   /* monotonic */
 };
 
 struct trail {

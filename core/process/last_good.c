@@ -9,9 +9,9 @@
 struct last_good {
 	char *dir; /* owned */
 	struct plan_store *store;
-	struct map served;  /* names of the APIs that the last good plan serves; values: any */
-	bool knows_served;  /* `served` has been filled */
-	unsigned next_nth;  /* of last_good_offer */
+	struct map served; /* names of the APIs that the last good plan serves; values: any */
+	bool knows_served; /* `served` has been filled */
+	unsigned next_nth; /* of last_good_offer */
 };
 
 void offer_deinit(struct offer *o)
@@ -75,6 +75,18 @@ enum rc last_good_offer(struct last_good *l, struct offer *o)
 		rc = load(l, l->next_nth++, o);
 	} while (rc == RC_INVALID);
 	return rc;
+}
+
+enum rc last_good_find(const struct last_good *l, uint64_t digest, struct offer *o)
+{
+	for (unsigned nth = 0;; nth++) {
+		enum rc rc = load(l, nth, o);
+		if (rc == RC_INVALID)
+			continue;
+		if (rc != RC_OK || plan_digest(o->plan) == digest)
+			return rc;
+		offer_deinit(o);
+	}
 }
 
 /* --- judging --------------------------------------------------------------------------------- */

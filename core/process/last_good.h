@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process/last_good.h - which plan counts as the last good one, and serving it when there is none.
  *
- * A generation is good when it serves and closes no API, by an error, that the last good one serves.
- * An API that is gone is what the operator wanted; an API that is new and in error takes nothing from
- * anybody. So a folder with a mistake in it never replaces a plan in which that API worked.
+ * A generation is good when it serves and closes no API, by an error, that the last good one
+ * serves. An API that is gone is what the operator wanted; an API that is new and in error takes
+ * nothing from anybody. So a folder with a mistake in it never replaces a plan in which that API
+ * worked.
  *
  * Invariants   L1  the store's newest plan served in this process or a former one.
  * Threads      the main thread; the store has its own for the disk. */
@@ -34,4 +35,6 @@ void last_good_take(struct last_good *l, const struct generation *g, const struc
 /* The newest saved plan that this version can read and that was not given before. RC_NOT_FOUND:
  * there is none, or no more. */
 MUST_USE enum rc last_good_offer(struct last_good *l, struct offer *o);
+/* The saved plan with that digest; does not count as given. RC_NOT_FOUND. */
+MUST_USE enum rc last_good_find(const struct last_good *l, uint64_t digest, struct offer *o);
 struct plan_store_stats last_good_stats(struct last_good *l);

@@ -149,11 +149,23 @@ static void activate(struct gateway *g, struct offer *offer)
 	activation_start(g->activation, plan);
 }
 
+/* A plan that has crashed the gateway too often is passed over. */
+static bool next_saved(struct gateway *g, struct offer *offer)
+{
+	uint64_t avoided = supervision_trail(g->supervision)->orders.avoid_plan;
+	while (last_good_offer(g->last_good, offer) == RC_OK) {
+		if (avoided == 0 || plan_digest(offer->plan) != avoided)
+			return true;
+		offer_deinit(offer);
+	}
+	return false;
+}
+
 /* Without anything that serves, and nothing usable in the folder. */
 static bool serve_last_good(struct gateway *g)
 {
 	struct offer offer;
-	if (activation_current(g->activation) || last_good_offer(g->last_good, &offer) != RC_OK)
+	if (activation_current(g->activation) || !next_saved(g, &offer))
 		return false;
 	char saved[CLOCK_RFC3339_BYTES];
 	clock_rfc3339(offer.saved.saved_wall_us, saved);
@@ -229,6 +241,57 @@ static bool is_incomplete(const struct plan *plan)
 	return plan_bool(plan_root(plan), "incomplete", false);
 }
 
+/* After a crash: what served then serves again before the folder is read, and so does what is good
+ * when the folder's plan is to be avoided. */
+static void resume(struct gateway *g)
+{
+	const struct trail_orders *orders = &supervision_trail(g->supervision)->orders;
+	struct offer offer;
+	if (orders->resume_plan &&
+		last_good_find(g->last_good, orders->resume_plan, &offer) == RC_OK)
+		activate(g, &offer);
+	else if (orders->avoid_plan)
+		serve_last_good(g);
+}
+
+/* The folder says what was resumed: nothing is to be built. */
+static bool is_resumed(const struct gateway *g, const struct plan *plan)
+{
+	const struct generation *current = activation_current(g->activation);
+	return g->serves_saved && current && plan_digest(plan) == plan_digest(current->plan) &&
+	       count_stubs(current) == 0;
+}
+
+static void confirm(struct gateway *g, struct offer *offer)
+{
+	const struct generation *current = activation_current(g->activation);
+	take_problems_of_plan(g, offer->plan);
+	log_problems(g);
+	set_outcome(g, true, NULL);
+	g->serves_saved = false;
+	tell_serving(g, current, 0, false);
+	offer_deinit(offer);
+}
+
+/* It has crashed the gateway too often, and something else serves. */
+static bool is_avoided(const struct gateway *g, const struct plan *plan)
+{
+	uint64_t avoided = supervision_trail(g->supervision)->orders.avoid_plan;
+	return avoided != 0 && plan_digest(plan) == avoided &&
+	       (activation_current(g->activation) || activation_is_busy(g->activation));
+}
+
+static void refuse_avoided(struct gateway *g, struct offer *offer)
+{
+	const char *why = "this configuration has crashed the gateway too often; the last good one "
+			  "serves until the folder changes";
+	log_write(LOG_ERROR, "%s", why);
+	take_problems_of_plan(g, offer->plan);
+	set_outcome(g, false, why);
+	supervision_refused(g->supervision, why);
+	offer_deinit(offer);
+}
+
 static void on_plan(void *owner, struct str bytes, const char *error)
 {
 	struct gateway *g = owner;
@@ -242,6 +305,14 @@ static void on_plan(void *owner, struct str bytes, const char *error)
 		supervision_refused(g->supervision, error);
 		if (!activation_is_busy(g->activation))
 			serve_last_good(g);
+		return;
+	}
+	if (is_avoided(g, offer.plan)) {
+		refuse_avoided(g, &offer);
+		return;
+	}
+	if (!activation_is_busy(g->activation) && is_resumed(g, offer.plan)) {
+		confirm(g, &offer);
 		return;
 	}
 	offer.bytes = (char *)heap_strndup(bytes);
@@ -300,6 +371,7 @@ bool reload_start(struct gateway *g)
 			strerror(errno));
 		return false;
 	}
+	resume(g);
 	begin(g);
 	return true;
 }

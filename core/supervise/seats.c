@@ -119,6 +119,7 @@ struct seat *seat_start(struct supervisor *s, enum trail_role role)
 		seat->trail->orders = (struct trail_orders){
 			.role = role,
 			.avoid_plan = s->avoid_plan,
+			.resume_plan = role == TRAIL_ACTIVE ? s->resume_plan : 0,
 		};
 		if (fork_gateway(s, seat)) {
 			seat->state = role == TRAIL_ACTIVE ? SEAT_ACTIVE : SEAT_WARMING;

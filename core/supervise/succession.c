@@ -59,6 +59,8 @@ void succession_served(struct supervisor *s, struct seat *seat)
 	s->has_served = true;
 	if (seat->state == SEAT_ACTIVE)
 		groups_sweep(&s->groups);
+	if (!seat->serving.is_last_good && seat->serving.plan != s->avoid_plan)
+		s->avoid_plan = 0; /* the folder has changed */
 	if (seat->state == SEAT_WARMING)
 		seat->state = SEAT_WARM;
 	if (!seat->is_successor || seat->is_activating)
@@ -199,6 +201,8 @@ static void answer_death(struct supervisor *s, const struct seat *seat, int stat
 	if (was_asked)
 		return;
 	int64_t at = supervisor_now_ms() + back_off_ms(s, seat);
+	bool has_plan = seat->has_served && seat->serving.plan != s->avoid_plan;
+	s->resume_plan = has_plan ? seat->serving.plan : 0;
 	if (seat->state == SEAT_ACTIVE || seat->is_activating)
 		s->restart_at_ms = at;
 	else

@@ -56,8 +56,9 @@ struct supervisor {
 	struct seat seats[SEATS_MAX];
 	struct groups groups;
 	struct crash_log crashes;
-	uint64_t avoid_plan;
-	bool has_served; /* some gateway, ever */
+	uint64_t avoid_plan;  /* of the next gateway's orders */
+	uint64_t resume_plan; /* likewise */
+	bool has_served;      /* some gateway, ever */
 	bool is_stopping;
 	bool is_upgrading;
 	bool upgrade_is_due; /* as soon as somebody serves */

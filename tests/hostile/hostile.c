@@ -6,6 +6,7 @@
  * load, what the configuration (or $SLUICE_HOSTILE_LOAD) asks for. */
 #include "sluice/sluice.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,6 +33,21 @@ static int is(struct sluice_str word, const char *name)
 	return word.n == strlen(name) && memcmp(word.p, name, word.n) == 0;
 }
 
+static void *crash_alone(void *arg)
+{
+	volatile int *volatile nowhere = NULL;
+	*nowhere = 1;
+	return NULL;
+}
+
+/* In a thread of its own, where no callback runs that could be accused. */
+static void crash_elsewhere(void)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, crash_alone, NULL) == 0)
+		pthread_join(thread, NULL);
+}
+
 static void misbehave(struct sluice_str how)
 {
 	volatile int zero = 0, *volatile nowhere = NULL;
@@ -49,6 +65,8 @@ static void misbehave(struct sluice_str how)
 		sleep(3600);
 	else if (is(how, "nap"))
 		usleep(1500000);
+	else if (is(how, "thread"))
+		crash_elsewhere();
 	else if (is(how, "exit"))
 		_exit(7);
 }

@@ -207,7 +207,50 @@ def a_reload_that_crashes_the_gateway_is_followed_by_what_served_before():
             wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
             wait_for(lambda: gateway.is_answering(), "readiness")
             equal(gateway.get("/", port=port).status, 200)
-            equal(gateway.get("/", port=port_of(bad)).status, 503)
+            wait_for(lambda: status_of(port_of(bad)) == 503, "the folder's answer")
+
+
+@case
+def a_configuration_that_crashes_without_a_suspect_gives_way():
+    """Nobody can be accused: after three crashes the last good configuration before it is served,
+    until the folder changes."""
+    with Backend(reply(200, "x")) as backend:
+        port, bad_port = free_port(), free_port()
+        with gateway_with({"a.yaml": [api("good", backend, port=port)]}) as gateway:
+            wait_for(lambda: gateway.metrics()["sluice_last_good_saves_total"] == 1, "a save")
+            bad = api("bad", backend, port=bad_port, policies=[hostile()])
+            gateway.save("b.yaml", [bad])
+            for i in range(3):
+                wait_for(lambda: provoke_or_wait(gateway, bad_port), "a crash")
+                crash = last_crash(gateway, i + 1)
+                check("binding" not in crash, "nobody is accused")
+            wait_for(lambda: not answers(bad_port), "the last good configuration")
+            equal(gateway.get("/", port=port).status, 200)
+            wait_for(lambda: "has crashed the gateway too often; the last good one" in
+                     gateway.error_text(), "a reason in the log")
+            contains(gateway.admin("GET", "/status").text(), "has crashed the gateway too often")
+            gateway.save("b.yaml", [api("bad", backend, port=bad_port)])
+            equal(gateway.get("/", port=bad_port).status, 200)
+
+
+def status_of(port):
+    """None while nobody answers."""
+    try:
+        with Client(port) as client:
+            return client.get("/").status
+    except (OSError, Closed, TimedOut):
+        return None
+
+
+def answers(port):
+    return status_of(port) == 200
+
+
+def provoke_or_wait(gateway, port):
+    try:
+        return provoke(gateway, "thread", port)
+    except OSError:
+        return False
 
 
 @case

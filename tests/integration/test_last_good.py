@@ -12,9 +12,10 @@ BROKEN = {"policyRef": {"name": "no-such-policy"}, "config": {}}
 
 
 def without_compiler():
-    """The gateway's program in a folder where sluice-compile is missing."""
+    """The gateway's programs in a folder where sluice-compile is missing."""
     folder = scratch("program")
-    shutil.copy(f"{BUILD}/bin/sluice", f"{folder}/sluice")
+    for name in ("sluice", "sluice-gateway"):
+        shutil.copy(f"{BUILD}/bin/{name}", f"{folder}/{name}")
     return f"{folder}/sluice"
 
 
