@@ -61,11 +61,13 @@ static int move_up(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, CHILD_ABOVE);
 }
 
-/* In the child. */
+/* In the child. The signals that a gateway takes stay blocked: one that comes before it can take it
+ * waits, instead of ending it. */
 static void become_gateway(const struct supervisor *s, int socket, int board, int trail)
 {
-	sigset_t none;
-	sigemptyset(&none);
+	sigset_t unblocked;
+	sigemptyset(&unblocked);
+	sigaddset(&unblocked, SIGCHLD);
 	int from[] = {move_up(socket), move_up(board), move_up(trail)};
 	for (int i = 0; i < 3; i++)
 		if (from[i] < 0 || dup2(from[i], CHILD_SOCKET + i) < 0)
@@ -73,7 +75,7 @@ static void become_gateway(const struct supervisor *s, int socket, int board, in
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	sigprocmask(SIG_UNBLOCK, &unblocked, NULL);
 	execv(s->gateway_program, s->argv);
 	fprintf(stderr, "sluice run: cannot run %s: %s\n", s->gateway_program, strerror(errno));
 	_exit(127);

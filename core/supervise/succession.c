@@ -159,7 +159,7 @@ static void note_crash(struct supervisor *s, const struct seat *seat, int status
 	atomic_fetch_add(&s->board->lost, crash.lost);
 	log_death(seat, &crash);
 	bool is_its_own = suspect.end == TRAIL_END_FAULT || suspect.end == TRAIL_END_HANG;
-	if (crash.signal && is_its_own)
+	if (is_its_own)
 		decide(s, &suspect, atomic_load(&seat->trail->plan));
 }
 
