@@ -421,6 +421,16 @@ int64_t http_server_idle_since_ms(const struct http_server *c)
 	return c->current || c->is_closing ? -1 : c->idle_since_ms;
 }
 
+void http_server_set_tag(struct http_server *c, uint64_t tag)
+{
+	c->tag = tag;
+}
+
+uint64_t http_server_tag(const struct http_server *c)
+{
+	return c->tag;
+}
+
 struct link *http_server_link(struct http_server *c)
 {
 	return &c->link;

@@ -47,6 +47,9 @@ struct http_server *http_server_new(struct stream_group *group, int fd, const st
 void http_server_drain(struct http_server *c, int linger_ms);
 /* At once. on_closed still comes. */
 void http_server_abort(struct http_server *c);
+/* A word for the owner, kept with the connection; 0 at first. */
+void http_server_set_tag(struct http_server *c, uint64_t tag);
+uint64_t http_server_tag(const struct http_server *c);
 /* Monotonic ms of the last activity, for shedding idle ones first; -1 while busy. */
 int64_t http_server_idle_since_ms(const struct http_server *c);
 /* A link for the owner's list of its connections. */

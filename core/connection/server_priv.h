@@ -36,6 +36,7 @@ struct http_server {
 	struct task closed;
 	int64_t idle_since_ms;
 	int64_t opened_ms;
+	uint64_t tag; /* the owner's */
 	uint32_t requests;
 	int linger_ms;
 	bool is_open;     /* the TLS handshake is done, or none was due */

@@ -38,6 +38,11 @@ struct stream_group *stream_group_new(struct loop *loop)
 	return g;
 }
 
+void stream_group_set_descriptors_max(struct stream_group *g, int max)
+{
+	g->descriptors_max = max;
+}
+
 void stream_group_free(struct stream_group *g)
 {
 	CHECK(list_is_empty(&g->dirty));
@@ -327,9 +332,20 @@ struct stream *stream_accept(struct stream_group *g, int fd, const struct addres
 	return s;
 }
 
-static int connect_to(const struct address *to, bool *connecting)
+/* The kernel hands out the lowest number that is free. */
+static int open_socket(const struct stream_group *g, int family)
 {
-	int fd = socket(to->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || g->descriptors_max == 0 || fd < g->descriptors_max)
+		return fd;
+	close(fd);
+	errno = EMFILE;
+	return -1;
+}
+
+static int connect_to(const struct stream_group *g, const struct address *to, bool *connecting)
+{
+	int fd = open_socket(g, to->u.sa.sa_family);
 	if (fd < 0)
 		return -1;
 	int on = 1;
@@ -371,7 +387,7 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	void *owner)
 {
 	bool connecting = false;
-	int fd = connect_to(to, &connecting);
+	int fd = connect_to(g, to, &connecting);
 	int error = errno;
 	struct stream *s = stream_new(g, fd, to, events, owner);
 	s->is_connecting = connecting;

@@ -48,6 +48,9 @@ struct stream_events {
 struct stream_group;
 struct stream_group *stream_group_new(struct loop *loop);
 void stream_group_free(struct stream_group *g);
+/* Dials fail (EMFILE) rather than have a descriptor of that number or above: the last ones are for
+ * others. 0: no limit. */
+void stream_group_set_descriptors_max(struct stream_group *g, int max);
 struct loop *stream_group_loop(const struct stream_group *g);
 /* How long a TLS handshake that begins from now on may take; LIMIT_TLS_HANDSHAKE_MS at first. */
 void stream_group_set_handshake_ms(struct stream_group *g, int ms);

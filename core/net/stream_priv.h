@@ -59,6 +59,7 @@ struct stream_group {
 	char *wire;          /* owned: TLS records as received; made when TLS is first used */
 	struct link dirty;   /* streams with something to flush */
 	size_t dirty_count;
+	int descriptors_max; /* of dials; 0: no limit */
 	struct task flush;
 	/* A reset that came in one event with the last bytes makes no second edge, and libevent
 	 * does not tell it from them. Whoever was read short is read once more after

@@ -59,6 +59,7 @@ static void stop_workers(struct gateway *g)
 	timer_stop(&g->idle_timer);
 	pulse_stop(g->pulse);
 	watchdog_stop(g->watchdog);
+	overload_stop(g->overload);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_stop(g->threads[i]);
 }
@@ -186,6 +187,13 @@ static void raise_descriptors(void)
 			(unsigned long long)limit.rlim_cur, DESCRIPTORS_WANTED);
 }
 
+static unsigned descriptors_max(void)
+{
+	struct rlimit limit;
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	return limit.rlim_cur < UINT32_MAX / 2 ? (unsigned)limit.rlim_cur : UINT32_MAX / 2;
+}
+
 static bool check_config_dir(const char *dir)
 {
 	struct stat st;
@@ -253,6 +261,7 @@ static void start_workers(struct gateway *g)
 			.stands_by = supervision_stands_by(g->supervision),
 			.records = g->rings ? g->rings[i] : NULL,
 			.resolver = &resolver,
+			.admission = overload_admission(g->overload),
 			.events = &worker_events,
 			.owner = g,
 			.stopped = on_worker_stopped,
@@ -363,8 +372,10 @@ static bool serve(struct gateway *g)
 	registry_set_metrics(g->registry, g->metrics);
 	services_register(g->registry);
 	ports_init(&g->ports, g->workers, g->supervision);
+	g->overload = overload_new(g->loop, descriptors_max());
 	start_workers(g);
 	g->watchdog = watchdog_start(supervision_trail(g->supervision), g->threads, g->workers);
+	overload_start(g->overload, g->threads, g->workers);
 	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
 	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
 		g->options->config_dir, g->workers);
@@ -381,6 +392,7 @@ static bool serve(struct gateway *g)
 	offer_deinit(&g->activating);
 	last_good_free(g->last_good);
 	pulse_free(g->pulse);
+	overload_free(g->overload);
 	ports_deinit(&g->ports);
 	registry_free(g->registry);
 	return is_started;

@@ -20,6 +20,7 @@
 #include "process/gateway.h"
 #include "process/last_good.h"
 #include "process/options.h"
+#include "process/overload.h"
 #include "process/pulse.h"
 #include "process/supervision.h"
 #include "process/watchdog.h"
@@ -61,6 +62,7 @@ struct gateway {
 	struct activation *activation;
 	struct pulse *pulse;
 	struct watchdog *watchdog;
+	struct overload *overload;
 	struct stream_group *admin_group;
 	struct admin *admin;
 	bool is_admin_open; /* the socket is ours */

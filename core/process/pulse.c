@@ -16,6 +16,10 @@
 		"Heads that were malformed, too large or too slow")                                \
 	X(PROXY_REFUSED, METRIC_COUNTER, "sluice_proxy_protocol_refused_total",                    \
 		"Connections closed for want of a PROXY header that counts")                       \
+	X(EVICTED, METRIC_COUNTER, "sluice_connections_evicted_total",                             \
+		"Idle client connections closed to make room")                                     \
+	X(OVERLOADED, METRIC_COUNTER, "sluice_overloaded_total",                                   \
+		"Requests refused or cut because memory was short")                                \
 	X(UP_OPEN, METRIC_GAUGE, "sluice_upstream_connections", "Connections to services")         \
 	X(UP_IDLE, METRIC_GAUGE, "sluice_upstream_connections_idle",                               \
 		"Connections to services that wait for a request")                                 \
@@ -89,6 +93,8 @@ static void tell_on_worker(void *arg)
 		[TOLD_BEGUN] = proxy->exchange_count,
 		[TOLD_REFUSED] = proxy->refused_count,
 		[TOLD_PROXY_REFUSED] = proxy->proxy_refused_count,
+		[TOLD_EVICTED] = proxy->evicted_count,
+		[TOLD_OVERLOADED] = proxy->overloaded_count,
 	};
 	upstream_each(proxy->upstream, add_pool, told);
 	for (size_t i = 0; i < TOLD_COUNT; i++)

@@ -130,6 +130,7 @@ static void apply_settings(struct gateway *g, const struct plan_node *root)
 	struct str name = plan_string(settings, "logLevel", STR("info"));
 	if (!g->options->log_level && log_level_parse(name, &level) == RC_OK)
 		log_set_level(level);
+	overload_configure(g->overload, settings);
 	if (!supervision_stands_by(g->supervision))
 		reload_apply_probe(g, root);
 }

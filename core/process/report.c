@@ -165,6 +165,20 @@ static void add_plan(struct buffer *b, struct gateway *g)
 	close_with(b, "}");
 }
 
+static void add_overload(struct buffer *b, const struct gateway *g)
+{
+	struct admission_limits limits = admission_get_limits(overload_admission(g->overload));
+	add_key(b, "overload");
+	buffer_add_char(b, '{');
+	add_text(b, "step", str_of(pressure_name(overload_pressure(g->overload))));
+	add_number(b, "memoryBytes", overload_memory_bytes(g->overload));
+	add_number(b, "memoryMaxBytes", overload_memory_max(g->overload));
+	add_number(b, "connectionsMax", limits.connections);
+	add_number(b, "connectionsPerListenerMax", limits.per_listener);
+	add_number(b, "connectionsPerAddressMax", limits.per_address);
+	close_with(b, "}");
+}
+
 static void begin_json(struct admin_answer *a, uint16_t status)
 {
 	a->status = status;
@@ -189,6 +203,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_number(b, "workers", g->workers);
 	add_number(b, "connections", pulse_connections(g->pulse));
 	add_number(b, "exchanges", pulse_exchanges(g->pulse));
+	add_overload(b, g);
 	add_text(b, "config", str_of(g->options->config_dir));
 	report_supervision(g, b);
 	add_plan(b, g);
@@ -232,6 +247,7 @@ static void metrics(void *owner, struct admin_answer *a)
 	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_print(g->metrics, b);
 	report_supervision_metrics(g, b);
+	overload_print(g->overload, b);
 	buffer_addf(b,
 		"# HELP sluice_build_info The version that runs\n# TYPE sluice_build_info gauge\n"
 		"sluice_build_info{version=\"%s\"} 1\n",

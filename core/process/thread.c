@@ -29,6 +29,9 @@ static void *run(void *arg)
 	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
 	t->proxy.exchanges_told = &t->trail->exchanges;
 	t->proxy.stands_by = o.stands_by;
+	t->proxy.admission = o.admission;
+	stream_group_set_descriptors_max(
+		t->proxy.group, admission_upstream_descriptors(o.admission));
 	free(start);
 	/* A stop may come before the last exchange has ended: the loop turns until it has. */
 	while (!t->is_stopping || !proxy_worker_is_idle(&t->proxy)) {

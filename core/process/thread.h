@@ -32,6 +32,7 @@ struct worker_options {
 	bool stands_by;              /* ready, but not accepting yet */
 	struct record_ring *records; /* access log, or NULL */
 	const struct resolver_options *resolver;
+	struct admission *admission; /* borrowed */
 	const struct proxy_worker_events *events;
 	void *owner;
 	void (*stopped)(void *thread);

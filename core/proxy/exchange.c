@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "connection/coarse.h"
 #include "proxy/listener.h"
+#include "proxy/shed.h"
 
 struct state_row {
 	const char *name;
@@ -269,6 +270,8 @@ static void note_facts(struct exchange *e)
 		note_client_reset(e);
 	else if (facts & FACT_SHUTDOWN)
 		exchange_fail(e, FAULT_SHUTDOWN, "the worker is stopping");
+	else if (facts & FACT_OVERLOAD)
+		exchange_fail(e, FAULT_OVERLOADED, "memory is short");
 	else if (facts & FACT_BODY_EXCESS)
 		exchange_refuse_body(e);
 	else if (facts & FACTS_OF_SWEEP)
@@ -437,6 +440,8 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 	w->exchanges_active++;
 	sweep_start(w);
 	tell_active(w);
+	if (UNLIKELY(w->pressure >= PRESSURE_REFUSE))
+		shed_new(e);
 	exchange_wake(e);
 }
 

@@ -51,6 +51,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(BLOCKED, CLIENT, 403, "access_blocked", "access to this API is blocked")                 \
 	X(MEMORY, GATEWAY, 500, "exchange_memory",                                                 \
 		"the request needs more memory than one exchange may use")                         \
+	X(OVERLOADED, GATEWAY, 503, "overloaded", "the gateway is overloaded; try again later")    \
 	X(SHUTDOWN, GATEWAY, 503, "shutdown", "the gateway is stopping")
 
 enum fault {

@@ -8,6 +8,7 @@
 #include "proxy/access_record.h"
 #include "proxy/exchange.h"
 #include "proxy/local_answer.h"
+#include "proxy/shed.h"
 
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ struct proxy_listener {
 	struct link pending;                      /* of struct proxy_accept */
 	struct http_server_options options;
 	struct message_limits message; /* a copy: connections outlive their generation */
+	struct admission_port *admitted; /* ref; NULL without admission */
 	bool is_closed;
 };
 
@@ -37,6 +39,11 @@ struct proxy_worker *proxy_listener_worker(const struct proxy_listener *l)
 const struct generation_listener *proxy_listener_serves(const struct proxy_listener *l)
 {
 	return l->serves;
+}
+
+struct link *proxy_listener_connections(struct proxy_listener *l)
+{
+	return &l->connections;
 }
 
 struct str proxy_listener_key(const struct proxy_listener *l)
@@ -59,6 +66,8 @@ static void free_if_unused(struct proxy_listener *l)
 	if (!l->is_closed || !list_is_empty(&l->connections) || !list_is_empty(&l->pending))
 		return;
 	list_remove(&l->link);
+	if (l->admitted)
+		admission_port_unref(l->worker->admission, l->admitted);
 	free(l->key);
 	free(l);
 }
@@ -82,11 +91,20 @@ static void on_refused(
 	access_record_refused(l->worker, s, status, detail);
 }
 
+static void leave(struct proxy_listener *l)
+{
+	if (l->admitted)
+		admission_leave(l->worker->admission, l->admitted);
+}
+
 static void on_closed(void *owner, struct http_server *server)
 {
 	struct proxy_listener *l = owner;
 	list_remove(http_server_link(server));
 	l->worker->connections_active--;
+	if (l->admitted)
+		admission_leave_address(l->worker->admission, http_server_tag(server));
+	leave(l);
 	free_if_unused(l);
 }
 
@@ -96,11 +114,54 @@ static const struct http_server_events server_events = {
 	.on_closed = on_closed,
 };
 
+/* The peer sees a reset at once, and nothing of it stays here. */
+static void refuse(int fd)
+{
+	struct linger at_once = {.l_onoff = 1};
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+/* Idle connections make room before newcomers are refused. */
+static bool admit(struct proxy_listener *l, int fd)
+{
+	struct proxy_worker *w = l->worker;
+	if (!l->admitted)
+		return true;
+	unsigned excess = admission_excess(w->admission, fd);
+	if (UNLIKELY(excess > 0))
+		shed_idle(w, excess);
+	return admission_enter(w->admission, l->admitted, fd) == ADMISSION_OK;
+}
+
+/* Nobody is told of who is behind these: they bring the connections of many. */
+static bool is_proxy(const struct edge *edge, const struct address *client)
+{
+	return cidr_set_contains(&edge->proxies, client) ||
+	       cidr_set_contains(&edge->proxy_protocol_from, client);
+}
+
+static bool admit_address(
+	struct proxy_listener *l, const struct address *client, admission_ticket *ticket)
+{
+	struct proxy_worker *w = l->worker;
+	if (!l->admitted || is_proxy(&w->generation->edge, client))
+		return true;
+	return admission_enter_address(w->admission, client, ticket) == ADMISSION_OK;
+}
+
 static void serve(struct proxy_listener *l, int fd, const struct address *peer)
 {
+	admission_ticket ticket = 0;
+	if (!admit_address(l, peer, &ticket)) {
+		leave(l);
+		refuse(fd);
+		return;
+	}
 	struct http_server *server = http_server_new(
 		l->worker->group, fd, peer, l->serves->tls, &l->options, &server_events, l);
 	list_append(&l->connections, http_server_link(server));
+	http_server_set_tag(server, ticket);
 	l->worker->connections_active++;
 	l->worker->connection_count++;
 	if (l->worker->is_draining)
@@ -134,10 +195,12 @@ static void on_proxy_header(void *owner, enum rc rc, int fd, const struct addres
 {
 	struct proxy_listener *l = owner;
 	l->worker->connections_active--;
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
 		serve(l, fd, client);
-	else
+	} else {
+		leave(l);
 		tell_refused(l, client, why_refused(rc));
+	}
 	free_if_unused(l);
 }
 
@@ -147,6 +210,7 @@ static void expect_proxy_header(struct proxy_listener *l, const struct cidr_set 
 	const struct address *peer)
 {
 	if (from->count > 0 && !cidr_set_contains(from, peer)) {
+		leave(l);
 		close(fd);
 		tell_refused(l, peer, "it is none of the trusted proxies");
 		return;
@@ -161,6 +225,7 @@ static void drop_pending(struct proxy_listener *l)
 	LIST_FOREACH_SAFE(link, &l->pending)
 	{
 		proxy_accept_free(proxy_accept_of_link(link));
+		leave(l);
 		l->worker->connections_active--;
 	}
 }
@@ -169,6 +234,10 @@ static void on_accept(void *owner, int fd, const struct address *peer)
 {
 	struct proxy_listener *l = owner;
 	const struct edge *edge = &l->worker->generation->edge;
+	if (!admit(l, fd)) {
+		refuse(fd);
+		return;
+	}
 	if (edge->has_proxy_protocol)
 		expect_proxy_header(l, &edge->proxy_protocol_from, fd, peer);
 	else
@@ -190,6 +259,7 @@ static void set_options(struct proxy_listener *l)
 		.scheme = l->serves->tls ? STR("https") : STR("http"),
 		.error_body = error_body,
 	};
+	shed_adjust(l->worker, &l->options);
 }
 
 /* A worker has one socket of an address, or more when a gateway with more workers opened it. */
@@ -212,6 +282,8 @@ struct proxy_listener *proxy_listener_new(
 	list_init(&l->connections);
 	list_init(&l->pending);
 	list_append(&w->listeners, &l->link);
+	if (w->admission)
+		l->admitted = admission_port_ref(w->admission, str_of(l->key));
 	set_options(l);
 	if (!w->stands_by)
 		proxy_listener_accept(l);

@@ -21,6 +21,8 @@ void proxy_listener_abort(struct proxy_listener *l);
 
 struct proxy_worker *proxy_listener_worker(const struct proxy_listener *l);
 const struct generation_listener *proxy_listener_serves(const struct proxy_listener *l);
+/* Of struct http_server, in the order of coming. */
+struct link *proxy_listener_connections(struct proxy_listener *l);
 /* "address:port". */
 struct str proxy_listener_key(const struct proxy_listener *l);
 struct link *proxy_listener_link(struct proxy_listener *l);

@@ -5,6 +5,10 @@
 
 #include "proxy/local_answer.h"
 
+/* The ladder needs some seconds to come down; the clients of an overload must not come back in
+ * one. */
+#define RETRY_AFTER_SECONDS "5"
+
 /* When even the arena is spent the answer still goes out, without its id. */
 static struct local_response spent_answer(uint16_t status)
 {
@@ -38,6 +42,9 @@ static void fill_head(struct exchange *e, struct local_response *local, uint16_t
 	if (e->fault == FAULT_METHOD && e->allowed_methods.n > 0)
 		added &= fields_append(&head->fields, STR("Allow"), FIELD_ALLOW,
 				 e->allowed_methods) == RC_OK;
+	if (e->fault == FAULT_OVERLOADED)
+		added &= fields_append(&head->fields, STR("Retry-After"), FIELD_RETRY_AFTER,
+				 STR(RETRY_AFTER_SECONDS)) == RC_OK;
 	if (!added)
 		fields_init(&head->fields, e->x.arena);
 }

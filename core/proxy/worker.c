@@ -3,6 +3,7 @@
 
 #include "proxy/exchange.h"
 #include "proxy/listener.h"
+#include "proxy/shed.h"
 #include "proxy/sweep.h"
 
 static void abort_connections(struct task *t)
@@ -122,6 +123,18 @@ void proxy_worker_accept(struct proxy_worker *w)
 		if (proxy_listener_serves(listener) && !w->is_draining)
 			proxy_listener_accept(listener);
 	}
+}
+
+void proxy_worker_set_pressure(struct proxy_worker *w, enum pressure pressure)
+{
+	w->pressure = pressure;
+	LIST_FOREACH(l, &w->listeners)
+	{
+		struct proxy_listener *listener = proxy_listener_of_link(l);
+		if (proxy_listener_serves(listener))
+			proxy_listener_update(listener, proxy_listener_serves(listener));
+	}
+	shed_memory(w);
 }
 
 void proxy_worker_drain(struct proxy_worker *w)

@@ -13,12 +13,22 @@
 #include "base/prng.h"
 #include "generation/generation.h"
 #include "loop/loop.h"
+#include "net/admission.h"
 #include "net/listener.h"
 #include "net/stream.h"
 #include "observe/record.h"
 #include "upstream/upstream.h"
 
 struct proxy_listener;
+
+/* How short memory is; each step does what those before it do, too. */
+enum pressure {
+	PRESSURE_NONE,
+	PRESSURE_TRIM,   /* idle connections close early, pools shrink */
+	PRESSURE_CLOSE,  /* no keep-alive */
+	PRESSURE_REFUSE, /* new requests get 503 */
+	PRESSURE_RESET,  /* nobody new comes in, the largest exchanges are cut */
+};
 
 /* What `process` wants to hear; called on the worker's thread. */
 struct proxy_worker_events {
@@ -43,11 +53,16 @@ struct proxy_worker {
 	bool is_draining;
 	bool stands_by; /* ready, but accepts nothing until proxy_worker_accept; set before the
 			   first swap */
+	enum pressure pressure;
+	struct admission *admission; /* borrowed; NULL: everybody may come. Before the first swap */
+	int64_t shed_ms;             /* when idle connections were looked for */
 	struct buffer record_text; /* the access record being written */
 	uint64_t connection_count; /* accepted, ever */
 	uint64_t exchange_count;   /* begun, ever */
 	uint64_t refused_count;    /* heads that the codec answered itself, ever */
 	uint64_t proxy_refused_count; /* connections without a PROXY header that counts, ever */
+	uint64_t evicted_count;    /* idle connections closed for want of room, ever */
+	uint64_t overloaded_count; /* exchanges refused or cut for want of memory, ever */
 	unsigned exchanges_active;
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
@@ -71,6 +86,9 @@ void proxy_worker_accept(struct proxy_worker *w);
 /* No new connection is accepted, busy ones close after their answer, idle ones may send one more.
  */
 void proxy_worker_drain(struct proxy_worker *w);
+
+/* From now on, and at once for what is there; again while it lasts. */
+void proxy_worker_set_pressure(struct proxy_worker *w, enum pressure pressure);
 
 /* Pins are counted here so that the last one of a retired API is noticed. */
 void proxy_worker_pin(struct proxy_worker *w, struct api *api);

@@ -341,6 +341,18 @@ void upstream_forget(struct upstream *u, struct service *s)
 	free_if_done(p);
 }
 
+void upstream_trim(struct upstream *u, int64_t idle_ms)
+{
+	int64_t since_ms = loop_now_ms(u->loop) - idle_ms;
+	LIST_FOREACH(l, &u->pool_list)
+	{
+		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		while (!list_is_empty(&p->idle) &&
+			CONTAINER_OF(p->idle.prev, struct pooled, link)->idle_since_ms <= since_ms)
+			close_oldest(p);
+	}
+}
+
 void upstream_each(struct upstream *u,
 	void (*fn)(void *arg, struct str service, const struct upstream_stats *stats), void *arg)
 {

@@ -81,6 +81,9 @@ void upstream_cancel(struct upstream_wait *w);
  * done. Exchanges of the former generation may still open it. */
 void upstream_forget(struct upstream *u, struct service *s);
 
+/* Memory is short: closes what has been idle for `idle_ms` or longer. */
+void upstream_trim(struct upstream *u, int64_t idle_ms);
+
 struct upstream_stats {
 	uint64_t connects, connect_failures, reuses;
 	unsigned connections, idle, waiting;

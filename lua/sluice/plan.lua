@@ -3,6 +3,7 @@
 local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
+local overload = require("sluice.overload")
 
 local plan = {}
 
@@ -228,6 +229,7 @@ local function settings_node(settings)
 	nodes.put(out, "probe", probe_node(settings.probe))
 	nodes.put(out, "metrics", probe_node(settings.metrics))
 	nodes.put(out, "limits", limits.connections_node(settings))
+	overload.put(out, settings)
 	nodes.put(out, "timeouts", settings.timeouts)
 	return nodes.put(out, "edge", edge.node(settings))
 end

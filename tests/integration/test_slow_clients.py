@@ -13,6 +13,7 @@ import threading
 import time
 
 from harness import *
+from harness.documents import configuration
 
 # A head that stays open, a small body and a large one, a reader of much, an idle connection.
 HEAD = b"GET / HTTP/1.1\r\nhost: h\r\nx-drip: "
@@ -20,6 +21,9 @@ SMALL_BODY = b"POST /body HTTP/1.1\r\nhost: h\r\ncontent-length: 1000\r\n\r\n"
 LARGE_BODY = b"POST /body HTTP/1.1\r\nhost: h\r\ncontent-length: 10000000\r\n\r\n"
 READ = b"GET /large HTTP/1.1\r\nhost: h\r\n\r\n"
 POOLS = 8 << 20
+# They come from few addresses, and all to one listener.
+MANY = configuration("limits", {"limits": {"connections": 15000, "connectionsPerListener": 0,
+                                           "connectionsPerAddress": 0}})
 
 
 def allow_descriptors(count):
@@ -143,7 +147,7 @@ def crowded(count, seconds, large_bodies):
     allow_descriptors(count + 3000)
     origin = Origin()
     try:
-        with Gateway([api("a", origin.address)], workers=2) as gateway:
+        with Gateway([api("a", origin.address), MANY], workers=2) as gateway:
             alone = serve_beside(gateway, None, 1)
             before = gateway.memory_kib()
             crowd = Crowd(gateway.port, count, large_bodies)

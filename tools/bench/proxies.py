@@ -178,6 +178,9 @@ class Sluice(Proxy):
         self.write("config/bench.yaml", json.dumps({
             "apiVersion": "gateway.sluice.dev/v1", "kind": "ApiInstance",
             "metadata": {"name": "bench"}, "spec": spec}))
+        self.write("config/limits.yaml", json.dumps({
+            "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration",
+            "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}}}))
         build = f"{self.top}/build/release"
         return [f"{build}/bin/sluice", "run", "--config", f"{self.dir}/config", "--plugins",
                 f"{build}/lib/sluice/plugins", "--state", f"{self.dir}/state", "--workers", "1",

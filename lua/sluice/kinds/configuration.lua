@@ -8,6 +8,7 @@ local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
 local edge = require("sluice.edge")
 local limits = require("sluice.limits")
+local overload = require("sluice.overload")
 local schema = require("sluice.schema")
 
 local configuration = {}
@@ -92,6 +93,7 @@ local shapes = {
 		},
 	},
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
+	overload = overload.shape,
 	tracing = any,
 	sharedStorage = any,
 	resourceLimits = any,
@@ -151,6 +153,8 @@ end
 
 readers.probe = read_listener("probe")
 readers.metrics = read_listener("metrics")
+
+readers.overload = overload.read
 
 function readers.timeouts(settings, node)
 	settings.timeouts = node

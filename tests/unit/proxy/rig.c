@@ -59,6 +59,11 @@ bool upstream_is_crowded(struct upstream *u, struct service *s)
 	return scripted.is_crowded;
 }
 
+void upstream_trim(struct upstream *u, int64_t idle_ms)
+{
+	scripted.trims++;
+}
+
 void upstream_cancel(struct upstream_wait *w)
 {
 	if (!w->pool)

@@ -75,7 +75,7 @@ struct scripted_upstream {
 	bool is_crowded;
 	enum rc rc; /* not RC_OK: refuses at once */
 	const char *text;
-	unsigned opens, fresh_opens, cancels;
+	unsigned opens, fresh_opens, cancels, trims;
 	struct upstream_wait *waiting;
 	struct wire *latest;
 };

@@ -38,6 +38,7 @@ static const struct {
 	{FAULT_CIRCUIT_BREAKER, 503, "circuit_breaker"},
 	{FAULT_BLOCKED, 403, "access_blocked"},
 	{FAULT_MEMORY, 500, "exchange_memory"},
+	{FAULT_OVERLOADED, 503, "overloaded"},
 	{FAULT_SHUTDOWN, 503, "shutdown"},
 };
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who was idle longest, and who holds most, is found in two passes over what there is, with a
+ * histogram between them: no list to be kept up to date by every request, no memory to be had while
+ * there is none. */
+#include "proxy/shed.h"
+
+#include "base/check.h"
+#include "proxy/exchange_priv.h"
+#include "proxy/listener.h"
+
+/* How often idle connections are looked for: a pass over 25,000 takes a millisecond, and that once in
+ * 100 at most. */
+#define CONNECTIONS_A_MS 250
+/* Under pressure connections may be idle for so long: a browser's next click, not its tab. */
+#define IDLE_MS          5000
+#define UPSTREAM_IDLE_MS 1000
+/* An exchange that holds less is not worth cutting: a head and two blocks. */
+#define LARGE_BYTES 65536
+/* The share of its exchanges that a worker cuts in one go. */
+#define CUT_SHARE 8
+#define BUCKETS   64
+
+struct histogram {
+	unsigned counts[BUCKETS];
+};
+
+/* The topmost `wanted`: all of the buckets above `lowest`, and `of_lowest` of that one. */
+struct choice {
+	unsigned lowest, of_lowest;
+};
+
+static struct choice choose(const struct histogram *h, unsigned wanted)
+{
+	unsigned at = BUCKETS - 1;
+	while (at > 0 && h->counts[at] < wanted)
+		wanted -= h->counts[at--];
+	return (struct choice){at, wanted};
+}
+
+static bool is_chosen(struct choice *c, unsigned bucket)
+{
+	if (bucket != c->lowest)
+		return bucket > c->lowest;
+	if (c->of_lowest == 0)
+		return false;
+	c->of_lowest--;
+	return true;
+}
+
+/* --- idle connections ------------------------------------------------------------------------ */
+/* By tenths of a second up to 1.5 s, then by seconds. */
+static unsigned age_bucket(int64_t ms)
+{
+	int64_t at = ms < 1600 ? ms / 100 : 15 + ms / 1000;
+	return at < BUCKETS ? (unsigned)at : BUCKETS - 1;
+}
+
+typedef void server_fn(void *arg, struct http_server *server, int64_t idle_ms);
+
+static void each_idle(struct proxy_worker *w, server_fn *fn, void *arg)
+{
+	int64_t now_ms = loop_now_ms(w->loop);
+	LIST_FOREACH_SAFE(l, &w->listeners)
+	{
+		struct link *connections = proxy_listener_connections(proxy_listener_of_link(l));
+		LIST_FOREACH_SAFE(c, connections)
+		{
+			struct http_server *server = http_server_of_link(c);
+			int64_t since_ms = http_server_idle_since_ms(server);
+			if (since_ms >= 0)
+				fn(arg, server, now_ms - since_ms);
+		}
+	}
+}
+
+struct eviction {
+	struct proxy_worker *worker;
+	struct histogram ages;
+	struct choice choice;
+};
+
+static void count_age(void *arg, struct http_server *server, int64_t idle_ms)
+{
+	struct eviction *e = arg;
+	e->ages.counts[age_bucket(idle_ms)]++;
+}
+
+static void evict(void *arg, struct http_server *server, int64_t idle_ms)
+{
+	struct eviction *e = arg;
+	if (!is_chosen(&e->choice, age_bucket(idle_ms)))
+		return;
+	e->worker->evicted_count++;
+	http_server_abort(server);
+}
+
+void shed_idle(struct proxy_worker *w, unsigned count)
+{
+	int64_t now_ms = loop_now_ms(w->loop);
+	/* Never twice in a turn: those that were closed are still counted in it. */
+	if (now_ms - w->shed_ms <= w->connections_active / CONNECTIONS_A_MS)
+		return;
+	w->shed_ms = now_ms;
+	struct eviction e = {.worker = w};
+	each_idle(w, count_age, &e);
+	e.choice = choose(&e.ages, count);
+	each_idle(w, evict, &e);
+}
+
+/* --- memory ---------------------------------------------------------------------------------- */
+static size_t bytes_held(const struct exchange *e)
+{
+	size_t n = e->down->in.bytes + e->x.arena->bytes_used + e->local_body.bytes;
+	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
+		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
+	return e->attempt.up ? n + e->attempt.up->in.bytes : n;
+}
+
+/* Two a doubling. */
+static unsigned size_bucket(size_t n)
+{
+	unsigned log2 = 63 - (unsigned)__builtin_clzll((unsigned long long)n | 1);
+	unsigned half = log2 > 0 ? (n >> (log2 - 1)) & 1 : 0;
+	unsigned at = log2 * 2 + half;
+	return at < 2 * 8 ? 0 : (at - 16 < BUCKETS ? at - 16 : BUCKETS - 1);
+}
+
+static void cut_largest(struct proxy_worker *w)
+{
+	struct histogram sizes = {0};
+	LIST_FOREACH(l, &w->exchanges)
+	{
+		size_t n = bytes_held(CONTAINER_OF(l, struct exchange, link));
+		sizes.counts[size_bucket(n)] += n >= LARGE_BYTES;
+	}
+	struct choice choice = choose(&sizes, w->exchanges_active / CUT_SHARE + 1);
+	LIST_FOREACH_SAFE(l, &w->exchanges)
+	{
+		struct exchange *e = CONTAINER_OF(l, struct exchange, link);
+		size_t n = bytes_held(e);
+		if (n < LARGE_BYTES || !is_chosen(&choice, size_bucket(n)))
+			continue;
+		shed_new(e);
+		exchange_wake(e);
+	}
+}
+
+static void evict_long_idle(void *arg, struct http_server *server, int64_t idle_ms)
+{
+	struct proxy_worker *w = arg;
+	if (idle_ms < IDLE_MS)
+		return;
+	w->evicted_count++;
+	http_server_abort(server);
+}
+
+void shed_memory(struct proxy_worker *w)
+{
+	if (w->pressure >= PRESSURE_TRIM) {
+		each_idle(w, evict_long_idle, w);
+		upstream_trim(w->upstream, UPSTREAM_IDLE_MS);
+	}
+	if (w->pressure >= PRESSURE_RESET)
+		cut_largest(w);
+}
+
+void shed_adjust(const struct proxy_worker *w, struct http_server_options *options)
+{
+	if (w->pressure >= PRESSURE_TRIM && options->keepalive_idle_ms > IDLE_MS)
+		options->keepalive_idle_ms = IDLE_MS;
+	if (w->pressure >= PRESSURE_CLOSE)
+		options->requests_max = 1;
+}
+
+void shed_new(struct exchange *e)
+{
+	e->worker->overloaded_count++;
+	e->facts |= FACT_OVERLOAD;
+}
