@@ -8,6 +8,8 @@
  *   GET  /probes/liveness   200 or 503: every worker has turned within ADMIN_STALL_MS
  *   POST /reload            202: reads the folder again, once more when it is being read
  *   POST /quarantine/lift?binding=NAME   202: a binding that is quarantined may run again
+ *   GET  /log-level         JSON: the log's level, the configured one, until when
+ *   PUT  /log-level?level=LEVEL[&seconds=N]   the same, changed
  *
  * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who: the
  * same user, or root). An optional TCP listener offers metrics and probes alone, read-only. Both
@@ -42,6 +44,8 @@ struct admin_source {
 	void (*liveness)(void *owner, struct admin_answer *a);
 	void (*reload)(void *owner, struct admin_answer *a);
 	void (*lift)(void *owner, struct admin_answer *a);
+	void (*log_level)(void *owner, struct admin_answer *a);
+	void (*set_log_level)(void *owner, struct admin_answer *a);
 	/* Sockets of the TCP listener: RC_IO with errno. NULL: admin opens and closes them itself.
 	 */
 	enum rc (*listen)(void *owner, const struct address *at, int *fd);

@@ -30,6 +30,8 @@ static const struct resource resources[] = {
 	RESOURCE("/probes/readiness", GET, "GET, HEAD", readiness, true),
 	RESOURCE("/probes/liveness", GET, "GET, HEAD", liveness, true),
 	RESOURCE("/reload", POST, "POST", reload, false),
+	RESOURCE("/log-level", GET, "GET, HEAD, PUT", log_level, false),
+	RESOURCE("/log-level", PUT, "GET, HEAD, PUT", set_log_level, false),
 	RESOURCE("/quarantine/lift", POST, "POST", lift, false),
 };
 
@@ -42,8 +44,8 @@ struct admin_request {
 	bool is_dead; /* the client is gone, or takes too long */
 };
 
-struct str admin_error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
-	struct fields *fields)
+struct str admin_error_body(
+	void *owner, uint16_t status, const char *text, struct arena *arena, struct fields *fields)
 {
 	if (fields_append(fields, STR("Content-Type"), FIELD_CONTENT_TYPE,
 		    STR("application/json; charset=UTF-8")) != RC_OK)
@@ -51,18 +53,23 @@ struct str admin_error_body(void *owner, uint16_t status, const char *text, stru
 	return arena_printf(arena, "{\"error\": \"%s\"}\n", text);
 }
 
-static const struct resource *find(const struct admin_request *q, struct str path)
-{
-	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++)
-		if (str_eq(resources[i].path, path) &&
-			(q->answerer.is_private || resources[i].is_public))
-			return &resources[i];
-	return NULL;
-}
-
 static bool is_allowed(const struct resource *r, enum http_method method)
 {
 	return method == r->method || (method == METHOD_HEAD && r->method == METHOD_GET);
+}
+
+/* The one of that method, where the path has several. */
+static const struct resource *find(const struct admin_request *q, const struct http_request *asked)
+{
+	const struct resource *found = NULL;
+	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
+		const struct resource *r = &resources[i];
+		bool is_here =
+			str_eq(r->path, asked->path) && (q->answerer.is_private || r->is_public);
+		if (is_here && (!found || is_allowed(r, asked->method)))
+			found = r;
+	}
+	return found;
 }
 
 static void refuse(struct admin_answer *a, uint16_t status, const char *text)
@@ -125,7 +132,7 @@ static void give(struct admin_request *q, const struct resource *r, struct admin
 static void answer(struct admin_request *q)
 {
 	struct admin_answer a = {.status = 500, .content_type = "text/plain"};
-	const struct resource *r = find(q, q->stream->request->path);
+	const struct resource *r = find(q, q->stream->request);
 	a.query = q->stream->request->query;
 	buffer_init(&a.body, ANSWER_BYTES_MAX);
 	fill(q, r, &a);

@@ -40,6 +40,11 @@ enum rc log_level_parse(struct str name, enum log_level *level)
 	return RC_INVALID;
 }
 
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
 void log_set_level(enum log_level level)
 {
 	atomic_store_explicit(&lowest_level, (int)level, memory_order_relaxed);

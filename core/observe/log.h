@@ -16,6 +16,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* "debug", "info", "warn", "error"; RC_INVALID. */
 MUST_USE enum rc log_level_parse(struct str name, enum log_level *level);
+const char *log_level_name(enum log_level level);
 void log_set_level(enum log_level level);
 bool log_is_on(enum log_level level);
 

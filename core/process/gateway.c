@@ -353,10 +353,6 @@ static bool find_supervisor(struct gateway *g)
 /* What can fail before there are threads. */
 static bool prepare(struct gateway *g)
 {
-	enum log_level level;
-	if (g->options->log_level &&
-		log_level_parse(str_of(g->options->log_level), &level) == RC_OK)
-		log_set_level(level);
 	if (!find_supervisor(g) || !check_config_dir(g->options->config_dir) || !make_state_dir(g))
 		return false;
 	choose_plugin_dirs(g);
@@ -421,6 +417,7 @@ static void gateway_deinit(struct gateway *g)
 	if (g->metrics)
 		metrics_free(g->metrics);
 	supervision_free(g->supervision);
+	log_choice_stop(&g->log_choice);
 	loop_free(g->loop);
 	diagnostics_deinit(&g->problems);
 	free(g->threads);
@@ -438,6 +435,7 @@ int gateway_run(const struct run_options *options)
 	g.started_wall_us = loop_wall_us(g.loop);
 	char *compiler = heap_printf("%s/sluice-compile", options->program_dir);
 	g.composer_options.program = compiler;
+	log_choice_init(&g.log_choice, g.loop, options->log_level);
 	timer_init(&g.drain_timer, on_drain_timer);
 	timer_init(&g.idle_timer, on_idle_timer);
 	diagnostics_init(&g.problems);

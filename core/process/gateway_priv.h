@@ -4,6 +4,7 @@
  *   gateway.c   start, signals, draining, the end
  *   reload.c    folder -> composer -> activation, and what came of it
  *   last_good.c what of it is kept on disk, and served when the folder gives nothing
+ *   log_choice.c the log's level, as configured or as asked at run time
  *   report.c    the answers of the admin socket
  *   dump.c      the plan that serves, without its secrets
  *   pulse.c     once a second: are the workers alive, what do they carry
@@ -19,6 +20,7 @@
 #include "process/composer.h"
 #include "process/gateway.h"
 #include "process/last_good.h"
+#include "process/log_choice.h"
 #include "process/options.h"
 #include "process/overload.h"
 #include "process/pulse.h"
@@ -51,6 +53,7 @@ struct gateway {
 	struct supervision *supervision;
 	unsigned accepting_due; /* workers that have yet to accept, when activated */
 
+	struct log_choice log_choice;
 	struct metrics *metrics;
 	struct record_ring **rings; /* owned; NULL: no access log */
 	struct sinks *sinks;

@@ -128,8 +128,8 @@ static void apply_settings(struct gateway *g, const struct plan_node *root)
 	const struct plan_node *settings = plan_get(root, "settings");
 	enum log_level level = LOG_INFO;
 	struct str name = plan_string(settings, "logLevel", STR("info"));
-	if (!g->options->log_level && log_level_parse(name, &level) == RC_OK)
-		log_set_level(level);
+	if (log_level_parse(name, &level) == RC_OK)
+		log_choice_configure(&g->log_choice, level);
 	overload_configure(g->overload, settings);
 	if (!supervision_stands_by(g->supervision))
 		reload_apply_probe(g, root);

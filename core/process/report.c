@@ -204,6 +204,10 @@ static void status(void *owner, struct admin_answer *a)
 	add_number(b, "connections", pulse_connections(g->pulse));
 	add_number(b, "exchanges", pulse_exchanges(g->pulse));
 	add_overload(b, g);
+	add_key(b, "log");
+	buffer_add_char(b, '{');
+	log_choice_print(&g->log_choice, b);
+	close_with(b, "}");
 	add_text(b, "config", str_of(g->options->config_dir));
 	report_supervision(g, b);
 	add_plan(b, g);
@@ -323,6 +327,31 @@ static void reload(void *owner, struct admin_answer *a)
 	reload_now(g);
 }
 
+/* --- the log's level ------------------------------------------------------------------------- */
+static void log_level(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	begin_json(a, 200);
+	log_choice_print(&g->log_choice, &a->body);
+	close_with(&a->body, "}\n");
+}
+
+static void set_log_level(void *owner, struct admin_answer *a)
+{
+	struct gateway *g = owner;
+	const char *why;
+	if (log_choice_obey(&g->log_choice, a->query, &why) == RC_OK) {
+		/* Told at a level that few hide: who reads the log shall know why it changes. */
+		log_write(LOG_WARN, "the log's level is %s now, as asked on the admin socket",
+			log_level_name(log_choice_level(&g->log_choice)));
+		log_level(owner, a);
+		return;
+	}
+	begin_json(a, 400);
+	add_text(&a->body, "error", str_of(why));
+	close_with(&a->body, "}\n");
+}
+
 /* --- the probe listener ---------------------------------------------------------------------- */
 static enum rc listen_for_probes(void *owner, const struct address *at, int *fd)
 {
@@ -353,6 +382,8 @@ const struct admin_source gateway_reports = {
 	.liveness = liveness,
 	.reload = reload,
 	.lift = report_lift,
+	.log_level = log_level,
+	.set_log_level = set_log_level,
 	.listen = listen_for_probes,
 	.released = probes_released,
 };

@@ -58,6 +58,52 @@ def metrics_count_requests():
         contains(answer.text(), "# TYPE ")
 
 
+def level_of(gateway):
+    return gateway.admin("GET", "/log-level").json()
+
+
+@case
+def the_log_level_changes_while_it_runs():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        equal(level_of(gateway), {"level": "info", "configured": "info"})
+        done = sluicectl("log-level", "debug", "--for", "5m", "--state", gateway.state)
+        equal(done.returncode, 0, done.stderr)
+        log = gateway.status()["log"]
+        equal((log["level"], log["configured"]), ("debug", "info"))
+        contains(done.stdout, log["until"])
+        # A reload has no say in it.
+        gateway.save("more.yaml", [api("b", backend), {
+            "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration", "metadata": {"name": "c"},
+            "spec": {"logging": {"runtimeLogs": {"logLevel": "warn"}}}}])
+        log = level_of(gateway)
+        equal((log["level"], log["configured"]), ("debug", "warn"))
+        done = sluicectl("log-level", "configured", "--state", gateway.state)
+        equal(level_of(gateway), {"level": "warn", "configured": "warn"})
+        wait_for(lambda: "the log's level is debug now" in gateway.error_text(), "a line in the log")
+
+
+@case
+def what_was_asked_for_a_time_ends_by_itself():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        equal(gateway.admin("PUT", "/log-level?level=error&seconds=1").json()["level"], "error")
+        wait_for(lambda: level_of(gateway)["level"] == "info", "the configured level")
+
+
+@case
+def a_wrong_log_level_is_refused():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        for query in ("", "?level=loud", "?level=debug&seconds=0", "?level=debug&seconds=86401",
+                      "?level=debug&seconds=5m", "?level=configured&seconds=5", "?level=debug&x=1",
+                      "?level=debug&seconds=99999999999999999999"):
+            with rows(query):
+                answer = gateway.admin("PUT", "/log-level" + query)
+                equal(answer.status, 400)
+                check(answer.json()["error"], "says why")
+        equal(level_of(gateway)["level"], "info")
+        refused = gateway.admin("POST", "/log-level?level=debug")
+        equal((refused.status, refused.get("allow")), (405, "GET, HEAD, PUT"))
+
+
 @case
 def unknown_paths_and_methods_are_refused():
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:

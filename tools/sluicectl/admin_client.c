@@ -45,11 +45,13 @@ static CURLcode perform(CURL *curl, const char *socket_path, enum admin_method m
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer->body);
-	if (method == ADMIN_POST) {
+	if (method != ADMIN_GET) {
 		curl_easy_setopt(curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
 	}
+	if (method == ADMIN_PUT)
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "PUT");
 	CURLcode code = curl_easy_perform(curl);
 	if (code == CURLE_OK)
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);

@@ -14,7 +14,7 @@ struct admin_answer {
 	struct buffer body;
 };
 
-enum admin_method { ADMIN_GET, ADMIN_POST };
+enum admin_method { ADMIN_GET, ADMIN_POST, ADMIN_PUT };
 
 /* `body` of the answer is initialised in any case and belongs to the caller. On failure (nobody
  * listens, no answer within timeout_s) `error` holds one sentence. */

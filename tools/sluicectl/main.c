@@ -24,12 +24,15 @@ static const char HELP[] =
 	"  dump         the configuration that is being served, without secrets\n"
 	"  metrics      counters in the Prometheus text format\n"
 	"  probe        exit code 0 when healthy, 1 when not\n"
+	"  log-level    the log's level; log-level LEVEL [--for 5m] changes it while the\n"
+	"               gateway runs, log-level configured takes that back\n"
 	"  quarantine lift BINDING\n"
 	"               lets a binding run again that has crashed the gateway\n"
 	"\n"
 	"  --state DIR                   default: /var/lib/sluice as root,\n"
 	"                                else ~/.local/state/sluice\n"
 	"  --check=readiness|liveness    what probe asks (default: readiness)\n"
+	"  --for TIME                    how long log-level holds: 90s, 5m, 1h\n"
 	"  --json                        the answer as the gateway gives it\n"
 	"  --help, --version\n"
 	"\n"
@@ -41,6 +44,8 @@ struct options {
 	size_t word_count;
 	const char *state_dir; /* NULL: the default */
 	const char *check;
+	const char *time; /* of --for; NULL: no end */
+	unsigned seconds; /* the same */
 	bool json;
 };
 
@@ -60,6 +65,7 @@ static const struct command commands[] = {
 	{"dump", ADMIN_GET, "/dump", FORM_TEXT, 60},
 	{"metrics", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
+	{"log-level", ADMIN_GET, NULL, FORM_JSON, 10},
 	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
 };
 
@@ -104,6 +110,13 @@ static const char *option_value(int argc, char **argv, int *i, const char *name)
 	return argv[++*i];
 }
 
+static size_t words_max(const char *command)
+{
+	if (strcmp(command, "quarantine") == 0)
+		return 2;
+	return strcmp(command, "log-level") == 0 ? 1 : 0;
+}
+
 /* -1 to go on, else the exit code. */
 static int parse_argument(struct options *o, int argc, char **argv, int *i)
 {
@@ -122,14 +135,46 @@ static int parse_argument(struct options *o, int argc, char **argv, int *i)
 		o->state_dir = value;
 	else if ((value = option_value(argc, argv, i, "--check")))
 		o->check = value;
+	else if ((value = option_value(argc, argv, i, "--for")))
+		o->time = value;
 	else if (argument[0] == '-')
 		return refuse("unknown option, or one without its value:", argument);
-	else if (o->command && strcmp(o->command, "quarantine") == 0 && o->word_count < 2)
+	else if (o->command && o->word_count < words_max(o->command))
 		o->words[o->word_count++] = argument;
 	else if (o->command)
 		return refuse("one command is enough:", argument);
 	else
 		o->command = argument;
+	return -1;
+}
+
+/* "90s", "5m", "1h", or seconds; 0: it is none, or over a day. */
+static unsigned parse_time(const char *text)
+{
+	static const char units[] = "smh";
+	static const unsigned long seconds_of[] = {1, 60, 3600};
+	char *end;
+	if (text[0] < '0' || text[0] > '9')
+		return 0;
+	unsigned long n = strtoul(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : units;
+	if (!unit || (*end && end[1]) || n > 86400 || n * seconds_of[unit - units] > 86400)
+		return 0;
+	return (unsigned)(n * seconds_of[unit - units]);
+}
+
+/* What belongs to one command; -1 to go on. */
+static int check_words(struct options *o)
+{
+	bool is_level = strcmp(o->command, "log-level") == 0;
+	bool is_lift = o->word_count == 2 && strcmp(o->words[0], "lift") == 0;
+	if (strcmp(o->command, "quarantine") == 0 && !is_lift)
+		return refuse("this takes lift and a binding's name:", o->command);
+	if (o->time && (!is_level || o->word_count == 0))
+		return refuse("--for goes with log-level LEVEL, not with", o->command);
+	if (o->time && !(o->seconds = parse_time(o->time)))
+		return refuse(
+			"--for takes a time such as 90s, 5m or 1h, at most 24h, not", o->time);
 	return -1;
 }
 
@@ -146,10 +191,7 @@ static int parse(struct options *o, int argc, char **argv)
 	}
 	if (strcmp(o->check, "readiness") != 0 && strcmp(o->check, "liveness") != 0)
 		return refuse("--check takes readiness or liveness, not", o->check);
-	bool is_lift = o->word_count == 2 && strcmp(o->words[0], "lift") == 0;
-	if (strcmp(o->command, "quarantine") == 0 && !is_lift)
-		return refuse("this takes lift and a binding's name:", o->command);
-	return -1;
+	return check_words(o);
 }
 
 static char *socket_path(const struct options *o)
@@ -199,11 +241,31 @@ static char *escape(const char *text)
 	return escaped;
 }
 
+static bool sets_level(const struct options *o, const struct command *command)
+{
+	return strcmp(command->name, "log-level") == 0 && o->word_count > 0;
+}
+
+/* Heap. */
+static char *log_level_resource(const struct options *o)
+{
+	char *level = escape(o->words[0]);
+	char *path = o->seconds > 0
+			     ? heap_printf("/log-level?level=%s&seconds=%u", level, o->seconds)
+			     : heap_printf("/log-level?level=%s", level);
+	free(level);
+	return path;
+}
+
 /* Heap. */
 static char *resource(const struct options *o, const struct command *command)
 {
 	if (command->path)
 		return heap_strdup(command->path);
+	if (sets_level(o, command))
+		return log_level_resource(o);
+	if (strcmp(command->name, "log-level") == 0)
+		return heap_strdup("/log-level");
 	if (command->method == ADMIN_GET)
 		return heap_printf("/probes/%s", o->check);
 	char *name = escape(o->words[1]);
@@ -217,7 +279,8 @@ static int run(const struct options *o, const struct command *command)
 	char error[ADMIN_ERROR_BYTES];
 	char *path = socket_path(o), *what = resource(o, command);
 	struct admin_answer answer;
-	enum rc rc = admin_request(path, command->method, what, command->timeout_s, &answer, error);
+	enum admin_method method = sets_level(o, command) ? ADMIN_PUT : command->method;
+	enum rc rc = admin_request(path, method, what, command->timeout_s, &answer, error);
 	bool is_yes = rc == RC_OK && answer.status >= 200 && answer.status < 300;
 	if (rc != RC_OK)
 		fprintf(stderr, "sluicectl: %s\n", error);

@@ -34,6 +34,10 @@ class Admin(BaseHTTPRequestHandler):
         "GET /status": (200, json.dumps(TREE)),
         "GET /metrics": (200, "sluice_requests_total 1\n"),
         "POST /reload": (409, json.dumps({"error": "shop.yaml:1:1: bad"})),
+        "GET /log-level": (200, '{"level":"info","configured":"info"}'),
+        "PUT /log-level?level=debug": (200, '{"level":"debug"}'),
+        "PUT /log-level?level=warn&seconds=5400": (200, '{"level":"warn"}'),
+        "PUT /log-level?level=loud": (400, '{"error":"no such level"}'),
         "GET /dump": (200, "not json"),
         "GET /probes/readiness": (503, "starting"),
         "GET /probes/liveness": (200, "ok"),
@@ -46,7 +50,7 @@ class Admin(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = do_PUT = answer
 
     def address_string(self):
         return "unix"
@@ -80,6 +84,10 @@ with tempfile.TemporaryDirectory() as state:
         (["status", "--json", f"--state={state}"], 0, json.dumps(TREE) + "\n", ""),
         (["metrics", *at], 0, "sluice_requests_total 1\n", ""),
         (["reload", *at], 1, "", "error: shop.yaml:1:1: bad\n"),
+        (["log-level", *at], 0, "level: info\nconfigured: info\n", ""),
+        (["log-level", "debug", *at], 0, "level: debug\n", ""),
+        (["log-level", "warn", "--for", "90m", *at], 0, "level: warn\n", ""),
+        (["log-level", "loud", *at], 1, "", "error: no such level\n"),
         (["dump", *at], 0, "not json\n", ""),
         (["probe", *at], 1, "", "starting\n"),
         (["probe", "--check=liveness", *at], 0, "", ""),
@@ -90,6 +98,9 @@ with tempfile.TemporaryDirectory() as state:
     for args, code, hint in [
         (["statsu", *at], 2, "did you mean 'status'"), ([], 2, "usage"),
         (["probe", "--check=life"], 2, "readiness or liveness"), (["status", "--stat", "x"], 2, "--stat"),
+        (["log-level", "debug", "--for", "5d"], 2, "such as 90s"), (["log-level", "--for", "5m"], 2, "--for"),
+        (["log-level", "debug", "--for", "25h"], 2, "24h"), (["status", "--for", "5m"], 2, "--for"),
+        (["log-level", "debug", "info"], 2, "info"),
         (["status", "--state"], 2, "--state"), (["status", "dump"], 2, "dump"),
         (["status", "--state", "/nonexistent"], 3, "/nonexistent/admin.sock"),
         (["status", "--state", "/" + "x" * 200], 3, "too long"),

@@ -67,6 +67,17 @@ static void on_reload(void *owner, struct admin_answer *a)
 	give(a, 202, "application/json", "{\"reload\": true}");
 }
 
+static void on_log_level(void *owner, struct admin_answer *a)
+{
+	give(a, 200, "application/json", "{\"level\": \"info\"}");
+}
+
+static void on_set_log_level(void *owner, struct admin_answer *a)
+{
+	bool is_debug = str_eq(a->query, STR("level=debug"));
+	give(a, is_debug ? 200 : 400, "application/json", "{\"level\": \"debug\"}");
+}
+
 static const struct admin_source source = {
 	.status = on_status,
 	.dump = on_dump,
@@ -74,6 +85,8 @@ static const struct admin_source source = {
 	.readiness = on_readiness,
 	.liveness = on_liveness,
 	.reload = on_reload,
+	.log_level = on_log_level,
+	.set_log_level = on_set_log_level,
 };
 
 static void setup(void)
@@ -188,6 +201,10 @@ static const struct {
 	{"GET", "/reload", {" 405 ", "Allow: POST\r\n", "{\"error\": "}},
 	{"POST", "/status", {" 405 ", "Allow: GET, HEAD\r\n", "{\"error\": "}},
 	{"DELETE", "/metrics", {" 405 ", "Allow: GET, HEAD\r\n", "{\"error\": "}},
+	{"GET", "/log-level", {" 200 ", "{\"level\": \"info\"}", ""}},
+	{"PUT", "/log-level?level=debug", {" 200 ", "{\"level\": \"debug\"}", ""}},
+	{"PUT", "/log-level", {" 400 ", "", ""}},
+	{"POST", "/log-level", {" 405 ", "Allow: GET, HEAD, PUT\r\n", "{\"error\": "}},
 	{"GET", "/", {" 404 ", "application/json", "{\"error\": "}},
 	{"GET", "/status/", {" 404 ", "application/json", "{\"error\": "}},
 	{"GET", "/probes", {" 404 ", "", ""}},
@@ -493,7 +510,8 @@ START_TEST(tcp_offers_metrics_and_probes_to_read)
 		{"GET", "/probes/readiness", " 503 "}, {"GET", "/probes/liveness", " 200 "},
 		{"HEAD", "/metrics", " 200 "}, {"POST", "/metrics", " 405 "},
 		{"GET", "/status", " 404 "}, {"GET", "/dump", " 404 "},
-		{"POST", "/reload", " 404 "}, {"GET", "/reload", " 404 "}};
+		{"POST", "/reload", " 404 "}, {"GET", "/reload", " 404 "},
+		{"PUT", "/log-level?level=debug", " 404 "}};
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		assert_part(ask_at(dial_address(&at), table[i][0], table[i][1]), table[i][2]);
 	ck_assert_uint_eq(reloads, 0);
