@@ -55,13 +55,30 @@ local envelope = {
 	},
 }
 
-local function known_kind(text, host)
-	for _, kind in ipairs(documents.kinds) do
-		if kind == text then
-			return kind
+local function is_one_of(list, text)
+	for _, each in ipairs(list) do
+		if each == text then
+			return true
 		end
 	end
-	return text and host.nearest(text, documents.kinds)
+	return false
+end
+
+-- What a document that names no kind of ours was meant to be; nil: something else's, or unknown. Only a
+-- binding matters: what it was bound to would be open.
+local function meant_kind(root, text)
+	local spec = nodes.get(root, "spec")
+	local has_refs = nodes.get(spec, "policyRef") or nodes.get(spec, "targetRef")
+	local is_ours = not text or text == "" or is_one_of(versions, nodes.text(root, "apiVersion"))
+	return has_refs and is_ours and "PolicyBinding" or nil
+end
+
+local function known_kind(root, host)
+	local text = nodes.text(root, "kind")
+	if is_one_of(documents.kinds, text) then
+		return text
+	end
+	return text and host.nearest(text, documents.kinds) or meant_kind(root, text)
 end
 
 local function read_labels(node)
@@ -79,7 +96,7 @@ local function read_one(root, index, report)
 		report:error(mistake, "", mistake.message, resource)
 	end
 	local kind = nodes.get(root, "kind")
-	resource.kind = known_kind(nodes.text(root, "kind"), report.host)
+	resource.kind = known_kind(root, report.host)
 	if nodes.is(kind, "string") and not resource.kind then
 		schema.check(report, resource, kind, envelope.fields.kind, "kind") -- something else's document
 		return nil

@@ -13,7 +13,7 @@ local schema = require("sluice.schema")
 
 local configuration = {}
 
-local any = { type = "any" }
+local object = { type = "object" } -- not looked into
 local seconds = limits.positive_seconds
 local port = { type = "integer", min = 1, max = 65535 }
 
@@ -94,18 +94,18 @@ local shapes = {
 	},
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
 	overload = overload.shape,
-	tracing = any,
-	sharedStorage = any,
-	resourceLimits = any,
+	tracing = object,
+	sharedStorage = object,
+	resourceLimits = object,
 	connectionBufferLimits = {
 		type = "map",
 		fields = { global = limits.fields.bufferedBodyBytes },
 	},
 	limits = limits.shape,
-	platformConnection = any,
-	outputs = any,
-	forwardProxy = any,
-	defaultTLS = any,
+	platformConnection = object,
+	outputs = object,
+	forwardProxy = object,
+	defaultTLS = object,
 }
 
 for key, member in pairs(edge.members) do

@@ -58,10 +58,11 @@ local function check_target(binding, target, report)
 	end
 end
 
+-- A label with a mistake is not looked at: too many are closed, not too few.
 local function read_labels(target)
 	local labels = {}
 	for key, value in nodes.pairs(nodes.get(nodes.get(target, "selector"), "labels")) do
-		labels[key] = value.value
+		labels[key] = nodes.is(value, "string") and value.value or nil
 	end
 	return labels
 end
@@ -69,10 +70,13 @@ end
 -- What a mistyped kind was probably meant to be, so that its targets are closed.
 local function target_kind(target, report)
 	local text = nodes.text(target, "kind")
-	if not text then
-		return nodes.get(target, "selector") and "Selector" or "ApiInstance"
-	end
-	return report.host.nearest(text, target_kinds) or "ApiInstance"
+	return text and report.host.nearest(text, target_kinds)
+		or nodes.get(target, "selector") and "Selector" or "ApiInstance"
+end
+
+local function text_or_nil(map, key)
+	local text = nodes.text(map, key)
+	return text ~= "" and text or nil
 end
 
 function policy_binding.read(binding, report)
@@ -88,8 +92,8 @@ function policy_binding.read(binding, report)
 	binding.position = 0
 	binding.target_node = target
 	binding.target_kind = target_kind(target, report)
-	binding.target_name = nodes.text(target, "name")
-	binding.target_namespace = nodes.text(target, "namespace")
+	binding.target_name = text_or_nil(target, "name")
+	binding.target_namespace = text_or_nil(target, "namespace")
 	binding.labels = read_labels(target)
 	binding.source = binding.target_kind == "Selector" and "selector" or "binding"
 	if nodes.is(target, "map") then

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""specimens.py - one valid document of every kind and every policy, with every field that there is.
+
+SPECIMENS: name -> (documents, which of them is the specimen, the path of the part that counts). NAME, SPACE
+and PORT in texts are replaced, so that many copies can stand beside each other in one configuration.
+"""
+VERSION = "gateway.sluice.dev/v1"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"
+RULES = [{"path": "/a(/.*)", "methods": "GET|HEAD", "host": "a\\.example", "headers": {"x-a": "1"}}]
+API_LIMITS = {
+    "requestBodyBytes": 5000, "bufferedBodyBytes": 2048, "responseHeadBytes": 2048,
+    "responseHeadFields": 20, "interimResponses": 2, "requestSeconds": 20,
+    "requestBodyBytesPerSecond": 100, "requestBodyGraceSeconds": 2, "responseBytesPerSecond": 100,
+    "responseGraceSeconds": 2, "responseStallSeconds": 9, "upstreamIdleSeconds": 9,
+}
+LIMITS = {
+    **API_LIMITS, "targetBytes": 1024, "headBytes": 8192, "headFields": 40, "fieldNameBytes": 64,
+    "fieldValueBytes": 1024, "trailerBytes": 1024, "trailerFields": 4, "chunkExtensionBytes": 64,
+    "headSeconds": 2, "tlsHandshakeSeconds": 2, "keepAliveIdleSeconds": 9, "keepAliveMaxAgeSeconds": 99,
+    "keepAliveRequests": 9, "upstreamConnectSeconds": 2, "connections": 9, "connectionsPerListener": 9,
+    "connectionsPerAddress": 9,
+}
+PAGES = {
+    "404": {"json": '{"s": {status}}', "problem": '{"s": "{message}"}', "html": "<p>", "text": "no"},
+    "5xx": {"text": "no"}, "default": {"text": "no"},
+}
+THRESHOLDS = {"maxConnections": 9, "maxPendingRequests": 9, "maxRequests": 9, "maxRetries": 9,
+              "maxConnectionPools": 9}
+OUTPUT = {"name": "o", "type": "stdout", "parameters": {}}
+TRUST = ["10.0.0.0/8", "2001:db8::/32"]
+
+
+def document(kind, spec, name="NAME", **metadata):
+    return {"apiVersion": VERSION, "kind": kind,
+            "metadata": {"name": name, "namespace": "SPACE", **metadata}, "spec": spec}
+
+
+def api(scheme="http", **spec):
+    return document("ApiInstance", {
+        "address": scheme + "://127.0.0.1:PORT",
+        "services": {"up": {"address": scheme + "://up.example:9000"}}, **spec})
+
+
+def binding(policy, config, target="ApiInstance", name="NAME", **spec):
+    return document("PolicyBinding", {
+        "targetRef": {"kind": target, "name": name, "namespace": "SPACE"},
+        "policyRef": {"name": policy}, "config": config, **spec}, name="NAME-binding")
+
+
+def settings(**spec):
+    return [document("Configuration", spec)], 0, "spec"
+
+
+SPECIMENS = {
+    "ApiInstance": ([document("ApiInstance", {
+        "address": "http://127.0.0.1:PORT/base",
+        "limits": API_LIMITS,
+        "services": {"up": {"address": "http://up.example:9000/x", "routes": [
+            {"config": {"destinationPath": "/y"}, "rules": RULES}]}},
+        "policies": [{
+            "policyRef": {"kind": "Extension", "name": "header-injection", "namespace": "default"},
+            "config": {"inboundHeaders": [{"key": "x-a", "value": "1"}]}, "rules": RULES}],
+        "errors": PAGES,
+    }, labels={"tier": "public"}, annotations={"note": "x"})], 0, ""),
+    "ApiInstance, redirect": ([document("ApiInstance", {
+        "address": "http://127.0.0.1:PORT",
+        "redirect": {"scheme": "https", "host": "a.example", "port": 8443, "status": 308},
+    })], 0, "spec"),
+    "Service": ([
+        document("Service", {"address": "http://up.example:9000/x"}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, ""),
+    "PolicyBinding": ([
+        binding("header-injection", {"inboundHeaders": [{"key": "x-a", "value": "1"}]},
+                order=7, rules=RULES), api()], 0, ""),
+    "PolicyBinding, selector": ([document("PolicyBinding", {
+        "targetRef": {"kind": "Selector", "namespace": "SPACE",
+                      "selector": {"kind": "ApiInstance", "labels": {"of": "NAME"}}},
+        "policyRef": {"kind": "Extension", "name": "header-injection", "namespace": "default"},
+        "config": {"inboundHeaders": [{"key": "x-a", "value": "1"}]},
+    }), document("ApiInstance", api()["spec"], labels={"of": "NAME"})], 0, "spec"),
+    "Extension": ([document("Extension", {
+        "extends": [{"name": "extension-definition", "namespace": "default"}],
+        "properties": {"a": {}}, "required": ["a"]})], 0, ""),
+    "Secret, tls": ([document("Secret", {
+        "tls": {"crt": CERTIFICATE, "key": KEY, "keyPassphrase": "x"}})], 0, ""),
+    "Secret, data": ([document("Secret", {"data": {"a": "x"}})], 0, "spec"),
+    "Contract": ([document("Contract", {
+        "apiId": "NAME",
+        "client": {"id": "c", "name": "n", "secret": "s"},
+        "sla": {"name": "gold", "id": "1", "limits": [
+            {"maximumRequests": 5, "timePeriodInMilliseconds": 1000}]},
+    }), api()], 0, ""),
+    "Configuration": ([document("Configuration", {"reasonHeader": True})], 0, ""),
+    "Configuration, logging": settings(logging={
+        "outputs": [OUTPUT], "runtimeLogs": {"logLevel": "info", "outputs": ["o"]},
+        "accessLogs": {"outputs": ["o"]}}),
+    "Configuration, ports": settings(
+        probe={"enabled": True, "address": "127.0.0.1", "port": 3001},
+        metrics={"enabled": True, "address": "127.0.0.1", "port": 3002}),
+    "Configuration, limits": settings(
+        limits=LIMITS, overload={"memoryBytes": 1073741824}, connectionBufferLimits={"global": 4096},
+        circuitBreaker={"thresholds": THRESHOLDS},
+        timeouts={"streamIdleSeconds": 9, "upstreamResponseSeconds": 9,
+                  "upstreamConnectionIdleSeconds": 9}),
+    "Configuration, edge": settings(
+        clientAddress={"trustedProxies": TRUST, "hops": 2, "header": "X-Forwarded-For",
+                       "emitForwarded": True},
+        proxyProtocol={"enabled": True, "trustedProxies": TRUST},
+        requestId={"preserve": True}, reasonHeader=True, errors=PAGES,
+        headers={"removeServer": True, "allowOverrides": True}, routing={"rewriteHostHeader": True}),
+    "Configuration, without effect": settings(
+        tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),
+}
+
+GROUP = {"name": "g", "origins": ["https://a.example"], "accessControlMaxAge": 9,
+         "allowedMethods": [{"methodName": "PUT", "isAllowed": True}], "headers": ["x-a"],
+         "exposedHeaders": ["x-b"]}
+ITEM = {"itemName": "i", "itemData": {
+    "message": "#[attributes.method]", "conditional": "#[true]", "category": "c", "level": "WARN",
+    "firstSection": True, "secondSection": True}}
+PAIR = {"crt": CERTIFICATE, "key": KEY, "keyPassphrase": "x"}
+TLS = {"certificate": PAIR, "trustedCA": CERTIFICATE, "alpn": ["h2", "http/1.1"], "minversion": "1.2",
+       "maxversion": "1.3", "ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]}
+OPENAPI = '{"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths": {}}'
+
+CONFIGS = {
+    "api-key": {"in": "header", "name": "x-key", "scheme": "Key", "forwardKey": True, "keys": [
+        {"key": "12345678", "clientId": "c", "clientName": "n", "expires": "2030-01-31T12:00:00Z"}]},
+    "cors": {"publicResource": False, "supportCredentials": True, "forwardPlainOptions": True,
+             "originGroups": [GROUP]},
+    "header-injection": {"inboundHeaders": [{"key": "x-a", "value": "#[attributes.method]"}],
+                         "outboundHeaders": [{"key": "x-a", "value": "1"}]},
+    "header-removal": {"inboundHeaders": ["x-a"], "outboundHeaders": ["x-b"]},
+    "http-basic-authentication": {"username": "u", "password": "p"},
+    "injection-protection": {
+        "builtInProtections": ["sql", "xss"], "customProtections": [{"name": "n", "regex": "a+"}],
+        "protectPathAndQuery": True, "protectHeaders": True, "protectBody": True, "rejectRequests": True},
+    "ip-allowlist": {"ips": ["10.0.0.0/8"], "ipExpression": "#[attributes.headers['x-a']]"},
+    "ip-blocklist": {"ips": ["10.0.0.0/8"], "ipExpression": "#[attributes.headers['x-a']]"},
+    "json-threat-protection": {
+        "maxContainerDepth": 9, "maxObjectEntryCount": 9, "maxObjectEntryNameLength": 9,
+        "maxArrayElementCount": 9, "maxStringValueLength": 9, "maxNumberLength": 9,
+        "rejectDuplicateNames": True, "checkAllContentTypes": True},
+    "message-logging": {"loggingConfiguration": [ITEM]},
+    "rate-limiting": {
+        "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000}],
+        "keySelector": "#[attributes.method]", "exposeHeaders": True, "clusterizable": True,
+        "blockOnUnknownQuota": True},
+    "spec-validation": {"source": "inline", "spec": OPENAPI, "apiBasePath": "/", "blockOperation": True,
+                        "strictParamsValidation": True},
+    "xml-threat-protection": {
+        "maxNodeDepth": 9, "maxAttributeCountPerElement": 9, "maxChildCount": 9, "maxTextLength": 9,
+        "maxAttributeLength": 9, "maxCommentLength": 9, "checkAllContentTypes": True},
+    "response-timeout": {"timeout": 9},
+    "stream-idle-timeout": {"timeout": 9},
+    "access-block": {},
+    "route": {"destinationPath": "/y", "destinationRef": {
+        "kind": "Service", "name": "NAME-up", "namespace": "SPACE"}},
+    "route-weighted": {"routes": [{"weight": 9, "destinationPath": "/y", "destinationRef": {
+        "kind": "Service", "name": "NAME-up", "namespace": "SPACE"}}]},
+}
+SERVICE_CONFIGS = {
+    "idle-timeout": {"timeout": 9},
+    "circuit-breaker": {"thresholds": THRESHOLDS},
+}
+
+for _policy, _config in CONFIGS.items():
+    SPECIMENS["policy " + _policy] = [binding(_policy, _config), api()], 0, "spec.config"
+for _policy, _config in SERVICE_CONFIGS.items():
+    SPECIMENS["policy " + _policy] = [
+        binding(_policy, _config, "Service", "NAME-up"), api()], 0, "spec.config"
+SPECIMENS["policy tls"] = [
+    binding("tls", {**TLS, "requireClientCertificate": True}), api("https")], 0, "spec.config"
+SPECIMENS["policy tls-outbound"] = [
+    binding("tls-outbound", {**TLS, "skipValidation": True}, "Service", "NAME-up"),
+    document("ApiInstance", {"address": "http://127.0.0.1:PORT",
+                             "services": {"up": {"address": "https://up.example:9000"}}}),
+], 0, "spec.config"
+SPECIMENS["policy tls, of a Secret"] = [
+    binding("tls", {"certificate": {"secretRef": {"name": "NAME", "namespace": "SPACE"}}}), api("https"),
+    document("Secret", {"tls": PAIR})], 0, "spec.config"
