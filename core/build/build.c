@@ -44,8 +44,10 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 			"a part of the folder could not be read, and policies may stand in it: "
 			"what "
 			"served before serves on");
-	b.generation->plan = plan;
 	b.generation->number = options->number;
+	b.generation->plan_digest = plan_digest(plan);
+	const struct plan_node *settings = plan_get(b.root, "settings");
+	b.settings_hash = settings ? plan_hash(settings) : 0;
 	build_limits(&b);
 	build_edge(&b);
 	build_plugins(&b);
@@ -53,6 +55,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	build_apis(&b);
 	build_listeners(&b);
 	deinit(&b);
+	plan_free(plan);
 	if (b.fatal_count > 0) {
 		generation_free(b.generation);
 		return RC_INVALID;

@@ -167,7 +167,10 @@ static void take_services(struct build *b, struct api *api, const struct plan_no
 static struct api *build_api(struct build *b, const struct plan_node *node)
 {
 	struct api *api = heap_zalloc(sizeof(*api));
+	api->refs = 1;
 	api->id = full_name(node);
+	api->address = heap_strndup(plan_string(node, "address", STR_EMPTY));
+	api->policy_count = plan_count(plan_get(node, "chain"));
 	api->worker_count = b->options->workers;
 	api->workers = aligned_alloc(64, api->worker_count * sizeof(struct api_worker));
 	CHECK(api->workers);
@@ -198,11 +201,126 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 	return api;
 }
 
+/* --- what did not change ---------------------------------------------------------------------- */
+static uint64_t mixed(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15;
+	return h ^ (h >> 32);
+}
+
+/* Indices in the node are as good as what they point to, once that is mixed in. */
+static uint64_t mixed_destinations(const struct build *b, uint64_t h, const struct plan_node *node)
+{
+	const struct plan_node *routes = plan_get(node, "routes");
+	for (size_t i = 0; i < plan_count(routes); i++) {
+		const struct plan_node *targets = plan_get(plan_at(routes, i), "destinations");
+		for (size_t k = 0; k < plan_count(targets); k++) {
+			int64_t at = plan_integer(plan_at(targets, k), "service", -1);
+			if (at >= 0 && (size_t)at < b->service_count)
+				h = mixed(h, b->services[at].hash);
+		}
+	}
+	return h;
+}
+
+static uint64_t mixed_plugins(struct build *b, uint64_t h, const struct plan_node *node)
+{
+	const struct plan_node *chain = plan_get(node, "chain");
+	for (size_t i = 0; i < plan_count(chain); i++) {
+		uint64_t digest = 0;
+		const struct built_plugin *used = plugin_of(b, plan_at(chain, i));
+		if (used && used->plugin)
+			memcpy(&digest, plugin_sha256(used->plugin), sizeof(digest));
+		h = mixed(h, digest);
+	}
+	return h;
+}
+
+/* Of everything that build_api looks at but the quarantine, which take_former asks; never 0. */
+static uint64_t identity_of(struct build *b, const struct plan_node *node)
+{
+	uint64_t h = mixed(plan_hash(node), b->settings_hash);
+	h = mixed_destinations(b, h, node);
+	h = mixed_plugins(b, h, node);
+	return mixed(h, b->is_incomplete) | 1;
+}
+
+/* The services are the same objects, not only alike. */
+static bool has_these_services(const struct build *b, const struct api *api)
+{
+	for (size_t i = 0; i < api->service_count; i++) {
+		const struct api_service *s = &api->services[i];
+		if (s->index >= b->service_count || b->services[s->index].service != s->service)
+			return false;
+	}
+	return true;
+}
+
+/* Of the former generation's APIs: those by name, and those that the new one has, too. */
+struct formers {
+	const struct generation *generation; /* or NULL */
+	struct map places;                   /* 1 + index by id */
+	bool *are_kept;                      /* owned: by index */
+};
+
+static void formers_init(struct formers *f, const struct generation *former)
+{
+	*f = (struct formers){.generation = former};
+	map_init(&f->places);
+	if (!former)
+		return;
+	f->are_kept = heap_zalloc(former->api_count + 1);
+	for (size_t i = 0; i < former->api_count; i++)
+		map_put(&f->places, str_of(former->apis[i]->id), (void *)(uintptr_t)(i + 1));
+}
+
+static struct api *take_former(
+	const struct build *b, struct formers *f, const char *id, uint64_t identity)
+{
+	size_t place = f->generation ? (uintptr_t)map_get(&f->places, str_of(id)) : 0;
+	struct api *former = place ? f->generation->apis[place - 1] : NULL;
+	if (!former || former->identity != identity || f->are_kept[place - 1] ||
+		!has_these_services(b, former) || quarantine_holds_chain(former->chain))
+		return NULL;
+	f->are_kept[place - 1] = true;
+	return api_ref(former);
+}
+
+static void note_dropped(struct build *b, struct formers *f)
+{
+	struct generation *g = b->generation;
+	size_t count = f->generation ? f->generation->api_count : 0;
+	g->dropped_apis = heap_zalloc((count + 1) * sizeof(struct api *));
+	for (size_t i = 0; i < count; i++)
+		if (!f->are_kept[i])
+			g->dropped_apis[g->dropped_api_count++] = f->generation->apis[i];
+	map_deinit(&f->places);
+	free(f->are_kept);
+}
+
+static struct api *kept_or_built(
+	struct build *b, struct formers *formers, const struct plan_node *node)
+{
+	uint64_t identity = identity_of(b, node);
+	char *id = full_name(node);
+	struct api *api = take_former(b, formers, id, identity);
+	free(id);
+	if (api)
+		return api;
+	api = build_api(b, node);
+	/* What went wrong may go right the next time, and its message names lines. */
+	api->identity = api->error ? 0 : identity;
+	return api;
+}
+
 void build_apis(struct build *b)
 {
 	const struct plan_node *list = plan_get(b->root, "apis");
 	struct generation *g = b->generation;
+	struct formers formers;
 	g->apis = heap_zalloc((plan_count(list) + 1) * sizeof(struct api *));
+	formers_init(&formers, b->options->former);
 	for (size_t i = 0; i < plan_count(list); i++)
-		g->apis[g->api_count++] = build_api(b, plan_at(list, i));
+		g->apis[g->api_count++] = kept_or_built(b, &formers, plan_at(list, i));
+	note_dropped(b, &formers);
 }

@@ -28,7 +28,8 @@ static void build_client_address(struct build *b, const struct plan_node *node, 
 		e->header = EDGE_FORWARDED;
 	} else {
 		e->header = EDGE_OTHER_HEADER;
-		e->header_name = header;
+		e->header_text = heap_strndup(header);
+		e->header_name = str_of(e->header_text);
 	}
 }
 

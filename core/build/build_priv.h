@@ -16,6 +16,7 @@ struct built_plugin {
 struct built_service {
 	struct service *service; /* borrowed from the generation; NULL: it cannot be used */
 	char *error;             /* owned: why */
+	uint64_t hash;           /* of its node */
 };
 
 struct build {
@@ -28,6 +29,7 @@ struct build {
 	struct built_service *services; /* owned: by index of the plan's services */
 	size_t service_count;
 	struct map former_services; /* by name, of the former generation */
+	uint64_t settings_hash;     /* what is the same for all APIs */
 	size_t fatal_count;
 	bool is_incomplete; /* a part could not be read: policies may be missing from every chain */
 };

@@ -130,6 +130,7 @@ void build_services(struct build *b)
 		char message[256] = "";
 		struct service *s = make(b, plan_at(list, i), message, sizeof(message));
 		b->services[i].service = s;
+		b->services[i].hash = plan_hash(plan_at(list, i));
 		if (s)
 			g->services[g->service_count++] = s;
 		else

@@ -16,9 +16,15 @@ const struct api_service *api_service_at(const struct api *api, size_t index)
 	return &api->services[i];
 }
 
-void api_free(struct api *api)
+struct api *api_ref(struct api *api)
 {
-	if (!api)
+	api->refs++;
+	return api;
+}
+
+void api_unref(struct api *api)
+{
+	if (!api || --api->refs > 0)
 		return;
 	for (unsigned i = 0; i < api->worker_count; i++)
 		CHECK(api->workers[i].pins == 0);
@@ -38,6 +44,7 @@ void api_free(struct api *api)
 	error_pages_free(api->errors);
 	free(api->workers);
 	free(api->id);
+	free(api->address);
 	free(api->error);
 	free(api);
 }

@@ -8,7 +8,9 @@
  *              A2  workers[w] is written by worker w alone.
  *              A3  an API is freed only after every worker has told that it retired it with no pin
  *                  left.
- * Ownership    made by build on the main thread, then immutable but for workers[].
+ *              A4  of two generations, the later one has the same API when the identity is equal.
+ * Ownership    made by build on the main thread, then immutable but for workers[]. Counted by the
+ *              generations that have it: one, or two while the next is under way.
  */
 #pragma once
 
@@ -44,11 +46,15 @@ struct api_redirect {
 };
 
 struct api {
-	char *id;                 /* owned: "namespace/name" */
-	char *error;              /* owned: why it answers 503; NULL: it is served */
-	bool is_quarantined;      /* that is the error: a binding of it has crashed the gateway */
-	struct chain *chain;      /* owned; NULL only with an error */
-	struct route_api *routes; /* owned: rules of its bindings and its routes */
+	char *id;                     /* owned: "namespace/name" */
+	char *address;                /* owned: as it was written, for reports */
+	uint64_t identity;            /* hash of all that it was built from; 0: never kept */
+	unsigned refs;                /* main thread: generations; build makes it with one */
+	char *error;                  /* owned: why it answers 503; NULL: it is served */
+	bool is_quarantined;          /* that is the error: a binding of it has crashed the gateway */
+	struct chain *chain;          /* owned; NULL only with an error */
+	size_t policy_count;          /* that were bound to it, for reports */
+	struct route_api *routes;     /* owned: rules of its bindings and its routes */
 	struct api_service *services; /* owned: those that its routes name, once each */
 	size_t service_count;
 	struct api_redirect *redirect; /* owned; NULL: none */
@@ -66,5 +72,7 @@ struct api {
 
 /* The service that a route names by its index in the plan. */
 const struct api_service *api_service_at(const struct api *api, size_t index);
-/* No worker pins it. NULL is harmless. */
-void api_free(struct api *api);
+/* One more generation has it. */
+struct api *api_ref(struct api *api);
+/* The last one frees it: no worker pins it. NULL is harmless. */
+void api_unref(struct api *api);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "generation/edge.h"
 
+#include <stdlib.h>
+
 void edge_deinit(struct edge *e)
 {
 	error_pages_free(e->errors);
+	free(e->header_text);
 	cidr_set_deinit(&e->proxies);
 	cidr_set_deinit(&e->proxy_protocol_from);
 }

@@ -4,7 +4,7 @@
  *
  * All zero is the default: nobody is believed.
  *
- * Ownership    embedded in its generation; texts are borrowed from the plan.
+ * Ownership    embedded in its generation; of a plan nothing is kept.
  * Threads      immutable once built; read by all workers.
  */
 #pragma once
@@ -21,7 +21,8 @@ struct edge {
 	uint32_t hops;           /* how many proxies stand before the gateway; 0: as many as are in
 	                            `proxies` */
 	enum edge_header header;
-	struct str header_name; /* of EDGE_OTHER_HEADER */
+	struct str header_name; /* of EDGE_OTHER_HEADER: in header_text */
+	char *header_text;      /* owned; or NULL */
 	bool emits_forwarded;   /* upstreams get RFC 7239's field, too */
 
 	bool has_proxy_protocol;

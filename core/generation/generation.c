@@ -18,8 +18,9 @@ void generation_free(struct generation *g)
 		generation_listener_deinit(&g->listeners[i]);
 	free(g->listeners);
 	for (size_t i = 0; i < g->api_count; i++)
-		api_free(g->apis[i]);
+		api_unref(g->apis[i]);
 	free(g->apis);
+	free(g->dropped_apis);
 	for (size_t i = 0; i < g->service_count; i++)
 		service_unref(g->services[i]);
 	free(g->services);
@@ -27,7 +28,6 @@ void generation_free(struct generation *g)
 		service_unref(g->dropped[i]);
 	free(g->dropped);
 	edge_deinit(&g->edge);
-	plan_free(g->plan);
 	free(g);
 }
 

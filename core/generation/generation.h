@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* generation/generation.h - the numbered, immutable runtime form of a plan.
  *
- * Ownership    owns its plan, APIs, listeners and services. Workers borrow it from their swap until
- *              the next; APIs outlive it until their last exchange (api.h, A3).
+ * Ownership    owns its listeners, and shares services and APIs with the generation before where
+ *              nothing of them changed. Workers borrow it from their swap until the next; APIs
+ *              outlive it until their last exchange (api.h, A3). Nothing of the plan is kept.
  * Threads      made and freed on the main thread, read by all workers.
  */
 #pragma once
@@ -11,7 +12,6 @@
 #include "generation/edge.h"
 #include "net/address.h"
 #include "net/tls.h"
-#include "plan/plan.h"
 
 struct generation_listener {
 	char *key; /* owned: "0.0.0.0:8081" */
@@ -26,11 +26,13 @@ struct generation_listener {
 
 struct generation {
 	uint64_t number;
-	struct plan *plan;
+	uint64_t plan_digest; /* of the plan that it was built from */
 	struct connection_limits limits;
 	struct edge edge;
-	struct api **apis; /* owned array; each owned until retired */
+	struct api **apis; /* refs; NULL: taken out */
 	size_t api_count;
+	struct api **dropped_apis; /* borrowed: the former generation's that this one has not */
+	size_t dropped_api_count;
 	struct generation_listener *listeners;
 	size_t listener_count;
 	struct service **services; /* refs; one that did not change is the former generation's */
@@ -39,8 +41,7 @@ struct generation {
 	size_t dropped_count;
 };
 
-/* Frees the APIs that are still in `apis`; those that retire elsewhere have been taken out (NULL).
- */
+/* Lets go of the APIs that are still in `apis`; those that retire elsewhere have been taken out. */
 void generation_free(struct generation *g);
 /* Frees what a listener owns; for one that is taken out of its generation. */
 void generation_listener_deinit(struct generation_listener *l);

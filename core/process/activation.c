@@ -15,6 +15,7 @@ struct activation {
 	size_t retiring;   /* APIs */
 	unsigned acks_due; /* of the round of posts under way */
 	bool has_start_failed;
+	bool is_sweep_due;
 	size_t first_new; /* instances from here on were made by this build */
 };
 
@@ -59,9 +60,11 @@ static void post_round(struct activation *a, void (*on_worker)(struct round *r),
 
 /* --- retiring -------------------------------------------------------------------------------- */
 
+/* A round of its own: it may go on while the next activation runs. */
 struct stop {
 	struct activation *a;
-	struct sluice_instance *instance;
+	struct sluice_instance **instances; /* owned, with a reference to each */
+	size_t count, capacity;
 	unsigned workers_left;
 };
 
@@ -75,30 +78,56 @@ static void stop_done(void *arg)
 	struct stop *s = arg;
 	if (--s->workers_left > 0)
 		return;
-	instance_unref(s->instance);
+	for (size_t i = 0; i < s->count; i++)
+		instance_unref(s->instances[i]);
+	free(s->instances);
 	free(s);
 }
 
 static void stop_on_worker(void *arg)
 {
 	struct stop_post *p = arg;
-	instance_worker_stop(p->stop->instance, p->worker);
+	for (size_t i = 0; i < p->stop->count; i++)
+		instance_worker_stop(p->stop->instances[i], p->worker);
 	loop_post(p->stop->a->options.loop, stop_done, p->stop);
 	free(p);
 }
 
+static void take_unused(void *arg, struct sluice_instance *unused)
+{
+	struct stop *s = arg;
+	if (s->count == s->capacity) {
+		s->capacity = s->capacity ? s->capacity * 2 : 8;
+		s->instances = heap_realloc(
+			s->instances, s->capacity * sizeof(struct sluice_instance *));
+	}
+	s->instances[s->count++] = unused;
+}
+
 static void stop_unused_instances(struct activation *a)
 {
-	struct sluice_instance *unused;
-	while ((unused = instance_set_take_unused(&a->instances))) {
-		struct stop *s = heap_zalloc(sizeof(*s));
-		*s = (struct stop){a, unused, a->options.workers};
-		for (unsigned i = 0; i < a->options.workers; i++) {
-			struct stop_post *p = heap_zalloc(sizeof(*p));
-			*p = (struct stop_post){s, i};
-			worker_thread_post(a->options.threads[i], stop_on_worker, p);
-		}
+	struct stop *s = heap_zalloc(sizeof(*s));
+	s->a = a;
+	s->workers_left = a->options.workers;
+	instance_set_sweep(&a->instances, take_unused, s);
+	if (s->count == 0) {
+		free(s);
+		return;
 	}
+	for (unsigned i = 0; i < a->options.workers; i++) {
+		struct stop_post *p = heap_zalloc(sizeof(*p));
+		*p = (struct stop_post){s, i};
+		worker_thread_post(a->options.threads[i], stop_on_worker, p);
+	}
+}
+
+/* Once for all APIs that were let go in a turn. */
+static void sweep(void *arg)
+{
+	struct activation *a = arg;
+	a->is_sweep_due = false;
+	if (!activation_is_busy(a))
+		stop_unused_instances(a);
 }
 
 struct retired {
@@ -114,10 +143,12 @@ static void api_retired(void *arg)
 	free(r);
 	if (++api->retired_count < a->options.workers)
 		return;
-	api_free(api);
+	api_unref(api);
 	a->retiring--;
-	if (!activation_is_busy(a))
-		stop_unused_instances(a);
+	if (a->is_sweep_due)
+		return;
+	a->is_sweep_due = true;
+	loop_post(a->options.loop, sweep, a);
 }
 
 void activation_api_retired(struct activation *a, unsigned worker, struct api *api)
@@ -141,6 +172,15 @@ static bool is_listened(void *arg, struct str key)
 	return generation_find_listener(arg, key) != NULL;
 }
 
+/* The former generation's share in the APIs that both have. Those that it alone has may be gone
+ * already: they are let go one by one, and the last ack may come after. */
+static void let_go_of_kept(const struct generation *next)
+{
+	for (size_t i = 0; i < next->api_count; i++)
+		if (next->apis[i]->refs > 1)
+			api_unref(next->apis[i]);
+}
+
 /* Every worker has swapped: nobody looks at the former generation any more, but its APIs may still
  * have exchanges. */
 static void swapped(struct activation *a)
@@ -148,10 +188,10 @@ static void swapped(struct activation *a)
 	struct generation *former = a->current;
 	a->current = a->next;
 	a->next = NULL;
+	let_go_of_kept(a->current);
 	ports_close_unused(a->options.ports, is_listened, a->current);
 	if (former) {
-		/* Those that were let go at once have been posted before the last ack. */
-		former->api_count = 0;
+		former->api_count = 0; /* none of them is its own any more */
 		generation_free(former);
 	}
 	stop_unused_instances(a);
@@ -181,8 +221,7 @@ static void started(struct activation *a)
 		refuse(a);
 		return;
 	}
-	if (a->current)
-		a->retiring += a->current->api_count;
+	a->retiring += a->next->dropped_api_count;
 	post_round(a, swap_on_worker, swapped);
 }
 
@@ -265,15 +304,18 @@ struct activation *activation_new(
 	return a;
 }
 
+static void stop_here(void *arg, struct sluice_instance *unused)
+{
+	const struct activation *a = arg;
+	for (unsigned i = 0; i < a->options.workers; i++)
+		instance_worker_stop(unused, i);
+	instance_unref(unused);
+}
+
 void activation_free(struct activation *a)
 {
-	struct sluice_instance *unused;
 	generation_free(a->current);
-	while ((unused = instance_set_take_unused(&a->instances))) {
-		for (unsigned i = 0; i < a->options.workers; i++)
-			instance_worker_stop(unused, i);
-		instance_unref(unused);
-	}
+	instance_set_sweep(&a->instances, stop_here, a);
 	instance_set_deinit(&a->instances);
 	diagnostics_deinit(&a->diagnostics);
 	free(a);

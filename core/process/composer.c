@@ -93,7 +93,8 @@ static void finish(struct composer *c)
 			WEXITSTATUS(status));
 	struct str plan = error[0] ? STR_EMPTY : buffer_str(&c->plan);
 	c->fn(c->owner, plan, error[0] ? error : NULL);
-	buffer_reset(&c->plan);
+	buffer_deinit(&c->plan); /* a large one is not kept until the next time */
+	buffer_init(&c->plan, LIMIT_PLAN_BYTES + 65536);
 	if (c->is_asked_again)
 		composer_start(c);
 }

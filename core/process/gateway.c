@@ -20,6 +20,7 @@
 #include "services/services.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -313,9 +314,7 @@ static void on_activate(void *owner)
 	if (g->state >= GATEWAY_DRAINING)
 		return;
 	open_admin(g);
-	const struct generation *current = activation_current(g->activation);
-	if (current)
-		reload_apply_probe(g, plan_root(current->plan));
+	reload_open_probe(g);
 	g->accepting_due = g->workers;
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_post(g->threads[i], accept_on_worker, g->threads[i]);
@@ -350,12 +349,20 @@ static bool find_supervisor(struct gateway *g)
 	return true;
 }
 
+/* A plan and its bytes are large and short-lived: each has pages of its own, which go back to the
+ * system with it. The allocator's default raises this threshold to the largest that it has seen. */
+static void return_large_blocks(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
 /* What can fail before there are threads. */
 static bool prepare(struct gateway *g)
 {
 	if (!find_supervisor(g) || !check_config_dir(g->options->config_dir) || !make_state_dir(g))
 		return false;
 	choose_plugin_dirs(g);
+	return_large_blocks();
 	raise_descriptors();
 	take_signals(g);
 	g->metrics = metrics_new(g->workers);

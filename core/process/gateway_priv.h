@@ -23,6 +23,7 @@
 #include "process/log_choice.h"
 #include "process/options.h"
 #include "process/overload.h"
+#include "process/plan_file.h"
 #include "process/pulse.h"
 #include "process/supervision.h"
 #include "process/watchdog.h"
@@ -79,10 +80,13 @@ struct gateway {
 	struct composer *composer;
 	struct file_watch *watch;
 	struct last_good *last_good;
-	struct offer pending;    /* came while an activation ran */
-	struct offer activating; /* its plan is the activation's */
+	struct offer pending;           /* came while an activation ran */
+	struct offer activating;        /* its plan is the activation's */
+	struct plan_file *current_file; /* owned: of the plan that serves; or NULL */
 	bool serves_saved; /* what serves comes from the last good plans, not from the folder */
 	struct plan_store_info saved; /* then: which */
+	struct address probe; /* where the newest plan wants the probe listener */
+	bool has_probe;
 	int64_t reload_started_us;
 	struct reload_outcome outcome;
 	struct diagnostics problems;    /* of the last reading */
@@ -94,8 +98,8 @@ MUST_USE bool reload_start(struct gateway *g);
 /* Reads the folder (again). */
 void reload_now(struct gateway *g);
 void reload_stop(struct gateway *g);
-/* Opens, moves or closes the probe listener as the plan that serves says. */
-void reload_apply_probe(struct gateway *g, const struct plan_node *root);
+/* Opens, moves or closes the probe listener as the newest plan says. */
+void reload_open_probe(struct gateway *g);
 
 /* --- report.c --- */
 extern const struct admin_source gateway_reports;

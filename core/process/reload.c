@@ -112,14 +112,17 @@ static void log_problems(const struct gateway *g)
 
 /* --- activation ------------------------------------------------------------------------------ */
 
-void reload_apply_probe(struct gateway *g, const struct plan_node *root)
+static void take_probe(struct gateway *g, const struct plan_node *settings)
 {
-	const struct plan_node *probe = plan_get(plan_get(root, "settings"), "probe");
-	struct address at = {0};
-	bool is_on = plan_bool(probe, "enabled", false) &&
-		     address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
-			     (uint16_t)plan_integer(probe, "port", 3000), &at) == RC_OK;
-	if (admin_listen_tcp(g->admin, is_on ? &at : NULL) != RC_OK)
+	const struct plan_node *probe = plan_get(settings, "probe");
+	g->has_probe = plan_bool(probe, "enabled", false) &&
+		       address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
+			       (uint16_t)plan_integer(probe, "port", 3000), &g->probe) == RC_OK;
+}
+
+void reload_open_probe(struct gateway *g)
+{
+	if (admin_listen_tcp(g->admin, g->has_probe ? &g->probe : NULL) != RC_OK)
 		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
 }
 
@@ -131,8 +134,9 @@ static void apply_settings(struct gateway *g, const struct plan_node *root)
 	if (log_level_parse(name, &level) == RC_OK)
 		log_choice_configure(&g->log_choice, level);
 	overload_configure(g->overload, settings);
+	take_probe(g, settings);
 	if (!supervision_stands_by(g->supervision))
-		reload_apply_probe(g, root);
+		reload_open_probe(g);
 }
 
 /* The problems of the folder stay to be seen when a saved plan takes its place. */
@@ -181,6 +185,9 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 	g->serves_saved = g->activating.is_saved;
 	g->saved = g->activating.saved;
 	last_good_take(g->last_good, generation, &g->activating);
+	plan_file_free(g->current_file);
+	g->current_file = plan_file_new(
+		g->state_dir, str_n(g->activating.bytes, g->activating.byte_count));
 	if (g->state == GATEWAY_STARTING)
 		g->state = GATEWAY_SERVING;
 }
@@ -197,7 +204,7 @@ static void tell_serving(
 	struct gateway *g, const struct generation *generation, size_t stubs, bool is_saved)
 {
 	struct wire_serving serving = {
-		.plan = plan_digest(generation->plan),
+		.plan = generation->plan_digest,
 		.generation = generation->number,
 		.apis = (uint32_t)generation->api_count,
 		.stubs = (uint32_t)stubs,
@@ -259,7 +266,7 @@ static void resume(struct gateway *g)
 static bool is_resumed(const struct gateway *g, const struct plan *plan)
 {
 	const struct generation *current = activation_current(g->activation);
-	return g->serves_saved && current && plan_digest(plan) == plan_digest(current->plan) &&
+	return g->serves_saved && current && plan_digest(plan) == current->plan_digest &&
 	       count_stubs(current) == 0;
 }
 
@@ -385,4 +392,6 @@ void reload_stop(struct gateway *g)
 	composer_free(g->composer);
 	g->composer = NULL;
 	offer_deinit(&g->pending);
+	plan_file_free(g->current_file);
+	g->current_file = NULL;
 }

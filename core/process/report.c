@@ -71,15 +71,13 @@ static void add_apis(struct buffer *b, const struct generation *current)
 	open_list(b, "apis");
 	for (size_t i = 0; current && i < current->api_count; i++) {
 		const struct api *api = current->apis[i];
-		const struct plan_node *node =
-			plan_at(plan_get(plan_root(current->plan), "apis"), i);
 		open_object(b);
 		add_text(b, "name", str_of(api->id));
-		add_text(b, "address", plan_string(node, "address", STR_EMPTY));
+		add_text(b, "address", str_of(api->address));
 		add_text(b, "state", api->error ? STR("unavailable") : STR("serving"));
 		if (api->error)
 			add_text(b, "error", str_of(api->error));
-		add_number(b, "policies", plan_count(plan_get(node, "chain")));
+		add_number(b, "policies", api->policy_count);
 		close_with(b, "}");
 	}
 	close_with(b, "]");
@@ -224,13 +222,19 @@ static void status(void *owner, struct admin_answer *a)
 static void dump(void *owner, struct admin_answer *a)
 {
 	struct gateway *g = owner;
-	const struct generation *current = activation_current(g->activation);
-	a->status = current ? 200 : 503;
-	a->content_type = "application/json; charset=UTF-8";
-	if (current)
-		dump_plan(plan_root(current->plan), &a->body);
-	else
-		buffer_add(&a->body, STR("{\"error\":\"no configuration serves yet\"}\n"));
+	char message[160] = "no configuration serves yet";
+	struct plan *plan =
+		g->current_file ? plan_file_read(g->current_file, message, sizeof(message)) : NULL;
+	if (plan) {
+		a->status = 200;
+		a->content_type = "application/json; charset=UTF-8";
+		dump_plan(plan_root(plan), &a->body);
+		plan_free(plan);
+		return;
+	}
+	begin_json(a, 503);
+	add_text(&a->body, "error", str_of(message));
+	close_with(&a->body, "}\n");
 }
 
 /* --- metrics --------------------------------------------------------------------------------- */

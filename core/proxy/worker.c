@@ -108,8 +108,8 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 	update_listeners(w, next);
 	if (!former)
 		return;
-	for (size_t i = 0; i < former->api_count; i++)
-		retire(w, former->apis[i]);
+	for (size_t i = 0; i < next->dropped_api_count; i++)
+		retire(w, next->dropped_apis[i]);
 	for (size_t i = 0; i < next->dropped_count; i++)
 		upstream_forget(w->upstream, next->dropped[i]);
 }

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_FIRST 64
+/* Most limits count all requests as one, and gateways have thousands of them. */
+#define SLOTS_FIRST 8
 #define CACHE_LINE  64
 
 struct window {
@@ -41,10 +42,41 @@ struct buckets {
 	struct window_limit windows[WINDOWS_MAX];
 	size_t bucket_bytes;
 	size_t capacity_max; /* of a shard: a power of two */
-	struct shard shards[BUCKET_SHARDS];
+	struct shard *_Atomic shards[BUCKET_SHARDS]; /* owned; made when needed */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
+static struct shard *shard_new(void)
+{
+	struct shard *s = aligned_alloc(CACHE_LINE, sizeof(*s));
+	if (!s)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+static void shard_free(struct shard *s)
+{
+	pthread_mutex_destroy(&s->lock);
+	free(s->slots);
+	free(s->overflow);
+	free(s);
+}
+
+/* Two workers may make it at once: one of theirs stays. */
+static struct shard *shard_at(struct buckets *b, size_t i)
+{
+	struct shard *s = atomic_load_explicit(&b->shards[i], memory_order_acquire);
+	if (s)
+		return s;
+	struct shard *made = shard_new();
+	if (!made || atomic_compare_exchange_strong(&b->shards[i], &s, made))
+		return made;
+	shard_free(made);
+	return s;
+}
+
 struct buckets *buckets_new(const struct window_limit *windows, size_t count)
 {
 	struct buckets *b = count <= WINDOWS_MAX ? aligned_alloc(CACHE_LINE, sizeof(*b)) : NULL;
@@ -59,8 +91,6 @@ struct buckets *buckets_new(const struct window_limit *windows, size_t count)
 	b->capacity_max = SLOTS_FIRST;
 	while (b->capacity_max * 2 * b->bucket_bytes <= BUCKETS_SHARD_BYTES_MAX)
 		b->capacity_max *= 2;
-	for (size_t i = 0; i < BUCKET_SHARDS; i++)
-		pthread_mutex_init(&b->shards[i].lock, NULL);
 	return b;
 }
 
@@ -75,9 +105,9 @@ void buckets_unref(struct buckets *b)
 	if (!b || atomic_fetch_sub(&b->refs, 1) != 1)
 		return;
 	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
-		pthread_mutex_destroy(&b->shards[i].lock);
-		free(b->shards[i].slots);
-		free(b->shards[i].overflow);
+		struct shard *s = atomic_load(&b->shards[i]);
+		if (s)
+			shard_free(s);
 	}
 	free(b);
 }
@@ -257,7 +287,9 @@ static struct bucket *shard_bucket(
 
 struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_ms)
 {
-	struct shard *s = &b->shards[key.a % BUCKET_SHARDS];
+	struct shard *s = shard_at(b, key.a % BUCKET_SHARDS);
+	if (!s)
+		return (struct quota){0}; /* no memory at all: refused */
 	if (key.a == 0 && key.b == 0)
 		key.b = 1;
 	pthread_mutex_lock(&s->lock);
@@ -273,9 +305,12 @@ size_t buckets_count(struct buckets *b)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
-		pthread_mutex_lock(&b->shards[i].lock);
-		count += b->shards[i].count;
-		pthread_mutex_unlock(&b->shards[i].lock);
+		struct shard *s = atomic_load(&b->shards[i]);
+		if (!s)
+			continue;
+		pthread_mutex_lock(&s->lock);
+		count += s->count;
+		pthread_mutex_unlock(&s->lock);
 	}
 	return count;
 }

@@ -266,6 +266,20 @@ def an_upgrade_that_cannot_serve_leaves_the_old_gateway():
 
 
 @case(serial=True)
+def who_takes_over_has_the_probes_and_the_plan():
+    probe = {"enabled": True, "address": "127.0.0.1", "port": free_port()}
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend), configuration("gateway", {"probe": probe})]) as gateway:
+        for _ in range(2):
+            equal(gateway.get("/probes/readiness", port=probe["port"]).status, 200)
+            equal([a["name"] for a in gateway.admin("GET", "/dump").json()["apis"]], ["a"])
+            before, _after = upgrade(gateway)
+            wait_for(lambda: before not in children(gateway.process.pid), "the old one is gone")
+        equal(gateway.get("/probes/readiness", port=probe["port"]).status, 200)
+        equal([a["name"] for a in gateway.admin("GET", "/dump").json()["apis"]], ["a"])
+
+
+@case(serial=True)
 def who_stands_by_takes_over():
     with Backend(reply(200, "x")) as backend, \
             Gateway([api("a", backend)], options=["--standby"]) as gateway:

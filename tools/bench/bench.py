@@ -32,6 +32,7 @@ import sys
 import tempfile
 import time
 
+import apis
 from proxies import LOAD_CORE, PROXIES, Origin
 
 AUTHORIZATION = "Authorization: Basic YmVuY2g6YmVuY2g="  # bench:bench
@@ -355,8 +356,50 @@ class Bench:
         self.stop_all()
         self.result["cases"]["idle memory"] = rows
 
+    def case_apis(self):
+        count, edits, rounds, seconds = (2000, 5, 3, 1) if self.quick else (10000, 15, 9, 2)
+        self.say(f"\n{count} APIs, a file and two policies each")
+        origin = self.origin(1024)
+        compiled = apis.ManyApis(self.args.top, self.folder, origin.port, count, 2)
+        row = {"apis": count, "compile": apis.measure_compile(compiled)}
+        row["load_seconds"] = apis.measure_load(compiled)
+        self.running.append(compiled)
+        row["resident_mib"] = compiled.resident_kib() / 1024
+        row["edits_ms"] = [1000 * s for s in apis.measure_edits(compiled, edits)]
+        row["resident_after_edits_mib"] = compiled.resident_kib() / 1024
+        self.running.remove(compiled)
+        compiled.stop()
+        many, one = (self.start(apis.ManyApis(self.args.top, self.folder, origin.port, n),
+                                seconds=120) for n in (count, 1))
+        many.wait_for_edition(count - 1, "0")
+        one.wait_for_edition(0, "0")
+        samples = {many: [], one: []}
+        for p in (many, one):
+            apis.wrk_spread(p, 64, 2)
+        for number in range(rounds):
+            for p in (many, one)[::1 if number % 2 else -1]:
+                before = cpu_ns(p.pids())
+                requests = apis.wrk_spread(p, 64, seconds)
+                samples[p].append((cpu_ns(p.pids()) - before) / 1000 / requests)
+        row["cpu_us"] = {"many": statistics.median(samples[many]),
+                         "one": statistics.median(samples[one])}
+        row["cpu_ratio"] = statistics.median(a / b for a, b in zip(samples[many], samples[one]))
+        self.stop_all()
+        self.result["cases"]["apis"] = row
+        edits_ms = row["edits_ms"]
+        self.say(f"  composing            {row['compile']['seconds']:8.2f} s"
+                 f"{row['compile']['peak_mib']:10.0f} MiB at its peak")
+        self.say(f"  start to last answer {row['load_seconds']:8.2f} s")
+        self.say(f"  gateway, resident    {row['resident_mib']:8.0f} MiB, after the edits "
+                 f"{row['resident_after_edits_mib']:.0f} MiB")
+        self.say(f"  one edit             {statistics.median(edits_ms):8.0f} ms "
+                 f"({min(edits_ms):.0f}-{max(edits_ms):.0f})")
+        self.say(f"  CPU per request      {row['cpu_us']['many']:8.2f} us, with one API "
+                 f"{row['cpu_us']['one']:.2f} us: {row['cpu_ratio']:.2f}")
+
     def run(self):
         cases = {
+            "apis": self.case_apis,
             "plain": lambda: self.case_cpu("1 KiB, 64 connections", 1024, 64, ""),
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,

@@ -3,7 +3,13 @@
 
 #include "base/memory.h"
 #include "build/build.h"
+#include "handover/board.h"
+#include "policy/quarantine.h"
 #include "services/services.h"
+
+#include <sluice/sluice.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static const struct position at = {.file = "shop.yaml", .line = 3, .column = 5};
 
@@ -259,6 +265,283 @@ START_TEST(a_service_that_did_not_change_is_taken_over)
 }
 END_TEST
 
+START_TEST(an_api_that_did_not_change_is_taken_over)
+{
+	struct bench b;
+	bench_init(&b);
+	struct generation *first = build_simple(&b, 9090, NULL);
+	struct api *api = first->apis[0];
+	struct generation *same = build_simple(&b, 9090, first);
+	ck_assert_ptr_eq(same->apis[0], api);
+	ck_assert_uint_eq(api->refs, 2);
+	ck_assert_uint_eq(same->dropped_api_count, 0);
+	generation_free(first);
+	ck_assert_uint_eq(api->refs, 1);
+	/* Nothing of the API's own node changes, but where its only route leads. */
+	struct generation *other = build_simple(&b, 9091, same);
+	ck_assert_ptr_ne(other->apis[0], api);
+	ck_assert_uint_eq(other->dropped_api_count, 1);
+	ck_assert_ptr_eq(other->dropped_apis[0], api);
+	generation_free(same);
+	generation_free(other);
+	bench_deinit(&b);
+}
+END_TEST
+
+static struct generation *build_with_level(
+	struct bench *b, const char *level, const struct generation *former)
+{
+	struct generation *g = NULL;
+	begin(b);
+	write_service(b, "http", 9090);
+	write_listener(b, "127.0.0.1");
+	write_api(b, NULL, NULL);
+	plan_open_object(b->w, "settings", at);
+	text(b, "logLevel", level);
+	plan_close(b->w);
+	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	return g;
+}
+
+/* No setting is known not to matter to an API. */
+START_TEST(an_api_is_built_anew_when_the_settings_change)
+{
+	struct bench b;
+	bench_init(&b);
+	struct generation *first = build_with_level(&b, "info", NULL);
+	struct generation *same = build_with_level(&b, "info", first);
+	struct generation *other = build_with_level(&b, "debug", same);
+	ck_assert_ptr_eq(same->apis[0], first->apis[0]);
+	ck_assert_ptr_ne(other->apis[0], same->apis[0]);
+	generation_free(first);
+	generation_free(same);
+	generation_free(other);
+	bench_deinit(&b);
+}
+END_TEST
+
+START_TEST(a_stub_is_never_taken_over)
+{
+	struct bench b;
+	struct generation *g[2] = {NULL, NULL};
+	bench_init(&b);
+	for (int i = 0; i < 2; i++) {
+		begin(&b);
+		write_listener(&b, "127.0.0.1");
+		write_api(&b, NULL, "shop.yaml:9:1: unknown policy");
+		ck_assert_int_eq(build(&b, g[0], &g[i]), RC_OK);
+	}
+	ck_assert_ptr_ne(g[1]->apis[0], g[0]->apis[0]);
+	ck_assert_ptr_eq(g[1]->dropped_apis[0], g[0]->apis[0]);
+	generation_free(g[0]);
+	generation_free(g[1]);
+	bench_deinit(&b);
+}
+END_TEST
+
+/* --- with pages, redirects and another header ------------------------------------------------- */
+static void write_pages(struct bench *b, const char *body)
+{
+	plan_open_array(b->w, "errors", at);
+	plan_open_object(b->w, NULL, at);
+	number(b, "low", 404);
+	number(b, "high", 404);
+	plan_open_array(b->w, "pages", at);
+	plan_open_object(b->w, NULL, at);
+	text(b, "media", "text");
+	text(b, "body", body);
+	plan_close(b->w);
+	plan_close(b->w);
+	plan_close(b->w);
+	plan_close(b->w);
+}
+
+static void write_api_with_edge(
+	struct bench *b, const char *page, const char *host, bool is_blocked)
+{
+	plan_open_array(b->w, "apis", at);
+	plan_open_object(b->w, NULL, at);
+	text(b, "name", "shop");
+	number(b, "listener", 0);
+	plan_write_bool(b->w, "blocked", at, is_blocked);
+	write_chain(b, NULL);
+	write_route(b);
+	write_pages(b, page);
+	plan_open_object(b->w, "redirect", at);
+	text(b, "host", host);
+	plan_close(b->w);
+	plan_close(b->w);
+	plan_close(b->w);
+}
+
+static struct generation *build_with_edge(struct bench *b, const char *page, const char *host,
+	bool is_blocked, const struct generation *former)
+{
+	struct generation *g = NULL;
+	begin(b);
+	write_service(b, "http", 9090);
+	write_listener(b, "127.0.0.1");
+	write_api_with_edge(b, page, host, is_blocked);
+	plan_open_object(b->w, "settings", at);
+	plan_open_object(b->w, "edge", at);
+	plan_open_object(b->w, "clientAddress", at);
+	text(b, "header", "True-Client-IP");
+	plan_close(b->w);
+	write_pages(b, "of all");
+	plan_close(b->w);
+	plan_close(b->w);
+	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	return g;
+}
+
+static void assert_page(const struct error_pages *pages, const char *body)
+{
+	const struct error_values values = {.status = 404};
+	struct str type;
+	struct buffer out;
+	bool varies;
+	buffer_init(&out, 256);
+	ck_assert(error_pages_render(pages, NULL, &values, &out, &type, &varies));
+	ck_assert(str_eq(buffer_str(&out), str_of(body)));
+	buffer_deinit(&out);
+}
+
+/* The plan is gone after the build, and the generation that made the API after the next one. */
+START_TEST(a_kept_api_has_all_that_it_points_to)
+{
+	struct bench b;
+	bench_init(&b);
+	struct generation *first = build_with_edge(&b, "none", "a.example", false, NULL);
+	struct generation *same = build_with_edge(&b, "none", "a.example", false, first);
+	ck_assert_ptr_eq(same->apis[0], first->apis[0]);
+	generation_free(first);
+	assert_page(same->apis[0]->errors, "none");
+	ck_assert_str_eq(same->apis[0]->redirect->host, "a.example");
+	assert_page(same->edge.errors, "of all");
+	assert_str(same->edge.header_name, "True-Client-IP");
+	generation_free(same);
+	bench_deinit(&b);
+}
+END_TEST
+
+START_TEST(an_api_is_built_anew_when_its_edge_changes)
+{
+	struct bench b;
+	bench_init(&b);
+	struct generation *g[4] = {build_with_edge(&b, "none", "a.example", false, NULL)};
+	g[1] = build_with_edge(&b, "nothing", "a.example", false, g[0]);
+	g[2] = build_with_edge(&b, "nothing", "b.example", false, g[1]);
+	g[3] = build_with_edge(&b, "nothing", "b.example", true, g[2]);
+	for (int i = 1; i < 4; i++) {
+		ck_assert_ptr_ne(g[i]->apis[0], g[i - 1]->apis[0]);
+		ck_assert_ptr_eq(g[i]->dropped_apis[0], g[i - 1]->apis[0]);
+	}
+	assert_page(g[1]->apis[0]->errors, "nothing");
+	ck_assert_str_eq(g[2]->apis[0]->redirect->host, "b.example");
+	ck_assert(g[3]->apis[0]->is_blocked && !g[2]->apis[0]->is_blocked);
+	for (int i = 0; i < 4; i++)
+		generation_free(g[i]);
+	bench_deinit(&b);
+}
+END_TEST
+
+/* --- with a policy ---------------------------------------------------------------------------- */
+static const uint8_t plain_sha256[32] = {0xab};
+
+static int32_t on_head(const struct sluice_call *call, struct sluice_exchange *exchange)
+{
+	return SLUICE_CONTINUE;
+}
+
+static struct plugin *add_plugin(struct bench *b)
+{
+	static const struct sluice_policy policy = {
+		.size = sizeof(policy),
+		.name = "plain",
+		.version = "1.0.0",
+		.request_head = on_head,
+	};
+	static const struct sluice_policy *const policies[] = {&policy};
+	static const struct sluice_plugin descriptor = {
+		.size = sizeof(descriptor),
+		.abi_major = SLUICE_ABI_MAJOR,
+		.abi_minor = SLUICE_ABI_MINOR,
+		.policy_count = 1,
+		.name = "plain",
+		.version = "1.0.0",
+		.policies = policies,
+	};
+	struct plugin *added = NULL;
+	char message[200];
+	ck_assert_int_eq(registry_add_plugin(b->registry, &descriptor, plain_sha256, &added,
+				 message, sizeof(message)),
+		RC_OK);
+	return added;
+}
+
+static struct generation *build_with_policy(struct bench *b, const struct generation *former)
+{
+	struct generation *g = NULL;
+	begin(b);
+	plan_open_array(b->w, "plugins", at);
+	plan_open_object(b->w, NULL, at);
+	text(b, "name", "plain");
+	text(b, "sha256",
+		"ab000000000000000000000000000000"
+		"00000000000000000000000000000000");
+	plan_close(b->w);
+	plan_close(b->w);
+	write_service(b, "http", 9090);
+	write_listener(b, "127.0.0.1");
+	write_api(b, "plain", NULL);
+	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	return g;
+}
+
+static struct trail_suspect suspect_of(struct plugin *plugin)
+{
+	struct instance_options options = {
+		.plugin = plugin, .policy = STR("plain"), .binding = STR("default/binding")};
+	struct instance_key key = instance_key_of(&options);
+	struct trail_suspect suspect = {.key = quarantine_key_of_instance(&key)};
+	snprintf(suspect.label, sizeof(suspect.label), "default/binding");
+	return suspect;
+}
+
+static void let_go(void *arg, struct sluice_instance *unused)
+{
+	instance_unref(unused);
+}
+
+/* Nothing of its configuration changes: only the supervisor's list does. */
+START_TEST(a_quarantined_api_is_not_taken_over)
+{
+	struct bench b;
+	int fd;
+	struct board *board = board_create(&fd);
+	quarantine_set_board(board);
+	bench_init(&b);
+	struct trail_suspect suspect = suspect_of(add_plugin(&b));
+	struct generation *g[4] = {build_with_policy(&b, NULL)};
+	g[1] = build_with_policy(&b, g[0]);
+	ck_assert_ptr_eq(g[1]->apis[0], g[0]->apis[0]);
+	ck_assert(board_quarantine_add(board, &suspect, 1));
+	g[2] = build_with_policy(&b, g[1]);
+	ck_assert(g[2]->apis[0]->is_quarantined && g[2]->apis[0]->error);
+	ck_assert_ptr_eq(g[2]->dropped_apis[0], g[1]->apis[0]);
+	board_quarantine_lift(board, STR("default/binding"));
+	g[3] = build_with_policy(&b, g[2]);
+	ck_assert_ptr_null(g[3]->apis[0]->error);
+	for (int i = 0; i < 4; i++)
+		generation_free(g[i]);
+	instance_set_sweep(&b.instances, let_go, NULL);
+	bench_deinit(&b);
+	quarantine_set_board(NULL);
+	board_unmap(board);
+	close(fd);
+}
+END_TEST
+
 static enum rc build_incomplete(
 	struct bench *b, const struct generation *former, struct generation **out)
 {
@@ -320,5 +603,8 @@ END_TEST
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
+	an_api_that_did_not_change_is_taken_over, an_api_is_built_anew_when_the_settings_change,
+	a_stub_is_never_taken_over, a_kept_api_has_all_that_it_points_to,
+	an_api_is_built_anew_when_its_edge_changes, a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
 	serves_nothing_of_an_incomplete_plan)

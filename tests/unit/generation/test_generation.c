@@ -14,6 +14,7 @@ static struct service *service(const char *name)
 static struct api *api_with(struct service **services, size_t count)
 {
 	struct api *api = heap_zalloc(sizeof(*api));
+	api->refs = 1;
 	api->id = heap_strdup("default/shop");
 	api->worker_count = 2;
 	api->workers = aligned_alloc(64, 2 * sizeof(struct api_worker));
@@ -32,7 +33,7 @@ START_TEST(finds_a_service_by_its_index_in_the_plan)
 	struct api *api = api_with(services, 3);
 	ck_assert_ptr_eq(api_service_at(api, 3)->service, services[0]);
 	ck_assert_ptr_eq(api_service_at(api, 23)->service, services[2]);
-	api_free(api);
+	api_unref(api);
 	for (size_t i = 0; i < ARRAY_COUNT(services); i++)
 		service_unref(services[i]);
 }
@@ -43,8 +44,8 @@ START_TEST(what_workers_count_lies_on_lines_of_their_own)
 	ck_assert_uint_eq(sizeof(struct api_worker) % 64, 0);
 	struct api *api = api_with(NULL, 0);
 	ck_assert_uint_eq((uintptr_t)&api->workers[1] % 64, 0);
-	api_free(api);
-	api_free(NULL);
+	api_unref(api);
+	api_unref(NULL);
 }
 END_TEST
 
@@ -80,7 +81,7 @@ START_TEST(frees_what_is_still_its_own)
 	generation_free(NULL);
 	ck_assert_ptr_eq(api_service_at(elsewhere, 3)->service, kept);
 	assert_str(service_options(kept)->name, "kept");
-	api_free(elsewhere);
+	api_unref(elsewhere);
 	service_unref(kept);
 }
 END_TEST

@@ -4,6 +4,8 @@
 
 #include "generation/instance_set.h"
 
+#include <stdio.h>
+
 /* A bench with `count` instances, of the bindings "a", "b", ... */
 static struct bench *bench_with(unsigned count)
 {
@@ -75,18 +77,33 @@ START_TEST(the_newest_of_a_binding_is_the_predecessor)
 }
 END_TEST
 
+static void unref(void *arg, struct sluice_instance *unused)
+{
+	instance_unref(unused);
+}
+
+static void take(void *arg, struct sluice_instance *unused)
+{
+	struct sluice_instance **taken = arg;
+	ck_assert_ptr_null(*taken);
+	*taken = unused;
+}
+
 START_TEST(gives_up_only_what_nobody_else_holds)
 {
 	struct bench *b = bench_with(1);
 	struct instance_set s;
 	instance_set_init(&s);
-	struct sluice_instance *unused = another_of(b, "x");
+	struct sluice_instance *unused = another_of(b, "x"), *taken = NULL, *none = NULL;
 	instance_set_add(&s, unused);
 	add(&s, &b->probes[0]);
-	ck_assert_ptr_eq(instance_set_take_unused(&s), unused);
-	ck_assert_ptr_null(instance_set_take_unused(&s));
+	instance_set_sweep(&s, take, &taken);
+	ck_assert_ptr_eq(taken, unused);
+	instance_set_sweep(&s, take, &none);
+	ck_assert_ptr_null(none);
 	ck_assert_uint_eq(s.count, 1);
 	ck_assert_ptr_null(instance_set_find_binding(&s, STR("x")));
+	ck_assert_ptr_eq(instance_set_find_binding(&s, STR("a")), b->probes[0].instance);
 	instance_unref(unused);
 	drop(&s);
 	bench_free(b);
@@ -107,5 +124,37 @@ START_TEST(takes_as_many_as_there_are)
 }
 END_TEST
 
+/* Through several sizes of the tables, and with every third one gone. */
+START_TEST(finds_each_of_many)
+{
+	struct bench *b = bench_with(1);
+	struct instance_set s;
+	struct sluice_instance *all[300];
+	char name[16];
+	instance_set_init(&s);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "b%d", i);
+		all[i] = another_of(b, name);
+		instance_set_add(&s, i % 3 ? instance_ref(all[i]) : all[i]);
+	}
+	for (int i = 0; i < 300; i++)
+		ck_assert_ptr_eq(instance_set_find(&s, instance_key(all[i])), all[i]);
+	instance_set_sweep(&s, unref, NULL);
+	ck_assert_uint_eq(s.count, 200);
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "b%d", i);
+		struct sluice_instance *found = instance_set_find_binding(&s, str_of(name));
+		ck_assert_ptr_eq(found, i % 3 ? all[i] : NULL);
+		if (i % 3)
+			instance_unref(all[i]);
+	}
+	instance_set_sweep(&s, unref, NULL);
+	ck_assert_uint_eq(s.count, 0);
+	drop(&s);
+	bench_free(b);
+}
+END_TEST
+
 UNIT_SUITE(instance_set, finds_by_key_and_by_binding, the_newest_of_a_binding_is_the_predecessor,
+	finds_each_of_many,
 	gives_up_only_what_nobody_else_holds, takes_as_many_as_there_are)

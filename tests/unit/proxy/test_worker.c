@@ -10,7 +10,9 @@ static struct generation nothing;
 
 static void swap_to_nothing(struct rig *g)
 {
-	nothing = (struct generation){.number = 2};
+	nothing = (struct generation){.number = 2,
+		.dropped_apis = g->generation->apis,
+		.dropped_api_count = g->generation->api_count};
 	proxy_worker_swap(&g->worker, &nothing);
 	rig_turn(g);
 }
@@ -78,6 +80,8 @@ START_TEST(the_next_request_sees_the_new_generation)
 	struct wire *client = rig_ask(g, "GET /shop/items");
 	ck_assert_uint_eq(wire_status(client), 503);
 	assert_record(g, "api", "default/bad");
+	/* Both generations have these. */
+	ck_assert_uint_eq(g->retired_count, 0);
 	rig_free(g);
 }
 END_TEST
