@@ -79,15 +79,21 @@ static enum progress append(
 /* Bounds the work that one head can ask for: each nominated name is looked for in all fields. */
 #define NOMINATED_MAX 32
 
+/* Names without an id that only the gateway, or a proxy that it believes, may give a meaning. */
+static bool is_owned_name(struct str name)
+{
+	return str_eq_nocase(str_slice(name, 0, 12), STR("x-forwarded-")) ||
+	       str_eq_nocase(str_slice(name, 0, 9), STR("x-sluice-")) ||
+	       str_eq_nocase(name, STR("tracestate"));
+}
+
 /* Everything that the gateway knows by name decides who is served, or how; only what means
  * something to this hop alone may be nominated. */
 static bool is_protected(struct str name)
 {
 	enum field_id id = field_id_of(name);
 	if (id == FIELD_OTHER)
-		return str_eq_nocase(str_slice(name, 0, 12), STR("x-forwarded-")) ||
-		       str_eq_nocase(str_slice(name, 0, 9), STR("x-sluice-")) ||
-		       str_eq_nocase(name, STR("tracestate"));
+		return is_owned_name(name);
 	return head_roles[id] != ROLE_HOP && head_roles[id] != ROLE_UPGRADE;
 }
 
@@ -332,7 +338,8 @@ static bool is_late(struct str name)
 enum progress trailer_take_field(struct h1_parser *p, const struct field_line *line)
 {
 	enum field_id id = field_id_of(line->name);
-	bool is_refused = id == FIELD_OTHER ? is_twin(line->name) || is_late(line->name)
+	bool is_refused = id == FIELD_OTHER ? is_twin(line->name) || is_late(line->name) ||
+						      is_owned_name(line->name)
 					    : !is_known_trailer[id];
 	if (is_refused || p->fields->count >= p->limits->trailer_fields)
 		return line_fail(p, H1_ERROR_TRAILERS);

@@ -88,11 +88,9 @@ static void take_state(struct exchange *e, struct taken *taken, struct str value
 static bool is_taken_out(struct exchange *e, const struct edge *edge, bool is_believed,
 	const struct field *f, struct taken *taken)
 {
-	if (UNLIKELY(edge->header == EDGE_OTHER_HEADER) && !is_believed &&
+	if (edge->header == EDGE_OTHER_HEADER && !is_believed &&
 		str_eq_nocase(f->name, edge->header_name))
 		return true;
-	if (LIKELY(!is_suspect(f->name)))
-		return false;
 	for (size_t i = 0; i < ARRAY_COUNT(foreign_names); i++) {
 		if (!name_is(f->name, foreign_names[i].name, foreign_names[i].is_prefix))
 			continue;
@@ -119,11 +117,13 @@ static void take_out(
 	struct exchange *e, const struct edge *edge, bool is_believed, struct taken *taken)
 {
 	struct fields *f = &e->down->request->fields;
+	bool may_be_any = edge->header == EDGE_OTHER_HEADER;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct field *field = &f->items[i];
 		if (field->id == FIELD_OTHER) {
-			if (UNLIKELY(is_taken_out(e, edge, is_believed, field, taken)))
+			if ((is_suspect(field->name) || may_be_any) &&
+				is_taken_out(e, edge, is_believed, field, taken))
 				continue;
 		} else if (UNLIKELY(gateway_owned >> field->id & 1)) {
 			take_out_owned(field, taken);
@@ -184,8 +184,13 @@ enum rc forward_prepare_request(struct exchange *e)
 	const struct edge *edge = &e->worker->generation->edge;
 	struct fields *f = &e->down->request->fields;
 	struct taken taken = {0};
-	struct origin o;
-	origin_find(e, edge, &o);
+	struct origin o = {
+		.forwarded_for = e->x.client_address,
+		.proto = e->down->request->scheme,
+		.host = e->down->request->authority,
+	};
+	if (UNLIKELY(edge->proxies.count > 0 || edge->emits_forwarded))
+		origin_find(e, edge, &o);
 	take_out(e, edge, o.is_believed, &taken);
 	if (UNLIKELY(taken.request_id.n > 0) && (o.is_believed || edge->keeps_request_id) &&
 		is_request_id(taken.request_id))
@@ -218,18 +223,21 @@ enum rc forward_address_service(struct exchange *e)
 
 /* --- responses ------------------------------------------------------------------------------- */
 
+static inline bool is_ours(const struct field *f)
+{
+	return UNLIKELY(f->id == FIELD_OTHER && is_suspect(f->name)) &&
+	       name_is(f->name, STR("x-sluice-"), true);
+}
+
 void forward_clean_response(struct fields *f)
 {
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < f->count; i++) {
-		const struct field *field = &f->items[i];
-		if (UNLIKELY(field->id == FIELD_OTHER && is_suspect(field->name)) &&
-			name_is(field->name, STR("x-sluice-"), true))
-			continue;
-		if (UNLIKELY(kept != i))
-			f->items[kept] = f->items[i];
-		kept++;
-	}
+	uint32_t at = 0;
+	while (at < f->count && LIKELY(!is_ours(&f->items[at])))
+		at++;
+	uint32_t kept = at;
+	for (; at < f->count; at++)
+		if (!is_ours(&f->items[at]))
+			f->items[kept++] = f->items[at];
 	f->count = kept;
 }
 

@@ -84,7 +84,10 @@ void local_answer_word(struct exchange *e, struct local_response *local)
 	if (render(e, local, &body, &content_type, &varies)) {
 		struct fields *f = &local->head.fields;
 		struct str copy = arena_copy(e->x.arena, buffer_str(&body));
-		if (copy.n == body.n && fields_set(f, STR("Content-Type"), content_type) == RC_OK) {
+		/* A message may quote what a client sent: it is to be nothing but its type. */
+		if (copy.n == body.n &&
+			fields_set(f, STR("Content-Type"), content_type) == RC_OK &&
+			fields_set(f, STR("X-Content-Type-Options"), STR("nosniff")) == RC_OK) {
 			local->body = copy;
 			local->head.content_length = (int64_t)copy.n;
 			enum rc rc = varies ? fields_add(f, STR("Vary"), STR("Accept")) : RC_OK;

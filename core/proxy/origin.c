@@ -128,17 +128,11 @@ static struct str forwarded_of(
 	return arena_printf(e->x.arena, "%.*s, %.*s", STR_ARG(before), STR_ARG(own));
 }
 
-void origin_find(struct exchange *e, const struct edge *edge, struct origin *out)
+void origin_find(struct exchange *e, const struct edge *edge, struct origin *o)
 {
-	const struct http_request *r = e->down->request;
-	struct str proto = r->scheme;
-	*out = (struct origin){
-		.forwarded_for = e->x.client_address,
-		.proto = proto,
-		.host = r->authority,
-	};
-	if (UNLIKELY(edge->proxies.count > 0) && cidr_set_contains(&edge->proxies, e->down->peer))
-		believe(e, edge, out);
-	if (UNLIKELY(edge->emits_forwarded))
-		out->forwarded = forwarded_of(e, edge, out, proto);
+	struct str proto = e->down->request->scheme; /* of the connection */
+	if (cidr_set_contains(&edge->proxies, e->down->peer))
+		believe(e, edge, o);
+	if (edge->emits_forwarded)
+		o->forwarded = forwarded_of(e, edge, o, proto);
 }

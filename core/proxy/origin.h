@@ -11,7 +11,7 @@ struct origin {
 	bool is_believed;           /* the peer is a proxy whose fields count */
 };
 
-/* By what the gateway sees itself, and, from a believed proxy, by what that one says: then the
- * exchange's client address and the request's scheme become the client's. In the arena, whose
- * `failed` tells when there was no room. */
-void origin_find(struct exchange *e, const struct edge *edge, struct origin *out);
+/* `o` holds what the gateway sees itself: the peer, the connection's scheme, Host. From a believed
+ * proxy it becomes what that one says, and the exchange's client address and the request's scheme
+ * become the client's. In the arena, whose `failed` tells when there was no room. */
+void origin_find(struct exchange *e, const struct edge *edge, struct origin *o);

@@ -37,6 +37,7 @@ def words_errors_by_what_the_client_accepts():
         equal(answer.json(), {"type": "about:blank", "title": "Not Found", "status": 404,
                               "detail": "no API is served at this path",
                               "instance": "urn:request:" + answer.get("x-request-id")})
+        equal(answer.get("x-content-type-options"), "nosniff")
         contains(gateway.get("/none", {"accept": "text/html"}).text(), "<h1>404 Not Found</h1>")
         head = gateway.request("HEAD", "/none")
         equal((head.status, head.body), (404, b""))
