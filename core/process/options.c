@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char HELP[] =
 	"usage: sluice run --config DIR [options]\n"
@@ -19,7 +20,8 @@ static const char HELP[] =
 	"                     (default: where this installation has them)\n"
 	"  --state DIR        the admin socket and the plugin store\n"
 	"                     (default: /var/lib/sluice as root, else ~/.local/state/sluice)\n"
-	"  --workers N        threads that serve (default: one per processor)\n"
+	"  --workers N        threads that serve (default: SLUICE_WORKERS, else one per\n"
+	"                     processor)\n"
 	"  --log-level L      debug, info, warn or error (default: info, or what the\n"
 	"                     configuration says)\n"
 	"  --access-log A     off, - for standard output, or a file (default: off)\n"
@@ -137,10 +139,32 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 	}
 }
 
+/* What the environment says where the command line does not: by our name, else by the vendor's. */
+static bool read_environment(struct run_options *o)
+{
+	static const char *const variables[] = {"SLUICE_WORKERS", "FLEX_SERVICE_ENVOY_CONCURRENCY"};
+	for (size_t i = 0; i < ARRAY_COUNT(variables); i++) {
+		const char *value = getenv(variables[i]);
+		uint64_t n;
+		if (!value || !value[0])
+			continue;
+		if (str_to_u64(str_of(value), LIMIT_WORKERS, &n) != RC_OK || n == 0) {
+			fprintf(stderr, "sluice run: %s takes a number from 1 to 256, not '%s'\n",
+				variables[i], value);
+			return false;
+		}
+		o->workers = (unsigned)n;
+		return true;
+	}
+	return true;
+}
+
 enum options_verdict run_options_parse(int argc, char **argv, struct run_options *o)
 {
 	*o = (struct run_options){
 		.workers = default_workers(), .access_log = "off", .drain_seconds = 25};
+	if (!read_environment(o))
+		return OPTIONS_BAD;
 	for (int i = 0; i < argc; i++) {
 		char name[32];
 		const char *equals = strchr(argv[i], '=');

@@ -3,6 +3,8 @@
 
 #include "process/options.h"
 
+#include <stdlib.h>
+
 #define PARSE(o, ...)                                                                              \
 	parse(o, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),                           \
 		(const char *[]){__VA_ARGS__})
@@ -63,5 +65,24 @@ START_TEST(shows_help_when_asked_among_others)
 }
 END_TEST
 
-UNIT_SUITE(options, takes_values_behind_a_space_or_an_equals_sign, has_defaults,
+START_TEST(takes_workers_from_the_environment_behind_the_option)
+{
+	struct run_options o;
+	setenv("FLEX_SERVICE_ENVOY_CONCURRENCY", "5", 1);
+	ck_assert_int_eq(PARSE(&o, "--config", "a"), OPTIONS_RUN);
+	ck_assert_uint_eq(o.workers, 5);
+	setenv("SLUICE_WORKERS", "4", 1);
+	ck_assert_int_eq(PARSE(&o, "--config", "a"), OPTIONS_RUN);
+	ck_assert_uint_eq(o.workers, 4);
+	ck_assert_int_eq(PARSE(&o, "--config", "a", "--workers=3"), OPTIONS_RUN);
+	ck_assert_uint_eq(o.workers, 3);
+	setenv("SLUICE_WORKERS", "many", 1);
+	ck_assert_int_eq(PARSE(&o, "--config", "a"), OPTIONS_BAD);
+	unsetenv("SLUICE_WORKERS");
+	unsetenv("FLEX_SERVICE_ENVOY_CONCURRENCY");
+}
+END_TEST
+
+UNIT_SUITE(options, takes_values_behind_a_space_or_an_equals_sign,
+	takes_workers_from_the_environment_behind_the_option, has_defaults,
 	refuses_what_it_does_not_know, shows_help_when_asked_among_others)
