@@ -273,7 +273,8 @@ static bool make_request(struct explain *x)
 	r->authority = arena_printf(&x->arena, "%.*s:%lld", STR_ARG(text_of(listener, "address")),
 		(long long)plan_integer(listener, "port", 0));
 	r->scheme = plan_get(listener, "tls") ? STR("https") : STR("http");
-	if (uri_parse_origin_form(target, &x->arena, &r->path, &r->query, &r->has_query) != RC_OK)
+	if (uri_parse_origin_form(
+		    target, &x->arena, &r->path, &r->query, &r->has_query, &r->path_holds) != RC_OK)
 		return refuse_request("not a path that the gateway would take (400)", o->request);
 	for (size_t i = 0; i < o->header_count; i++)
 		if (!add_header(r, o->headers[i]))
@@ -353,9 +354,13 @@ static bool find_rest(struct explain *x, struct str *rest)
 		printf("  %s\n", message);
 		return false;
 	}
-	bool found = route_table_find(table, x->request.authority, x->request.path, &match);
+	enum rc rc = route_table_take(table, &x->request, &x->arena, &match);
 	route_table_free(table);
-	if (!found) {
+	if (rc == RC_INVALID) {
+		printf("  400: the API does not take an encoded slash, or parameters, in a path\n");
+		return false;
+	}
+	if (rc != RC_OK) {
 		printf("  404: no API has this path\n");
 		return false;
 	}

@@ -180,7 +180,7 @@ static int canonical_path(lua_State *L)
 	struct pool *pool = pool_new();
 	struct arena arena;
 	arena_init(&arena, pool, 65536);
-	if (uri_canonical_path(path, &arena, &out) == RC_OK)
+	if (uri_canonical_path(path, &arena, 0, &out) == RC_OK)
 		lua_pushlstring(L, out.p, out.n);
 	else
 		lua_pushnil(L);

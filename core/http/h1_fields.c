@@ -322,7 +322,6 @@ static const struct str late_names[] = {
 	{"if-unmodified-since", 19},
 	{"max-forwards", 12},
 	{"pragma", 6},
-	{"range", 5},
 	{"vary", 4},
 	{"warning", 7},
 };

@@ -14,8 +14,8 @@ static enum h1_error error_of(enum rc rc, enum h1_error invalid)
 
 static enum h1_error take_path(struct http_request *r, struct str target)
 {
-	enum rc rc =
-		uri_parse_origin_form(target, r->fields.arena, &r->path, &r->query, &r->has_query);
+	enum rc rc = uri_parse_origin_form(target, r->fields.arena, &r->path, &r->query,
+		&r->has_query, &r->path_holds);
 	return error_of(rc, H1_ERROR_TARGET);
 }
 

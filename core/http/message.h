@@ -42,7 +42,8 @@ enum http_method {
 	X(X_FORWARDED_PORT, "x-forwarded-port") X(X_REAL_IP, "x-real-ip")                          \
 	X(X_REQUEST_ID, "x-request-id") X(ORIGIN, "origin") X(USER_AGENT, "user-agent")            \
 	X(REFERER, "referer") X(ACCEPT, "accept") X(LOCATION, "location") X(ETAG, "etag")          \
-	X(RETRY_AFTER, "retry-after") X(ALLOW, "allow") X(TRACEPARENT, "traceparent")
+	X(RETRY_AFTER, "retry-after") X(ALLOW, "allow") X(TRACEPARENT, "traceparent")              \
+	X(RANGE, "range")
 /* clang-format on */
 
 enum field_id {
@@ -118,6 +119,7 @@ struct http_request {
 				 CONNECT */
 	struct str query;     /* raw, without '?' */
 	bool has_query;       /* "/x?" has an empty one */
+	uint8_t path_holds;   /* enum uri_holds: what the API has to allow */
 	struct str authority; /* Host or :authority, lower-case, as validated; "" only on 1.0 */
 	struct str scheme;    /* "http" or "https" */
 	uint8_t version_major, version_minor; /* 1.0, 1.1, 2.0 */

@@ -8,7 +8,7 @@
 #include "http/scan.h"
 
 /* Classes of a raw path byte. */
-enum { PLAIN, DOT, SLASH, PERCENT, BAD };
+enum { PLAIN, DOT, SLASH, PERCENT, SEMICOLON, BAD };
 
 /* clang-format off */
 static const uint8_t classes[256] = {
@@ -16,12 +16,12 @@ static const uint8_t classes[256] = {
 	['a' ... 'z'] = PLAIN, ['A' ... 'Z'] = PLAIN, ['0' ... '9'] = PLAIN,
 	['-'] = PLAIN, ['_'] = PLAIN, ['~'] = PLAIN,
 	['!'] = PLAIN, ['$'] = PLAIN, ['&'] = PLAIN, ['\''] = PLAIN, ['('] = PLAIN, [')'] = PLAIN,
-	['*'] = PLAIN, ['+'] = PLAIN, [','] = PLAIN, [';'] = PLAIN, ['='] = PLAIN, [':'] = PLAIN,
+	['*'] = PLAIN, ['+'] = PLAIN, [','] = PLAIN, ['='] = PLAIN, [':'] = PLAIN,
 	['@'] = PLAIN,
 	/* Not in RFC 3986's pchar, but visible, unambiguous and seen in practice. */
 	['|'] = PLAIN, ['['] = PLAIN, [']'] = PLAIN, ['{'] = PLAIN, ['}'] = PLAIN, ['"'] = PLAIN,
 	['<'] = PLAIN, ['>'] = PLAIN, ['^'] = PLAIN, ['`'] = PLAIN,
-	['/'] = SLASH, ['.'] = DOT, ['%'] = PERCENT,
+	['/'] = SLASH, ['.'] = DOT, ['%'] = PERCENT, [';'] = SEMICOLON,
 };
 /* clang-format on */
 
@@ -34,7 +34,7 @@ static bool is_unreserved(unsigned char c)
 enum verdict { CANONICAL, REWRITE, REFUSE };
 
 /* Only dots and a slash behind a slash make a segment that needs a look. */
-static enum verdict judge(struct str path)
+static enum verdict judge(struct str path, uint8_t *holds)
 {
 	if (path.n == 0 || path.p[0] != '/')
 		return REFUSE;
@@ -53,6 +53,8 @@ static enum verdict judge(struct str path)
 			return REFUSE;
 		if (class == PERCENT)
 			verdict = REWRITE;
+		if (class == SEMICOLON)
+			*holds |= URI_PARAMETERS;
 	}
 }
 
@@ -67,7 +69,7 @@ static bool is_overlong(unsigned char first, unsigned char second)
 }
 
 /* Decodes what may be decoded into `to`; false when an escape is refused. */
-static bool decode_escapes(struct str path, char *to, size_t *n)
+static bool decode_escapes(struct str path, char *to, size_t *n, uint8_t *holds)
 {
 	size_t out = 0;
 	unsigned char before = 0; /* the escaped octet that stands directly before */
@@ -83,8 +85,10 @@ static bool decode_escapes(struct str path, char *to, size_t *n)
 		if (high < 0 || low < 0)
 			return false;
 		unsigned char c = (unsigned char)(high << 4 | low);
-		if (c == '/' || c == '\\' || c < 0x20 || c == 0x7f || is_overlong(before, c))
+		if (c == '\\' || c < 0x20 || c == 0x7f || is_overlong(before, c))
 			return false;
+		if (c == '/')
+			*holds |= URI_ENCODED_SLASH;
 		before = c;
 		if (is_unreserved(c)) {
 			to[out++] = (char)c;
@@ -156,10 +160,28 @@ static bool merge_segments(char *p, size_t *n)
 	return true;
 }
 
-enum rc uri_canonical_path(struct str path, struct arena *arena, struct str *out)
+/* A server that decodes %2F before it looks for dot segments finds none. */
+static bool has_hidden_dots(struct str path)
+{
+	struct str segment;
+	for (size_t from = 0, i = 0; i <= path.n; i++) {
+		bool is_encoded = str_starts(str_from(path, i), STR("%2F"));
+		if (i < path.n && path.p[i] != '/' && !is_encoded)
+			continue;
+		segment = str_slice(path, from, i - from);
+		if (str_eq(segment, STR(".")) || str_eq(segment, STR("..")) ||
+			is_disguised_dots(segment))
+			return true;
+		from = i + (is_encoded ? 3 : 1);
+	}
+	return false;
+}
+
+enum rc uri_read_path(struct str path, struct arena *arena, struct str *out, uint8_t *holds)
 {
 	size_t n;
-	switch (judge(path)) {
+	*holds = 0;
+	switch (judge(path, holds)) {
 	case CANONICAL:
 		*out = path;
 		return RC_OK;
@@ -171,10 +193,59 @@ enum rc uri_canonical_path(struct str path, struct arena *arena, struct str *out
 	char *p = arena_alloc(arena, path.n + 1);
 	if (!p)
 		return RC_FULL;
-	if (!decode_escapes(path, p, &n) || is_doubly_encoded(str_n(p, n)) ||
+	if (!decode_escapes(path, p, &n, holds) || is_doubly_encoded(str_n(p, n)) ||
 		!merge_segments(p, &n))
 		return RC_INVALID;
+	if (*holds & URI_ENCODED_SLASH && has_hidden_dots(str_n(p, n)))
+		return RC_INVALID;
 	*out = str_n(p, n);
+	return RC_OK;
+}
+
+enum rc uri_canonical_path(struct str path, struct arena *arena, uint8_t allowed, struct str *out)
+{
+	uint8_t holds;
+	enum rc rc = uri_read_path(path, arena, out, &holds);
+	bool is_refused = holds & URI_ENCODED_SLASH & ~allowed;
+	return rc == RC_OK && is_refused ? RC_INVALID : rc;
+}
+
+enum rc uri_strip_parameters(struct str path, struct arena *arena, struct str *out)
+{
+	char *p = arena_alloc(arena, path.n + 1);
+	size_t n = 0;
+	bool is_parameter = false;
+	if (!p)
+		return RC_FULL;
+	for (size_t i = 0; i < path.n; i++) {
+		char c = path.p[i];
+		is_parameter = c == ';' || (is_parameter && c != '/');
+		if (!is_parameter)
+			p[n++] = c;
+	}
+	/* "/;a/b" left an empty segment. No dot segment is left: "..;" is no canonical path. */
+	CHECK(merge_segments(p, &n));
+	*out = str_n(p, n);
+	return RC_OK;
+}
+
+enum rc uri_lower_path(struct str path, struct arena *arena, struct str *out)
+{
+	size_t i = 0;
+	while (i < path.n && path.p[i] == ascii_lower(path.p[i]))
+		i++;
+	*out = path;
+	if (i == path.n)
+		return RC_OK;
+	char *p = arena_alloc(arena, path.n);
+	if (!p)
+		return RC_FULL;
+	for (i = 0; i < path.n; i++) {
+		bool is_digit =
+			(i >= 1 && path.p[i - 1] == '%') || (i >= 2 && path.p[i - 2] == '%');
+		p[i] = is_digit ? path.p[i] : ascii_lower(path.p[i]);
+	}
+	*out = str_n(p, path.n);
 	return RC_OK;
 }
 
@@ -184,7 +255,7 @@ bool uri_query_is_valid(struct str query)
 }
 
 enum rc uri_parse_origin_form(struct str target, struct arena *arena, struct str *path,
-	struct str *query, bool *has_query)
+	struct str *query, bool *has_query, uint8_t *holds)
 {
 	const char *mark = memchr(target.p, '?', target.n);
 	struct str part = {target.p, mark ? (size_t)(mark - target.p) : target.n};
@@ -193,7 +264,7 @@ enum rc uri_parse_origin_form(struct str target, struct arena *arena, struct str
 		after = (struct str){mark + 1, target.n - part.n - 1};
 	if (!uri_query_is_valid(after))
 		return RC_INVALID;
-	enum rc rc = uri_canonical_path(part, arena, path);
+	enum rc rc = uri_read_path(part, arena, path, holds);
 	if (rc != RC_OK)
 		return rc;
 	*has_query = mark != NULL;

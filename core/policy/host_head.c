@@ -306,7 +306,7 @@ int32_t host_path_set(struct sluice_exchange *x, struct sluice_str path, struct 
 		own_query = arena_copy(x->arena, str_in(query));
 	if (!own.n || (query.n && !own_query.n))
 		return SLUICE_E_FULL;
-	enum rc rc = uri_canonical_path(own, x->arena, &canonical);
+	enum rc rc = uri_canonical_path(own, x->arena, x->request->path_holds, &canonical);
 	if (rc != RC_OK)
 		return code_of(rc);
 	x->request->path = canonical;

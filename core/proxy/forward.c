@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the gateway itself changes in heads that pass.
  *
- * X-Forwarded-*, X-Request-ID and the trace's fields are the gateway's: all are taken out before any
- * policy looks, and written anew from what the gateway knows (proxy/origin.h). The service's own
- * name goes into Host last, so that rules and policies saw the client's. */
+ * X-Forwarded-*, X-Request-ID and the trace's fields are the gateway's: all are taken out before
+ * any policy looks, and written anew from what the gateway knows (proxy/origin.h). The service's
+ * own name goes into Host last, so that rules and policies saw the client's. */
 #include "proxy/exchange_priv.h"
 
 #include "http/trace_context.h"
@@ -113,12 +113,28 @@ static void take_out_owned(const struct field *f, struct taken *taken)
 	}
 }
 
+/* RFC 9110 14.2: a server may ignore Range, and should where the ranges are many: each costs the
+ * origin a part of its own, and overlapping ones the same bytes again and again. */
+#define RANGES_MAX 16
+
+static void judge_range(struct fields *f)
+{
+	struct str ranges = fields_get_id(f, FIELD_RANGE)->value;
+	uint32_t count = 0, at = 0;
+	for (; ranges.p && count <= RANGES_MAX; count++)
+		str_cut(&ranges, ',');
+	fields_next(f, STR("range"), &at);
+	if (count > RANGES_MAX || fields_next(f, STR("range"), &at))
+		fields_remove_id(f, FIELD_RANGE);
+}
+
 static void take_out(
 	struct exchange *e, const struct edge *edge, bool is_believed, struct taken *taken)
 {
 	struct fields *f = &e->down->request->fields;
 	bool may_be_any = edge->header == EDGE_OTHER_HEADER;
 	uint32_t kept = 0;
+	bool has_range = false;
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct field *field = &f->items[i];
 		if (field->id == FIELD_OTHER) {
@@ -128,12 +144,16 @@ static void take_out(
 		} else if (UNLIKELY(gateway_owned >> field->id & 1)) {
 			take_out_owned(field, taken);
 			continue;
+		} else {
+			has_range |= field->id == FIELD_RANGE;
 		}
 		if (UNLIKELY(kept != i))
 			f->items[kept] = f->items[i];
 		kept++;
 	}
 	f->count = kept;
+	if (UNLIKELY(has_range))
+		judge_range(f);
 }
 
 /* --- what is put in -------------------------------------------------------------------------- */
@@ -174,8 +194,7 @@ static bool put_trace(struct exchange *e, const struct taken *taken)
 
 static bool put_more(struct exchange *e, const struct origin *o)
 {
-	return (o->port.n == 0 ||
-		       put(e, "X-Forwarded-Port", FIELD_X_FORWARDED_PORT, o->port)) &&
+	return (o->port.n == 0 || put(e, "X-Forwarded-Port", FIELD_X_FORWARDED_PORT, o->port)) &&
 	       (o->forwarded.n == 0 || put(e, "Forwarded", FIELD_FORWARDED, o->forwarded));
 }
 

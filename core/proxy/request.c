@@ -38,6 +38,15 @@ bool request_head(struct exchange *e)
 	return true;
 }
 
+#define PATH_REFUSED "the API does not take an encoded slash, or parameters, in a path"
+
+static enum fault fault_of_path(enum rc rc)
+{
+	return rc == RC_NOT_FOUND ? FAULT_NO_API
+	       : rc == RC_INVALID ? FAULT_CLIENT_PROTOCOL
+				  : FAULT_MEMORY;
+}
+
 /* Takes the API and judges every binding's rules, once, on the canonical request as received. */
 bool request_route(struct exchange *e)
 {
@@ -46,8 +55,12 @@ bool request_route(struct exchange *e)
 		return fail(e, FAULT_METHOD, "CONNECT is not served");
 	const struct generation_listener *serves = proxy_listener_serves(e->listener);
 	struct route_match match;
-	if (!serves || !route_table_find(serves->routes, r->authority, r->path, &match))
+	if (!serves)
 		return fail(e, FAULT_NO_API, NULL);
+	enum rc rc = route_table_take(serves->routes, r, e->x.arena, &match);
+	e->path_received = r->path;
+	if (UNLIKELY(rc != RC_OK))
+		return fail(e, fault_of_path(rc), rc == RC_INVALID ? PATH_REFUSED : NULL);
 	struct api *api = serves->apis[match.api];
 	e->api = api;
 	e->path_rest = match.rest;
@@ -67,7 +80,7 @@ bool request_route(struct exchange *e)
 		return true;
 	}
 	uint64_t active;
-	enum rc rc = route_api_active(api->routes, r, e->path_rest, &active);
+	rc = route_api_active(api->routes, r, e->path_rest, &active);
 	if (rc != RC_OK)
 		return fail(e, FAULT_RULE_LIMIT, "a binding's rule exceeded its limits");
 	chain_begin(&e->x, api->chain, active);

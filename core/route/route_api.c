@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "http/uri.h"
+#include "route/path_options.h"
 #include "route/rule.h"
 
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct route_api {
 struct compiler {
 	struct route_api *api;
 	const struct plan_node *services;
+	bool folds_case; /* the API sees paths in lower case */
 	char *message;
 	size_t size;
 };
@@ -73,8 +75,8 @@ static enum rc compile_bindings(struct compiler *c, const struct plan_node *chai
 		const struct plan_node *binding = plan_at(chain, i);
 		struct conditional *k = &r->conditionals[r->conditional_count];
 		char why[256] = "";
-		if (rule_list_init(&k->rules, plan_get(binding, "rules"), why, sizeof(why)) !=
-			RC_OK)
+		if (rule_list_init(&k->rules, plan_get(binding, "rules"), c->folds_case, why,
+			    sizeof(why)) != RC_OK)
 			return refuse(c, "policy", plan_string(binding, "policy", STR_EMPTY), why);
 		k->binding = (unsigned)i;
 		if (k->rules.count == 0)
@@ -104,7 +106,7 @@ static enum rc join_prefix(
 			continue;
 		if (part.p[0] != '/')
 			part = arena_concat(arena, STR("/"), part);
-		if (uri_canonical_path(part, arena, &canonical) != RC_OK)
+		if (uri_canonical_path(part, arena, 0, &canonical) != RC_OK)
 			return RC_INVALID;
 		*out = arena_concat(arena, *out, without_slashes(canonical));
 	}
@@ -153,7 +155,8 @@ static enum rc compile_route(struct compiler *c, const struct plan_node *node, s
 	struct str name = plan_string(node, "name", STR_EMPTY);
 	const struct plan_node *list = plan_get(node, "destinations");
 	char why[256] = "";
-	if (rule_list_init(&route->rules, plan_get(node, "rules"), why, sizeof(why)) != RC_OK)
+	if (rule_list_init(&route->rules, plan_get(node, "rules"), c->folds_case, why,
+		    sizeof(why)) != RC_OK)
 		return refuse(c, "route", name, why);
 	route->destinations = heap_zalloc(plan_count(list) * sizeof(struct destination));
 	for (size_t i = 0; i < plan_count(list); i++)
@@ -185,6 +188,7 @@ enum rc route_api_new(const struct plan_node *api, const struct plan_node *servi
 	struct compiler c = {
 		.api = heap_zalloc(sizeof(struct route_api)),
 		.services = services,
+		.folds_case = path_options_of(api) & PATHS_LOWER,
 		.message = message,
 		.size = message_size,
 	};
@@ -281,7 +285,7 @@ static enum rc join_groups(const struct rule_groups *groups, struct arena *arena
 	}
 	bool has_slash = n > 1 && p[1] == '/';
 	struct str joined = has_slash ? str_n(p + 1, n - 1) : str_n(p, n);
-	return uri_canonical_path(joined, arena, out);
+	return uri_canonical_path(joined, arena, groups->holds, out);
 }
 
 /* Whether groups were there and all of them empty: then the prefix alone is the path. */
@@ -382,6 +386,7 @@ static __attribute__((noinline)) enum rc choose_by_rules(const struct route_api 
 {
 	struct rule_groups groups;
 	bool is_refused = false;
+	groups.holds = request->path_holds;
 	for (size_t i = 0; i < r->route_count; i++) {
 		enum rc rc = rule_list_match(&r->routes[i].rules, request, path, &groups);
 		if (rc == RC_OK)

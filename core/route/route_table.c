@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "http/uri.h"
+#include "route/path_options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,11 +36,14 @@ struct route_table {
 	struct radix_node *nodes; /* owned; the root first; none in an empty table */
 	uint8_t *firsts;          /* owned: the first byte of each node's label */
 	char *bytes;              /* owned: all base paths */
+	uint8_t *options;         /* owned: enum path_options of each of the plan's apis */
 	uint32_t root_api;        /* of the base path "" */
+	bool folds_case;          /* one of its APIs does */
 };
 
 /* --- making ---------------------------------------------------------------------------------- */
 
+/* In lower case for an API that has no regard to it: composition has made it so. */
 static struct str base_path_of(const struct plan_node *api)
 {
 	struct str path = plan_string(api, "basePath", STR_EMPTY);
@@ -180,6 +185,17 @@ static void copy_paths(struct route_table *t, struct base_path *paths, size_t co
 	}
 }
 
+static void take_options(struct route_table *t, const struct plan_node *apis, size_t listener)
+{
+	t->options = heap_zalloc(plan_count(apis) + 1);
+	for (size_t i = 0; i < plan_count(apis); i++) {
+		const struct plan_node *api = plan_at(apis, i);
+		t->options[i] = path_options_of(api);
+		if (plan_integer(api, "listener", -1) == (int64_t)listener)
+			t->folds_case |= t->options[i] & PATHS_LOWER;
+	}
+}
+
 enum rc route_table_new(const struct plan_node *apis, size_t listener, struct route_table **out,
 	char *message, size_t message_size)
 {
@@ -189,6 +205,7 @@ enum rc route_table_new(const struct plan_node *apis, size_t listener, struct ro
 	if (rc == RC_OK) {
 		struct route_table *t = heap_zalloc(sizeof(*t));
 		t->root_api = NO_API;
+		take_options(t, apis, listener);
 		copy_paths(t, paths, count);
 		make_tree(t, paths, count);
 		*out = t;
@@ -204,6 +221,7 @@ void route_table_free(struct route_table *t)
 	free(t->nodes);
 	free(t->firsts);
 	free(t->bytes);
+	free(t->options);
 	free(t);
 }
 
@@ -254,4 +272,66 @@ bool route_table_find(const struct route_table *t, struct str authority, struct 
 		return false;
 	*match = (struct route_match){best, str_n(path.p + best_end, path.n - best_end)};
 	return true;
+}
+
+/* An API without regard to case is found by the path in lower case. Of two APIs the one with the
+ * longer base path counts, then the one whose base path is as the client wrote it. */
+static enum rc find_folded(const struct route_table *t, struct http_request *r, struct arena *arena,
+	struct route_match *match)
+{
+	struct route_match exact, folded;
+	struct str lower;
+	bool is_exact = route_table_find(t, r->authority, r->path, &exact);
+	if (uri_lower_path(r->path, arena, &lower) != RC_OK)
+		return RC_FULL;
+	bool is_folded = route_table_find(t, r->authority, lower, &folded) &&
+			 t->options[folded.api] & PATHS_LOWER;
+	if (!is_exact && !is_folded)
+		return RC_NOT_FOUND;
+	if (is_folded && (!is_exact || folded.api == exact.api || folded.rest.n < exact.rest.n)) {
+		r->path = lower;
+		*match = folded;
+	} else {
+		*match = exact;
+	}
+	return RC_OK;
+}
+
+static enum rc find(const struct route_table *t, struct http_request *r, struct arena *arena,
+	struct route_match *match)
+{
+	if (UNLIKELY(t->folds_case))
+		return find_folded(t, r, arena, match);
+	return route_table_find(t, r->authority, r->path, match) ? RC_OK : RC_NOT_FOUND;
+}
+
+/* The path holds what APIs decide about. */
+static __attribute__((noinline)) enum rc take_doubtful(const struct route_table *t,
+	struct http_request *r, struct arena *arena, struct route_match *match)
+{
+	uint8_t options = t->options[match->api];
+	if (r->path_holds & URI_ENCODED_SLASH && !(options & PATHS_KEEP_SLASH))
+		return RC_INVALID;
+	if (!(r->path_holds & URI_PARAMETERS))
+		return RC_OK;
+	if (options & PATHS_REJECT_PARAMETERS)
+		return RC_INVALID;
+	if (!(options & PATHS_STRIP_PARAMETERS))
+		return RC_OK;
+	if (uri_strip_parameters(r->path, arena, &r->path) != RC_OK)
+		return RC_FULL;
+	/* Another API may serve what the path has become; it holds no parameters any more. */
+	r->path_holds &= (uint8_t)~URI_PARAMETERS;
+	return route_table_take(t, r, arena, match);
+}
+
+enum rc route_table_take(const struct route_table *t, struct http_request *request,
+	struct arena *arena, struct route_match *match)
+{
+	enum rc rc = find(t, request, arena, match);
+	if (LIKELY(request->path_holds == 0))
+		return rc;
+	if (rc == RC_NOT_FOUND && request->path_holds & URI_ENCODED_SLASH)
+		return RC_INVALID;
+	return rc == RC_OK ? take_doubtful(t, request, arena, match) : rc;
 }

@@ -41,6 +41,12 @@ void route_table_free(struct route_table *t);
 /* `path` is canonical (http/uri.h) or "*". */
 bool route_table_find(const struct route_table *t, struct str authority, struct str path,
 	struct route_match *match);
+/* The API of a request, whose path becomes what that API takes: its spec.paths may refuse an
+ * encoded slash or parameters, take the parameters out, or have no regard to case, and then the
+ * path is looked up as it has become. RC_OK, RC_NOT_FOUND; RC_INVALID: refused, 400; RC_FULL: the
+ * arena is spent. */
+MUST_USE enum rc route_table_take(const struct route_table *t, struct http_request *request,
+	struct arena *arena, struct route_match *match);
 
 struct route_api;
 

@@ -14,6 +14,7 @@
 
 struct report {
 	size_t rule; /* index, for the message */
+	bool folds_case;
 	char *message;
 	size_t size;
 };
@@ -50,19 +51,19 @@ static enum rc compile_field(
 	return compile(r, field, n->u.string, out);
 }
 
-/* Hosts are compared in lower case; a pattern that has upper case is to match without regard to it.
- */
-static enum rc compile_host(
-	const struct report *r, const struct plan_node *rule, struct regex **out)
+/* What is compared is in lower case; a pattern that has upper case is to match without regard to
+ * it. */
+static enum rc compile_folded(
+	const struct report *r, const struct plan_node *rule, const char *field, struct regex **out)
 {
-	struct str pattern = plan_string(rule, "host", STR_EMPTY);
+	struct str pattern = plan_string(rule, field, STR_EMPTY);
 	bool has_upper = false;
 	for (size_t i = 0; i < pattern.n; i++)
 		has_upper = has_upper || isupper((unsigned char)pattern.p[i]);
 	if (!has_upper)
-		return compile_field(r, rule, "host", out);
+		return compile_field(r, rule, field, out);
 	char *text = heap_printf("(?i)%.*s", STR_ARG(pattern));
-	enum rc rc = compile(r, "host", str_of(text), out);
+	enum rc rc = compile(r, field, str_of(text), out);
 	free(text);
 	return rc;
 }
@@ -109,11 +110,12 @@ static enum rc rule_init(const struct report *r, const struct plan_node *node, s
 	struct str methods = plan_string(node, "methods", STR_EMPTY);
 	if (is_plain_list(methods))
 		rule->methods_listed = heap_strndup(methods);
-	enum rc rc = compile_field(r, node, "path", &rule->path);
+	enum rc rc = r->folds_case ? compile_folded(r, node, "path", &rule->path)
+				   : compile_field(r, node, "path", &rule->path);
 	if (rc == RC_OK)
 		rc = compile_field(r, node, "methods", &rule->methods);
 	if (rc == RC_OK)
-		rc = compile_host(r, node, &rule->host);
+		rc = compile_folded(r, node, "host", &rule->host);
 	return rc == RC_OK ? compile_headers(r, node, rule) : rc;
 }
 
@@ -138,8 +140,8 @@ static bool matches_always(const struct rule_list *l)
 	       first->header_count == 0;
 }
 
-enum rc rule_list_init(
-	struct rule_list *out, const struct plan_node *rules, char *message, size_t message_size)
+enum rc rule_list_init(struct rule_list *out, const struct plan_node *rules, bool folds_case,
+	char *message, size_t message_size)
 {
 	*out = (struct rule_list){0};
 	if (rules && rules->type != PLAN_ARRAY && rules->type != PLAN_NULL) {
@@ -150,7 +152,7 @@ enum rc rule_list_init(
 		return RC_OK;
 	out->rules = heap_zalloc(plan_count(rules) * sizeof(struct rule));
 	for (size_t i = 0; i < plan_count(rules); i++) {
-		struct report r = {i, message, message_size};
+		struct report r = {i, folds_case, message, message_size};
 		enum rc rc = rule_init(&r, plan_at(rules, i), &out->rules[out->count++]);
 		if (rc == RC_OK)
 			continue;

@@ -33,12 +33,14 @@ struct rule_list {
 /* What the path was split into by the rule that matched. */
 struct rule_groups {
 	unsigned count; /* 0: the path stays */
+	uint8_t holds;  /* of the path: enum uri_holds; the caller's */
 	struct str items[REGEX_GROUPS_MAX];
 };
 
-/* `rules` may be NULL. RC_INVALID: one sentence in `message`, and `out` holds nothing. */
-MUST_USE enum rc rule_list_init(
-	struct rule_list *out, const struct plan_node *rules, char *message, size_t message_size);
+/* `rules` may be NULL. `folds_case`: the paths will be in lower case, so patterns of paths match in
+ * any. RC_INVALID: one sentence in `message`, and `out` holds nothing. */
+MUST_USE enum rc rule_list_init(struct rule_list *out, const struct plan_node *rules,
+	bool folds_case, char *message, size_t message_size);
 void rule_list_deinit(struct rule_list *l);
 
 /* `path` is what path rules see. RC_OK, RC_NOT_FOUND; RC_REFUSED: only methods are in the way;

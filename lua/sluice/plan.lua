@@ -4,6 +4,7 @@ local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 local overload = require("sluice.overload")
+local paths = require("sluice.paths")
 
 local plan = {}
 
@@ -191,6 +192,7 @@ local function api_node(api, state)
 	nodes.put(out, "blocked", api.blocked)
 	nodes.put(out, "redirect", api.redirect)
 	nodes.put(out, "errors", api.errors)
+	paths.put(out, api.spec)
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api))
 	if api.error then

@@ -96,6 +96,41 @@ def treats_every_escaped_byte_the_same_everywhere():
 
 
 @case
+def a_rule_holds_in_every_case_where_case_does_not_count():  # PA5
+    with Backend() as public, Backend() as private:
+        document = two_services(public, private)[0]
+        document["spec"]["services"]["admin"]["routes"] = [
+            {"rules": [{"path": "/Admin(?:|/.*)"}]}]
+        document["spec"]["paths"] = {"case": "lower", "parameters": "strip"}
+        with Gateway([document]) as gateway:
+            for target in ("/admin", "/ADMIN", "/aDmin/X", "/%41DMIN", "/x/..//Admin", "/Admin;x/Y",
+                           "/X;/../ADMIN"):
+                with rows(target):
+                    seen = len(private.requests)
+                    equal(gateway.get(target).status, 200)
+                    equal(len(private.requests), seen + 1, "requests at the admin service")
+                    path = private.requests[-1].target
+                    check(path == "/admin" or path.startswith("/admin/"), f"forwarded {path}")
+            equal(public.requests, [])
+            last = gateway.records(7)[-1]
+            equal((last["target"], last["path"]), ("/X;/../ADMIN", "/admin"))
+
+
+@case
+def an_encoded_slash_that_is_kept_splits_no_rule():  # PA2
+    with Backend() as public, Backend() as private:
+        document = two_services(public, private)[0]
+        document["spec"]["paths"] = {"encodedSlash": "keep"}
+        with Gateway([document]) as gateway:
+            equal(gateway.get("/open/a%2fb").get("x-target"), "/open/a%2Fb")
+            equal(gateway.get("/admin%2fx").status, 404)
+            for target in ("/open/..%2fadmin", "/open%2f..%2fadmin"):
+                with rows(target):
+                    equal(gateway.get(target).status, 400)
+            equal(private.requests, [])
+
+
+@case
 def keeps_queries_as_they_are():  # PA6
     with Backend() as backend, Gateway([api("a", backend)]) as gateway:
         for query in ("a=1&a=2", "a=%2F..%2f", "a=b+c", "a=%26", "", "a;b", "x=/../y", "?a=?"):

@@ -8,18 +8,21 @@ from harness.cases import MODE
 from harness.documents import port_of
 from harness.probes import RecordingOrigin, Runner, file_names, positions, read_probes
 
-# The APIs that probes name, by what their spec.paths says.
+# The APIs that probes name, by what stands in their spec.
 APIS = {
-    "default": None,
+    "default": {},
+    "slashes": {"paths": {"encodedSlash": "keep"}},
+    "no-parameters": {"paths": {"parameters": "reject"}},
+    "strip-parameters": {"paths": {"parameters": "strip"}},
+    "lower": {"paths": {"case": "lower"}},
 }
 
 
 def documents(origin):
     made = []
-    for name, paths in APIS.items():
+    for name, spec in APIS.items():
         document = api(name, origin)
-        if paths:
-            document["spec"]["paths"] = paths
+        document["spec"].update(spec)
         made.append(document)
     return made
 
@@ -54,7 +57,7 @@ def there_are_probes_of_every_kind():
     probes = [p for name in names for p in read_probes(name)]
     check(len(probes) >= 400, f"{len(probes)} probes")
     refs = {r for p in probes for r in p.refs}
-    wanted = [f"SM{n}" for n in range(1, 26)] + [f"PA{n}" for n in range(1, 7)] \
+    wanted = [f"SM{n}" for n in range(1, 26)] + [f"PA{n}" for n in range(1, 8)] \
         + ["HD1", "HD2", "HD4", "HD9", "UP3"]
     equal([w for w in wanted if w not in refs], [], "kinds without a probe")
     equal(len({(p.place.split(":")[0], p.name) for p in probes}), len(probes), "names are unique")

@@ -6,6 +6,7 @@ local documents = require("sluice.documents")
 local errors = require("sluice.errors")
 local limits = require("sluice.limits")
 local redirect = require("sluice.redirect")
+local paths = require("sluice.paths")
 local rules = require("sluice.rules")
 local schema = require("sluice.schema")
 local service = require("sluice.kinds.service")
@@ -67,6 +68,7 @@ local shape = {
 		policies = { type = "list", of = inline_policy },
 		redirect = { type = "any" }, -- these two are checked by their own
 		errors = { type = "any" },
+		paths = paths.shape,
 	},
 }
 
@@ -103,7 +105,8 @@ local function read_address(api, report)
 		report:error(node, "spec.address", message, api)
 		return
 	end
-	api.address, api.address_node, api.base_path = parsed, node, base
+	api.address, api.address_node = parsed, node
+	api.base_path = paths.base(api.spec, base)
 end
 
 -- Text of a destination path, without the slash at its end.

@@ -167,7 +167,7 @@ START_TEST(refuses_bad_targets) /* SM22 */
 		{"two spaces", BYTES("GET  / HTTP/1.1\r\nhost: h\r\n\r\n"), TARGET},
 		{"two spaces behind", BYTES("GET /  HTTP/1.1\r\nhost: h\r\n\r\n"), SYNTAX},
 		{"above the root", BYTES("GET /../x HTTP/1.1\r\nhost: h\r\n\r\n"), TARGET},
-		{"encoded slash", BYTES("GET /a%2fb HTTP/1.1\r\nhost: h\r\n\r\n"), TARGET},
+		{"encoded backslash", BYTES("GET /a%5cb HTTP/1.1\r\nhost: h\r\n\r\n"), TARGET},
 	};
 	CHECK_READINGS(&a_request, cases);
 }

@@ -10,7 +10,7 @@ static const char REFUSED[] = "refused";
 static void check_path(const char *in, const char *expected)
 {
 	struct str out = STR_EMPTY;
-	enum rc rc = uri_canonical_path(str_of(in), test_arena(), &out);
+	enum rc rc = uri_canonical_path(str_of(in), test_arena(), 0, &out);
 	if (expected == REFUSED)
 		ck_assert_msg(rc == RC_INVALID, "%s became %.*s", in, STR_ARG(out));
 	else
@@ -72,6 +72,67 @@ START_TEST(refuses_paths_that_peers_read_differently)
 }
 END_TEST
 
+START_TEST(says_what_servers_disagree_on)
+{
+	static const struct {
+		const char *in, *expected;
+		uint8_t holds;
+	} rows[] = {{"/a", "/a", 0}, {"/a%2fb", "/a%2Fb", URI_ENCODED_SLASH},
+		{"/a;b", "/a;b", URI_PARAMETERS}, {"/a;b%2Fc", "/a;b%2Fc", 3},
+		{"/x/../a%2F", "/a%2F", URI_ENCODED_SLASH}, {"/%3b", "/%3B", 0},
+		{"/a%2f..%2fb", REFUSED, 0}, {"/a%2f..", REFUSED, 0}, {"/a%2f.", REFUSED, 0},
+		{"/..%2fb", REFUSED, 0}, {"/%2f../b", REFUSED, 0}, {"/a%2f..;x", REFUSED, 0},
+		{"/a%2f.;x/b", REFUSED, 0}, {"/a%2F%2e%2e", REFUSED, 0}, {"/a%252fb", REFUSED, 0},
+		{"/a%2f%5cb", REFUSED, 0}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct str out, again;
+		uint8_t holds = 0, holds_again = 0;
+		enum rc rc = uri_read_path(str_of(rows[i].in), test_arena(), &out, &holds);
+		if (rows[i].expected == REFUSED) {
+			ck_assert_msg(rc == RC_INVALID, "%s", rows[i].in);
+			continue;
+		}
+		ck_assert_msg(rc == RC_OK && str_eq(out, str_of(rows[i].expected)),
+			"%s became %.*s", rows[i].in, STR_ARG(out));
+		ck_assert_msg(holds == rows[i].holds, "%s holds %d", rows[i].in, holds);
+		ck_assert_int_eq(uri_read_path(out, test_arena(), &again, &holds_again), RC_OK);
+		ck_assert(str_eq(out, again));
+		rc = uri_canonical_path(str_of(rows[i].in), test_arena(), URI_ENCODED_SLASH, &out);
+		ck_assert_int_eq(rc, RC_OK);
+	}
+}
+END_TEST
+
+START_TEST(takes_parameters_out)
+{
+	static const char *const rows[][2] = {{"/a;b", "/a"}, {"/a;b/c;d=e;f/", "/a/c/"},
+		{"/;a/b", "/b"}, {"/a/;b", "/a/"}, {"/a;", "/a"}, {"/;", "/"}, {"/a", "/a"},
+		{"/a;b%2Fc/d", "/a/d"}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct str out;
+		ck_assert_int_eq(
+			uri_strip_parameters(str_of(rows[i][0]), test_arena(), &out), RC_OK);
+		ck_assert_msg(str_eq(out, str_of(rows[i][1])), "%s became %.*s", rows[i][0],
+			STR_ARG(out));
+	}
+}
+END_TEST
+
+START_TEST(lowers_all_but_escapes)
+{
+	static const char *const rows[][2] = {{"/A/b", "/a/b"}, {"/%C3%A9A", "/%C3%A9a"},
+		{"/a", "/a"}, {"/A%2FB", "/a%2Fb"}, {"/%25AB", "/%25ab"}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct str in = str_of(rows[i][0]), out;
+		ck_assert_int_eq(uri_lower_path(in, test_arena(), &out), RC_OK);
+		ck_assert_msg(str_eq(out, str_of(rows[i][1])), "%s became %.*s", rows[i][0],
+			STR_ARG(out));
+		if (str_eq(in, out))
+			ck_assert_ptr_eq(in.p, out.p);
+	}
+}
+END_TEST
+
 START_TEST(treats_an_escape_alike_wherever_it_stands)
 {
 	for (unsigned byte = 0; byte < 256; byte++) {
@@ -84,7 +145,7 @@ START_TEST(treats_an_escape_alike_wherever_it_stands)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 			snprintf(text, sizeof(text), forms[i], byte);
 #pragma GCC diagnostic pop
-			enum rc rc = uri_canonical_path(str_of(text), test_arena(), &out);
+			enum rc rc = uri_canonical_path(str_of(text), test_arena(), 0, &out);
 			if (i == 0)
 				first = rc;
 			ck_assert_msg(rc == first, "%s", text);
@@ -97,7 +158,9 @@ START_TEST(returns_the_input_where_it_was_canonical)
 {
 	struct str in = STR("/a/b?c=%2f"), path, query;
 	bool has_query;
-	ck_assert_int_eq(uri_parse_origin_form(in, test_arena(), &path, &query, &has_query), RC_OK);
+	uint8_t holds;
+	ck_assert_int_eq(
+		uri_parse_origin_form(in, test_arena(), &path, &query, &has_query, &holds), RC_OK);
 	ck_assert_ptr_eq(path.p, in.p);
 	assert_str(path, "/a/b");
 	assert_str(query, "c=%2f");
@@ -115,8 +178,9 @@ START_TEST(keeps_queries_as_they_are)
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str path, query;
 		bool has_query;
+		uint8_t holds;
 		ck_assert_int_eq(uri_parse_origin_form(str_of(rows[i].target), test_arena(), &path,
-					 &query, &has_query),
+					 &query, &has_query, &holds),
 			RC_OK);
 		ck_assert_msg(str_eq(query, str_of(rows[i].query)), "%s", rows[i].target);
 		ck_assert_int_eq(has_query, rows[i].has_query);
@@ -125,8 +189,9 @@ START_TEST(keeps_queries_as_they_are)
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		struct str path, query;
 		bool has_query;
-		ck_assert_int_eq(uri_parse_origin_form(
-					 str_of(bad[i]), test_arena(), &path, &query, &has_query),
+		uint8_t holds;
+		ck_assert_int_eq(uri_parse_origin_form(str_of(bad[i]), test_arena(), &path, &query,
+					 &has_query, &holds),
 			RC_INVALID);
 	}
 }
@@ -206,6 +271,7 @@ START_TEST(walks_the_pairs_of_a_query)
 END_TEST
 
 UNIT_SUITE(uri, gives_one_form_of_a_path, refuses_paths_that_peers_read_differently,
+	says_what_servers_disagree_on, takes_parameters_out, lowers_all_but_escapes,
 	treats_an_escape_alike_wherever_it_stands, returns_the_input_where_it_was_canonical,
 	keeps_queries_as_they_are, checks_authorities, parses_absolute_uris,
 	decodes_percent_escapes, walks_the_pairs_of_a_query)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 #include "plan_text.h"
+#include "http/uri.h"
 #include "route/route_table.h"
 
 #include <stdio.h>
@@ -205,7 +206,71 @@ START_TEST(finds_what_a_naive_search_finds)
 }
 END_TEST
 
-UNIT_SUITE(route_table, the_longest_base_path_at_a_segment_wins,
+/* "2 /path /rest", "none", or "refused". */
+static const char *take(const char *target)
+{
+	static char text[300];
+	static struct pool *pool;
+	struct arena arena;
+	struct http_request r;
+	struct route_match match;
+	pool = pool ? pool : pool_new();
+	arena_init(&arena, pool, 65536);
+	http_request_init(&r, &arena);
+	ck_assert_int_eq(uri_read_path(str_of(target), &arena, &r.path, &r.path_holds), RC_OK);
+	enum rc rc = route_table_take(table, &r, &arena, &match);
+	snprintf(text, sizeof(text), "%zu %.*s %.*s", rc == RC_OK ? match.api : 0, STR_ARG(r.path),
+		rc == RC_OK ? (int)match.rest.n : 0, rc == RC_OK ? match.rest.p : "");
+	arena_reset(&arena);
+	if (rc == RC_NOT_FOUND)
+		return "none";
+	return rc == RC_INVALID ? "refused" : text;
+}
+
+static void check_taken(const char *const (*rows)[2], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ck_assert_msg(strcmp(take(rows[i][0]), rows[i][1]) == 0, "%s: %s, expected %s",
+			rows[i][0], take(rows[i][0]), rows[i][1]);
+	drop();
+}
+
+START_TEST(an_api_decides_about_slashes_and_parameters)
+{
+	ck_assert_int_eq(
+		make("[{'listener': 0, 'basePath': '/plain'},"
+		     " {'listener': 0, 'basePath': '/slash', 'paths': {'encodedSlash': 'keep'}},"
+		     " {'listener': 0, 'basePath': '/reject', 'paths': {'parameters': 'reject'}},"
+		     " {'listener': 0, 'basePath': '', 'paths': {'parameters': 'strip'}}]"),
+		RC_OK);
+	static const char *const rows[][2] = {{"/plain/a;b", "0 /plain/a;b /a;b"},
+		{"/plain/a%2fb", "refused"}, {"/slash/a%2fb", "1 /slash/a%2Fb /a%2Fb"},
+		{"/slash/a%2fb;c", "1 /slash/a%2Fb;c /a%2Fb;c"}, {"/reject/a;b", "refused"},
+		{"/reject/a", "2 /reject/a /a"}, {"/x;y/z", "3 /x/z /x/z"},
+		/* What is left is another API's, and that has its own mind. */
+		{"/plain;x/a;b", "0 /plain/a /a"}, {"/slash;x/a%2Fb", "refused"},
+		{"/reject;x/a", "2 /reject/a /a"}, {"/x;y/a%2Fb", "refused"}};
+	check_taken(rows, sizeof(rows) / sizeof(rows[0]));
+}
+END_TEST
+
+START_TEST(an_api_may_have_no_regard_to_case)
+{
+	ck_assert_int_eq(make("[{'listener': 0, 'basePath': '/shop', 'paths': {'case': 'lower'}},"
+			      " {'listener': 0, 'basePath': '/Shop'},"
+			      " {'listener': 0, 'basePath': '/shop/Exact'},"
+			      " {'listener': 0, 'basePath': '/other'}]"),
+		RC_OK);
+	static const char *const rows[][2] = {{"/shop/A", "0 /shop/a /a"},
+		{"/SHOP/A", "0 /shop/a /a"}, {"/Shop/A", "1 /Shop/A /A"},
+		{"/shop/Exact/B", "2 /shop/Exact/B /B"}, {"/shop/exact", "0 /shop/exact /exact"},
+		{"/other/B", "3 /other/B /B"}, {"/OTHER", "none"}, {"/shop%c3%a9", "none"}};
+	check_taken(rows, sizeof(rows) / sizeof(rows[0]));
+}
+END_TEST
+
+UNIT_SUITE(route_table, an_api_decides_about_slashes_and_parameters,
+	an_api_may_have_no_regard_to_case, the_longest_base_path_at_a_segment_wins,
 	the_root_takes_what_is_left_and_options_star, ignores_a_trailing_slash_of_the_base_path,
 	an_empty_table_finds_nothing, refuses_two_of_the_same_base_path, refuses_what_is_no_path,
 	finds_what_a_naive_search_finds)
