@@ -228,8 +228,10 @@ def answers_a_client_that_half_closed():
 @case
 def passes_an_early_answer_and_never_reuses_that_upstream_connection():
     def script(connection):
-        while connection.read_head():
-            connection.send(reply(403, "no"))
+        request = connection.read_head()
+        connection.send(reply(403, "no"))
+        if request.target == "/big":
+            connection.reader.to_end()  # it reads no body
     with Backend(script) as backend, Gateway([api("a", backend)]) as gateway:
         with gateway.client() as client:
             client.send("POST /big HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\n" + "x" * 100)
@@ -237,7 +239,6 @@ def passes_an_early_answer_and_never_reuses_that_upstream_connection():
             equal((answer.status, answer.body), (403, b"no"))
         equal(gateway.get("/next").status, 403)
         equal(len(backend.connections), 2, "upstream connections")
-        backend.problems.clear()  # the script reads no bodies
 
 
 @case
