@@ -68,6 +68,15 @@ stage_integration() {
 	stage_end
 }
 
+# stage_piecewise <preset> <pattern>: what parses and passes bytes on, a byte at a time.
+stage_piecewise() {
+	local cases='^(probes|proxying|headers|paths|response_framing|routing|upstream_failures)/'
+	[ -z "$2" ] || cases="$cases.*($2)"
+	export SLUICE_PRELOAD=piecewise_io
+	stage_integration "$1" "$cases"
+	unset SLUICE_PRELOAD
+}
+
 # Corpora are replayed by ctest in every preset; here the targets run on their own for a while.
 stage_fuzz() {
 	stage_start "fuzz, $FUZZ_SECONDS s each"

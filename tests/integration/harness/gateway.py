@@ -8,6 +8,7 @@ import subprocess
 
 from .cases import BUILD, SCALE, TOP, scratch, wait_for
 from .documents import port_of, to_yaml
+from .tools import built
 from .wire import Client, Closed, TimedOut
 
 PLUGINS = f"{BUILD}/lib/sluice/plugins"
@@ -22,6 +23,12 @@ def environment():
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1")
     return env
+
+
+def preloaded():
+    """SLUICE_PRELOAD names a library of tests/tools that the gateways under test run with."""
+    name = os.environ.get("SLUICE_PRELOAD")
+    return {"LD_PRELOAD": built(name, library=True)} if name else {}
 
 
 def sluice(*args, env=None, timeout=60):
@@ -73,7 +80,7 @@ class Gateway:
              "--state", self.state, "--access-log", self.log_path,
              *(["--workers", str(self.workers)] if self.workers else []), *self.options],
             stdout=self.errors, stderr=self.errors, cwd=TOP,
-            env={**environment(), **(self.env or {})})
+            env={**environment(), **preloaded(), **(self.env or {})})
 
     # --- folders ---
     def write(self, name, documents):
