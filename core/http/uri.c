@@ -69,7 +69,7 @@ static bool is_overlong(unsigned char first, unsigned char second)
 }
 
 /* Decodes what may be decoded into `to`; false when an escape is refused. */
-static bool decode_escapes(struct str path, char *to, size_t *n, uint8_t *holds)
+static bool decode_escapes(struct str path, char *to, size_t *n)
 {
 	size_t out = 0;
 	unsigned char before = 0; /* the escaped octet that stands directly before */
@@ -87,8 +87,6 @@ static bool decode_escapes(struct str path, char *to, size_t *n, uint8_t *holds)
 		unsigned char c = (unsigned char)(high << 4 | low);
 		if (c == '\\' || c < 0x20 || c == 0x7f || is_overlong(before, c))
 			return false;
-		if (c == '/')
-			*holds |= URI_ENCODED_SLASH;
 		before = c;
 		if (is_unreserved(c)) {
 			to[out++] = (char)c;
@@ -177,6 +175,14 @@ static bool has_hidden_dots(struct str path)
 	return false;
 }
 
+/* What went with a dot segment is gone. */
+static uint8_t holds_of(struct str path)
+{
+	bool has_slash = str_find(path, STR("%2F")) < path.n;
+	bool has_parameters = str_index(path, ';') < path.n;
+	return (has_slash ? URI_ENCODED_SLASH : 0) | (has_parameters ? URI_PARAMETERS : 0);
+}
+
 enum rc uri_read_path(struct str path, struct arena *arena, struct str *out, uint8_t *holds)
 {
 	size_t n;
@@ -193,9 +199,10 @@ enum rc uri_read_path(struct str path, struct arena *arena, struct str *out, uin
 	char *p = arena_alloc(arena, path.n + 1);
 	if (!p)
 		return RC_FULL;
-	if (!decode_escapes(path, p, &n, holds) || is_doubly_encoded(str_n(p, n)) ||
+	if (!decode_escapes(path, p, &n) || is_doubly_encoded(str_n(p, n)) ||
 		!merge_segments(p, &n))
 		return RC_INVALID;
+	*holds = holds_of(str_n(p, n));
 	if (*holds & URI_ENCODED_SLASH && has_hidden_dots(str_n(p, n)))
 		return RC_INVALID;
 	*out = str_n(p, n);
@@ -229,10 +236,17 @@ enum rc uri_strip_parameters(struct str path, struct arena *arena, struct str *o
 	return RC_OK;
 }
 
+/* A digit of an escape is upper-case in a canonical path. */
+static char lower_at(struct str path, size_t i)
+{
+	bool is_digit = (i >= 1 && path.p[i - 1] == '%') || (i >= 2 && path.p[i - 2] == '%');
+	return is_digit ? path.p[i] : ascii_lower(path.p[i]);
+}
+
 enum rc uri_lower_path(struct str path, struct arena *arena, struct str *out)
 {
 	size_t i = 0;
-	while (i < path.n && path.p[i] == ascii_lower(path.p[i]))
+	while (i < path.n && path.p[i] == lower_at(path, i))
 		i++;
 	*out = path;
 	if (i == path.n)
@@ -240,11 +254,8 @@ enum rc uri_lower_path(struct str path, struct arena *arena, struct str *out)
 	char *p = arena_alloc(arena, path.n);
 	if (!p)
 		return RC_FULL;
-	for (i = 0; i < path.n; i++) {
-		bool is_digit =
-			(i >= 1 && path.p[i - 1] == '%') || (i >= 2 && path.p[i - 2] == '%');
-		p[i] = is_digit ? path.p[i] : ascii_lower(path.p[i]);
-	}
+	for (i = 0; i < path.n; i++)
+		p[i] = lower_at(path, i);
 	*out = str_n(p, path.n);
 	return RC_OK;
 }

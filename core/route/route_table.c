@@ -281,14 +281,16 @@ static enum rc find_folded(const struct route_table *t, struct http_request *r, 
 {
 	struct route_match exact, folded;
 	struct str lower;
-	bool is_exact = route_table_find(t, r->authority, r->path, &exact);
+	/* An API without regard to case never sees a path as it was written. */
+	bool is_exact = route_table_find(t, r->authority, r->path, &exact) &&
+			!(t->options[exact.api] & PATHS_LOWER);
 	if (uri_lower_path(r->path, arena, &lower) != RC_OK)
 		return RC_FULL;
 	bool is_folded = route_table_find(t, r->authority, lower, &folded) &&
 			 t->options[folded.api] & PATHS_LOWER;
 	if (!is_exact && !is_folded)
 		return RC_NOT_FOUND;
-	if (is_folded && (!is_exact || folded.api == exact.api || folded.rest.n < exact.rest.n)) {
+	if (is_folded && (!is_exact || folded.rest.n < exact.rest.n)) {
 		r->path = lower;
 		*match = folded;
 	} else {
@@ -318,10 +320,11 @@ static __attribute__((noinline)) enum rc take_doubtful(const struct route_table 
 		return RC_INVALID;
 	if (!(options & PATHS_STRIP_PARAMETERS))
 		return RC_OK;
-	if (uri_strip_parameters(r->path, arena, &r->path) != RC_OK)
+	/* Another API may serve what the path has become; it holds no parameters any more, nor what
+	 * stood in them. */
+	if (uri_strip_parameters(r->path, arena, &r->path) != RC_OK ||
+		uri_read_path(r->path, arena, &r->path, &r->path_holds) != RC_OK)
 		return RC_FULL;
-	/* Another API may serve what the path has become; it holds no parameters any more. */
-	r->path_holds &= (uint8_t)~URI_PARAMETERS;
 	return route_table_take(t, r, arena, match);
 }
 

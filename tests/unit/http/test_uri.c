@@ -80,10 +80,10 @@ START_TEST(says_what_servers_disagree_on)
 	} rows[] = {{"/a", "/a", 0}, {"/a%2fb", "/a%2Fb", URI_ENCODED_SLASH},
 		{"/a;b", "/a;b", URI_PARAMETERS}, {"/a;b%2Fc", "/a;b%2Fc", 3},
 		{"/x/../a%2F", "/a%2F", URI_ENCODED_SLASH}, {"/%3b", "/%3B", 0},
-		{"/a%2f..%2fb", REFUSED, 0}, {"/a%2f..", REFUSED, 0}, {"/a%2f.", REFUSED, 0},
-		{"/..%2fb", REFUSED, 0}, {"/%2f../b", REFUSED, 0}, {"/a%2f..;x", REFUSED, 0},
-		{"/a%2f.;x/b", REFUSED, 0}, {"/a%2F%2e%2e", REFUSED, 0}, {"/a%252fb", REFUSED, 0},
-		{"/a%2f%5cb", REFUSED, 0}};
+		{"/a;b/..", "/", 0}, {"/a%2fb/../c", "/c", 0}, {"/a%2f..%2fb", REFUSED, 0},
+		{"/a%2f..", REFUSED, 0}, {"/a%2f.", REFUSED, 0}, {"/..%2fb", REFUSED, 0},
+		{"/%2f../b", REFUSED, 0}, {"/a%2f..;x", REFUSED, 0}, {"/a%2f.;x/b", REFUSED, 0},
+		{"/a%2F%2e%2e", REFUSED, 0}, {"/a%252fb", REFUSED, 0}, {"/a%2f%5cb", REFUSED, 0}};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str out, again;
 		uint8_t holds = 0, holds_again = 0;
@@ -121,7 +121,7 @@ END_TEST
 START_TEST(lowers_all_but_escapes)
 {
 	static const char *const rows[][2] = {{"/A/b", "/a/b"}, {"/%C3%A9A", "/%C3%A9a"},
-		{"/a", "/a"}, {"/A%2FB", "/a%2Fb"}, {"/%25AB", "/%25ab"}};
+		{"/a", "/a"}, {"/%E2}", "/%E2}"}, {"/A%2FB", "/a%2Fb"}, {"/%25AB", "/%25ab"}};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		struct str in = str_of(rows[i][0]), out;
 		ck_assert_int_eq(uri_lower_path(in, test_arena(), &out), RC_OK);

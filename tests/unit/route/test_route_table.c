@@ -259,12 +259,16 @@ START_TEST(an_api_may_have_no_regard_to_case)
 	ck_assert_int_eq(make("[{'listener': 0, 'basePath': '/shop', 'paths': {'case': 'lower'}},"
 			      " {'listener': 0, 'basePath': '/Shop'},"
 			      " {'listener': 0, 'basePath': '/shop/Exact'},"
-			      " {'listener': 0, 'basePath': '/other'}]"),
+			      " {'listener': 0, 'basePath': '/other'},"
+			      " {'listener': 0, 'basePath': '/shop/own'}]"),
 		RC_OK);
 	static const char *const rows[][2] = {{"/shop/A", "0 /shop/a /a"},
 		{"/SHOP/A", "0 /shop/a /a"}, {"/Shop/A", "1 /Shop/A /A"},
 		{"/shop/Exact/B", "2 /shop/Exact/B /B"}, {"/shop/exact", "0 /shop/exact /exact"},
-		{"/other/B", "3 /other/B /B"}, {"/OTHER", "none"}, {"/shop%c3%a9", "none"}};
+		{"/other/B", "3 /other/B /B"}, {"/SHOP/EXACT", "0 /shop/exact /exact"},
+		{"/OTHER", "none"}, {"/shop%c3%a9", "none"},
+		/* In lower case it is another API's, which takes paths as they are. */
+		{"/shop/own/x", "4 /shop/own/x /x"}, {"/shop/OWN/x", "none"}};
 	check_taken(rows, sizeof(rows) / sizeof(rows[0]));
 }
 END_TEST
