@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "plan/plan.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -30,6 +31,23 @@ static void limit(int resource, rlim_t value)
 	setrlimit(resource, &l);
 }
 
+/* Nothing that is read here may do more than be read. */
+static void enter_sandbox(void)
+{
+	struct sandbox_report report;
+	enum sandbox_mode mode = SANDBOX_ON;
+	const char *chosen = getenv("SLUICE_SANDBOX");
+	if (chosen && sandbox_mode_parse(chosen, &mode) != RC_OK) {
+		fprintf(stderr, "SLUICE_SANDBOX: expected off, log, on or kill, found '%s'\n",
+			chosen);
+		exit(EXIT_BROKEN);
+	}
+	if (sandbox_enter_compile(mode, &report) != RC_OK) {
+		fprintf(stderr, "the sandbox cannot be entered: %s\n", strerror(errno));
+		exit(EXIT_BROKEN);
+	}
+}
+
 void limit_process(void)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -38,6 +56,7 @@ void limit_process(void)
 	limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
 #ifndef SLUICE_SANITIZE /* sanitizers reserve terabytes of addresses */
 	limit(RLIMIT_AS, MEMORY_BYTES_MAX);
+	enter_sandbox(); /* leak checkers start threads and trace */
 #endif
 }
 

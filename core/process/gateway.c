@@ -16,6 +16,7 @@
 #include "handover/state_dir.h"
 #include "policy/breadcrumb.h"
 #include "policy/quarantine.h"
+#include "process/confine.h"
 #include "process/crash.h"
 #include "services/services.h"
 
@@ -208,6 +209,8 @@ static bool make_state_dir(struct gateway *g)
 {
 	g->state_dir = state_dir_name(g->options->state_dir);
 	g->admin_path = heap_printf("%s/admin.sock", g->state_dir);
+	if (!confine_identity(g->options, g->state_dir))
+		return false;
 	return state_dir_make(g->state_dir) == 0 ||
 	       refuse("cannot use the state folder", g->state_dir);
 }
@@ -238,8 +241,10 @@ static bool start_sinks(struct gateway *g)
 		.rings = g->rings,
 		.ring_count = g->rings ? g->workers : 0,
 		.log_fd = STDERR_FILENO,
+		.log_file = g->options->log_file,
 	};
-	return sinks_new(&options, &g->sinks) == RC_OK || refuse("cannot write", access_log);
+	return sinks_new(&options, &g->sinks) == RC_OK ||
+	       refuse("cannot write", access_log ? access_log : g->options->log_file);
 }
 
 static void on_api_retired(void *owner, unsigned worker, struct api *api)
@@ -366,7 +371,9 @@ static bool prepare(struct gateway *g)
 	raise_descriptors();
 	take_signals(g);
 	g->metrics = metrics_new(g->workers);
-	return start_admin(g) && start_sinks(g);
+	return start_admin(g) &&
+	       confine_process(g->options, g->state_dir, g->composer_options.program) &&
+	       start_sinks(g);
 }
 
 static bool serve(struct gateway *g)

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/nearest.h"
 #include "base/str.h"
+#include "sandbox/sandbox.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -25,12 +26,18 @@ static const char HELP[] =
 	"  --log-level L      debug, info, warn or error (default: info, or what the\n"
 	"                     configuration says)\n"
 	"  --access-log A     off, - for standard output, or a file (default: off)\n"
+	"  --log-file FILE    where the log goes (default: standard error)\n"
 	"  --drain-seconds N  what requests under way get to end in, when it stops (default: 25)\n"
 	"  --listen-allow A   ADDRESS:PORT or ADDRESS:FIRST-LAST that may be listened on; may be\n"
 	"                     given several times (default: all)\n"
 	"  --standby          keep a second gateway ready to take over\n"
 	"  --crash-budget N   so many crashes of one binding quarantine it (default: 3)\n"
 	"  --crash-window S   within so many seconds (default: 60)\n"
+	"  --user NAME[:GROUP]\n"
+	"                     who to become when started as root\n"
+	"  --sandbox MODE     on; off; log: the kernel's audit log has what `on` would deny;\n"
+	"                     kill: what is denied ends the process (default: on)\n"
+	"  --core-dumps       a crash may leave a core file, which has keys in it\n"
 	"  --help             this text\n";
 
 void run_options_print_help(void)
@@ -49,7 +56,7 @@ static unsigned default_workers(void)
 
 static const char *const names[] = {"--config", "--plugins", "--state", "--workers", "--log-level",
 	"--access-log", "--drain-seconds", "--listen-allow", "--crash-budget", "--crash-window",
-	"--standby", "--help"};
+	"--standby", "--log-file", "--user", "--sandbox", "--core-dumps", "--help"};
 enum option {
 	CONFIG,
 	PLUGINS,
@@ -62,6 +69,10 @@ enum option {
 	CRASH_BUDGET,
 	CRASH_WINDOW,
 	STANDBY,
+	LOG_FILE,
+	USER,
+	SANDBOX,
+	CORE_DUMPS,
 	HELP_OPTION,
 	UNKNOWN
 };
@@ -100,6 +111,7 @@ static bool is_log_level(const char *s)
 static enum options_verdict set(struct run_options *o, enum option option, const char *value)
 {
 	uint64_t n;
+	enum sandbox_mode mode;
 	switch (option) {
 	case CONFIG:
 		o->config_dir = value;
@@ -129,6 +141,17 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 		if (str_to_u64(str_of(value), 86400, &n) != RC_OK)
 			return refuse("--drain-seconds takes seconds from 0 to 86400, not", value);
 		o->drain_seconds = (unsigned)n;
+		return OPTIONS_RUN;
+	case LOG_FILE:
+		o->log_file = value;
+		return OPTIONS_RUN;
+	case USER:
+		o->user = value;
+		return OPTIONS_RUN;
+	case SANDBOX:
+		if (sandbox_mode_parse(value, &mode) != RC_OK)
+			return refuse("--sandbox takes on, off, log or kill, not", value);
+		o->sandbox = value;
 		return OPTIONS_RUN;
 	case LISTEN_ALLOW: /* the supervisor's own, which has judged them */
 	case CRASH_BUDGET:
@@ -180,6 +203,10 @@ enum options_verdict run_options_parse(int argc, char **argv, struct run_options
 			return OPTIONS_HELP;
 		if (option == STANDBY)
 			continue;
+		if (option == CORE_DUMPS) {
+			o->core_dumps = true;
+			continue;
+		}
 		const char *value = equals ? equals + 1 : (i + 1 < argc ? argv[++i] : NULL);
 		if (!value)
 			return refuse("a value is missing after", name);

@@ -15,6 +15,10 @@ struct run_options {
 	unsigned workers;        /* one per processor that the process may use, unless given */
 	const char *log_level;   /* debug, info, warn, error */
 	const char *access_log;  /* "off", "-" (standard output), or a file */
+	const char *user;        /* "NAME[:GROUP]", or NULL */
+	const char *sandbox;     /* off, log, on, kill; NULL: what SLUICE_SANDBOX says, else on */
+	const char *log_file;    /* where the runtime log goes; NULL: standard error */
+	bool core_dumps;
 	const char *program_dir; /* where sluice-compile stands */
 	unsigned drain_seconds;  /* what requests get to end in */
 	bool is_supervised;      /* not an option: a supervisor started it */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "sinks/output.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -63,13 +64,14 @@ static void write_log(struct sinks *s)
 		write_batch(s, &s->log);
 }
 
-static void look_at_file(struct sinks *s, bool always)
+static void look_at_files(struct sinks *s, bool always)
 {
 	int64_t now = clock_monotonic_ns() / 1000000;
 	if (!always && now - s->looked_ms < LOOK_MS)
 		return;
 	s->looked_ms = now;
 	output_reopen(&s->records, always);
+	output_reopen(&s->log, always);
 }
 
 /* With an access log the rings are looked at every tick; without one the log alone wakes the
@@ -101,8 +103,7 @@ static void *run(void *arg)
 		is_stopping = s->is_stopping;
 		s->reopen_asked = s->log_waits = false;
 		pthread_mutex_unlock(&s->lock);
-		if (s->has_records)
-			look_at_file(s, reopen);
+		look_at_files(s, reopen);
 		write_records(s);
 		write_log(s);
 		atomic_store_explicit(
@@ -135,11 +136,19 @@ static void start_thread(struct sinks *s)
 enum rc sinks_new(const struct sinks_options *options, struct sinks **out)
 {
 	struct sinks *s = heap_zalloc(sizeof(*s));
-	output_borrow(&s->log, options->log_fd);
+	if (!options->log_file) {
+		output_borrow(&s->log, options->log_fd);
+	} else if (output_open(&s->log, options->log_file) != RC_OK) {
+		free(s);
+		return RC_IO;
+	}
 	if (options->access_log) {
 		enum rc rc = output_open(&s->records, options->access_log);
 		if (rc != RC_OK) {
+			int error = errno;
+			output_close(&s->log);
 			free(s);
+			errno = error;
 			return rc;
 		}
 		s->has_records = true;
@@ -168,6 +177,7 @@ void sinks_free(struct sinks *s)
 	pthread_join(s->thread, NULL);
 	log_stop_queue();
 	output_close(&s->records);
+	output_close(&s->log);
 	buffer_deinit(&s->batch);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);

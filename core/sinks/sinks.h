@@ -26,6 +26,7 @@ struct sinks_options {
 	struct record_ring *const *rings; /* one per worker; borrowed until sinks_free */
 	size_t ring_count;
 	int log_fd; /* where the runtime log goes: 2; borrowed */
+	const char *log_file; /* there instead; opened, looked at and reopened like the access log */
 };
 
 /* RC_IO with errno when the file cannot be opened. Starts the thread and takes over the log's

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
-            "lib/sluice/plugins/rate-limiting.so"]
+            "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service"]
 
 
 def run(*command):

@@ -12,15 +12,16 @@ BROKEN = {"policyRef": {"name": "no-such-policy"}, "config": {}}
 
 
 def without_compiler():
-    """The gateway's programs in a folder where sluice-compile is missing."""
+    """The gateway's programs in a folder where sluice-compile cannot be run."""
     folder = scratch("program")
-    for name in ("sluice", "sluice-gateway"):
+    for name in ("sluice", "sluice-gateway", "sluice-compile"):
         shutil.copy(f"{BUILD}/bin/{name}", f"{folder}/{name}")
+    os.chmod(f"{folder}/sluice-compile", 0o644)
     return f"{folder}/sluice"
 
 
 def bring_compiler(program):
-    shutil.copy(f"{BUILD}/bin/sluice-compile", f"{os.path.dirname(program)}/sluice-compile")
+    os.chmod(f"{os.path.dirname(program)}/sluice-compile", 0o755)
 
 
 def saved(gateway, count=1):

@@ -19,6 +19,8 @@ SANITIZER_REPORT = re.compile(
 
 def environment():
     env = dict(os.environ)
+    # What the sandbox denies must not go unseen.
+    env.setdefault("SLUICE_SANDBOX", "kill")
     env.setdefault("ASAN_OPTIONS", "abort_on_error=0:detect_leaks=1:exitcode=86")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1")
