@@ -54,6 +54,10 @@
  * Envoy's figures; 503. */
 #define LIMIT_SERVICE_CONNECTIONS 1024
 #define LIMIT_SERVICE_WAITERS     1024
+/* Services that have metrics of their own; all others share theirs. Six series each in the largest
+ * family stay within METRICS_SERIES_MAX, about 8 KiB of memory each and 4 KiB of text: of more a scrape
+ * would carry tens of megabytes. */
+#define LIMIT_SERVICES_MEASURED 1600
 
 #define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64

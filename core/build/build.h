@@ -24,6 +24,7 @@ struct build_options {
 	uint64_t number;
 	const struct generation *former; /* or NULL */
 	struct metrics *metrics;         /* where APIs get their cells */
+	struct service_book *services;   /* where services get their rows; NULL: nowhere */
 };
 
 /* Takes the plan over, also on failure. RC_INVALID: something fatal, which `diagnostics` names.

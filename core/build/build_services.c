@@ -74,6 +74,8 @@ static struct service *make(
 	struct str space = plan_string(node, "namespace", STR("default"));
 	snprintf(name, sizeof(name), "%.*s/%.*s", STR_ARG(space), STR_ARG(plain));
 	o.name = str_of(name);
+	if (b->options->services)
+		o.rows = service_book_rows(b->options->services, o.name);
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (needs_tls(&o)) {
 		uint64_t hash = tls ? plan_hash(tls) : 0;

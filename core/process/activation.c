@@ -277,6 +277,7 @@ void activation_start(struct activation *a, struct plan *plan)
 		.number = ++a->number,
 		.former = a->current,
 		.metrics = a->options.metrics,
+		.services = a->options.services,
 	};
 	a->first_new = a->instances.count;
 	a->has_start_failed = false;

@@ -24,6 +24,7 @@ struct activation_options {
 	struct ports *ports;
 	struct registry *registry;
 	struct metrics *metrics;
+	struct service_book *services;
 	const char *state_dir;
 };
 

@@ -371,6 +371,7 @@ static bool prepare(struct gateway *g)
 	raise_descriptors();
 	take_signals(g);
 	g->metrics = metrics_new(g->workers);
+	g->services = service_book_new(g->metrics);
 	return start_admin(g) &&
 	       confine_process(g->options, g->state_dir, g->composer_options.program) &&
 	       start_sinks(g);
@@ -428,6 +429,7 @@ static void gateway_deinit(struct gateway *g)
 		watch_stop(&g->signals);
 		close(g->signal_fd);
 	}
+	service_book_free(g->services);
 	if (g->metrics)
 		metrics_free(g->metrics);
 	supervision_free(g->supervision);

@@ -56,6 +56,7 @@ struct gateway {
 
 	struct log_choice log_choice;
 	struct metrics *metrics;
+	struct service_book *services;
 	struct record_ring **rings; /* owned; NULL: no access log */
 	struct sinks *sinks;
 	struct registry *registry;

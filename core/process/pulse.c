@@ -4,6 +4,8 @@
 #include "base/memory.h"
 
 #define PULSE_MS 1000
+/* How many rows of its answers a worker hands over at once; the others follow a second later. */
+#define ANSWERS_MAX 1024
 
 /* What a worker tells, and under which name. */
 #define TOLD(X)                                                                                    \
@@ -54,19 +56,37 @@ struct worker_pulse {
 	unsigned index;
 	bool is_asked;
 	int64_t answered_ms; /* of the main loop's clock */
+	/* The worker's while it is asked, else the main thread's. */
+	struct answer_taken answers[ANSWERS_MAX];
+	size_t answer_count;
 };
 
 struct pulse {
 	struct loop *loop;
 	struct timer timer;
 	struct metric_series *series[TOLD_COUNT]; /* refs */
-	struct worker_pulse *workers;             /* owned */
+	struct metric_family *answers;
+	struct worker_pulse *workers; /* owned */
 	unsigned worker_count;
 };
+
+/* In the main thread's cell; the row keeps its reference, since reasons do come back. */
+static void count_answer(struct pulse *p, const struct answer_taken *taken)
+{
+	struct answer_row *r = taken->row;
+	if (!r->series) {
+		struct metric_label labels[] = {{STR("api"), r->api}, {STR("reason"), r->reason},
+			{STR("policy"), r->policy}};
+		r->series = metrics_series(p->answers, labels, ARRAY_COUNT(labels));
+	}
+	metric_add(metric_series_cell(r->series, p->worker_count), taken->count);
+}
 
 static void answered(void *arg)
 {
 	struct worker_pulse *w = arg;
+	for (size_t i = 0; i < w->answer_count; i++)
+		count_answer(w->pulse, &w->answers[i]);
 	w->is_asked = false;
 	w->answered_ms = loop_now_ms(w->pulse->loop);
 }
@@ -85,7 +105,7 @@ static void add_pool(void *arg, struct str service, const struct upstream_stats 
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
-	const struct proxy_worker *proxy = &w->thread->proxy;
+	struct proxy_worker *proxy = &w->thread->proxy;
 	uint64_t told[TOLD_COUNT] = {
 		[TOLD_CONNECTIONS] = proxy->connections_active,
 		[TOLD_EXCHANGES] = proxy->exchanges_active,
@@ -97,6 +117,8 @@ static void tell_on_worker(void *arg)
 		[TOLD_OVERLOADED] = proxy->overloaded_count,
 	};
 	upstream_each(proxy->upstream, add_pool, told);
+	upstream_tell(proxy->upstream);
+	w->answer_count = answer_tally_take(proxy->answers, w->answers, ANSWERS_MAX);
 	for (size_t i = 0; i < TOLD_COUNT; i++)
 		metric_set(metric_series_cell(w->pulse->series[i], w->index), told[i]);
 	loop_post(w->pulse->loop, answered, w);
@@ -128,7 +150,13 @@ struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worke
 	p->worker_count = workers;
 	p->workers = heap_zalloc(workers * sizeof(*p->workers));
 	for (unsigned i = 0; i < workers; i++)
-		p->workers[i] = (struct worker_pulse){p, threads[i], i, false, loop_now_ms(loop)};
+		p->workers[i] = (struct worker_pulse){.pulse = p,
+			.thread = threads[i],
+			.index = i,
+			.answered_ms = loop_now_ms(loop)};
+	p->answers = metrics_family(metrics, "sluice_answers_total",
+		"Requests that did not end with their upstream's answer, by why", METRIC_COUNTER,
+		NULL, 0);
 	for (size_t i = 0; i < TOLD_COUNT; i++) {
 		struct metric_family *f =
 			metrics_family(metrics, rows[i].name, rows[i].help, rows[i].kind, NULL, 0);

@@ -364,6 +364,7 @@ bool reload_start(struct gateway *g)
 		.ports = &g->ports,
 		.registry = g->registry,
 		.metrics = g->metrics,
+		.services = g->services,
 		.state_dir = g->state_dir,
 	};
 	g->activation = activation_new(&activation, on_activated, g);

@@ -27,6 +27,8 @@ static void *run(void *arg)
 	pause_worker_start(o.index, t->loop);
 	services_worker_start(o.index, t->loop);
 	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
+	t->proxy.answers = &t->answers;
+	upstream_set_worker(t->proxy.upstream, o.index);
 	t->proxy.exchanges_told = &t->trail->exchanges;
 	t->proxy.stands_by = o.stands_by;
 	t->proxy.admission = o.admission;
@@ -58,6 +60,7 @@ struct worker_thread *worker_thread_start(const struct worker_options *options)
 	t->owner = options->owner;
 	t->trail = &options->trail->threads[options->index + 1];
 	t->loop = loop_new(NULL);
+	answer_tally_init(&t->answers);
 	start->thread = t;
 	start->options = *options;
 	/* Signals are the main thread's, but for those that a thread brings upon itself. */
@@ -91,5 +94,6 @@ void worker_thread_join(struct worker_thread *t)
 {
 	pthread_join(t->id, NULL);
 	loop_free(t->loop);
+	answer_tally_deinit(&t->answers);
 	free(t);
 }

@@ -94,13 +94,18 @@ static void add_client(struct buffer *b, const struct exchange *e)
 		add_text(b, "peer", address_ip_text(e->down->peer, peer));
 }
 
+/* Who answered in the upstream's place, or failed; NULL: the gateway. */
+static const struct chain_binding *answerer(const struct exchange *e)
+{
+	return e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
+}
+
 static void add_outcome(struct buffer *b, const struct exchange *e)
 {
 	add_number(b, "status", e->status);
 	add_text(b, "reason", access_record_reason(e));
 	add_text(b, "detail", str_of(e->fault_detail));
-	const struct chain_binding *by =
-		e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
+	const struct chain_binding *by = answerer(e);
 	if (by) {
 		add_text(b, "binding", chain_binding_id(by));
 		add_text(b, "policy", chain_binding_policy(by));
@@ -140,8 +145,17 @@ static void hand_over(struct proxy_worker *w, struct buffer *b)
 	record_ring_commit(w->records, b->n);
 }
 
+static void count_answer(const struct exchange *e)
+{
+	const struct chain_binding *by = answerer(e);
+	answer_tally_count(e->worker->answers, e->x.api, access_record_reason(e),
+		by ? chain_binding_policy(by) : STR_EMPTY);
+}
+
 static void count(const struct exchange *e, int64_t now_us)
 {
+	if (UNLIKELY(e->fault != FAULT_NONE || e->x.local) && e->worker->answers)
+		count_answer(e);
 	if (!e->api)
 		return;
 	struct api_worker *own = &e->api->workers[e->worker->index];
@@ -177,6 +191,9 @@ void access_record_refused(
 	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail)
 {
 	w->refused_count++;
+	if (w->answers)
+		answer_tally_count(
+			w->answers, STR_EMPTY, access_record_refusal_reason(status), STR_EMPTY);
 	if (!w->records)
 		return;
 	char client[ADDRESS_TEXT_BYTES];

@@ -106,6 +106,28 @@ static void leave_places(struct exchange *e)
 	e->attempt.places = 0;
 }
 
+/* Nobody counts where there are no metrics: in tests of the parts. */
+static void count_begin(struct exchange *e)
+{
+	struct service_row *rows = service_options(e->service)->rows;
+	if (UNLIKELY(!rows))
+		return;
+	e->attempt.row = &rows[e->worker->index];
+	metric_add(e->attempt.row->active, 1);
+}
+
+static void count_end(const struct attempt *a)
+{
+	const struct service_row *row = a->row;
+	if (UNLIKELY(!row))
+		return;
+	unsigned class = a->head_us > 0 && a->up ? a->up->response->status / 100 : 0;
+	metric_add(row->active, (uint64_t)-1);
+	metric_add(row->requests[class < SERVICE_STATUS_CLASSES ? class : 0], 1);
+	if (a->head_us > 0)
+		metric_observe(row->first_byte, (uint64_t)(a->head_us - a->started_us));
+}
+
 void attempt_begin(struct exchange *e)
 {
 	if (!take_place(e, BREAKER_REQUESTS)) {
@@ -113,6 +135,7 @@ void attempt_begin(struct exchange *e)
 		return;
 	}
 	e->attempt.started_us = loop_now_us(e->worker->loop);
+	count_begin(e);
 	open_stream(e);
 }
 
@@ -130,6 +153,7 @@ void attempt_end(struct exchange *e)
 		return;
 	bool is_whole = a->up && a->is_request_sent && a->up->in_ended;
 	upstream_cancel(&a->wait);
+	count_end(a);
 	if (a->up && !is_whole && !(e->facts & FACT_UPSTREAM_RESET))
 		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
 	if (a->up)
@@ -219,6 +243,8 @@ static bool may_retry(const struct exchange *e)
 static void retry(struct exchange *e)
 {
 	release_stream(e);
+	if (LIKELY(e->attempt.row != NULL))
+		metric_add(e->attempt.row->retries, 1);
 	e->attempt.is_retry = true;
 	e->attempt.is_request_sent = false;
 	/* The body did not begin: the machine sends it to the new stream. */

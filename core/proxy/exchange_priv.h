@@ -97,6 +97,7 @@ struct attempt {
 	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
+	struct service_row *row; /* where the service counts it; NULL: nowhere */
 	int64_t head_us; /* when the response's head came; 0: not yet */
 };
 

@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/stream.h"
 #include "observe/record.h"
+#include "proxy/answer_tally.h"
 #include "upstream/upstream.h"
 
 struct proxy_listener;
@@ -66,6 +67,7 @@ struct proxy_worker {
 	unsigned exchanges_active;
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
+	struct answer_tally *answers; /* borrowed; NULL: nobody asks why requests were answered here */
 };
 
 void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,

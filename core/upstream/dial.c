@@ -131,6 +131,7 @@ void dial_begin(struct pooled *c)
 	struct dial *d = heap_zalloc(sizeof(*d));
 	d->place = c;
 	d->started_ms = loop_now_ms(c->pool->upstream->loop);
+	d->started_us = loop_now_us(c->pool->upstream->loop);
 	task_init(&d->failed, on_failed);
 	c->dial = d;
 	find_address(c);
@@ -138,9 +139,20 @@ void dial_begin(struct pooled *c)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
+static void count_connect(const struct pooled *c)
+{
+	const struct service_row *row = pool_row(c->pool);
+	if (!row)
+		return;
+	int64_t took_us = loop_now_us(c->pool->upstream->loop) - c->dial->started_us;
+	metric_add(row->connects, 1);
+	metric_observe(row->connect_time, (uint64_t)took_us);
+}
+
 static void on_open(void *owner, struct http_client *client)
 {
 	struct pooled *c = owner;
+	count_connect(c);
 	free_dial(c);
 	pool_connected(c);
 }

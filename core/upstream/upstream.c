@@ -19,6 +19,22 @@ static bool is_dropped(const struct service *s)
 	return atomic_load_explicit(&s->is_dropped, memory_order_relaxed);
 }
 
+enum { TOLD_CONNECTIONS, TOLD_IDLE, TOLD_WAITING };
+
+static void set_gauges(const struct service_row *row)
+{
+	metric_set(row->connections, row->told[TOLD_CONNECTIONS]);
+	metric_set(row->idle, row->told[TOLD_IDLE]);
+	metric_set(row->waiting, row->told[TOLD_WAITING]);
+}
+
+/* What other pools of the same name have comes back when the gauges are told again. */
+static void clear_gauges(struct service_row *row)
+{
+	memset(row->told, 0, sizeof(row->told));
+	set_gauges(row);
+}
+
 static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
 {
 	struct upstream_pool *p = heap_zalloc(sizeof(*p));
@@ -42,6 +58,8 @@ static void free_pool(struct upstream_pool *p)
 	u->gone.connects += p->stats.connects;
 	u->gone.connect_failures += p->stats.connect_failures;
 	u->gone.reuses += p->stats.reuses;
+	if (pool_row(p))
+		clear_gauges(pool_row(p));
 	map_remove(&u->pools, p->service->key);
 	list_remove(&p->link);
 	timer_stop(&p->timer);
@@ -250,6 +268,8 @@ void pool_dial_failed(struct pooled *c, enum rc rc, const char *text)
 	p->dials--;
 	free_place(c);
 	p->stats.connect_failures++;
+	if (pool_row(p))
+		metric_add(pool_row(p)->connect_failures, 1);
 	/* Others may still be trying for those who wait. */
 	if (p->stats.waiting > p->dials) {
 		struct upstream_wait *w = wait_of_link(p->waits.next);
@@ -361,6 +381,36 @@ void upstream_each(struct upstream *u,
 		fn(arg, p->service->options.name, &p->stats);
 	}
 	fn(arg, STR_EMPTY, &u->gone);
+}
+
+void upstream_set_worker(struct upstream *u, unsigned index)
+{
+	u->worker = index;
+}
+
+/* Two pools may have one name, the former's and the present one's: summed up before it is shown. */
+void upstream_tell(struct upstream *u)
+{
+	LIST_FOREACH(l, &u->pool_list) {
+		struct service_row *row = pool_row(CONTAINER_OF(l, struct upstream_pool, link));
+		if (row)
+			memset(row->told, 0, sizeof(row->told));
+	}
+	LIST_FOREACH(l, &u->pool_list) {
+		const struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		struct service_row *row = pool_row(p);
+		if (!row)
+			continue;
+		row->told[TOLD_CONNECTIONS] += p->stats.connections;
+		row->told[TOLD_IDLE] += p->stats.idle;
+		row->told[TOLD_WAITING] += p->stats.waiting;
+	}
+	LIST_FOREACH(l, &u->pool_list) {
+		const struct service_row *row =
+			pool_row(CONTAINER_OF(l, struct upstream_pool, link));
+		if (row)
+			set_gauges(row);
+	}
 }
 
 struct upstream *upstream_new(struct stream_group *group, const struct resolver_options *resolver)

@@ -15,6 +15,7 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "upstream/breaker.h"
+#include "upstream/service_metrics.h"
 
 struct service_options {
 	struct str name;   /* "namespace/name" */
@@ -31,6 +32,7 @@ struct service_options {
 	unsigned connections_max;      /* per worker; further attempts wait */
 	unsigned waiters_max;          /* per worker; more are refused: RC_FULL */
 	struct breaker_limits breaker; /* of all workers together */
+	struct service_row *rows;      /* borrowed: one of each worker; NULL: nobody counts */
 };
 
 struct service;
@@ -48,6 +50,11 @@ struct upstream *upstream_new(struct stream_group *group, const struct resolver_
 /* Closes everything, and turns the loop until all of it has ended: not from inside a turn. Nobody
  * waits and no stream is open any more. */
 void upstream_free(struct upstream *u);
+
+/* Which of a service's rows is this worker's; 0 until told. */
+void upstream_set_worker(struct upstream *u, unsigned index);
+/* Brings the gauges of all services to what the pools have now. */
+void upstream_tell(struct upstream *u);
 
 /* One attempt's wish for a stream. Embedded in the attempt. */
 struct upstream_wait;

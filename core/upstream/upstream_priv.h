@@ -28,6 +28,7 @@ struct upstream {
 	struct upstream_pool *cache[POOL_CACHE_SLOTS];
 	struct upstream_stats gone; /* of pools that are freed */
 	bool is_closing;
+	unsigned worker; /* whose rows of the services are counted in */
 };
 
 /* Invariants   P1  connections counts every struct pooled, and connections <= connections_max but
@@ -53,7 +54,7 @@ struct dial {
 	struct resolver_query *query; /* NULL: answered */
 	struct address *addresses;    /* owned */
 	size_t count, first, tried;
-	int64_t started_ms;
+	int64_t started_ms, started_us;
 	struct task failed; /* tells later what failed at once */
 	enum rc rc;
 	char text[256];
@@ -69,6 +70,13 @@ struct pooled {
 	int64_t idle_since_ms;
 	bool is_idle; /* in pool.idle */
 };
+
+/* Where this worker counts what the pool does; NULL: nowhere. */
+static inline struct service_row *pool_row(const struct upstream_pool *p)
+{
+	struct service_row *rows = p->service->options.rows;
+	return rows ? &rows[p->upstream->worker] : NULL;
+}
 
 /* dial.c: tries to connect for c; c->dial is there until it ended, one way or the other. */
 void dial_begin(struct pooled *c);
