@@ -28,6 +28,32 @@ static void deinit(struct build *b)
 	map_deinit(&b->former_services);
 }
 
+static size_t count_errors(const struct build *b)
+{
+	const struct plan_node *list = plan_get(b->root, "diagnostics");
+	size_t n = 0;
+	for (size_t i = 0; i < plan_count(list); i++)
+		n += str_eq(plan_string(plan_at(list, i), "severity", STR("error")), STR("error"));
+	return n;
+}
+
+/* What is quarantined is no mistake of the configuration: it must not stop what serves. */
+static size_t count_broken(const struct build *b)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < b->generation->api_count; i++) {
+		const struct api *api = b->generation->apis[i];
+		n += api->error && !api->is_quarantined;
+	}
+	return n;
+}
+
+static void refuse_errors(struct build *b)
+{
+	if (count_errors(b) > 0 || count_broken(b) > 0)
+		build_fatal(b, NULL, "", "strict: a configuration with errors is refused as a whole");
+}
+
 enum rc build_generation(const struct build_options *options, struct plan *plan,
 	struct diagnostics *diagnostics, struct generation **out)
 {
@@ -54,6 +80,8 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	build_services(&b);
 	build_apis(&b);
 	build_listeners(&b);
+	if (plan_bool(b.root, "strict", false))
+		refuse_errors(&b);
 	deinit(&b);
 	plan_free(plan);
 	if (b.fatal_count > 0) {

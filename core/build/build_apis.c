@@ -57,6 +57,7 @@ static struct sluice_instance *instance_of(
 	if (!plugin || !plugin->plugin) {
 		snprintf(message, sizeof(message), "policy %.*s: %s", STR_ARG(policy),
 			plugin ? plugin->error : "no plugin provides it");
+		api->is_quarantined |= plugin && plugin->is_quarantined;
 		stub(b, api, binding, message);
 		return NULL;
 	}

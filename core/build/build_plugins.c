@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-static struct plugin *load(
-	struct build *b, const struct plan_node *node, char *message, size_t size)
+static struct plugin *load(struct build *b, const struct plan_node *node, bool *is_quarantined,
+	char *message, size_t size)
 {
 	uint8_t digest[SHA256_BYTES];
 	if (sha256_from_hex(plan_string(node, "sha256", STR_EMPTY), digest) != RC_OK) {
@@ -21,6 +21,7 @@ static struct plugin *load(
 	if (plugin)
 		return plugin;
 	if (quarantine_holds(quarantine_key_of_plugin(digest))) {
+		*is_quarantined = true;
 		snprintf(message, size,
 			"loading it has crashed the gateway: it is quarantined (sluicectl "
 			"quarantine lift plugin:%.*s)",
@@ -48,8 +49,10 @@ void build_plugins(struct build *b)
 	b->plugins = heap_zalloc((b->plugin_count + 1) * sizeof(struct built_plugin));
 	for (size_t i = 0; i < b->plugin_count; i++) {
 		char message[256] = "it cannot be loaded";
-		b->plugins[i].plugin = load(b, plan_at(list, i), message, sizeof(message));
-		if (!b->plugins[i].plugin)
-			b->plugins[i].error = heap_strdup(message);
+		struct built_plugin *p = &b->plugins[i];
+		p->plugin = load(
+			b, plan_at(list, i), &p->is_quarantined, message, sizeof(message));
+		if (!p->plugin)
+			p->error = heap_strdup(message);
 	}
 }

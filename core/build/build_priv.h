@@ -11,6 +11,7 @@
 struct built_plugin {
 	struct plugin *plugin; /* borrowed from the registry; NULL: it could not be loaded */
 	char *error;           /* owned: why */
+	bool is_quarantined;   /* that is why */
 };
 
 struct built_service {

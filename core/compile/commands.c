@@ -92,6 +92,7 @@ enum rc compile_paths(
 		.path_count = o->path_count,
 		.plugin_dirs = plugins ? one : o->plugin_dirs,
 		.plugin_dir_count = plugins ? 1 : o->plugin_dir_count,
+		.strict = o->strict,
 	};
 	enum rc rc = config_compile(&options, plan, diagnostics);
 	free(plugins);
@@ -216,7 +217,8 @@ int command_check(const struct compile_options *o)
 		print_count(diagnostics.errors, "error", ", ");
 		print_count(diagnostics.warnings, "warning", "\n");
 	}
-	int code = rc != RC_OK || diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
+	bool is_bad = rc != RC_OK || diagnostics.errors || (o->strict && diagnostics.warnings);
+	int code = is_bad ? EXIT_ERRORS : EXIT_GOOD;
 	diagnostics_deinit(&diagnostics);
 	buffer_deinit(&plan);
 	return code;

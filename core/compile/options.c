@@ -21,6 +21,7 @@ static const char CHECK_HELP[] =
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"                     (default: where this installation has them)\n"
 	"  --json             the findings as JSON on standard output\n"
+	"  --strict           warnings count as errors do: the exit code is 1\n"
 	"  --help             this text\n";
 
 static const char EXPLAIN_HELP[] =
@@ -43,6 +44,7 @@ static const char COMPILE_HELP[] =
 	"\n"
 	"  --print            as JSON, to be read\n"
 	"  --out-fd N         to this descriptor (default: standard output)\n"
+	"  --strict           marks the plan: a gateway takes it without errors or not at all\n"
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"  --help             this text\n";
 
@@ -56,9 +58,9 @@ static const struct command_entry {
 	{"explain", COMMAND_EXPLAIN, EXPLAIN_HELP},
 };
 
-enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, HELP, UNKNOWN };
+enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, STRICT, HELP, UNKNOWN };
 static const char *const names[] = {
-	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--help"};
+	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--strict", "--help"};
 
 static const struct command_entry *find_command(const char *name)
 {
@@ -139,8 +141,25 @@ static bool belongs(enum command command, enum option option)
 		return command == COMMAND_COMPILE;
 	case JSON:
 		return command == COMMAND_CHECK;
+	case STRICT:
+		return command == COMMAND_CHECK || command == COMMAND_COMPILE;
 	default:
 		return option != UNKNOWN;
+	}
+}
+
+/* NULL: an option with a value. */
+static bool *flag_of(struct compile_options *o, enum option option)
+{
+	switch (option) {
+	case PRINT:
+		return &o->print;
+	case JSON:
+		return &o->json;
+	case STRICT:
+		return &o->strict;
+	default:
+		return NULL;
 	}
 }
 
@@ -156,8 +175,9 @@ static enum options_verdict parse_one(
 	}
 	if (!belongs(c->command, option))
 		return refuse_unknown(c, text);
-	if (option == PRINT || option == JSON) {
-		*(option == PRINT ? &o->print : &o->json) = true;
+	bool *flag = flag_of(o, option);
+	if (flag) {
+		*flag = true;
 		return OPTIONS_RUN;
 	}
 	const char *value = equals ? equals + 1 : (*at + 1 < argc ? argv[++*at] : NULL);

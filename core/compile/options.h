@@ -22,6 +22,7 @@ struct compile_options {
 	int out_fd;          /* compile: where the binary plan goes; -1: standard output */
 	bool print;          /* compile: JSON instead */
 	bool json;           /* check */
+	bool strict;         /* check: warnings count, too; compile: the plan is marked */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };

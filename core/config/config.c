@@ -87,6 +87,8 @@ static void push_input(lua_State *L, struct compile *c)
 	lua_setfield(L, -2, "documents");
 	push_scripts(L, &c->sources);
 	lua_setfield(L, -2, "scripts");
+	lua_pushboolean(L, c->options->strict);
+	lua_setfield(L, -2, "strict");
 	lua_newtable(L);
 	for (size_t i = 0; i < c->plugins.count; i++) {
 		push_plugin(L, &c->plugins.items[i]);

@@ -16,6 +16,7 @@ struct config_options {
 	const char *const
 		*plugin_dirs; /* searched for *.so; their ELF notes are read, not executed */
 	size_t plugin_dir_count;
+	bool strict; /* the plan is marked so: one error refuses all of it */
 	/* Environment and file look-ups for $NAME and ${file:...}; NULL: the process's own. */
 	const char *(*getenv)(const char *name);
 };

@@ -102,11 +102,13 @@ static void finish(struct composer *c)
 /* argv of the child: "sluice-compile compile --out-fd 3 --plugins DIR ... CONFIG". */
 static char **make_arguments(const struct composer_options *o)
 {
-	char **argv = heap_zalloc((o->plugin_dir_count * 2 + 6) * sizeof(char *));
+	char **argv = heap_zalloc((o->plugin_dir_count * 2 + 7) * sizeof(char *));
 	size_t n = 0;
 	argv[n++] = heap_strdup("sluice-compile");
 	argv[n++] = heap_strdup("compile");
 	argv[n++] = heap_strdup("--out-fd=3");
+	if (o->strict)
+		argv[n++] = heap_strdup("--strict");
 	for (size_t i = 0; i < o->plugin_dir_count; i++) {
 		argv[n++] = heap_strdup("--plugins");
 		argv[n++] = heap_strdup(o->plugin_dirs[i]);

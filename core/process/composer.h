@@ -16,6 +16,7 @@ struct composer_options {
 	const char *config_dir;
 	const char *const *plugin_dirs;
 	size_t plugin_dir_count;
+	bool strict;
 	int deadline_ms; /* then the child is killed */
 };
 

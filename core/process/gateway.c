@@ -134,6 +134,16 @@ static void drain(struct gateway *g)
 	timer_start(g->loop, &g->idle_timer, IDLE_LOOK_MS);
 }
 
+void gateway_give_up(void *arg)
+{
+	struct gateway *g = arg;
+	if (g->state != GATEWAY_STARTING || activation_current(g->activation))
+		return;
+	log_write(LOG_ERROR, "strict: nothing is served with errors, and nothing else is there");
+	g->has_given_up = true;
+	drain(g);
+}
+
 /* --- signals --------------------------------------------------------------------------------- */
 static void on_signal(struct watch *w, int ready)
 {
@@ -406,7 +416,7 @@ static bool serve(struct gateway *g)
 	overload_free(g->overload);
 	ports_deinit(&g->ports);
 	registry_free(g->registry);
-	return is_started;
+	return is_started && !g->has_given_up;
 }
 
 static void gateway_deinit(struct gateway *g)

@@ -84,6 +84,8 @@ struct gateway {
 	struct offer pending;           /* came while an activation ran */
 	struct offer activating;        /* its plan is the activation's */
 	struct plan_file *current_file; /* owned: of the plan that serves; or NULL */
+	bool is_strict;                 /* what was activated last wants no errors */
+	bool has_given_up;
 	bool serves_saved; /* what serves comes from the last good plans, not from the folder */
 	struct plan_store_info saved; /* then: which */
 	struct address probe; /* where the newest plan wants the probe listener */
@@ -115,6 +117,8 @@ void report_supervision_metrics(const struct gateway *g, struct buffer *b);
 const char *gateway_state_name(enum gateway_state s);
 /* An activation has ended: a stop may have waited for it. */
 void gateway_settled(struct gateway *g);
+/* Ends a gateway (arg) that has nothing to serve and was told to serve nothing less; exit code 1. */
+void gateway_give_up(void *arg);
 
 /* --- dump.c --- */
 /* JSON of a plan; every secret is "<redacted>". */

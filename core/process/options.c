@@ -30,6 +30,8 @@ static const char HELP[] =
 	"  --drain-seconds N  what requests under way get to end in, when it stops (default: 25)\n"
 	"  --listen-allow A   ADDRESS:PORT or ADDRESS:FIRST-LAST that may be listened on; may be\n"
 	"                     given several times (default: all)\n"
+	"  --strict           one error refuses the whole configuration: what serves goes on\n"
+	"                     unchanged, and a first start ends with exit code 1\n"
 	"  --standby          keep a second gateway ready to take over\n"
 	"  --crash-budget N   so many crashes of one binding quarantine it (default: 3)\n"
 	"  --crash-window S   within so many seconds (default: 60)\n"
@@ -56,7 +58,7 @@ static unsigned default_workers(void)
 
 static const char *const names[] = {"--config", "--plugins", "--state", "--workers", "--log-level",
 	"--access-log", "--drain-seconds", "--listen-allow", "--crash-budget", "--crash-window",
-	"--standby", "--log-file", "--user", "--sandbox", "--core-dumps", "--help"};
+	"--standby", "--strict", "--log-file", "--user", "--sandbox", "--core-dumps", "--help"};
 enum option {
 	CONFIG,
 	PLUGINS,
@@ -69,6 +71,7 @@ enum option {
 	CRASH_BUDGET,
 	CRASH_WINDOW,
 	STANDBY,
+	STRICT,
 	LOG_FILE,
 	USER,
 	SANDBOX,
@@ -201,7 +204,8 @@ enum options_verdict run_options_parse(int argc, char **argv, struct run_options
 			return unknown(name);
 		if (option == HELP_OPTION)
 			return OPTIONS_HELP;
-		if (option == STANDBY)
+		o->strict |= option == STRICT;
+		if (option == STANDBY || option == STRICT)
 			continue;
 		if (option == CORE_DUMPS) {
 			o->core_dumps = true;

@@ -149,6 +149,7 @@ static void activate(struct gateway *g, struct offer *offer)
 	*offer = (struct offer){0};
 	if (!g->activating.is_saved)
 		take_problems_of_plan(g, plan);
+	g->is_strict = plan_bool(plan_root(plan), "strict", false);
 	apply_settings(g, plan_root(plan));
 	atomic_store(&supervision_trail(g->supervision)->plan, plan_digest(plan));
 	activation_start(g->activation, plan);
@@ -213,6 +214,14 @@ static void tell_serving(
 	supervision_serving(g->supervision, &serving);
 }
 
+/* Later, since what calls belongs to what ends. */
+static void give_up_later(struct gateway *g)
+{
+	bool nothing_serves = !activation_current(g->activation) && g->state == GATEWAY_STARTING;
+	if (g->is_strict && nothing_serves)
+		loop_post(g->loop, gateway_give_up, g);
+}
+
 static void on_activated(
 	void *owner, const struct generation *generation, const struct diagnostics *found)
 {
@@ -239,8 +248,10 @@ static void on_activated(
 	offer_deinit(&g->activating);
 	if (g->pending.plan)
 		activate(g, &g->pending);
-	else if (generation || !serve_last_good(g))
+	else if (generation || !serve_last_good(g)) {
+		give_up_later(g);
 		gateway_settled(g);
+	}
 }
 
 /* "incomplete": a file could not be read. */
@@ -373,6 +384,7 @@ bool reload_start(struct gateway *g)
 	g->composer_options.plugin_dirs = g->plugin_dirs;
 	g->composer_options.plugin_dir_count = g->plugin_dir_count;
 	g->composer_options.deadline_ms = COMPOSE_DEADLINE_MS;
+	g->composer_options.strict = g->options->strict;
 	g->composer = composer_new(g->loop, &g->composer_options, on_plan, g);
 	g->watch = file_watch_new(g->loop, g->options->config_dir, QUIET_MS, on_change, g);
 	if (!g->watch) {

@@ -111,6 +111,7 @@ function compose.run(input, host)
 	listeners.build(state)
 	plan.check(state)
 	local findings = report:finish()
+	state.is_strict = input.strict or state.settings.is_strict
 	return plan.build(state), findings, state.is_incomplete == true
 end
 

@@ -263,6 +263,7 @@ function plan.build(state)
 	end
 	local out = nodes.map(nil)
 	nodes.put(out, "version", nodes.integer(nil, 1))
+	nodes.put(out, "strict", state.is_strict and nodes.boolean(nil, true) or nil)
 	nodes.put(out, "plugins", plugins_node(state))
 	nodes.put(out, "services", services)
 	nodes.put(out, "listeners", listeners_node(state))

@@ -93,7 +93,7 @@ SPECIMENS = {
         "sla": {"name": "gold", "id": "1", "limits": [
             {"maximumRequests": 5, "timePeriodInMilliseconds": 1000}]},
     }), api()], 0, ""),
-    "Configuration": ([document("Configuration", {"reasonHeader": True})], 0, ""),
+    "Configuration": ([document("Configuration", {"strict": True})], 0, ""),
     "Configuration, logging": settings(logging={
         "outputs": [OUTPUT], "runtimeLogs": {"logLevel": "info", "outputs": ["o"]},
         "accessLogs": {"outputs": ["o"]}}),

@@ -94,6 +94,7 @@ local shapes = {
 	},
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
 	overload = overload.shape,
+	strict = { type = "boolean" },
 	tracing = object,
 	sharedStorage = object,
 	resourceLimits = object,
@@ -191,6 +192,8 @@ local function read_member(settings, key, node, resource, report)
 	elseif decides[key] then
 		report:error(node, path, unsupported .. decides[key], resource, { at_key = true })
 		resource.closes_all = true
+	elseif key == "strict" then
+		settings.is_strict = node.value ~= false -- with a mistake, too: it is to be refused
 	elseif edge.read(settings, key, node, path, report, resource) then
 		return
 	elseif readers[key] and node.type == "map" then
