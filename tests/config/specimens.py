@@ -56,6 +56,7 @@ SPECIMENS = {
     "ApiInstance": ([document("ApiInstance", {
         "address": "http://127.0.0.1:PORT/base",
         "limits": API_LIMITS,
+        "paths": {"encodedSlash": "keep", "parameters": "strip", "case": "lower"},
         "services": {"up": {"address": "http://up.example:9000/x", "routes": [
             {"config": {"destinationPath": "/y"}, "rules": RULES}]}},
         "policies": [{
