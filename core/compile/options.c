@@ -83,6 +83,8 @@ static enum options_verdict refuse_unknown(const struct command_entry *c, const 
 	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
 	if (!near)
 		return refuse(c, "unknown option", name);
+	if (strcmp(near, name) == 0)
+		return refuse(c, "this command has no option", name);
 	fprintf(stderr, "sluice %s: unknown option '%s'; did you mean '%s'?\n", c->name, name,
 		near);
 	return OPTIONS_BAD;
