@@ -7,6 +7,7 @@
 #include "base/nearest.h"
 #include "sluicectl/admin_client.h"
 #include "sluicectl/outline.h"
+#include "sluicectl/top.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ static const char HELP[] =
 	"  dump         the configuration that is being served, without secrets\n"
 	"  metrics      counters in the Prometheus text format\n"
 	"  probe        exit code 0 when healthy, 1 when not\n"
+	"  top          APIs and services by their traffic, second by second\n"
 	"  log-level    the log's level; log-level LEVEL [--for 5m] changes it while the\n"
 	"               gateway runs, log-level configured takes that back\n"
 	"  quarantine lift BINDING\n"
@@ -33,6 +35,7 @@ static const char HELP[] =
 	"                                else ~/.local/state/sluice\n"
 	"  --check=readiness|liveness    what probe asks (default: readiness)\n"
 	"  --for TIME                    how long log-level holds: 90s, 5m, 1h\n"
+	"  --once                        top: one look at a second, then the end\n"
 	"  --json                        the answer as the gateway gives it\n"
 	"  --help, --version\n"
 	"\n"
@@ -47,6 +50,7 @@ struct options {
 	const char *time; /* of --for; NULL: no end */
 	unsigned seconds; /* the same */
 	bool json;
+	bool once;
 };
 
 enum answer_form { FORM_JSON, FORM_TEXT, FORM_NONE };
@@ -65,6 +69,7 @@ static const struct command commands[] = {
 	{"dump", ADMIN_GET, "/dump", FORM_TEXT, 60},
 	{"metrics", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
+	{"top", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"log-level", ADMIN_GET, NULL, FORM_JSON, 10},
 	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
 };
@@ -131,6 +136,8 @@ static int parse_argument(struct options *o, int argc, char **argv, int *i)
 	}
 	if (strcmp(argument, "--json") == 0)
 		o->json = true;
+	else if (strcmp(argument, "--once") == 0)
+		o->once = true;
 	else if ((value = option_value(argc, argv, i, "--state")))
 		o->state_dir = value;
 	else if ((value = option_value(argc, argv, i, "--check")))
@@ -170,6 +177,8 @@ static int check_words(struct options *o)
 	bool is_lift = o->word_count == 2 && strcmp(o->words[0], "lift") == 0;
 	if (strcmp(o->command, "quarantine") == 0 && !is_lift)
 		return refuse("this takes lift and a binding's name:", o->command);
+	if (o->once && strcmp(o->command, "top") != 0)
+		return refuse("--once goes with top, not with", o->command);
 	if (o->time && (!is_level || o->word_count == 0))
 		return refuse("--for goes with log-level LEVEL, not with", o->command);
 	if (o->time && !(o->seconds = parse_time(o->time)))
@@ -274,6 +283,14 @@ static char *resource(const struct options *o, const struct command *command)
 	return path;
 }
 
+static int run_top(const struct options *o)
+{
+	char *path = socket_path(o);
+	int code = top_run(path, o->once, o->json);
+	free(path);
+	return code;
+}
+
 static int run(const struct options *o, const struct command *command)
 {
 	char error[ADMIN_ERROR_BYTES];
@@ -304,7 +321,7 @@ int main(int argc, char **argv)
 	const struct command *command = find_command(o.command);
 	if (!command)
 		return refuse_command(o.command);
-	code = run(&o, command);
+	code = strcmp(command->name, "top") == 0 ? run_top(&o) : run(&o, command);
 	if (fflush(stdout) != 0 && code == EXIT_YES)
 		code = EXIT_NO;
 	return code;

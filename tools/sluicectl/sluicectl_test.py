@@ -29,6 +29,27 @@ rate: -1500.0
 """
 
 
+# name, requests by code, then how many took up to 0.1 s, up to 0.2 s, and longer.
+def reading(ok, failed, fast, slow, late):
+    return f"""# HELP sluice_requests_total x
+# TYPE sluice_requests_total counter
+sluice_requests_total{{api="n/a",code="2xx"}} {ok}
+sluice_requests_total{{api="n/a",code="5xx"}} {failed}
+sluice_requests_total{{api="n/a",code="none"}} 1
+sluice_request_duration_seconds_bucket{{api="n/a",le="0.1"}} {fast}
+sluice_request_duration_seconds_bucket{{api="n/a",le="0.2"}} {fast + slow}
+sluice_request_duration_seconds_bucket{{api="n/a",le="+Inf"}} {fast + slow + late}
+sluice_request_duration_seconds_sum{{api="n/a"}} 7
+sluice_service_requests_total{{service="n/s",code="2xx"}} {ok}
+sluice_service_requests_active{{service="n/s"}} 3
+sluice_service_connections{{service="n/s"}} 4
+sluice_connections 5
+sluice_exchanges 2
+
+nonsense
+"""
+
+
 class Admin(BaseHTTPRequestHandler):
     answers = {
         "GET /status": (200, json.dumps(TREE)),
@@ -43,8 +64,12 @@ class Admin(BaseHTTPRequestHandler):
         "GET /probes/liveness": (200, "ok"),
     }
 
+    readings = []
+
     def answer(self):
         status, text = self.answers.get(f"{self.command} {self.path}", (404, "no"))
+        if self.path == "/metrics" and Admin.readings:
+            text = Admin.readings.pop(0)
         self.send_response(status)
         self.send_header("content-length", str(len(text.encode())))
         self.end_headers()
@@ -95,12 +120,25 @@ with tempfile.TemporaryDirectory() as state:
     ]:
         done = run(*args)
         expect(args[0], (done.returncode, done.stdout, done.stderr), (code, out, err))
+    # 8 within 100 ms and 2 between 100 and 200; a gateway that began anew counts from 0.
+    for first, second, expected in [
+        (reading(100, 5, 50, 50, 6), reading(108, 7, 58, 52, 6), (115 + 1, 0.2, 62.5, 175, 195)),
+        (reading(100, 5, 50, 50, 6), reading(3, 0, 0, 0, 4), (4, 0.25, 200, 200, 200)),
+        (reading(1, 0, 1, 0, 0), reading(1, 0, 1, 0, 0), (2, 0, None, None, None)),
+    ]:
+        Admin.readings = [first, second]
+        done = run("top", "--json", *at)
+        seen = json.loads(done.stdout)
+        row, other = seen["apis"][0], seen["services"][0]
+        expect("top", (row["requests"], row["errorRatio"], row["p50Ms"], row["p95Ms"], row["p99Ms"]), expected)
+        expect("top", (row["name"], other["name"], other["active"], other["connections"], other["p50Ms"],
+                       seen["connections"], seen["exchanges"]), ("n/a", "n/s", 3, 4, None, 5, 2))
     for args, code, hint in [
         (["statsu", *at], 2, "did you mean 'status'"), ([], 2, "usage"),
         (["probe", "--check=life"], 2, "readiness or liveness"), (["status", "--stat", "x"], 2, "--stat"),
         (["log-level", "debug", "--for", "5d"], 2, "such as 90s"), (["log-level", "--for", "5m"], 2, "--for"),
         (["log-level", "debug", "--for", "25h"], 2, "24h"), (["status", "--for", "5m"], 2, "--for"),
-        (["log-level", "debug", "info"], 2, "info"),
+        (["log-level", "debug", "info"], 2, "info"), (["status", "--once"], 2, "--once goes with top"),
         (["status", "--state"], 2, "--state"), (["status", "dump"], 2, "dump"),
         (["status", "--state", "/nonexistent"], 3, "/nonexistent/admin.sock"),
         (["status", "--state", "/" + "x" * 200], 3, "too long"),
