@@ -15,7 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CPU_SECONDS_MAX  10
+#ifdef SLUICE_SANITIZE
+#define CPU_SECONDS_MAX 60
+#else
+#define CPU_SECONDS_MAX 10
+#endif
 #define MEMORY_BYTES_MAX ((rlim_t)1 << 30)
 #define DESCRIPTORS_MAX  64
 /* The JSON form is some times as large as the binary one. */

@@ -41,14 +41,20 @@ struct buckets {
 	size_t window_count;
 	struct window_limit windows[WINDOWS_MAX];
 	size_t bucket_bytes;
-	size_t capacity_max; /* of a shard: a power of two */
+	size_t capacity_max;                         /* of a shard: a power of two */
 	struct shard *_Atomic shards[BUCKET_SHARDS]; /* owned; made when needed */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
+/* C17 7.22.3.1: the size is a multiple of the alignment. */
+static void *lines_alloc(size_t size)
+{
+	return aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+}
+
 static struct shard *shard_new(void)
 {
-	struct shard *s = aligned_alloc(CACHE_LINE, sizeof(*s));
+	struct shard *s = lines_alloc(sizeof(*s));
 	if (!s)
 		return NULL;
 	memset(s, 0, sizeof(*s));
@@ -79,7 +85,7 @@ static struct shard *shard_at(struct buckets *b, size_t i)
 
 struct buckets *buckets_new(const struct window_limit *windows, size_t count)
 {
-	struct buckets *b = count <= WINDOWS_MAX ? aligned_alloc(CACHE_LINE, sizeof(*b)) : NULL;
+	struct buckets *b = count <= WINDOWS_MAX ? lines_alloc(sizeof(*b)) : NULL;
 	if (!b)
 		return NULL;
 	memset(b, 0, sizeof(*b));

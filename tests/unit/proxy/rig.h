@@ -38,6 +38,7 @@ struct wire {
 	size_t outstanding; /* of what the owner sent, not taken by the peer */
 	bool is_dead;
 	bool is_released;
+	bool was_last; /* released: no request was wanted behind this one */
 	/* what the owner did */
 	struct buffer head; /* "200 OK\nName: value\n...", or "GET /path host\n..." */
 	struct buffer body;

@@ -26,7 +26,7 @@ START_TEST(a_body_that_drips_is_408_after_the_grace)
 	ck_assert(!client->is_released && !up->is_released);
 	rig_advance(g, 1500);
 	ck_assert_uint_eq(wire_status(client), 408);
-	ck_assert(client->is_released && client->s.closes_after && up->was_reset);
+	ck_assert(client->is_released && client->was_last && up->was_reset);
 	assert_record(g, "reason", "client_timeout");
 	assert_record(g, "detail", "the body came slower than requestBodyBytesPerSecond");
 	rig_free(g);
@@ -212,7 +212,7 @@ START_TEST(a_body_beyond_the_limit_is_413_when_it_grows)
 	ck_assert_uint_eq(up->body.n, 1000);
 	wire_say_n(client, 1, false);
 	ck_assert_uint_eq(wire_status(client), 413);
-	ck_assert(client->s.closes_after && up->was_reset);
+	ck_assert(client->was_last && up->was_reset);
 	ck_assert_uint_eq(up->body.n, 1000);
 	assert_record(g, "reason", "body_too_large");
 	rig_free(g);

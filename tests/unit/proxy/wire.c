@@ -125,6 +125,7 @@ static void release(struct http_stream *s)
 {
 	struct wire *w = of(s);
 	w->is_released = true;
+	w->was_last = s->closes_after;
 	chunk_queue_clear(&s->in);
 	arena_reset(&w->arena);
 	memset(s, 0xdd, sizeof(*s));
