@@ -174,6 +174,8 @@ static enum fault fault_of_open(enum rc rc)
 		return FAULT_UPSTREAM_TLS;
 	case RC_FULL:
 		return FAULT_UPSTREAM_BUSY;
+	case RC_CLOSED: /* it was up, and reset before that was noticed */
+		return FAULT_UPSTREAM_RESET;
 	default:
 		return FAULT_UPSTREAM_REFUSED;
 	}

@@ -148,8 +148,9 @@ class RecordingOrigin(Backend):
             at = connection.reader.at - len(request.head_raw)
             scripted = self.answer if not request.target.startswith("/follow-up") else None
             if scripted is not None and self.answers_early:
-                connection.send(scripted)
-                scripted, self.answers_early = b"", False
+                # Before the answer goes: behind it the next probe may set this anew.
+                early, scripted, self.answers_early = scripted, b"", False
+                connection.send(early)
             connection.read_body(request)
             self._judge(request, connection.raw[at:connection.reader.at])
             self.whole.append(request)
