@@ -41,6 +41,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
 	const char *command = optind == argc - 1 ? argv[optind] : "";
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	/* A load that nobody will read asks nobody any more. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	allow_descriptors();
 	if (o.ledger && strcmp(command, "origin") == 0)
 		origin_run(&(struct origin_options){o.host, o.ledger, o.port});

@@ -28,7 +28,7 @@ struct session {
 	struct reader reader;
 	enum phase phase;
 	uint64_t nonce;
-	bool has_nonce, upload_is_right, is_chunked, is_ended;
+	bool upload_is_right, is_chunked, is_ended;
 	uint64_t upload_at, size, at;
 	int64_t pause_ms, next_ms;
 };
@@ -47,7 +47,7 @@ static void begin(struct session *s)
 {
 	reader_begin(&s->reader, false);
 	s->phase = READING;
-	s->has_nonce = s->is_ended = false;
+	s->is_ended = false;
 	s->upload_is_right = true;
 	s->upload_at = s->at = s->size = 0;
 	s->nonce = 0;
@@ -83,7 +83,6 @@ static bool take_head(struct session *s)
 	if (!mark || strspn(mark + 3, "0123456789abcdef") != 16)
 		return false;
 	s->nonce = strtoull(mark + 3, NULL, 16);
-	s->has_nonce = true;
 	s->size = query_number(target, "size=", 0);
 	s->pause_ms = (int64_t)query_number(target, "pause=", 0);
 	s->is_chunked = strstr(target, "as=chunked") != NULL;

@@ -49,14 +49,6 @@ void wire_close(struct wire *w)
 	w->fd = -1;
 }
 
-void wire_abort(struct wire *w)
-{
-	struct linger l = {.l_onoff = 1};
-	if (w->fd >= 0)
-		setsockopt(w->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	wire_close(w);
-}
-
 void wire_add(struct wire *w, const void *p, size_t n)
 {
 	if (n > sizeof(w->out) - w->out_n) {

@@ -25,8 +25,6 @@ void die(const char *what);
 /* Watches the descriptor for reading; `owner` comes back with its events. */
 void wire_open(struct wire *w, int epoll, int fd, void *owner);
 void wire_close(struct wire *w);
-/* RST instead of FIN. */
-void wire_abort(struct wire *w);
 /* Appends to what is to be sent; it has to have room. */
 void wire_add(struct wire *w, const void *p, size_t n);
 __attribute__((format(printf, 2, 3))) void wire_addf(struct wire *w, const char *format, ...);
