@@ -65,13 +65,18 @@ def the_books_notice_what_one_of_them_misses():
         origin.stop()
         gateway.stop()
         Books(load, origin, gateway.log_path).require_no_loss(50)
-        for name in ("a line of the log", "a line of the origin's book", "a request answered twice"):
+        for name in ("a line of the log", "a line of the origin's book", "a request answered twice",
+                     "bytes at the origin that are no request", "a record of nobody's request"):
             books = Books(load, origin, gateway.log_path)
             nonce = next(iter(books.client))
             if name == "a line of the log":
                 del books.gateway[nonce]
             elif name == "a line of the origin's book":
                 del books.origin[nonce]
+            elif name == "bytes at the origin that are no request":
+                books.origin["0" * 16].append("malformed")
+            elif name == "a record of nobody's request":
+                books.gateway["0" * 16].append({"status": 200})
             else:
                 books.origin[nonce].append("whole")
             with rows(name):

@@ -138,6 +138,11 @@ class Books:
                 yield f"{nonce}: the client has an answer without a record of one: {records}"
             if outcome in ("wrong-owner", "wrong-body", "malformed"):
                 yield f"{nonce}: the client got {outcome}"
+        # A head that was cut short has no nonce: a gateway that died sends such.
+        for name, book in (("origin", self.origin), ("gateway", self.gateway)):
+            for nonce in book.keys() - self.client.keys():
+                if any(entry != "cut-request" for entry in book[nonce]):
+                    yield f"{nonce}: nobody asked, and the {name}'s book has {book[nonce]}"
 
     def require_agreement(self):
         wrong = list(self.disagreements())
