@@ -20,6 +20,7 @@
 #define HOOK_STEPS      1000
 #define COPY_DEPTH_MAX  64
 #define BYTES_PER_STEP  8
+#define BYTES_GROWN_PER_STEP 64
 #define FRAMES_MAX      1000
 #define WORLD           3 /* index in the state of scripts.lua */
 
@@ -108,6 +109,10 @@ static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 	void *fresh = lua_memory_resize(&s->memory, p, old_size, new_size);
 	if (fresh || new_size == 0)
 		s->bytes_used = used;
+	/* What grows is cleared or moved, as the stack of one who recurses again and again; the
+	 * hook ends it soon. */
+	uint64_t moved = new_size > old_size ? new_size / BYTES_GROWN_PER_STEP : 0;
+	*s->steps -= moved < *s->steps ? moved : *s->steps;
 	return fresh;
 }
 
