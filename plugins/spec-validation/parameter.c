@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NUMERIC        (SLUICE_SCHEMA_INTEGER | SLUICE_SCHEMA_NUMBER)
@@ -85,7 +86,9 @@ int pairs_parse(const struct sluice_call *call, struct sluice_exchange *x, struc
 			return 0;
 		if (!value.p)
 			value = SLUICE_STR("");
-		out->items[out->count++] = (struct pair){.name = name, .value = value};
+		uint32_t order = (uint32_t)out->count;
+		out->items[out->count++] =
+			(struct pair){.name = name, .value = value, .order = order};
 	}
 	return 1;
 }
@@ -196,9 +199,9 @@ static void put_flat_object(struct reading *r, struct sluice_str list)
 }
 
 /* --- queries --------------------------------------------------------------------------------- */
-/* All pairs of that name from `from` on: one value, or an array of them. */
-static void put_repeated(
-	struct reading *r, struct pairs *pairs, size_t from, uint32_t types, uint32_t item_types)
+/* All pairs of that name in [from, to): one value, or an array of them. */
+static void put_repeated(struct reading *r, const struct pairs *pairs, size_t from, size_t to,
+	uint32_t types, uint32_t item_types)
 {
 	struct sluice_str name = pairs->items[from].name;
 	if (!(types & SLUICE_SCHEMA_ARRAY)) {
@@ -206,7 +209,7 @@ static void put_repeated(
 		return;
 	}
 	text_add_char(&r->json, '[');
-	for (size_t i = from; i < pairs->count; i++) {
+	for (size_t i = from; i < to; i++) {
 		if (!str_equal(pairs->items[i].name, name))
 			continue;
 		put_separator(r, '[');
@@ -222,24 +225,35 @@ static size_t pair_find(const struct pairs *pairs, struct sluice_str name, size_
 	return from;
 }
 
+static int compare_pairs(const void *one, const void *other)
+{
+	const struct pair *a = one, *b = other;
+	if (a->name.n != b->name.n)
+		return a->name.n < b->name.n ? -1 : 1;
+	int names = a->name.n ? memcmp(a->name.p, b->name.p, a->name.n) : 0;
+	return names ? names : (a->order > b->order) - (a->order < b->order);
+}
+
+/* Sorted: a form has as many names as its client likes, and each is looked for among the rest. */
 int pairs_to_json(const struct check *c, const struct sluice_schema *schema, struct pairs *pairs,
 	int strings_only, struct text *json)
 {
 	struct check own = *c;
 	struct reading r = {
 		.c = &own, .escapes = ESCAPES_FORM, .strings_only = strings_only, .json = *json};
+	qsort(pairs->items, pairs->count, sizeof(*pairs->items), compare_pairs);
 	text_add_char(&r.json, '{');
-	for (size_t i = 0; i < pairs->count; i++) {
+	for (size_t i = 0, next; i < pairs->count; i = next) {
 		struct sluice_str name = pairs->items[i].name;
-		if (pair_find(pairs, name, 0) < i)
-			continue;
 		uint32_t types = c->spec->service->property_types(schema, name);
-		int is_repeated = pair_find(pairs, name, i + 1) < pairs->count;
+		for (next = i + 1; next < pairs->count; next++)
+			if (!str_equal(pairs->items[next].name, name))
+				break;
 		put_separator(&r, '{');
 		text_add_json(&r.json, name);
 		text_add_char(&r.json, ':');
 		/* What comes twice where one is expected is an array, which does not fit. */
-		put_repeated(&r, pairs, i, is_repeated ? SLUICE_SCHEMA_ARRAY : types,
+		put_repeated(&r, pairs, i, next, next - i > 1 ? SLUICE_SCHEMA_ARRAY : types,
 			types & SLUICE_SCHEMA_ARRAY ? 0 : types);
 	}
 	text_add_char(&r.json, '}');
@@ -315,30 +329,29 @@ static int complain_about(const struct reading *r, const char *why)
 	return 0;
 }
 
-/* The values of one header field, as one list; 0: absent, -1: no memory. */
-static int header_value(const struct reading *r, struct sluice_str *value)
+/* The values of all fields of that name, as one list; 0: absent, -1: no memory. */
+static int field_values(
+	const struct check *c, struct sluice_str name, char separator, struct sluice_str *value)
 {
-	const struct sluice_host *host = r->c->call->host;
-	struct sluice_str one, name = r->parameter->name;
+	const struct sluice_host *host = c->call->host;
+	struct sluice_str one;
 	size_t n = 0, count = 0;
 	uint32_t at = 0;
-	while (host->field_next(r->c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) ==
-		SLUICE_OK) {
+	while (host->field_next(c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) == SLUICE_OK) {
 		n += one.n + 1;
 		*value = one;
 		count++;
 	}
 	if (count < 2)
 		return (int)count;
-	char *all = host->exchange_alloc(r->c->exchange, n);
+	char *all = host->exchange_alloc(c->exchange, n);
 	if (!all)
 		return -1;
 	n = 0;
 	at = 0;
-	while (host->field_next(r->c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) ==
-		SLUICE_OK) {
+	while (host->field_next(c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) == SLUICE_OK) {
 		if (n)
-			all[n++] = ',';
+			all[n++] = separator;
 		memcpy(all + n, one.p, one.n);
 		n += one.n;
 	}
@@ -353,7 +366,7 @@ static int raw_value(const struct reading *r, struct sluice_str *value, size_t *
 	struct check *c = r->c;
 	const struct pairs *pairs = p->place == IN_COOKIE ? &c->cookies : &c->query;
 	if (p->place == IN_HEADER)
-		return header_value(r, value);
+		return field_values(c, p->name, ',', value);
 	if (p->place == IN_PATH) {
 		*value = c->path.items[p->ordinal];
 		return 1;
@@ -365,20 +378,46 @@ static int raw_value(const struct reading *r, struct sluice_str *value, size_t *
 	return 1;
 }
 
+/* Whether all values under its name are the one array that it is. */
+static int is_repeatable(const struct parameter *p)
+{
+	return !p->is_json && (p->types & SLUICE_SCHEMA_ARRAY) && p->style == STYLE_FORM &&
+	       p->is_exploded;
+}
+
+/* Of two values the upstream might take the one that was not judged. */
+static int has_another(const struct reading *r, size_t first)
+{
+	const struct parameter *p = r->parameter;
+	const struct pairs *pairs = p->place == IN_COOKIE ? &r->c->cookies : &r->c->query;
+	return (p->place == IN_QUERY || p->place == IN_COOKIE) && !is_repeatable(p) &&
+	       pair_find(pairs, p->name, first + 1) < pairs->count;
+}
+
 static void put_parameter(struct reading *r, struct sluice_str raw, size_t first)
 {
 	const struct parameter *p = r->parameter;
 	struct pairs *pairs = p->place == IN_COOKIE ? &r->c->cookies : &r->c->query;
 	if (p->is_json)
 		text_add(&r->json, decode(r->c->call, r->c->exchange, raw, r->escapes));
-	else if ((p->types & SLUICE_SCHEMA_ARRAY) && p->style == STYLE_FORM && p->is_exploded)
-		put_repeated(r, pairs, first, p->types, r->c->spec->service->item_types(p->schema));
+	else if (is_repeatable(p))
+		put_repeated(r, pairs, first, pairs->count, p->types,
+			r->c->spec->service->item_types(p->schema));
 	else if (p->types & SLUICE_SCHEMA_ARRAY)
 		put_list(r, raw);
 	else if (p->types & SLUICE_SCHEMA_OBJECT)
 		put_flat_object(r, raw);
 	else
 		put_value(r, raw, p->types);
+}
+
+static const char *why_unreadable(const struct parameter *p)
+{
+	if (p->is_json)
+		return "not JSON";
+	return p->types & NUMERIC
+		       ? "a number beyond 64 bits"
+		       : "no UTF-8, a property that stands twice, or a number beyond 64 bits";
 }
 
 static int judge(struct reading *r)
@@ -392,8 +431,7 @@ static int judge(struct reading *r)
 	if (rc == SLUICE_OK)
 		return 1;
 	if (rc == SLUICE_E_RUNTIME)
-		return complain_about(
-			r, r->parameter->is_json ? "not JSON" : "a number beyond 64 bits");
+		return complain_about(r, why_unreadable(r->parameter));
 	if (rc != SLUICE_E_INVALID)
 		return -1;
 	int n = snprintf(why, sizeof(why), "%.*s%s%.*s",
@@ -417,11 +455,12 @@ static int check_reading(struct reading *r)
 	int has = raw_value(r, &raw, &first);
 	if (has <= 0)
 		return has < 0 ? -1 : 2;
-	if (!p->schema || (p->allows_empty && raw.n == 0))
+	if (!p->schema)
 		return 1;
-	if (p->place == IN_QUERY && !(p->types & SLUICE_SCHEMA_ARRAY) &&
-		pair_find(&r->c->query, p->name, first + 1) < r->c->query.count)
+	if (has_another(r, first))
 		return complain_about(r, "more than one value");
+	if (p->allows_empty && raw.n == 0)
+		return 1;
 	put_parameter(r, raw, first);
 	return judge(r);
 }
@@ -482,8 +521,8 @@ static int check_undeclared(struct check *c)
 static int read_cookies(struct check *c)
 {
 	struct sluice_str value = SLUICE_STR("");
-	c->call->host->field_get(c->exchange, SLUICE_REQUEST, SLUICE_STR("cookie"), &value);
-	return pairs_parse(c->call, c->exchange, value, ';', &c->cookies);
+	return field_values(c, SLUICE_STR("cookie"), ';', &value) >= 0 &&
+	       pairs_parse(c->call, c->exchange, value, ';', &c->cookies);
 }
 
 int check_parameters(struct check *c, int is_strict)

@@ -12,6 +12,7 @@
 struct pair {
 	struct sluice_str name;  /* decoded */
 	struct sluice_str value; /* raw */
+	uint32_t order;          /* of the request */
 	int is_taken;            /* some parameter is it, or has it */
 };
 struct pairs {
@@ -40,7 +41,8 @@ int check_parameters(struct check *c, int is_strict);
 /* name=value pairs of a query or a form. Names decoded, + as a space. 0: no memory. */
 int pairs_parse(const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str text,
 	char separator, struct pairs *out);
-/* The object that a form is, by the types of the schema's properties; 0: no memory. */
+/* The object that a form is, by the types of the schema's properties; sorts the pairs. 0: no
+ * memory. */
 int pairs_to_json(const struct check *c, const struct sluice_schema *schema, struct pairs *pairs,
 	int strings_only, struct text *json);
 void complain(struct complaint *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -234,6 +234,12 @@ START_TEST(parameters_are_read_in_their_style)
 			.complaint = "query parameter \\\"limit\\\" (a number beyond 64 bits)"},
 		{ORDERS, "limit=1&limit=2",
 			.complaint = "query parameter \\\"limit\\\" (more than one value)"},
+		{ORDERS, "q=&q=a", .complaint = "query parameter \\\"q\\\" (more than one value)"},
+		{ORDERS, "json=%7B%22a%22:1%7D&json=x",
+			.complaint = "query parameter \\\"json\\\" (more than one value)"},
+		{ORDERS, "id=1&id=x", .complaint = "query parameter \\\"id\\\" (more than one value)"},
+		{ORDERS, "pipe=1&pipe=x",
+			.complaint = "query parameter \\\"pipe\\\" (more than one value)"},
 		{ORDERS, "tag=a&tag=12&tag=b%2Cc"},
 		{ORDERS, "tag=a&tag=long",
 			.complaint = "query parameter \\\"tag\\\" (/1: maxLength)"},
@@ -249,6 +255,9 @@ START_TEST(parameters_are_read_in_their_style)
 			.complaint = "query parameter \\\"filter\\\" (/min: type)"},
 		{ORDERS, "filter[max]=1",
 			.complaint = "query parameter \\\"filter\\\" (additionalProperties)"},
+		{ORDERS, "filter[min]=1&filter[min]=2",
+			.complaint = "query parameter \\\"filter\\\" (no UTF-8, a property that "
+				     "stands twice, or a number beyond 64 bits)"},
 		{ORDERS, "open=true"},
 		{ORDERS, "open=yes", .complaint = "query parameter \\\"open\\\" (type)"},
 		{ORDERS, "mixed=5"},
@@ -266,6 +275,9 @@ START_TEST(parameters_are_read_in_their_style)
 		{ORDERS, NULL, "cookie", "a=b; session=123e4567-e89b-12d3-a456-426614174000"},
 		{ORDERS, NULL, "cookie", "session=1",
 			.complaint = "cookie \\\"session\\\" (format)"},
+		{ORDERS, NULL, "cookie",
+			"session=123e4567-e89b-12d3-a456-426614174000; session=1",
+			.complaint = "cookie \\\"session\\\" (more than one value)"},
 		{"DELETE", "/orders/1", .complaint = "header \\\"x-reason\\\" (required)"},
 		{"DELETE", "/orders/1", NULL, "X-Reason", "a, b"},
 		{"DELETE", "/orders/1", NULL, "X-Reason", "a, c",
@@ -274,6 +286,21 @@ START_TEST(parameters_are_read_in_their_style)
 	struct rig *r = described(shop, "");
 	struct visit *v = visit_new(r, 0);
 	EXPECT_ALL(v, asks);
+	visit_free(v);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(all_cookie_fields_count)
+{
+	struct rig *r = described(shop, "");
+	struct visit *v = visit_new(r, 0);
+	visit_begin(v);
+	v->request.method_name = STR("GET");
+	v->request.path = STR("/orders");
+	visit_field(v, REQ, "Cookie", "a=1");
+	visit_field(v, REQ, "Cookie", "session=1");
+	ck_assert_int_eq(visit_give(v, REQ, ""), CHAIN_RESPONDED);
 	visit_free(v);
 	rig_free(r);
 }
@@ -508,7 +535,8 @@ START_TEST(yaml_scalars_are_those_of_its_core_schema)
 END_TEST
 
 UNIT_SUITE(spec_validation, paths_and_methods_are_the_descriptions,
-	parameters_are_read_in_their_style, bodies_are_judged_by_their_schemas,
+	parameters_are_read_in_their_style, all_cookie_fields_count,
+	bodies_are_judged_by_their_schemas,
 	strict_is_about_what_the_description_does_not_have,
 	a_base_path_goes_before_the_descriptions_paths, what_does_not_block_is_counted_and_passes,
 	takes_json_and_openapi_3_1, a_wrong_description_is_a_configuration_error_with_its_place,
