@@ -30,12 +30,13 @@ static void stub(struct build *b, struct api *api, const struct plan_node *at, c
 }
 
 static struct body_contract contract_of(
-	const struct api *api, const struct plan_node *binding, const char *key)
+	struct build *b, struct api *api, const struct plan_node *binding, const char *key)
 {
 	const struct plan_node *node = plan_get(binding, key);
 	struct body_contract contract = {.mode = BODY_NONE};
 	if (body_mode_parse(plan_string(node, "mode", STR("none")), &contract.mode) != RC_OK)
-		contract.mode = BODY_NONE;
+		stub(b, api, node,
+			"a policy wants bodies in a way that this version does not know");
 	contract.bytes_max = (size_t)plan_integer(node, "max", api->limits.buffered_body_bytes);
 	return contract;
 }
@@ -104,8 +105,8 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 		const struct plan_node *binding = plan_at(list, i);
 		bindings[i] = (struct chain_binding_options){
 			.instance = instance_of(b, api, binding),
-			.body = {contract_of(api, binding, "requestBody"),
-				contract_of(api, binding, "responseBody")},
+			.body = {contract_of(b, api, binding, "requestBody"),
+				contract_of(b, api, binding, "responseBody")},
 			.skip_on_error =
 				str_eq(string_of(plan_get(binding, "onError")), STR("skip")),
 		};

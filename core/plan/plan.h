@@ -99,6 +99,10 @@ void plan_close(struct plan_writer *w);
  * keys repeat or a rule above was broken; RC_FULL above LIMIT_PLAN_BYTES or what `out` may hold. */
 MUST_USE enum rc plan_writer_finish(struct plan_writer *w, struct buffer *out);
 
+/* A plan of its own that has a copy of `n` as its root, positions included; NULL: an empty object.
+ * The caller owns it. RC_FULL: it takes more than `bytes_max`. */
+MUST_USE enum rc plan_copy(const struct plan_node *n, size_t bytes_max, struct plan **out);
+
 /* A readable JSON rendering (positions left out), with a newline at the end. A node for which
  * `hides` is true stands as "<redacted>"; `hides` NULL: nothing is hidden. */
 typedef bool plan_hides_fn(void *arg, const struct plan_node *n);

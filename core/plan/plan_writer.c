@@ -390,3 +390,23 @@ enum rc plan_writer_finish(struct plan_writer *w, struct buffer *out)
 	free(l.rank);
 	return rc;
 }
+
+enum rc plan_copy(const struct plan_node *n, size_t bytes_max, struct plan **out)
+{
+	struct plan_writer *w = plan_writer_new();
+	if (n) {
+		plan_write_copy(w, NULL, n);
+	} else {
+		plan_open_object(w, NULL, (struct position){0});
+		plan_close(w);
+	}
+	struct buffer bytes;
+	buffer_init(&bytes, bytes_max);
+	enum rc rc = plan_writer_finish(w, &bytes);
+	char message[160];
+	if (rc == RC_OK)
+		rc = plan_decode(buffer_str(&bytes), out, message, sizeof(message));
+	buffer_deinit(&bytes);
+	plan_writer_free(w);
+	return rc;
+}

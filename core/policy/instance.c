@@ -27,27 +27,6 @@ struct instance_key instance_key_of(const struct instance_options *o)
 	return key;
 }
 
-/* --- the configuration, copied --------------------------------------------------------------- */
-static enum rc config_copy(const struct plan_node *config, struct plan **out)
-{
-	struct plan_writer *w = plan_writer_new();
-	if (config) {
-		plan_write_copy(w, NULL, config);
-	} else {
-		plan_open_object(w, NULL, (struct position){0});
-		plan_close(w);
-	}
-	struct buffer bytes;
-	buffer_init(&bytes, INSTANCE_BYTES_MAX);
-	enum rc rc = plan_writer_finish(w, &bytes);
-	char message[160];
-	if (rc == RC_OK)
-		rc = plan_decode(buffer_str(&bytes), out, message, sizeof(message));
-	buffer_deinit(&bytes);
-	plan_writer_free(w);
-	return rc;
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 static void instance_free(struct sluice_instance *i)
 {
@@ -141,7 +120,7 @@ enum rc instance_new(const struct instance_options *o, struct sluice_instance *p
 	if (!policy)
 		diagnostics_add_for(diagnostics, subject, SEVERITY_ERROR, at, path,
 			"the plugin has no policy of that name");
-	else if (config_copy(o->config, &plan) != RC_OK)
+	else if (plan_copy(o->config, INSTANCE_BYTES_MAX, &plan) != RC_OK)
 		diagnostics_add_for(diagnostics, subject, SEVERITY_ERROR, at, path,
 			"the configuration is too large");
 	else

@@ -17,6 +17,7 @@ struct last_good {
 void offer_deinit(struct offer *o)
 {
 	plan_free(o->plan);
+	plan_free(o->settings);
 	free(o->bytes);
 	*o = (struct offer){0};
 }

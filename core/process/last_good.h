@@ -15,8 +15,9 @@
 
 /* A plan and its binary form, on the way to a worker. */
 struct offer {
-	struct plan *plan; /* owned until it is activated */
-	char *bytes;       /* owned; NULL: there is no offer */
+	struct plan *plan;     /* owned until it is activated */
+	struct plan *settings; /* owned: of the plan that is activated; NULL */
+	char *bytes;           /* owned; NULL: there is no offer */
 	size_t byte_count;
 	bool is_saved; /* it comes from the store, not from the folder */
 	struct plan_store_info saved;

@@ -8,6 +8,7 @@
 #include "process/gateway_priv.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -126,9 +127,9 @@ void reload_open_probe(struct gateway *g)
 		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
 }
 
-static void apply_settings(struct gateway *g, const struct plan_node *root)
+/* Of the whole process: they take effect with the APIs that came with them, or not at all. */
+static void apply_settings(struct gateway *g, const struct plan_node *settings)
 {
-	const struct plan_node *settings = plan_get(root, "settings");
 	enum log_level level = LOG_INFO;
 	struct str name = plan_string(settings, "logLevel", STR("info"));
 	if (log_level_parse(name, &level) == RC_OK)
@@ -150,7 +151,9 @@ static void activate(struct gateway *g, struct offer *offer)
 	if (!g->activating.is_saved)
 		take_problems_of_plan(g, plan);
 	g->is_strict = plan_bool(plan_root(plan), "strict", false);
-	apply_settings(g, plan_root(plan));
+	const struct plan_node *settings = plan_get(plan_root(plan), "settings");
+	if (plan_copy(settings, LIMIT_PLAN_BYTES, &g->activating.settings) != RC_OK)
+		log_write(LOG_ERROR, "the settings of the configuration cannot be kept");
 	atomic_store(&supervision_trail(g->supervision)->plan, plan_digest(plan));
 	activation_start(g->activation, plan);
 }
@@ -187,8 +190,8 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 	g->saved = g->activating.saved;
 	last_good_take(g->last_good, generation, &g->activating);
 	plan_file_free(g->current_file);
-	g->current_file = plan_file_new(
-		g->state_dir, str_n(g->activating.bytes, g->activating.byte_count));
+	g->current_file =
+		plan_file_new(g->state_dir, str_n(g->activating.bytes, g->activating.byte_count));
 	if (g->state == GATEWAY_STARTING)
 		g->state = GATEWAY_SERVING;
 }
@@ -237,6 +240,8 @@ static void on_activated(
 			"generation %llu serves: %zu APIs on %zu ports, %zu of them answer 503",
 			(unsigned long long)generation->number, generation->api_count,
 			generation->listener_count, stubs);
+		if (g->activating.settings)
+			apply_settings(g, plan_root(g->activating.settings));
 		now_serves(g, generation);
 		tell_serving(g, generation, stubs, is_saved);
 	} else {

@@ -71,10 +71,14 @@ def a_port_that_is_taken_refuses_all():
     """What only a gateway can find counts, too."""
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)], options=["--strict"]) as gateway:
         generation = gateway.generation()
-        gateway.write("more.yaml", [api("taken", backend, port=backend.port)])
+        loud = configuration("loud", {"logging": {"runtimeLogs": {"logLevel": "debug"}}})
+        gateway.write("more.yaml", [api("taken", backend, port=backend.port), loud])
         wait_for(lambda: refusals(gateway) == 1, "the refusal")
         equal(gateway.generation(), generation)
         equal(gateway.get("/").text(), "x")
+        equal(gateway.admin("GET", "/log-level").json()["level"], "info", "settings that came with it")
+        gateway.save("more.yaml", [loud])
+        equal(gateway.admin("GET", "/log-level").json()["level"], "debug")
 
 
 @case

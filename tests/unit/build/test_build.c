@@ -14,6 +14,7 @@
 static const struct position at = {.file = "shop.yaml", .line = 3, .column = 5};
 
 struct bench {
+	const char *body_mode; /* of each binding; NULL: none is said */
 	struct registry *registry;
 	struct instance_set instances;
 	struct metrics *metrics;
@@ -91,6 +92,11 @@ static void write_chain(struct bench *b, const char *policy)
 		text(b, "id", "default/binding");
 		text(b, "policy", policy);
 		number(b, "plugin", 0);
+		if (b->body_mode) {
+			plan_open_object(b->w, "requestBody", at);
+			text(b, "mode", b->body_mode);
+			plan_close(b->w);
+		}
 		plan_close(b->w);
 	}
 	plan_close(b->w);
@@ -165,7 +171,7 @@ static struct generation *build_simple(
 /* --- cases ----------------------------------------------------------------------------------- */
 START_TEST(builds_an_api_that_serves)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *g = build_simple(&b, 9090, NULL);
 	ck_assert_uint_eq(b.diagnostics.count, 0);
@@ -183,7 +189,7 @@ END_TEST
 
 START_TEST(an_api_that_composition_found_wrong_is_a_stub)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
 	begin(&b);
@@ -201,7 +207,7 @@ END_TEST
 
 START_TEST(a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
 	begin(&b);
@@ -230,7 +236,7 @@ END_TEST
 
 START_TEST(a_service_that_cannot_be_trusted_makes_a_stub)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
 	begin(&b);
@@ -248,7 +254,7 @@ END_TEST
 
 START_TEST(a_service_that_did_not_change_is_taken_over)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *first = build_simple(&b, 9090, NULL);
 	struct generation *same = build_simple(&b, 9090, first);
@@ -267,7 +273,7 @@ END_TEST
 
 START_TEST(an_api_that_did_not_change_is_taken_over)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *first = build_simple(&b, 9090, NULL);
 	struct api *api = first->apis[0];
@@ -306,7 +312,7 @@ static struct generation *build_with_level(
 /* No setting is known not to matter to an API. */
 START_TEST(an_api_is_built_anew_when_the_settings_change)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *first = build_with_level(&b, "info", NULL);
 	struct generation *same = build_with_level(&b, "info", first);
@@ -322,7 +328,7 @@ END_TEST
 
 START_TEST(a_stub_is_never_taken_over)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g[2] = {NULL, NULL};
 	bench_init(&b);
 	for (int i = 0; i < 2; i++) {
@@ -409,7 +415,7 @@ static void assert_page(const struct error_pages *pages, const char *body)
 /* The plan is gone after the build, and the generation that made the API after the next one. */
 START_TEST(a_kept_api_has_all_that_it_points_to)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *first = build_with_edge(&b, "none", "a.example", false, NULL);
 	struct generation *same = build_with_edge(&b, "none", "a.example", false, first);
@@ -426,7 +432,7 @@ END_TEST
 
 START_TEST(an_api_is_built_anew_when_its_edge_changes)
 {
-	struct bench b;
+	struct bench b = {0};
 	bench_init(&b);
 	struct generation *g[4] = {build_with_edge(&b, "none", "a.example", false, NULL)};
 	g[1] = build_with_edge(&b, "nothing", "a.example", false, g[0]);
@@ -498,6 +504,30 @@ static struct generation *build_with_policy(struct bench *b, const struct genera
 	return g;
 }
 
+static void let_go(void *arg, struct sluice_instance *unused)
+{
+	instance_unref(unused);
+}
+
+/* A plan of a later version: what was to look at the body must not be left out. */
+START_TEST(a_body_mode_that_is_not_known_makes_a_stub)
+{
+	struct bench b = {.body_mode = "buffer"};
+	bench_init(&b);
+	add_plugin(&b);
+	struct generation *g[2] = {build_with_policy(&b, NULL)};
+	ck_assert_ptr_null(g[0]->apis[0]->error);
+	b.body_mode = "sideways";
+	g[1] = build_with_policy(&b, g[0]);
+	ck_assert_ptr_nonnull(g[1]->apis[0]->error);
+	ck_assert_ptr_nonnull(strstr(g[1]->apis[0]->error, "wants bodies in a way"));
+	for (int i = 0; i < 2; i++)
+		generation_free(g[i]);
+	instance_set_sweep(&b.instances, let_go, NULL);
+	bench_deinit(&b);
+}
+END_TEST
+
 static struct trail_suspect suspect_of(struct plugin *plugin)
 {
 	struct instance_options options = {
@@ -508,15 +538,10 @@ static struct trail_suspect suspect_of(struct plugin *plugin)
 	return suspect;
 }
 
-static void let_go(void *arg, struct sluice_instance *unused)
-{
-	instance_unref(unused);
-}
-
 /* Nothing of its configuration changes: only the supervisor's list does. */
 START_TEST(a_quarantined_api_is_not_taken_over)
 {
-	struct bench b;
+	struct bench b = {0};
 	int fd;
 	struct board *board = board_create(&fd);
 	quarantine_set_board(board);
@@ -555,7 +580,7 @@ static enum rc build_incomplete(
 
 START_TEST(serves_nothing_of_an_incomplete_plan)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
 	ck_assert_int_eq(build_incomplete(&b, NULL, &g), RC_OK);
@@ -583,7 +608,7 @@ static enum rc build_with_bad_listener(
 
 START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
 {
-	struct bench b;
+	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
 	ck_assert_int_eq(build_with_bad_listener(&b, NULL, &g), RC_OK);
@@ -605,6 +630,7 @@ UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
 	an_api_that_did_not_change_is_taken_over, an_api_is_built_anew_when_the_settings_change,
 	a_stub_is_never_taken_over, a_kept_api_has_all_that_it_points_to,
-	an_api_is_built_anew_when_its_edge_changes, a_quarantined_api_is_not_taken_over,
+	an_api_is_built_anew_when_its_edge_changes, a_body_mode_that_is_not_known_makes_a_stub,
+	a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
 	serves_nothing_of_an_incomplete_plan)
