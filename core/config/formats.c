@@ -21,7 +21,7 @@ static void *pattern_new(void *arg, struct str pattern, char *message, size_t si
 {
 	struct regex *r = NULL;
 	size_t offset = 0;
-	return regex_new(pattern, false, &r, &offset, message, size) == RC_OK ? r : NULL;
+	return regex_new(pattern, 0, &r, &offset, message, size) == RC_OK ? r : NULL;
 }
 
 static bool pattern_match(void *arg, void *pattern, struct str subject)
@@ -65,7 +65,7 @@ static bool check_regex(struct str value, char *message, size_t size)
 	struct regex *r = NULL;
 	size_t offset;
 	char why[200] = "";
-	if (regex_new(value, true, &r, &offset, why, sizeof(why)) != RC_OK) {
+	if (regex_new(value, REGEX_WHOLE, &r, &offset, why, sizeof(why)) != RC_OK) {
 		snprintf(message, size, "a regular expression (%s)", why);
 		return false;
 	}

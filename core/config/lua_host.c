@@ -64,7 +64,7 @@ static int regex(lua_State *L)
 	char message[256] = "";
 	size_t offset = 0;
 	struct regex *r = NULL;
-	if (regex_new(pattern, true, &r, &offset, message, sizeof(message)) == RC_OK) {
+	if (regex_new(pattern, REGEX_WHOLE, &r, &offset, message, sizeof(message)) == RC_OK) {
 		lua_pushboolean(L, 1);
 		lua_pushinteger(L, (lua_Integer)regex_group_count(r));
 		regex_free(r);

@@ -174,8 +174,9 @@ static bool compile_pattern(struct builder *b, struct node *call, struct node *a
 {
 	size_t at;
 	struct expr *e = b->expr;
-	enum rc rc = regex_new(arg->u.value.u.string, call->u.function->is_anchored, &call->regex,
-		&at, b->error->message, sizeof(b->error->message));
+	unsigned flags = call->u.function->is_anchored ? REGEX_WHOLE : 0;
+	enum rc rc = regex_new(arg->u.value.u.string, flags, &call->regex, &at, b->error->message,
+		sizeof(b->error->message));
 	if (rc != RC_OK) {
 		b->error->offset = pattern_offset(b, arg, at);
 		return false;

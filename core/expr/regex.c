@@ -38,13 +38,15 @@ static pcre2_compile_context *compile_context(void)
 }
 
 /* Subjects come from the wire and need not be UTF-8; \C and the UTF verbs are refused. */
-static pcre2_code *compile(struct str pattern, bool anchored, int *error, size_t *offset)
+static pcre2_code *compile(struct str pattern, unsigned flags, int *error, size_t *offset)
 {
 	pcre2_compile_context *c = compile_context();
 	uint32_t options =
 		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY;
-	if (anchored)
+	if (flags & REGEX_WHOLE)
 		options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+	if (flags & REGEX_IGNORE_CASE)
+		options |= PCRE2_CASELESS;
 	PCRE2_SPTR text = (PCRE2_SPTR)(pattern.n ? pattern.p : "");
 	pcre2_code *code = pcre2_compile(text, pattern.n, options, error, offset, c);
 	pcre2_compile_context_free(c);
@@ -60,7 +62,7 @@ static enum rc explain_error(int error, char *message, size_t message_size)
 	return RC_INVALID;
 }
 
-enum rc regex_new(struct str pattern, bool anchored, struct regex **out, size_t *offset,
+enum rc regex_new(struct str pattern, unsigned flags, struct regex **out, size_t *offset,
 	char *message, size_t message_size)
 {
 	int error = 0;
@@ -72,7 +74,7 @@ enum rc regex_new(struct str pattern, bool anchored, struct regex **out, size_t 
 			pattern.n);
 		return RC_INVALID;
 	}
-	pcre2_code *code = compile(pattern, anchored, &error, offset);
+	pcre2_code *code = compile(pattern, flags, &error, offset);
 	if (*offset > pattern.n)
 		*offset = pattern.n;
 	if (!code)
@@ -88,8 +90,9 @@ enum rc regex_new(struct str pattern, bool anchored, struct regex **out, size_t 
 	/* Without memory that may be executed, the interpreter does the work. */
 	(void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	struct regex *r = heap_zalloc(sizeof(*r));
-	*r = (struct regex){.code = code, .group_count = groups, .is_anchored = anchored};
-	plain_init(&r->plain, pattern);
+	*r = (struct regex){
+		.code = code, .group_count = groups, .is_anchored = flags & REGEX_WHOLE};
+	plain_init(&r->plain, pattern, flags & REGEX_IGNORE_CASE);
 	*out = r;
 	return RC_OK;
 }

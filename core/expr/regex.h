@@ -25,11 +25,14 @@
 /* Longer subjects are RC_FULL: a buffered body is not longer (base/limits.h). */
 #define REGEX_SUBJECT_BYTES_MAX (1u << 20)
 
+/* How a pattern is taken; REGEX_IGNORE_CASE is about ASCII letters. */
+enum { REGEX_WHOLE = 1, REGEX_IGNORE_CASE = 2 };
+
 struct regex;
 
-/* `anchored`: has to match the whole subject. On RC_INVALID `message` gets one sentence and
+/* REGEX_WHOLE: it has to match the whole subject. On RC_INVALID `message` gets one sentence and
  * *offset where in `pattern` it went wrong (0-based). */
-MUST_USE enum rc regex_new(struct str pattern, bool anchored, struct regex **out, size_t *offset,
+MUST_USE enum rc regex_new(struct str pattern, unsigned flags, struct regex **out, size_t *offset,
 	char *message, size_t message_size);
 /* NULL is harmless. */
 void regex_free(struct regex *r);

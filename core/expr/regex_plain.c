@@ -95,9 +95,9 @@ static bool read_prefix(struct plain *p, struct reader r)
 	return r.rest.n == 0;
 }
 
-void plain_init(struct plain *p, struct str pattern)
+void plain_init(struct plain *p, struct str pattern, bool ignores_case)
 {
-	*p = (struct plain){.text = heap_alloc(pattern.n + 1)};
+	*p = (struct plain){.text = heap_alloc(pattern.n + 1), .ignores_case = ignores_case};
 	struct reader r = {pattern, p->text};
 	if (read_words(p, r))
 		p->kind = PLAIN_WORDS;
@@ -112,14 +112,19 @@ void plain_deinit(struct plain *p)
 
 bool plain_is_literal(const struct plain *p)
 {
-	return p->kind == PLAIN_WORDS && p->word_count == 1;
+	return p->kind == PLAIN_WORDS && p->word_count == 1 && !p->ignores_case;
 }
 
 /* --- matching -------------------------------------------------------------------------------- */
+static bool is_same(const struct plain *p, struct str a, struct str b)
+{
+	return p->ignores_case ? str_eq_nocase(a, b) : str_eq(a, b);
+}
+
 static enum rc match_words(const struct plain *p, struct str subject)
 {
 	for (unsigned i = 0; i < p->word_count; i++)
-		if (str_eq(p->words[i], subject))
+		if (is_same(p, p->words[i], subject))
 			return RC_OK;
 	return RC_NOT_FOUND;
 }
@@ -128,7 +133,7 @@ enum rc plain_match(const struct plain *p, struct str subject, struct str *group
 {
 	if (p->kind == PLAIN_WORDS)
 		return match_words(p, subject);
-	if (str_starts(subject, p->prefix)) {
+	if (subject.n >= p->prefix.n && is_same(p, str_slice(subject, 0, p->prefix.n), p->prefix)) {
 		size_t behind = subject.n - p->prefix.n;
 		if (behind > 0 && p->tail != TAIL_NONE &&
 			memchr(subject.p + p->prefix.n, '\n', behind))
@@ -139,7 +144,7 @@ enum rc plain_match(const struct plain *p, struct str subject, struct str *group
 		if (fits)
 			return RC_OK;
 	}
-	if (!p->is_optional || !str_eq(subject, str_slice(p->prefix, 0, p->group_at)))
+	if (!p->is_optional || !is_same(p, subject, str_slice(p->prefix, 0, p->group_at)))
 		return RC_NOT_FOUND;
 	if (group)
 		*group = STR_EMPTY;

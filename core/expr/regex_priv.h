@@ -27,14 +27,15 @@ struct plain {
 	size_t group_at;                   /* where the second literal and the group begin */
 	enum plain_tail tail;
 	bool has_group;
+	bool ignores_case;
 	bool is_optional; /* the group */
 	char *text;       /* owned */
 };
 
 /* `kind` is PLAIN_NONE when the pattern has another form. */
-void plain_init(struct plain *p, struct str pattern);
+void plain_init(struct plain *p, struct str pattern, bool ignores_case);
 void plain_deinit(struct plain *p);
 /* The whole subject. RC_AGAIN: it holds what only the engine decides (an LF under a dot). */
 MUST_USE enum rc plain_match(const struct plain *p, struct str subject, struct str *group);
-/* Whether it is one literal, which a search can look for. */
+/* Whether it is one literal, which a search can look for byte by byte. */
 bool plain_is_literal(const struct plain *p);

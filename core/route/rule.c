@@ -30,7 +30,7 @@ static enum rc compile(
 {
 	char why[160] = "";
 	size_t offset = 0;
-	if (regex_new(pattern, true, out, &offset, why, sizeof(why)) == RC_OK)
+	if (regex_new(pattern, REGEX_WHOLE, out, &offset, why, sizeof(why)) == RC_OK)
 		return RC_OK;
 	snprintf(r->message, r->size, "rules[%zu].%s: \"%.*s\", at byte %zu: %s", r->rule, field,
 		STR_ARG(pattern), offset, why);

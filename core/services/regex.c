@@ -2,8 +2,6 @@
 /* services/regex.c - "sluice.regex/1": expr/regex.h for plugins. */
 #include "sluice/regex.h"
 
-#include "base/buffer.h"
-#include "base/check.h"
 #include "base/utf8.h"
 #include "expr/regex.h"
 #include "policy/run.h"
@@ -13,9 +11,11 @@
 
 _Static_assert(SLUICE_REGEX_GROUPS_MAX == REGEX_GROUPS_MAX, "promised to plugins");
 _Static_assert(SLUICE_REGEX_BYTES_MAX == REGEX_BYTES_MAX, "promised to plugins");
+_Static_assert((int)SLUICE_REGEX_WHOLE == REGEX_WHOLE &&
+		       (int)SLUICE_REGEX_IGNORE_CASE == REGEX_IGNORE_CASE,
+	"promised to plugins");
 
 #define FLAGS_KNOWN (SLUICE_REGEX_WHOLE | SLUICE_REGEX_IGNORE_CASE)
-#define IGNORE_CASE STR("(?i)")
 
 struct sluice_regex {
 	struct regex *regex; /* owned */
@@ -34,23 +34,6 @@ static void report(struct sluice_instance *i, const struct sluice_value *at, str
 	policy_config_error(i, at, str_n(message, (size_t)n));
 }
 
-static enum rc compile_text(struct str pattern, uint32_t flags, struct regex **out, size_t *offset,
-	char *message, size_t message_size)
-{
-	bool is_whole = flags & SLUICE_REGEX_WHOLE;
-	if (!(flags & SLUICE_REGEX_IGNORE_CASE) || pattern.n > REGEX_BYTES_MAX)
-		return regex_new(pattern, is_whole, out, offset, message, message_size);
-	struct buffer text;
-	buffer_init(&text, IGNORE_CASE.n + REGEX_BYTES_MAX);
-	buffer_add(&text, IGNORE_CASE);
-	buffer_add(&text, pattern);
-	CHECK(!text.failed);
-	enum rc rc = regex_new(buffer_str(&text), is_whole, out, offset, message, message_size);
-	*offset = *offset > IGNORE_CASE.n ? *offset - IGNORE_CASE.n : 0;
-	buffer_deinit(&text);
-	return rc;
-}
-
 static struct sluice_regex *compile(struct sluice_instance *i, struct sluice_str pattern,
 	uint32_t flags, const struct sluice_value *at)
 {
@@ -67,7 +50,7 @@ static struct sluice_regex *compile(struct sluice_instance *i, struct sluice_str
 	}
 	char message[240];
 	size_t offset;
-	if (compile_text(str_in(pattern), flags, &r->regex, &offset, message, sizeof(message)) ==
+	if (regex_new(str_in(pattern), flags, &r->regex, &offset, message, sizeof(message)) ==
 		RC_OK)
 		return r;
 	report(i, at, str_in(pattern), offset, message);

@@ -13,7 +13,7 @@ static void *pattern_new(void *arg, struct str pattern, char *message, size_t si
 {
 	struct regex *r = NULL;
 	size_t offset = 0;
-	return regex_new(pattern, false, &r, &offset, message, size) == RC_OK ? r : NULL;
+	return regex_new(pattern, 0, &r, &offset, message, size) == RC_OK ? r : NULL;
 }
 
 static bool pattern_match(void *arg, void *pattern, struct str subject)

@@ -11,19 +11,19 @@
 #include "expr/regex.h"
 #include "expr/regex_priv.h"
 
-static struct regex *compiled(const char *pattern, bool anchored)
+static struct regex *compiled(const char *pattern, unsigned flags)
 {
 	struct regex *r;
 	size_t offset;
 	char message[200];
-	enum rc rc = regex_new(str_of(pattern), anchored, &r, &offset, message, sizeof(message));
+	enum rc rc = regex_new(str_of(pattern), flags, &r, &offset, message, sizeof(message));
 	ck_assert_msg(rc == RC_OK, "%s: %zu: %s", pattern, offset, message);
 	return r;
 }
 
 static enum rc match(const char *pattern, const char *subject)
 {
-	struct regex *r = compiled(pattern, true);
+	struct regex *r = compiled(pattern, REGEX_WHOLE);
 	enum rc rc = regex_match(r, str_of(subject), NULL);
 	regex_free(r);
 	return rc;
@@ -47,14 +47,14 @@ END_TEST
 START_TEST(gives_groups)
 {
 	struct str groups[3];
-	struct regex *r = compiled("/(\\w+)(x)?/(.*)", true);
+	struct regex *r = compiled("/(\\w+)(x)?/(.*)", REGEX_WHOLE);
 	ck_assert_uint_eq(regex_group_count(r), 3);
 	ck_assert_int_eq(regex_match(r, STR("/ab/c/d"), groups), RC_OK);
 	assert_str(groups[0], "ab");
 	ck_assert_ptr_null(groups[1].p);
 	assert_str(groups[2], "c/d");
 	regex_free(r);
-	r = compiled("/items(/.*)?", true);
+	r = compiled("/items(/.*)?", REGEX_WHOLE);
 	ck_assert_uint_eq(regex_group_count(r), 1);
 	ck_assert_int_eq(regex_match(r, STR("/items/42"), groups), RC_OK);
 	assert_str(groups[0], "/42");
@@ -69,7 +69,7 @@ START_TEST(searches_from_a_place)
 	size_t from, to;
 	static const char *const patterns[] = {"ab", "a[b]"};
 	for (size_t i = 0; i < 2; i++) {
-		struct regex *r = compiled(patterns[i], false);
+		struct regex *r = compiled(patterns[i], 0);
 		ck_assert_int_eq(regex_search(r, STR("xabyab"), 0, &from, &to, NULL), RC_OK);
 		ck_assert_uint_eq(from, 1);
 		ck_assert_uint_eq(to, 3);
@@ -121,8 +121,8 @@ START_TEST(explains_what_is_wrong_with_a_pattern)
 		struct regex *r;
 		size_t offset;
 		char message[200];
-		ck_assert_int_eq(regex_new(str_of(rows[i].pattern), true, &r, &offset, message,
-					 sizeof(message)),
+		ck_assert_int_eq(regex_new(str_of(rows[i].pattern), REGEX_WHOLE, &r, &offset,
+					 message, sizeof(message)),
 			RC_INVALID);
 		ck_assert_msg(strstr(message, rows[i].message) != NULL, "%s: %s", rows[i].pattern,
 			message);
@@ -143,17 +143,21 @@ START_TEST(bounds_the_size_of_a_pattern)
 	for (int i = 0; i < REGEX_GROUPS_MAX; i++)
 		memcpy(groups + 3 * i, "(a)", 4);
 	ck_assert_int_eq(
-		regex_new(str_of(groups), true, &r, &offset, message, sizeof(message)), RC_OK);
+		regex_new(str_of(groups), REGEX_WHOLE, &r, &offset, message, sizeof(message)),
+		RC_OK);
 	regex_free(r);
 	memcpy(groups + 3 * REGEX_GROUPS_MAX, "(a)", 4);
 	ck_assert_int_eq(
-		regex_new(str_of(groups), true, &r, &offset, message, sizeof(message)), RC_INVALID);
+		regex_new(str_of(groups), REGEX_WHOLE, &r, &offset, message, sizeof(message)),
+		RC_INVALID);
 	ck_assert_str_eq(message, "a regular expression has at most 32 groups, found 33");
 	struct str text = {longest, REGEX_BYTES_MAX};
-	ck_assert_int_eq(regex_new(text, true, &r, &offset, message, sizeof(message)), RC_OK);
+	ck_assert_int_eq(
+		regex_new(text, REGEX_WHOLE, &r, &offset, message, sizeof(message)), RC_OK);
 	regex_free(r);
 	text.n++;
-	ck_assert_int_eq(regex_new(text, true, &r, &offset, message, sizeof(message)), RC_INVALID);
+	ck_assert_int_eq(
+		regex_new(text, REGEX_WHOLE, &r, &offset, message, sizeof(message)), RC_INVALID);
 	ck_assert_str_eq(message, "a regular expression has at most 4096 bytes, found 4097");
 	free(longest);
 }
@@ -186,14 +190,14 @@ START_TEST(shares_its_steps_among_the_places_of_a_search)
 	size_t n = 16384, from, to;
 	char *subject = malloc(n);
 	memset(subject, 'x', n);
-	struct regex *r = compiled("(x+x+)+[yz]", false);
+	struct regex *r = compiled("(x+x+)+[yz]", 0);
 	int64_t start = clock_monotonic_ns();
 	ck_assert_int_eq(regex_search(r, str_n(subject, n), 0, &from, &to, NULL), RC_FULL);
 	ck_assert_int_lt((clock_monotonic_ns() - start) / 1000000, 2000);
 	regex_free(r);
 	/* What an honest pattern needs is there. */
 	subject[n - 1] = 'y';
-	r = compiled("[xz]?y", false);
+	r = compiled("[xz]?y", 0);
 	ck_assert_int_eq(regex_search(r, str_n(subject, n), 0, &from, &to, NULL), RC_OK);
 	ck_assert_uint_eq(from, n - 2);
 	regex_free(r);
@@ -208,7 +212,7 @@ START_TEST(matches_long_subjects_with_nested_groups)
 	char *subject = malloc(n);
 	memset(subject, 'a', n);
 	for (size_t i = 0; i < ARRAY_COUNT(patterns); i++) {
-		struct regex *r = compiled(patterns[i], true);
+		struct regex *r = compiled(patterns[i], REGEX_WHOLE);
 		ck_assert_int_eq(regex_match(r, str_n(subject, i == 0 ? n : n / 4), NULL), RC_OK);
 		regex_free(r);
 	}
@@ -220,7 +224,7 @@ START_TEST(refuses_subjects_beyond_the_bound)
 {
 	size_t n = REGEX_SUBJECT_BYTES_MAX + 1;
 	char *subject = calloc(1, n);
-	struct regex *r = compiled("[a]", true);
+	struct regex *r = compiled("[a]", REGEX_WHOLE);
 	ck_assert_int_eq(regex_match(r, str_n(subject, n), NULL), RC_FULL);
 	ck_assert_int_eq(regex_match(r, str_n(subject, n - 1), NULL), RC_NOT_FOUND);
 	regex_free(r);
@@ -230,13 +234,13 @@ END_TEST
 
 /* --- the short ways -------------------------------------------------------------------------- */
 /* The same pattern in a form that is left to the engine. */
-static struct regex *compiled_for_engine(struct str pattern, bool anchored)
+static struct regex *compiled_for_engine(struct str pattern, unsigned flags)
 {
 	char text[300];
 	struct regex *r;
 	size_t offset;
 	int n = snprintf(text, sizeof(text), "(?:%.*s)", STR_ARG(pattern));
-	enum rc rc = regex_new(str_n(text, (size_t)n), anchored, &r, &offset, text, sizeof(text));
+	enum rc rc = regex_new(str_n(text, (size_t)n), flags, &r, &offset, text, sizeof(text));
 	return rc == RC_OK ? r : NULL;
 }
 
@@ -278,18 +282,18 @@ static bool compare_pattern(struct str pattern)
 	size_t offset;
 	struct regex *forms[2];
 	struct plain plain;
-	plain_init(&plain, pattern);
+	plain_init(&plain, pattern, false);
 	bool is_plain = plain.kind != PLAIN_NONE;
 	plain_deinit(&plain);
-	for (int anchored = 0; anchored < 2; anchored++) {
-		if (regex_new(pattern, anchored, &forms[0], &offset, message, sizeof(message)) !=
+	for (unsigned flags = 0; flags < 4; flags++) {
+		if (regex_new(pattern, flags, &forms[0], &offset, message, sizeof(message)) !=
 			RC_OK) {
 			ck_assert_msg(!is_plain, "\"%.*s\" is no pattern", STR_ARG(pattern));
 			return false;
 		}
-		forms[1] = compiled_for_engine(pattern, anchored);
+		forms[1] = compiled_for_engine(pattern, flags);
 		for (size_t i = 0; forms[1] && i < ARRAY_COUNT(subjects); i++) {
-			if (anchored)
+			if (flags & REGEX_WHOLE)
 				compare(forms[0], forms[1], pattern, str_of(subjects[i]));
 			else if (is_plain)
 				compare_search(forms[0], forms[1], pattern, str_of(subjects[i]));
@@ -357,7 +361,7 @@ static void *match_in_thread(void *arg)
 START_TEST(one_expression_serves_many_threads)
 {
 	pthread_t threads[4];
-	struct regex *r = compiled("/x/(\\d+)", true);
+	struct regex *r = compiled("/x/(\\d+)", REGEX_WHOLE);
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, match_in_thread, r), 0);
 	for (size_t i = 0; i < 4; i++)
