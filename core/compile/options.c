@@ -78,15 +78,17 @@ static enum options_verdict refuse(
 	return OPTIONS_BAD;
 }
 
-static enum options_verdict refuse_unknown(const struct command_entry *c, const char *name)
+/* Of --name=value the name alone is looked at, and shown. */
+static enum options_verdict refuse_unknown(const struct command_entry *c, struct str name)
 {
-	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
-	if (!near)
-		return refuse(c, "unknown option", name);
-	if (strcmp(near, name) == 0)
-		return refuse(c, "this command has no option", name);
-	fprintf(stderr, "sluice %s: unknown option '%s'; did you mean '%s'?\n", c->name, name,
-		near);
+	const char *near = nearest_name(name, names, ARRAY_COUNT(names));
+	bool is_anothers = near && str_eq(str_of(near), name);
+	fprintf(stderr, "sluice %s: %s '%.*s'", c->name,
+		is_anothers ? "this command has no option" : "unknown option", STR_ARG(name));
+	if (near && !is_anothers)
+		fprintf(stderr, "; did you mean '%s'?\n", near);
+	else
+		fprintf(stderr, "; see sluice %s --help\n", c->name);
 	return OPTIONS_BAD;
 }
 
@@ -170,17 +172,18 @@ static enum options_verdict parse_one(
 {
 	const char *text = argv[*at];
 	const char *equals = strchr(text, '=');
-	enum option option = option_of(text, equals ? (size_t)(equals - text) : strlen(text));
+	size_t name_bytes = equals ? (size_t)(equals - text) : strlen(text);
+	enum option option = option_of(text, name_bytes);
 	if (option == HELP) {
 		fputs(c->help, stdout);
 		return OPTIONS_HELP;
 	}
 	if (!belongs(c->command, option))
-		return refuse_unknown(c, text);
+		return refuse_unknown(c, str_n(text, name_bytes));
 	bool *flag = flag_of(o, option);
 	if (flag) {
 		*flag = true;
-		return OPTIONS_RUN;
+		return equals ? refuse(c, "this option has no value:", text) : OPTIONS_RUN;
 	}
 	const char *value = equals ? equals + 1 : (*at + 1 < argc ? argv[++*at] : NULL);
 	if (!value)

@@ -192,7 +192,7 @@ static bool check_ip_ranges(struct str value, char *message, size_t size)
 				number);
 		return false;
 	}
-	return true;
+	return number > 1 || say(message, size, "at least one address or range");
 }
 
 static bool check_uri(struct str value, char *message, size_t size)

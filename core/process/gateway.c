@@ -253,8 +253,8 @@ static bool start_sinks(struct gateway *g)
 		.log_fd = STDERR_FILENO,
 		.log_file = g->options->log_file,
 	};
-	return sinks_new(&options, &g->sinks) == RC_OK ||
-	       refuse("cannot write", access_log ? access_log : g->options->log_file);
+	const char *failed;
+	return sinks_new(&options, &g->sinks, &failed) == RC_OK || refuse("cannot write", failed);
 }
 
 static void on_api_retired(void *owner, unsigned worker, struct api *api)

@@ -88,20 +88,27 @@ static enum option option_of(const char *name)
 	return UNKNOWN;
 }
 
+/* --standby is the supervisor's own. */
+static bool is_flag(enum option option)
+{
+	return option == STANDBY || option == STRICT || option == CORE_DUMPS;
+}
+
 static enum options_verdict refuse(const char *what, const char *value)
 {
 	fprintf(stderr, "sluice run: %s '%s'\n", what, value);
 	return OPTIONS_BAD;
 }
 
-static enum options_verdict unknown(const char *name)
+static enum options_verdict unknown(struct str name)
 {
-	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
+	const char *near = nearest_name(name, names, ARRAY_COUNT(names));
 	if (near)
-		fprintf(stderr, "sluice run: unknown option '%s'; did you mean '%s'?\n", name,
-			near);
+		fprintf(stderr, "sluice run: unknown option '%.*s'; did you mean '%s'?\n",
+			STR_ARG(name), near);
 	else
-		fprintf(stderr, "sluice run: unknown option '%s'; see sluice run --help\n", name);
+		fprintf(stderr, "sluice run: unknown option '%.*s'; see sluice run --help\n",
+			STR_ARG(name));
 	return OPTIONS_BAD;
 }
 
@@ -196,19 +203,19 @@ enum options_verdict run_options_parse(int argc, char **argv, struct run_options
 		const char *equals = strchr(argv[i], '=');
 		size_t n = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
 		if (n >= sizeof(name))
-			return unknown(argv[i]);
+			return unknown(str_n(argv[i], n));
 		memcpy(name, argv[i], n);
 		name[n] = '\0';
 		enum option option = option_of(name);
 		if (option == UNKNOWN)
-			return unknown(name);
+			return unknown(str_of(name));
 		if (option == HELP_OPTION)
 			return OPTIONS_HELP;
-		o->strict |= option == STRICT;
-		if (option == STANDBY || option == STRICT)
-			continue;
-		if (option == CORE_DUMPS) {
-			o->core_dumps = true;
+		if (is_flag(option)) {
+			if (equals)
+				return refuse("this option has no value:", argv[i]);
+			o->strict |= option == STRICT;
+			o->core_dumps |= option == CORE_DUMPS;
 			continue;
 		}
 		const char *value = equals ? equals + 1 : (i + 1 < argc ? argv[++i] : NULL);

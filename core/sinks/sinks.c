@@ -133,25 +133,33 @@ static void start_thread(struct sinks *s)
 	CHECK(error == 0);
 }
 
-enum rc sinks_new(const struct sinks_options *options, struct sinks **out)
+/* NULL, or the name of the file that cannot be opened, with errno. */
+static const char *open_files(struct sinks *s, const struct sinks_options *o)
+{
+	if (!o->log_file)
+		output_borrow(&s->log, o->log_fd);
+	else if (output_open(&s->log, o->log_file) != RC_OK)
+		return o->log_file;
+	s->has_records = o->access_log != NULL;
+	if (!s->has_records || output_open(&s->records, o->access_log) == RC_OK)
+		return NULL;
+	int error = errno;
+	output_close(&s->log);
+	errno = error;
+	return o->access_log;
+}
+
+enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const char **failed)
 {
 	struct sinks *s = heap_zalloc(sizeof(*s));
-	if (!options->log_file) {
-		output_borrow(&s->log, options->log_fd);
-	} else if (output_open(&s->log, options->log_file) != RC_OK) {
+	*failed = open_files(s, options);
+	if (*failed) {
+		int error = errno;
 		free(s);
+		errno = error;
 		return RC_IO;
 	}
-	if (options->access_log) {
-		enum rc rc = output_open(&s->records, options->access_log);
-		if (rc != RC_OK) {
-			int error = errno;
-			output_close(&s->log);
-			free(s);
-			errno = error;
-			return rc;
-		}
-		s->has_records = true;
+	if (s->has_records) {
 		s->rings = options->rings;
 		s->ring_count = options->ring_count;
 	}

@@ -29,9 +29,10 @@ struct sinks_options {
 	const char *log_file; /* there instead; opened, looked at and reopened like the access log */
 };
 
-/* RC_IO with errno when the file cannot be opened. Starts the thread and takes over the log's
- * queue. */
-MUST_USE enum rc sinks_new(const struct sinks_options *options, struct sinks **out);
+/* RC_IO with errno when a file cannot be opened, whose name *failed is then. Starts the thread and
+ * takes over the log's queue. */
+MUST_USE enum rc sinks_new(
+	const struct sinks_options *options, struct sinks **out, const char **failed);
 /* Writes what is left and ends the thread; what is logged from then on goes to standard error. */
 void sinks_free(struct sinks *s);
 void sinks_reopen(struct sinks *s);

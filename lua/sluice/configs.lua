@@ -45,7 +45,7 @@ local function tell(problem, secrets, config, base, resource, report)
 		end
 	end
 	if is_hidden(problem, secrets) then
-		message = message:gsub(" %(.*$", ""):gsub(", found .*$", "") .. ", found something else"
+		message = message:gsub(" %(.*$", ""):gsub(", found .*$", "")
 	end
 	report:error(problem.node or config, path, message, resource,
 		{ at_key = problem.key ~= nil, offset = problem.offset })

@@ -55,6 +55,10 @@ local envelope = {
 	},
 }
 
+-- The same, for a document whose kind is told by its likeness.
+local nameless = { type = "map", required = { "apiVersion", "metadata", "spec" },
+	fields = envelope.fields }
+
 local function is_one_of(list, text)
 	for _, each in ipairs(list) do
 		if each == text then
@@ -64,13 +68,33 @@ local function is_one_of(list, text)
 	return false
 end
 
--- What a document that names no kind of ours was meant to be; nil: something else's, or unknown. Only a
--- binding matters: what it was bound to would be open.
+-- A member of `spec` that only this kind has; the first that is there decides.
+local likeness = {
+	{ "policyRef", "PolicyBinding" }, { "targetRef", "PolicyBinding" },
+	{ "services", "ApiInstance" }, { "policies", "ApiInstance" }, { "redirect", "ApiInstance" },
+	{ "apiId", "Contract" }, { "extends", "Extension" }, { "data", "Secret" }, { "tls", "Secret" },
+}
+
+-- A service has no port on all addresses, or on this machine's own by number.
+local function is_of_listener(address)
+	return address:match("^https?://0%.0%.0%.0[:/]") or address:match("^https?://%*[:/]")
+		or address:match("^https?://%[::%][:/]")
+end
+
+-- What a document that names no kind of ours was meant to be; nil: something else's, or unknown. A
+-- binding that was left out would open what it was bound to; an API would be a 404 that nobody explains.
 local function meant_kind(root, text)
 	local spec = nodes.get(root, "spec")
-	local has_refs = nodes.get(spec, "policyRef") or nodes.get(spec, "targetRef")
-	local is_ours = not text or text == "" or is_one_of(versions, nodes.text(root, "apiVersion"))
-	return has_refs and is_ours and "PolicyBinding" or nil
+	if text and text ~= "" and not is_one_of(versions, nodes.text(root, "apiVersion")) then
+		return nil
+	end
+	for _, pair in ipairs(likeness) do
+		if nodes.get(spec, pair[1]) then
+			return pair[2]
+		end
+	end
+	local address = nodes.text(spec, "address")
+	return address and (is_of_listener(address) and "ApiInstance" or "Service")
 end
 
 local function known_kind(root, host)
@@ -101,7 +125,11 @@ local function read_one(root, index, report)
 		schema.check(report, resource, kind, envelope.fields.kind, "kind") -- something else's document
 		return nil
 	end
-	schema.check(report, resource, root, envelope, "")
+	schema.check(report, resource, root, resource.kind and not kind and nameless or envelope, "")
+	if resource.kind and not kind then
+		report:error(root, "", 'missing field "kind"; this looks like kind: ' .. resource.kind,
+			resource)
+	end
 	local head = nodes.get(root, "metadata")
 	resource.name = nodes.text(head, "name")
 	resource.namespace = nodes.text(head, "namespace") or "default"

@@ -55,10 +55,14 @@ static int32_t ips_init(
 		int32_t rc = ranges_add(&s->ranges, call, text, &bad);
 		if (rc == SLUICE_E_FULL)
 			return complain(call, list, SLUICE_STR("too many addresses"));
-		if (rc != SLUICE_OK) {
+		if (rc == SLUICE_OK)
+			continue;
+		/* A blocklist that lost its text would let everybody in. */
+		if (rc == SLUICE_E_NOT_FOUND)
+			complain(call, entry, SLUICE_STR("there is no address in it"));
+		else
 			complain_entry(call, entry, bad);
-			errors++;
-		}
+		errors++;
 	}
 	ranges_seal(&s->ranges);
 	return errors ? SLUICE_E_INVALID : SLUICE_OK;

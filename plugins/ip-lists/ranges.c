@@ -225,7 +225,7 @@ int32_t ranges_add(
 		if (table_add(&r->tables[ip6], call, &range) != SLUICE_OK)
 			return SLUICE_E_FULL;
 	}
-	return SLUICE_OK;
+	return *bad == 1 ? SLUICE_E_NOT_FOUND : SLUICE_OK;
 }
 
 static int compare(const void *a, const void *b)

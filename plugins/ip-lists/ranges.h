@@ -36,7 +36,7 @@ struct ranges {
 int address_parse(struct sluice_str text, struct address *out);
 
 /* Adds all that a text lists. SLUICE_E_INVALID and in *bad which one (from 1) is none;
- * SLUICE_E_FULL. */
+ * SLUICE_E_NOT_FOUND: it lists nothing; SLUICE_E_FULL. */
 int32_t ranges_add(
 	struct ranges *r, const struct sluice_call *call, struct sluice_str text, size_t *bad);
 /* Once, after the last addition. */

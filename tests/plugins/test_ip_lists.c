@@ -222,6 +222,9 @@ START_TEST(refuses_what_is_no_range)
 	ck_assert_ptr_null(rig_try_bind(
 		r, p, "ip-allowlist", "{\"ips\":[\"::1\"],\"ipExpression\":\"#[payload]\"}"));
 	ck_assert_str_eq(r->diagnostics.items[i + 1].path, "config.ipExpression");
+	ck_assert_ptr_null(rig_try_bind(r, p, "ip-blocklist", "{\"ips\":[\"\"]}"));
+	ck_assert_ptr_null(rig_try_bind(r, p, "ip-blocklist", "{\"ips\":[\"::1\",\" # \\n\"]}"));
+	ck_assert_str_eq(r->diagnostics.items[i + 3].message, "there is no address in it");
 	rig_free(r);
 }
 END_TEST

@@ -73,7 +73,7 @@ START_TEST(refuses_what_it_does_not_know)
 	static const char *const lines[] = {"p", "p chekc x", "p check", "p check --plugin x y",
 		"p check x --plugins", "p check x --api a", "p explain x", "p explain --api a",
 		"p compile x --out-fd many", "p compile x --out-fd 99999", "p compile x --json",
-		"p check x --"};
+		"p check x --", "p check x --json=no"};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		ck_assert_msg(parse(lines[i]) == OPTIONS_BAD, "%s", lines[i]);
 }

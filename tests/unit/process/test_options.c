@@ -55,6 +55,8 @@ START_TEST(refuses_what_it_does_not_know)
 	ck_assert_int_eq(PARSE(&o, "--config", "a", "--workers", "2x"), OPTIONS_BAD);
 	ck_assert_int_eq(PARSE(&o, "--config", "a", "--log-level", "loud"), OPTIONS_BAD);
 	ck_assert_int_eq(PARSE(&o, "--state", "s"), OPTIONS_BAD);
+	ck_assert_int_eq(PARSE(&o, "--config", "a", "--strict=false"), OPTIONS_BAD);
+	ck_assert_int_eq(PARSE(&o, "--config", "a", "--standby=no"), OPTIONS_BAD);
 }
 END_TEST
 

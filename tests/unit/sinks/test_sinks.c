@@ -48,7 +48,8 @@ static struct sinks *start(const char *access_log)
 		.ring_count = access_log ? RINGS : 0,
 		.log_fd = log_pipe[1],
 	};
-	ck_assert_int_eq(sinks_new(&options, &s), RC_OK);
+	const char *failed;
+	ck_assert_int_eq(sinks_new(&options, &s, &failed), RC_OK);
 	return s;
 }
 
@@ -174,9 +175,15 @@ END_TEST
 START_TEST(says_that_a_file_cannot_be_opened)
 {
 	struct sinks *s;
+	const char *failed;
 	struct sinks_options options = {.access_log = folder, .log_fd = log_pipe[1]};
-	ck_assert_int_eq(sinks_new(&options, &s), RC_IO);
+	ck_assert_int_eq(sinks_new(&options, &s, &failed), RC_IO);
 	ck_assert_int_eq(errno, EISDIR);
+	ck_assert_str_eq(failed, folder);
+	options = (struct sinks_options){.access_log = "-", .log_file = "/no/such/folder/log"};
+	ck_assert_int_eq(sinks_new(&options, &s, &failed), RC_IO);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_str_eq(failed, options.log_file);
 }
 END_TEST
 
