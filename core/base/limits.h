@@ -58,6 +58,9 @@
  * family stay within METRICS_SERIES_MAX, about 8 KiB of memory each and 4 KiB of text: of more a scrape
  * would carry tens of megabytes. */
 #define LIMIT_SERVICES_MEASURED 1600
+/* Bindings that have metrics of their own on a worker; all others share theirs. 16 lines of about 150
+ * bytes each in a scrape. */
+#define LIMIT_BINDINGS_MEASURED 2000
 
 #define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64

@@ -26,8 +26,10 @@ void api_unref(struct api *api)
 {
 	if (!api || --api->refs > 0)
 		return;
-	for (unsigned i = 0; i < api->worker_count; i++)
-		CHECK(api->workers[i].pins == 0);
+	for (unsigned i = 0; i < api->worker_count; i++) {
+		CHECK(api->workers[i].pins == 0 && api->workers[i].ran_mask == 0);
+		free(api->workers[i].rows);
+	}
 	chain_free(api->chain);
 	route_api_free(api->routes);
 	for (size_t i = 0; i < api->service_count; i++)

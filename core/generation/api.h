@@ -25,12 +25,18 @@
 /* Requests by class of status; [0]: no status was sent. */
 #define API_STATUS_CLASSES 6
 
+struct binding_row;
+
 /* What one worker knows of an API; cache lines of its own. */
 struct api_worker {
 	_Alignas(64) uint32_t pins;
 	bool is_retired;
 	struct metric_cell *requests[API_STATUS_CLASSES];
 	struct metric_cell *duration;
+	/* proxy/binding_tally.h */
+	uint64_t ran_mask, ran_count; /* so many exchanges ran just these bindings; 0: none */
+	struct link pending;          /* while ran_mask is set */
+	struct binding_row **rows;    /* owned: by binding; NULL until one has run */
 };
 
 struct api_service {

@@ -301,3 +301,20 @@ void metric_observe(struct metric_cell *c, uint64_t micro)
 	atomic_store_explicit(&c->sum, sum + micro, memory_order_relaxed);
 	metric_add(c, 1);
 }
+
+static void grow(_Atomic uint64_t *to, uint64_t n)
+{
+	uint64_t v = atomic_load_explicit(to, memory_order_relaxed);
+	atomic_store_explicit(to, v + n, memory_order_relaxed);
+}
+
+void metric_observe_many(struct metric_cell *c, const uint64_t *buckets, uint64_t sum_micro)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i <= c->bound_count; i++) {
+		grow(&c->buckets[i], buckets[i]);
+		count += buckets[i];
+	}
+	grow(&c->sum, sum_micro);
+	metric_add(c, count);
+}

@@ -78,6 +78,8 @@ static inline void metric_set(struct metric_cell *c, uint64_t value)
 }
 /* A histogram's observation, in millionths of the family's unit (microseconds of _seconds). */
 void metric_observe(struct metric_cell *c, uint64_t micro);
+/* Those that somebody has counted by itself: bound_count + 1 of them, and their sum. */
+void metric_observe_many(struct metric_cell *c, const uint64_t *buckets, uint64_t sum_micro);
 
 /* Prometheus text format 0.0.4 of all families that have series, in order of name. Series whose every
  * cell is 0 are printed too. A gauge's sum is signed: cells may be raised here and lowered there. */

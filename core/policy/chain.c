@@ -9,6 +9,7 @@
 #include "policy/pause.h"
 #include "policy/host_priv.h"
 #include "policy/chain_priv.h"
+#include "policy/chain_watch.h"
 
 /* A plugin that resumes its own token before it returns is called again at once this often in a
  * row, then by way of the loop, so that others have their turn. */
@@ -214,6 +215,27 @@ static inline enum chain_result callback_run(struct sluice_exchange *x, enum cha
 	return callback_settle(x, callback, b, fn, piece, verdict);
 }
 
+/* The same by the clock; not for the first of a walk, which begins with a mark. */
+static enum chain_result callback_run_watched(struct sluice_exchange *x, enum chain_direction d,
+	enum callback callback, const struct chain_binding *b, head_fn *fn,
+	const struct sluice_body *piece)
+{
+	enum chain_result r = callback_run(x, d, callback, b, fn, piece);
+	chain_watch_called(x, d, callback, b, r);
+	return r;
+}
+
+/* One callback by itself, watched or not. */
+static enum chain_result callback_run_alone(struct sluice_exchange *x, enum chain_direction d,
+	enum callback callback, const struct chain_binding *b, head_fn *fn,
+	const struct sluice_body *piece)
+{
+	if (LIKELY(!x->watch))
+		return callback_run(x, d, callback, b, fn, piece);
+	chain_watch_mark(x->watch);
+	return callback_run_watched(x, d, callback, b, fn, piece);
+}
+
 static void callbacks_leave(struct sluice_exchange *x)
 {
 	policy_leave();
@@ -226,7 +248,7 @@ enum chain_result chain_call_body(struct sluice_exchange *x, enum chain_directio
 	enum callback callback =
 		d == CHAIN_REQUEST ? CALLBACK_REQUEST_BODY : CALLBACK_RESPONSE_BODY;
 	callbacks_enter(x, d, callback);
-	enum chain_result r = callback_run(x, d, callback, b, NULL, piece);
+	enum chain_result r = callback_run_alone(x, d, callback, b, NULL, piece);
 	callbacks_leave(x);
 	return r;
 }
@@ -243,9 +265,9 @@ static void head_reached(
 }
 
 /* The heads from head_at up to one that does not continue or collects the body; the last reached.
- */
+ * `watched` is a constant: the walk of most exchanges has no trace of it. */
 static inline enum chain_result heads_walk(struct sluice_exchange *x, enum chain_direction d,
-	enum callback callback, const struct chain_binding **last)
+	enum callback callback, const struct chain_binding **last, bool watched)
 {
 	struct chain_run *run = &x->run[d];
 	const struct chain_list *heads = &x->chain->walk[d].heads;
@@ -257,7 +279,9 @@ static inline enum chain_result heads_walk(struct sluice_exchange *x, enum chain
 		*last = b;
 		head_fn *fn = b->head[d];
 		if (fn && !run->head_called) {
-			enum chain_result r = callback_run(x, d, callback, b, fn, NULL);
+			enum chain_result r =
+				watched ? callback_run_watched(x, d, callback, b, fn, NULL)
+					: callback_run(x, d, callback, b, fn, NULL);
 			if (UNLIKELY(r != CHAIN_MORE))
 				return r;
 		}
@@ -273,13 +297,28 @@ static inline enum chain_result heads_walk(struct sluice_exchange *x, enum chain
 	return CHAIN_MORE;
 }
 
+static __attribute__((noinline)) enum chain_result heads_walk_watched(
+	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding **last)
+{
+	chain_watch_mark(x->watch);
+	return heads_walk(x, d, d == CHAIN_REQUEST ? CALLBACK_REQUEST_HEAD : CALLBACK_RESPONSE_HEAD,
+		last, true);
+}
+
+static inline enum chain_result heads_walk_unwatched(
+	struct sluice_exchange *x, enum chain_direction d, const struct chain_binding **last)
+{
+	return d == CHAIN_REQUEST ? heads_walk(x, d, CALLBACK_REQUEST_HEAD, last, false)
+				  : heads_walk(x, d, CALLBACK_RESPONSE_HEAD, last, false);
+}
+
 /* Up to the next frontier, or to the end: then head_done. */
 static enum chain_result heads_run(struct sluice_exchange *x, enum chain_direction d)
 {
 	struct chain_run *run = &x->run[d];
 	const struct chain_binding *last = NULL;
-	enum chain_result r = d == CHAIN_REQUEST ? heads_walk(x, d, CALLBACK_REQUEST_HEAD, &last)
-						 : heads_walk(x, d, CALLBACK_RESPONSE_HEAD, &last);
+	enum chain_result r = UNLIKELY(x->watch != NULL) ? heads_walk_watched(x, d, &last)
+							 : heads_walk_unwatched(x, d, &last);
 	callbacks_leave(x);
 	if (last)
 		head_reached(x, d, last);
@@ -302,7 +341,7 @@ static enum chain_result ends_run(struct sluice_exchange *x, enum chain_directio
 		if (!takes_part(run, b))
 			continue;
 		callbacks_enter(x, d, callback);
-		enum chain_result r = callback_run(x, d, callback, b, b->end[d], NULL);
+		enum chain_result r = callback_run_alone(x, d, callback, b, b->end[d], NULL);
 		callbacks_leave(x);
 		if (r != CHAIN_MORE)
 			return r;
@@ -329,6 +368,8 @@ static enum chain_result run_wake(struct sluice_exchange *x, enum chain_directio
 	struct chain_run *run = &x->run[d];
 	if (run->pause == CHAIN_PAUSE_WAITING)
 		return CHAIN_PAUSED;
+	if (UNLIKELY(x->watch != NULL) && run->paused)
+		chain_watch_resumed(x, d);
 	if (run->pause == CHAIN_PAUSE_TIMED_OUT)
 		return chain_fail(x, d, run->paused, "policy_timeout", CHAIN_FAILED);
 	return CHAIN_MORE;

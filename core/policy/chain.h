@@ -33,6 +33,7 @@
 
 struct chain;         /* policy/chain_build.h */
 struct chain_binding; /* one binding in it */
+struct chain_watch;   /* policy/chain_watch.h */
 struct sluice_exchange;
 
 enum chain_direction { CHAIN_REQUEST, CHAIN_RESPONSE };
@@ -108,6 +109,7 @@ struct sluice_exchange {
 	struct str tls_server_name;
 	/* Called on the worker when a pause ended: step the direction again. */
 	void (*wake)(struct sluice_exchange *x);
+	struct chain_watch *watch; /* NULL: nobody asks how long the bindings take */
 
 	/* the run; kept by policy */
 	const struct chain *chain;
@@ -156,3 +158,5 @@ void chain_finish(struct sluice_exchange *x);
 /* The id of a binding, "namespace/name", and its policy's name, for records. */
 struct str chain_binding_id(const struct chain_binding *b);
 struct str chain_binding_policy(const struct chain_binding *b);
+/* Its place, in request order. */
+unsigned chain_binding_index(const struct chain_binding *b);

@@ -135,3 +135,8 @@ struct str chain_binding_policy(const struct chain_binding *b)
 {
 	return instance_policy(b->instance);
 }
+
+unsigned chain_binding_index(const struct chain_binding *b)
+{
+	return b->index;
+}

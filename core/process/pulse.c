@@ -2,6 +2,7 @@
 #include "process/pulse.h"
 
 #include "base/memory.h"
+#include "process/binding_metrics.h"
 
 #define PULSE_MS 1000
 /* How many rows of its answers a worker hands over at once; the others follow a second later. */
@@ -59,6 +60,7 @@ struct worker_pulse {
 	/* The worker's while it is asked, else the main thread's. */
 	struct answer_taken answers[ANSWERS_MAX];
 	size_t answer_count;
+	struct binding_row *bindings; /* borrowed from the worker: the newest row */
 };
 
 struct pulse {
@@ -66,6 +68,7 @@ struct pulse {
 	struct timer timer;
 	struct metric_series *series[TOLD_COUNT]; /* refs */
 	struct metric_family *answers;
+	struct binding_metrics bindings;
 	struct worker_pulse *workers; /* owned */
 	unsigned worker_count;
 };
@@ -87,6 +90,7 @@ static void answered(void *arg)
 	struct worker_pulse *w = arg;
 	for (size_t i = 0; i < w->answer_count; i++)
 		count_answer(w->pulse, &w->answers[i]);
+	binding_metrics_take(&w->pulse->bindings, w->bindings);
 	w->is_asked = false;
 	w->answered_ms = loop_now_ms(w->pulse->loop);
 }
@@ -119,6 +123,8 @@ static void tell_on_worker(void *arg)
 	upstream_each(proxy->upstream, add_pool, told);
 	upstream_tell(proxy->upstream);
 	w->answer_count = answer_tally_take(proxy->answers, w->answers, ANSWERS_MAX);
+	binding_tally_settle(proxy->bindings);
+	w->bindings = proxy->bindings->rows;
 	for (size_t i = 0; i < TOLD_COUNT; i++)
 		metric_set(metric_series_cell(w->pulse->series[i], w->index), told[i]);
 	loop_post(w->pulse->loop, answered, w);
@@ -157,6 +163,7 @@ struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worke
 	p->answers = metrics_family(metrics, "sluice_answers_total",
 		"Requests that did not end with their upstream's answer, by why", METRIC_COUNTER,
 		NULL, 0);
+	binding_metrics_init(&p->bindings, metrics);
 	for (size_t i = 0; i < TOLD_COUNT; i++) {
 		struct metric_family *f =
 			metrics_family(metrics, rows[i].name, rows[i].help, rows[i].kind, NULL, 0);

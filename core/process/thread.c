@@ -28,6 +28,7 @@ static void *run(void *arg)
 	services_worker_start(o.index, t->loop);
 	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
 	t->proxy.answers = &t->answers;
+	t->proxy.bindings = &t->bindings;
 	upstream_set_worker(t->proxy.upstream, o.index);
 	t->proxy.exchanges_told = &t->trail->exchanges;
 	t->proxy.stands_by = o.stands_by;
@@ -43,6 +44,7 @@ static void *run(void *arg)
 			&t->is_idle, proxy_worker_is_idle(&t->proxy), memory_order_relaxed);
 	}
 	services_worker_stop(o.index);
+	binding_tally_settle(&t->bindings);
 	proxy_worker_deinit(&t->proxy);
 	pause_worker_stop(t->index);
 	crash_thread_leave();
@@ -61,6 +63,7 @@ struct worker_thread *worker_thread_start(const struct worker_options *options)
 	t->trail = &options->trail->threads[options->index + 1];
 	t->loop = loop_new(NULL);
 	answer_tally_init(&t->answers);
+	binding_tally_init(&t->bindings);
 	start->thread = t;
 	start->options = *options;
 	/* Signals are the main thread's, but for those that a thread brings upon itself. */
@@ -95,5 +98,6 @@ void worker_thread_join(struct worker_thread *t)
 	pthread_join(t->id, NULL);
 	loop_free(t->loop);
 	answer_tally_deinit(&t->answers);
+	binding_tally_deinit(&t->bindings);
 	free(t);
 }

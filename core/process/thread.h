@@ -19,6 +19,7 @@ struct worker_thread {
 	struct trail_thread *trail; /* borrowed */
 	bool is_stopping;
 	struct answer_tally answers; /* the proxy's; the main thread may read rows until it joins */
+	struct binding_tally bindings; /* likewise */
 	/* For whoever waits for the end of a drain. */
 	_Atomic bool has_drained;      /* it accepts no more */
 	_Atomic bool is_idle;          /* no connection, no exchange, after its last turn */

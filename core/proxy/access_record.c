@@ -94,8 +94,7 @@ static void add_client(struct buffer *b, const struct exchange *e)
 		add_text(b, "peer", address_ip_text(e->down->peer, peer));
 }
 
-/* Who answered in the upstream's place, or failed; NULL: the gateway. */
-static const struct chain_binding *answerer(const struct exchange *e)
+const struct chain_binding *access_record_answerer(const struct exchange *e)
 {
 	return e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
 }
@@ -105,7 +104,7 @@ static void add_outcome(struct buffer *b, const struct exchange *e)
 	add_number(b, "status", e->status);
 	add_text(b, "reason", access_record_reason(e));
 	add_text(b, "detail", str_of(e->fault_detail));
-	const struct chain_binding *by = answerer(e);
+	const struct chain_binding *by = access_record_answerer(e);
 	if (by) {
 		add_text(b, "binding", chain_binding_id(by));
 		add_text(b, "policy", chain_binding_policy(by));
@@ -147,7 +146,7 @@ static void hand_over(struct proxy_worker *w, struct buffer *b)
 
 static void count_answer(const struct exchange *e)
 {
-	const struct chain_binding *by = answerer(e);
+	const struct chain_binding *by = access_record_answerer(e);
 	answer_tally_count(e->worker->answers, e->x.api, access_record_reason(e),
 		by ? chain_binding_policy(by) : STR_EMPTY);
 }

@@ -13,6 +13,9 @@ struct proxy_worker;
 /* Why the exchange ended as it did, or is about to: "ok", a fault's reason, or the word of the
  * policy that answered. */
 struct str access_record_reason(const struct exchange *e);
+/* Who answered in the upstream's place, or failed; NULL: the gateway. */
+struct chain_binding;
+const struct chain_binding *access_record_answerer(const struct exchange *e);
 
 /* The reason of a head that was refused with that status. */
 struct str access_record_refusal_reason(uint16_t status);

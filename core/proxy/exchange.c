@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "connection/coarse.h"
+#include "policy/chain_watch.h"
 #include "proxy/listener.h"
 #include "proxy/shed.h"
 
@@ -282,6 +283,51 @@ static void note_facts(struct exchange *e)
 
 /* --- the run --------------------------------------------------------------------------------- */
 
+/* Not by a fixed step, which a pattern of requests could fall in with. */
+void exchange_sample(struct exchange *e)
+{
+	struct proxy_worker *w = e->worker;
+	w->bindings->unsampled = 1 + (unsigned)(prng_next(&w->prng) % (2 * BINDING_SAMPLE - 1));
+	if (e->x.watch)
+		return; /* it is traced */
+	e->x.watch = pool_get(loop_pool(w->loop), sizeof(*e->x.watch));
+	memset(e->x.watch, 0, sizeof(*e->x.watch));
+}
+
+static void unwatch(struct exchange *e)
+{
+	if (!e->x.watch->ran)
+		pool_put(loop_pool(e->worker->loop), e->x.watch, sizeof(*e->x.watch));
+	e->x.watch = NULL;
+}
+
+/* Of an exchange that went another way than through its upstream. */
+static void tally_outcome(const struct exchange *e, struct api_worker *own)
+{
+	struct binding_tally *t = e->worker->bindings;
+	for (uint64_t mask = e->x.skipped; mask; mask &= mask - 1)
+		binding_tally_add(
+			t, e->api, own, (unsigned)__builtin_ctzll(mask), BINDING_FAILURES);
+	const struct chain_binding *by = access_record_answerer(e);
+	if (by)
+		binding_tally_add(t, e->api, own, chain_binding_index(by),
+			e->fault == FAULT_NONE ? BINDING_ANSWERS : BINDING_FAILURES);
+}
+
+/* Before the chain forgets what has begun. */
+static inline void tally_bindings(const struct exchange *e)
+{
+	uint64_t begun = e->x.begun;
+	if (begun == 0 || UNLIKELY(!e->worker->bindings))
+		return;
+	struct api_worker *own = &e->api->workers[e->worker->index];
+	binding_tally_ran(e->worker->bindings, e->api, own, begun);
+	if (UNLIKELY(e->x.watch != NULL))
+		binding_tally_watched(e->worker->bindings, e->api, own, begun, e->x.watch);
+	if (UNLIKELY(e->fault != FAULT_NONE || e->x.local || e->x.skipped))
+		tally_outcome(e, own);
+}
+
 /* Outlives a crash: what was under way then is lost. */
 static inline void tell_active(const struct proxy_worker *w)
 {
@@ -293,8 +339,11 @@ static void exchange_end(struct exchange *e)
 {
 	struct proxy_worker *w = e->worker;
 	end_upstream(e);
+	tally_bindings(e);
 	chain_finish(&e->x);
 	access_record_write(e);
+	if (UNLIKELY(e->x.watch != NULL))
+		unwatch(e);
 	task_cancel(&e->task);
 	chunk_queue_clear(&e->local_body);
 	http_stream_release(e->down);

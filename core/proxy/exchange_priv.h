@@ -177,6 +177,8 @@ static inline bool exchange_chain_stopped(
 	exchange_end_chain(e, d, result);
 	return true;
 }
+/* The bindings of this one are watched by the clock. */
+void exchange_sample(struct exchange *e);
 const char *request_state_name(enum request_state s);
 const char *response_state_name(enum response_state s);
 const char *attempt_state_name(enum attempt_state s);

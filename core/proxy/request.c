@@ -84,6 +84,8 @@ bool request_route(struct exchange *e)
 	if (rc != RC_OK)
 		return fail(e, FAULT_RULE_LIMIT, "a binding's rule exceeded its limits");
 	chain_begin(&e->x, api->chain, active);
+	if (active != 0 && binding_tally_samples(e->worker->bindings))
+		exchange_sample(e);
 	request_go(e, REQUEST_POLICIES);
 	return true;
 }

@@ -92,12 +92,18 @@ static void update_listeners(struct proxy_worker *w, const struct generation *ne
 	}
 }
 
+static void let_go(struct proxy_worker *w, struct api *api)
+{
+	binding_tally_settle_api(&api->workers[w->index]);
+	w->events->api_retired(w->owner, w->index, api);
+}
+
 static void retire(struct proxy_worker *w, struct api *api)
 {
 	struct api_worker *own = &api->workers[w->index];
 	own->is_retired = true;
 	if (own->pins == 0)
-		w->events->api_retired(w->owner, w->index, api);
+		let_go(w, api);
 }
 
 void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
@@ -154,5 +160,5 @@ void proxy_worker_unpin(struct proxy_worker *w, struct api *api)
 	struct api_worker *own = &api->workers[w->index];
 	CHECK(own->pins > 0);
 	if (--own->pins == 0 && own->is_retired)
-		w->events->api_retired(w->owner, w->index, api);
+		let_go(w, api);
 }

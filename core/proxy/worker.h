@@ -18,6 +18,7 @@
 #include "net/stream.h"
 #include "observe/record.h"
 #include "proxy/answer_tally.h"
+#include "proxy/binding_tally.h"
 #include "upstream/upstream.h"
 
 struct proxy_listener;
@@ -68,6 +69,7 @@ struct proxy_worker {
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
 	struct answer_tally *answers; /* borrowed; NULL: nobody asks why requests were answered here */
+	struct binding_tally *bindings; /* borrowed; NULL: nor what the bindings did */
 };
 
 void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop,

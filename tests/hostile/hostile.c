@@ -81,8 +81,14 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	struct sluice_str how;
-	if (call->host->field_get(x, SLUICE_REQUEST, SLUICE_STR("x-hostile"), &how) == SLUICE_OK)
-		misbehave(how);
+	if (call->host->field_get(x, SLUICE_REQUEST, SLUICE_STR("x-hostile"), &how) != SLUICE_OK)
+		return SLUICE_CONTINUE;
+	if (is(how, "fail"))
+		return SLUICE_FAIL;
+	/* Nobody resumes it: the deadline ends it. */
+	if (is(how, "pause"))
+		return call->host->pause(x, 20) ? SLUICE_PAUSE : SLUICE_FAIL;
+	misbehave(how);
 	return SLUICE_CONTINUE;
 }
 

@@ -6,7 +6,7 @@ import re
 import threading
 
 from harness import *
-from harness.cases import TOP
+from harness.cases import BUILD, TOP
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
@@ -107,6 +107,9 @@ def busy_gateway(backend):
                     api("checked", backend, policies=[threat])], workers=2)
 
 
+HOSTILE = f"{BUILD}/tests/hostile"
+
+
 def samples_of(gateway, name):
     family = parse(gateway.admin("GET", "/metrics").text()).get(name)
     return {(s, *(f"{n}={v}" for n, v in labels)): value
@@ -119,6 +122,7 @@ def the_text_is_sound_and_says_what_the_documentation_says():
         for port, status in zip(gateway.ports, (200, 403, 200)):
             equal(gateway.get("/", port=port).status, status)
         wait_for(lambda: samples_of(gateway, "sluice_answers_total"), "the answer's count")
+        wait_for(lambda: samples_of(gateway, "sluice_binding_runs_total"), "the bindings' runs")
         families = parse(gateway.admin("GET", "/metrics").text())
         table = documented()
         for family in families.values():
@@ -197,6 +201,78 @@ def a_service_that_cannot_be_reached_counts_its_failures():
         equal(none, [3])
         answers = wait_for(lambda: samples_of(gateway, "sluice_answers_total"), "the answers")
         equal(answers, {("", "api=default/a", "reason=upstream_refused", "policy="): 3})
+
+
+def binding_counts(gateway, what):
+    """{(policy, binding): number} of those that are not 0."""
+    found = {}
+    for (_, *labels), value in samples_of(gateway, f"sluice_binding_{what}").items():
+        named = dict(label.split("=", 1) for label in labels)
+        if value:
+            found[named["policy"], named["binding"]] = value
+    return found
+
+
+def watched_api(backend):
+    """An API with three policies, of which the second runs for /b alone, and the third does as
+    x-hostile says."""
+    return api("a", backend, policies=[
+        {"policyRef": {"name": "ip-allowlist"}, "config": {"ips": ["127.0.0.1"]}},
+        {"policyRef": {"name": "ip-blocklist"}, "config": {"ips": ["127.0.0.1"]},
+         "rules": [{"path": "/b"}]},
+        {"policyRef": {"name": "hostile"}, "config": {}}])
+
+
+ALLOW, BLOCK, HOST = ((p, f"default/a:{p}") for p in ("ip-allowlist", "ip-blocklist", "hostile"))
+
+
+@case
+def bindings_count_what_they_did():
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([watched_api(backend)], options=["--plugins", HOSTILE]) as gateway:
+        for target, headers, status in [*[("/", (), 200)] * 5, ("/b", (), 403), ("/", (), 200),
+                                        ("/", {"x-hostile": "fail"}, 503),
+                                        ("/", {"x-hostile": "pause"}, 503)]:
+            equal(gateway.get(target, headers).status, status)
+        wait_for(lambda: binding_counts(gateway, "runs_total") == {ALLOW: 9, BLOCK: 1, HOST: 8},
+                 "the runs")
+        equal(binding_counts(gateway, "answers_total"), {BLOCK: 1})
+        equal(binding_counts(gateway, "failures_total"), {HOST: 2})
+
+
+@case
+def some_requests_are_timed_binding_by_binding():
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([watched_api(backend)], options=["--plugins", HOSTILE]) as gateway:
+        def timed():
+            found = samples_of(gateway, "sluice_binding_duration_seconds")
+            return {n: found[n, "api=default/a", f"policy={HOST[0]}", f"binding={HOST[1]}"]
+                    for n in ("_count", "_sum")} if found else {"_count": 0}
+
+        sent = 0
+        with gateway.client() as client:
+            while timed()["_count"] == 0:
+                for _ in range(127):  # of which one at least is timed
+                    equal(client.get("/").status, 200)
+                sent += 127
+                gateway.records(sent)
+        check(0 < timed()["_count"] < sent, "some of them")
+        check(timed()["_sum"] < 10, "seconds")
+
+
+@case
+def a_reload_keeps_what_bindings_counted():
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([watched_api(backend)], options=["--plugins", HOSTILE]) as gateway:
+        for _ in range(3):
+            equal(gateway.get("/").status, 200)
+        changed = watched_api(backend)
+        changed["spec"]["address"] = f"http://127.0.0.1:{gateway.port}/"
+        changed["spec"]["policies"][0]["config"]["ips"].append("127.0.0.2")
+        gateway.save("gateway.yaml", [changed])
+        equal(gateway.get("/").status, 200)
+        wait_for(lambda: binding_counts(gateway, "runs_total") == {ALLOW: 4, HOST: 4},
+                 "runs of both generations")
 
 
 @case
