@@ -39,5 +39,6 @@ extern const struct message_limits message_limits_default;
 #define MESSAGE_HEAD_BYTES_MAX 262144
 #define MESSAGE_FIELDS_MAX     1024
 
-/* No part is larger than the whole that it stands in, and the whole not larger than the most. */
+/* No part is larger than the whole that it stands in, and the whole not larger than the most; trailers
+ * that are to have no room keep their end. */
 void message_limits_fit(struct message_limits *l);

@@ -130,6 +130,26 @@ START_TEST(both_hold_for_responses)
 }
 END_TEST
 
+/* The least that may be configured refuses trailers and extensions, not chunked messages. */
+START_TEST(none_of_a_part_leaves_the_rest)
+{
+	struct message_limits none = message_limits_default;
+	none.trailer_bytes = none.trailer_fields = none.extension_bytes = 0;
+	message_limits_fit(&none);
+	const struct reading request = {.limits = &none};
+	check_reading(&request, "no part of them", STR(POST "1\r\nx\r\n0\r\n\r\n"),
+		SAID "body x\nend keep-alive\n");
+	check_reading(&request, "an extension", STR(POST "1;a\r\nx\r\n0\r\n\r\n"),
+		SAID "400 malformed chunk\n");
+	check_reading(&request, "a trailer", STR(POST "1\r\nx\r\n0\r\na: b\r\n\r\n"),
+		SAID "body x\n400 trailer section refused\n");
+	none.trailer_bytes = 40;
+	check_reading(&request, "a trailer, and no room for one",
+		STR(POST "1\r\nx\r\n0\r\na: b\r\n\r\n"),
+		SAID "body x\n400 trailer section refused\n");
+}
+END_TEST
+
 START_TEST(parts_are_fitted_into_the_whole)
 {
 	struct message_limits l = {
@@ -158,4 +178,4 @@ START_TEST(parts_are_fitted_into_the_whole)
 END_TEST
 
 UNIT_SUITE(message_limits, small_limits_hold_for_requests, large_limits_hold_for_requests,
-	both_hold_for_responses, parts_are_fitted_into_the_whole)
+	both_hold_for_responses, none_of_a_part_leaves_the_rest, parts_are_fitted_into_the_whole)
