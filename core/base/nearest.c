@@ -34,22 +34,45 @@ static size_t distance(struct str a, struct str b)
 	return above[b.n];
 }
 
+static size_t allowed_of(struct str word)
+{
+	if (word.n == 0 || word.n > NAME_MAX_BYTES)
+		return 0;
+	return word.n / 3 > 1 ? word.n / 3 : 1;
+}
+
+/* SIZE_MAX when it is more than `allowed`. */
+static size_t distance_within(struct str word, struct str candidate, size_t allowed)
+{
+	size_t more = candidate.n > word.n ? candidate.n - word.n : word.n - candidate.n;
+	if (candidate.n > NAME_MAX_BYTES || more > allowed)
+		return SIZE_MAX;
+	size_t d = distance(word, candidate);
+	return d <= allowed ? d : SIZE_MAX;
+}
+
 const char *nearest_name(struct str word, const char *const *candidates, size_t count)
 {
 	const char *best = NULL;
-	size_t allowed = word.n / 3 > 1 ? word.n / 3 : 1;
-	size_t best_distance = allowed + 1;
-	if (word.n == 0 || word.n > NAME_MAX_BYTES)
-		return NULL;
-	for (size_t i = 0; i < count; i++) {
-		struct str candidate = str_of(candidates[i]);
-		if (candidate.n > NAME_MAX_BYTES)
-			continue;
-		size_t d = distance(word, candidate);
+	size_t allowed = allowed_of(word), best_distance = SIZE_MAX;
+	for (size_t i = 0; allowed && i < count; i++) {
+		size_t d = distance_within(word, str_of(candidates[i]), allowed);
 		if (d < best_distance) {
 			best_distance = d;
 			best = candidates[i];
 		}
 	}
 	return best;
+}
+
+size_t nearest_names(struct str word, const char *const *candidates, size_t count, bool *is_near)
+{
+	const char *best = nearest_name(word, candidates, count);
+	size_t least_distance = best ? distance(word, str_of(best)) : 0, n = 0;
+	for (size_t i = 0; i < count; i++) {
+		is_near[i] = best && distance_within(word, str_of(candidates[i]), least_distance) ==
+					     least_distance;
+		n += is_near[i];
+	}
+	return n;
 }

@@ -30,24 +30,53 @@ static struct lua_host *host_of(lua_State *L)
 	return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* nearest(word, names) -> name or nil */
-static int nearest(lua_State *L)
+/* The texts of the table at 2, at most `most`; the table keeps them alive. */
+static const char **check_names(lua_State *L, size_t most, size_t *count)
 {
-	struct str word = check_str(L, 1);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	size_t n = lua_objlen(L, 2);
-	n = n > CANDIDATES_MAX ? CANDIDATES_MAX : n;
+	n = n > most ? most : n;
 	const char **names = lua_newuserdata(L, (n + 1) * sizeof(*names));
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, 2, (int)i + 1);
-		names[i] = luaL_checkstring(L, -1); /* the table at 2 keeps it alive */
+		names[i] = luaL_checkstring(L, -1);
 		lua_pop(L, 1);
 	}
+	*count = n;
+	return names;
+}
+
+/* nearest(word, names) -> name or nil */
+static int nearest(lua_State *L)
+{
+	size_t n;
+	struct str word = check_str(L, 1);
+	const char **names = check_names(L, CANDIDATES_MAX, &n);
 	const char *found = nearest_name(word, names, n);
 	if (found)
 		lua_pushstring(L, found);
 	else
 		lua_pushnil(L);
+	return 1;
+}
+
+/* all_nearest(word, names) -> those that are equally near: for what has to be closed, so of any
+ * number */
+static int all_nearest(lua_State *L)
+{
+	size_t n;
+	int count = 0;
+	struct str word = check_str(L, 1);
+	const char **names = check_names(L, SIZE_MAX / sizeof(*names) - 1, &n);
+	bool *is_near = lua_newuserdata(L, n + 1);
+	nearest_names(word, names, n, is_near);
+	lua_newtable(L);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_near[i])
+			continue;
+		lua_pushstring(L, names[i]);
+		lua_rawseti(L, -2, ++count);
+	}
 	return 1;
 }
 
@@ -231,6 +260,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 {
 	static const luaL_Reg functions[] = {
 		{"nearest", nearest},
+		{"all_nearest", all_nearest},
 		{"regex", regex},
 		{"uses_payload", uses_payload},
 		{"getenv", environment},

@@ -169,24 +169,38 @@ end
 
 -- --- targets ------------------------------------------------------------------------------------
 
--- The one that was probably meant is closed: without its binding it would be open.
-local function refuse_target(binding, kind, list, state)
+-- All that may have been meant, of whatever namespace, are closed: without its binding the right one
+-- would be open.
+local function find_meant(binding, list, state)
 	local names, by_name = {}, {}
 	for _, other in ipairs(list) do
-		names[#names + 1] = other.name
-		by_name[other.name] = by_name[other.name] or other
+		if not by_name[other.name] then
+			names[#names + 1], by_name[other.name] = other.name, {}
+		end
+		table.insert(by_name[other.name], other)
 	end
 	table.sort(names)
-	local near = state.host.nearest(binding.target_name, names)
-	local hint = near and '; did you mean "' .. near .. '"?' or ""
-	if near then
-		binding.apis = by_name[near].apis
+	local meant = {}
+	for _, name in ipairs(state.host.all_nearest(binding.target_name, names)) do
+		for _, other in ipairs(by_name[name]) do
+			meant[#meant + 1] = other
+		end
+	end
+	return meant
+end
+
+local function refuse_target(binding, kind, list, state)
+	local space = binding.target_namespace or binding.namespace
+	local meant, hint = find_meant(binding, list, state), ""
+	if meant[1] then
+		binding.meant, binding.apis = meant, {}
+		hint = '; did you mean "' .. (meant[1].namespace == space and meant[1].name or meant[1].id)
+			.. '"?'
 	else
 		state.is_incomplete = true
 	end
 	state.report:error(nodes.get(binding.target_node, "name"), "spec.targetRef.name", "no " .. kind
-		.. ' "' .. binding.target_name .. '" in namespace "' .. (binding.target_namespace
-		or binding.namespace) .. '"' .. hint, binding)
+		.. ' "' .. binding.target_name .. '" in namespace "' .. space .. '"' .. hint, binding)
 end
 
 local function target_id(binding)

@@ -85,6 +85,17 @@ local function note_users(state)
 	end
 end
 
+-- What a binding without a target was perhaps meant for.
+local function note_meant(state)
+	for _, binding in ipairs(state.found.PolicyBinding.list) do
+		for _, target in ipairs(binding.meant or {}) do
+			for _, api in ipairs(target.apis) do
+				binding.apis[#binding.apis + 1] = api
+			end
+		end
+	end
+end
+
 local function arrange(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		api.chain = order.chain(api.entries, state)
@@ -108,6 +119,7 @@ function compose.run(input, host)
 	scripts.run(input.scripts, state)
 	arrange(state)
 	note_users(state)
+	note_meant(state)
 	listeners.build(state)
 	plan.check(state)
 	local findings = report:finish()

@@ -215,6 +215,19 @@ START_TEST(names_the_nearest)
 }
 END_TEST
 
+START_TEST(all_names_that_are_equally_near_are_found)
+{
+	const char *names[] = {"shop-a", "store", "shop-b", "shop-bb", "shop-"};
+	bool is_near[ROWS(names)];
+	ck_assert_uint_eq(nearest_names(STR("SHOP-C"), names, ROWS(names), is_near), 3);
+	ck_assert(is_near[0] && !is_near[1] && is_near[2] && !is_near[3] && is_near[4]);
+	ck_assert_uint_eq(nearest_names(STR("shop-bb"), names, ROWS(names), is_near), 1);
+	ck_assert(is_near[3]);
+	ck_assert_uint_eq(nearest_names(STR("warehouse"), names, ROWS(names), is_near), 0);
+	ck_assert(!is_near[0] && !is_near[4]);
+}
+END_TEST
+
 START_TEST(names_over_64_bytes_are_near_nothing)
 {
 	char longer[66];
@@ -240,5 +253,5 @@ END_TEST
 
 UNIT_SUITE(text, compares, finds_prefixes_and_suffixes, slices_clamp, trims_space_and_tab_alone,
 	searches, cuts_at_each_separator, reads_numbers_strictly, hashes_depend_on_every_byte,
-	knows_well_formed_utf8, names_the_nearest, names_over_64_bytes_are_near_nothing,
-	every_result_has_a_name)
+	knows_well_formed_utf8, names_the_nearest, all_names_that_are_equally_near_are_found,
+	names_over_64_bytes_are_near_nothing, every_result_has_a_name)
