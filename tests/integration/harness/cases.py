@@ -32,8 +32,9 @@ def sanitizer_of(build):
 
 
 SANITIZER = sanitizer_of(BUILD)
-# Instrumented programs are slower: every time limit of a test is multiplied by this.
-SCALE = {"": 1, "thread": 6}.get(SANITIZER, 3)
+# Instrumented programs are slower, and so are those that move byte by byte: every time limit of a test is
+# multiplied by this.
+SCALE = {"": 1, "thread": 6}.get(SANITIZER, 3) * (4 if os.environ.get("SLUICE_PRELOAD") else 1)
 
 _cases = []
 _failures = []

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into the gateway: recv, send and sendmsg on sockets move SLUICE_IO_BYTES at most (1 by
- * default), as if every byte came, and found room, alone.
+/* Preloaded into the gateway: recv, send and sendmsg on sockets of streams move SLUICE_IO_BYTES at
+ * most (1 by default), as if every byte came, and found room, alone.
  *
  * Linux never gives less than was asked while more is there, and who watches edges may rely on it.
  * So after a cut transfer the descriptor is armed anew, which gives the edge that another packet
@@ -54,15 +54,23 @@ static ssize_t cut(int fd, ssize_t n, bool is_cut)
 	return n;
 }
 
+/* A message is whole or not there. */
+static bool is_stream(int fd)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
+}
+
 ssize_t recv(int fd, void *p, size_t n, int flags)
 {
-	bool is_cut = n > piece && !(flags & MSG_PEEK);
+	bool is_cut = n > piece && !(flags & MSG_PEEK) && is_stream(fd);
 	return cut(fd, real_recv(fd, p, is_cut ? piece : n, flags), is_cut);
 }
 
 ssize_t send(int fd, const void *p, size_t n, int flags)
 {
-	bool is_cut = n > piece;
+	bool is_cut = n > piece && is_stream(fd);
 	return cut(fd, real_send(fd, p, is_cut ? piece : n, flags), is_cut);
 }
 
@@ -72,7 +80,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	size_t total = 0, i = 0;
 	for (size_t k = 0; k < message->msg_iovlen; k++)
 		total += message->msg_iov[k].iov_len;
-	if (message->msg_control || message->msg_name || total <= piece)
+	if (message->msg_control || message->msg_name || total <= piece || !is_stream(fd))
 		return real_sendmsg(fd, message, flags);
 	while (message->msg_iov[i].iov_len == 0)
 		i++;
