@@ -3,7 +3,7 @@
 """bench.py - measures Sluice beside nginx, HAProxy and a relay, in one run.
 
 Each proxy has one worker on core 0; the load (wrk -t1) and the backend (nginx) are on core 1. Logs
-are off. What is measured, per request:
+are off but where they are measured. What is measured, per request:
 
   CPU          microseconds of the proxy's processes (/proc schedstat) in interleaved rounds, so that
                all see the same noise: median and spread; ratios are medians of per-round ratios
@@ -14,7 +14,8 @@ are off. What is measured, per request:
   idle memory  private dirty memory per idle keep-alive connection
 
 The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies run over 16, with every
-proxy's buffers tuned for them.
+proxy's buffers tuned for them. `log` is the plain case with an access log in a file, each in its own
+format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies.
 """
 import argparse
 import glob
@@ -280,33 +281,34 @@ class Bench:
     def say(self, text):
         print(text, flush=True)
 
-    def case_cpu(self, title, body_bytes, connections, variant):
+    def case_cpu(self, title, body_bytes, connections, variant, plans=None):
         rounds, seconds = (3, 1) if self.quick else (15, 2)
         self.say(f"\n{title} ({rounds} interleaved rounds)")
         origin = self.origin(body_bytes)
-        proxies = [self.start(self.make(n, origin, variant if n != "relay" else ""))
-                   for n in self.names()]
+        plans = plans or [(n, variant if n != "relay" else "", n) for n in self.names()]
+        proxies = [self.start(self.make(name, origin, kind, label)) for name, kind, label in plans]
         samples = measure_cpu(proxies, connections, rounds, seconds)
         rows = {}
         for p in proxies:
             row = median_and_spread(samples[p.label])
             row["calls"] = measure_calls(p, connections, 2)
-            for other in ("nginx", "haproxy", "relay"):
+            for other in ("nginx", "haproxy", "relay", "sluice"):
                 if other in samples and other != p.label:
                     row[f"to_{other}"] = statistics.median(
                         a / b for a, b in zip(samples[p.label], samples[other]))
             rows[p.label] = row
         self.stop_all()
         self.result["cases"][title] = rows
-        self.say(f"  {'':10}{'CPU us':>8}{'middle half':>16}{'all':>16}{'calls':>7}"
-                 f"{'/nginx':>8}{'/haproxy':>10}{'/relay':>8}")
+        self.say(f"  {'':16}{'CPU us':>8}{'middle half':>16}{'all':>16}{'calls':>7}"
+                 f"{'/nginx':>8}{'/haproxy':>10}{'/relay':>8}{'/sluice':>9}")
         for label, r in rows.items():
             middle = f"{r['low']:.2f}-{r['high']:.2f}"
             whole = f"{r['min']:.2f}-{r['max']:.2f}"
             calls = f"{r['calls']['calls']:.2f}" if r["calls"] else "?"
-            ratio = [f"{r[k]:.2f}" if k in r else "-" for k in ("to_nginx", "to_haproxy", "to_relay")]
-            self.say(f"  {label:10}{r['median']:8.2f}{middle:>16}{whole:>16}{calls:>7}"
-                     f"{ratio[0]:>8}{ratio[1]:>10}{ratio[2]:>8}")
+            ratio = [f"{r[k]:.2f}" if k in r else "-"
+                     for k in ("to_nginx", "to_haproxy", "to_relay", "to_sluice")]
+            self.say(f"  {label:16}{r['median']:8.2f}{middle:>16}{whole:>16}{calls:>7}"
+                     f"{ratio[0]:>8}{ratio[1]:>10}{ratio[2]:>8}{ratio[3]:>9}")
 
     def case_instructions(self):
         few, many = (64, 640) if self.quick else (640, 6400)
@@ -404,6 +406,11 @@ class Bench:
         cases = {
             "apis": self.case_apis,
             "plain": lambda: self.case_cpu("1 KiB, 64 connections", 1024, 64, ""),
+            "log": lambda: self.case_cpu("1 KiB, 64 connections, access log on", 1024, 64,
+                                         "logged"),
+            "eight": lambda: self.case_cpu(
+                "1 KiB, 64 connections, eight policies", 1024, 64, "",
+                [("sluice", "", "sluice"), ("sluice", "eight policies", "eight policies")]),
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,
             "allocations": self.case_allocations,
@@ -426,7 +433,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few rounds: a look, no result")
     parser.add_argument("--no-build", action="store_true", help="take build/release as it is")
     parser.add_argument("--only", default="relay,nginx,haproxy,sluice")
-    parser.add_argument("--cases", default="plain,large,instructions,allocations,idle")
+    parser.add_argument("--cases", default="plain,log,eight,large,instructions,allocations,idle")
     parser.add_argument("--json", default=None)
     args = parser.parse_args()
     args.json = args.json or f"{args.top}/build/bench/result.json"

@@ -102,12 +102,14 @@ class Nginx(Proxy):
         tuned = """
     proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
     client_body_buffer_size 256k;""" if self.variant == "tuned" else ""
+        log = f"{self.dir}/access.log combined buffer=64k flush=1s" \
+            if self.variant == "logged" else "off"
         path = self.write("nginx.conf", f"""
 daemon off; master_process off; worker_processes 1; pid {self.dir}/pid;
 error_log {self.dir}/error.log crit;
 events {{ worker_connections 30000; }}
 http {{
-    access_log off; keepalive_requests 1000000000; keepalive_timeout 3600s;
+    access_log {log}; keepalive_requests 1000000000; keepalive_timeout 3600s;
     client_body_temp_path {self.dir}/body; proxy_temp_path {self.dir}/proxy;
     fastcgi_temp_path {self.dir}/f; uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;
     tcp_nodelay on;{tuned}
@@ -132,6 +134,9 @@ class Haproxy(Proxy):
     name = "haproxy"
 
     def command(self):
+        log = """    log stdout format raw local0
+    option httplog
+""" if self.variant == "logged" else ""
         tuned = "    tune.bufsize 131072\n" if self.variant == "tuned" else ""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         path = self.write("haproxy.cfg", f"""
@@ -140,7 +145,7 @@ global
     maxconn {min(20000, int(hard * 0.45))}
 {tuned}defaults
     mode http
-    timeout connect 5s
+{log}    timeout connect 5s
     timeout client 3600s
     timeout server 3600s
     timeout http-keep-alive 3600s
@@ -182,9 +187,10 @@ class Sluice(Proxy):
             "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration",
             "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}}}))
         build = f"{self.top}/build/release"
+        log = f"{self.dir}/access.log" if self.variant == "logged" else "off"
         return [f"{build}/bin/sluice", "run", "--config", f"{self.dir}/config", "--plugins",
                 f"{build}/lib/sluice/plugins", "--state", f"{self.dir}/state", "--workers", "1",
-                "--access-log", "off", "--log-level", "error"]
+                "--access-log", log, "--log-level", "error"]
 
 
 class Origin(Proxy):
