@@ -172,15 +172,17 @@ static struct str take_out_connection(struct fields *f)
 	return STR_EMPTY;
 }
 
-void head_drop_nominated(struct h1_parser *p)
+bool head_drop_nominated(struct h1_parser *p)
 {
 	if (LIKELY(p->m.nominated == 0))
-		return;
+		return false;
 	struct str list, option;
+	size_t dropped = 0;
 	while ((list = take_out_connection(p->fields)).p)
 		while (next_option(&list, &option))
 			if (option_of(option) == OPTION_FIELD)
-				fields_remove(p->fields, option);
+				dropped += fields_remove(p->fields, option);
+	return dropped > 0;
 }
 
 /* --- framing --------------------------------------------------------------------------------- */

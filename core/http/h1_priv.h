@@ -131,8 +131,8 @@ extern const uint8_t head_roles[FIELD_COUNT] __attribute__((visibility("hidden")
 enum progress head_take_field(
 	struct h1_parser *p, const char *section, const struct field_line *line, enum field_id id);
 enum progress trailer_take_field(struct h1_parser *p, const struct field_line *line);
-/* Removes what Connection nominates, and Connection. */
-void head_drop_nominated(struct h1_parser *p);
+/* Removes what Connection nominates, and Connection. Whether fields went with it. */
+bool head_drop_nominated(struct h1_parser *p);
 /* Content-Length and Transfer-Encoding together, in either direction. */
 enum h1_error head_check_framing(const struct h1_parser *p);
 

@@ -144,7 +144,7 @@ enum h1_event request_finish(struct h1_parser *p, const char *section)
 		return parser_fail(p, error);
 	if (!judge_head(p, section, p->m.is_chunked))
 		return parser_fail(p, H1_ERROR_SYNTAX);
-	head_drop_nominated(p);
+	r->lost_fields = head_drop_nominated(p);
 	take_options(p, section);
 	p->m.left = p->m.length;
 	p->state = state_of_content(r);

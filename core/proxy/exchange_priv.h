@@ -209,7 +209,8 @@ void attempt_begin(struct exchange *e);
 void attempt_end(struct exchange *e);
 
 /* --- forward.c: what the gateway changes in heads --- */
-/* RC_FULL: the request has no room for the gateway's own fields. */
+/* RC_FULL: the request has no room for the gateway's own fields; RC_INVALID: it has taken away who
+ * its client is. */
 MUST_USE enum rc forward_prepare_request(struct exchange *e);
 MUST_USE enum rc forward_address_service(struct exchange *e);
 /* Takes out of an upstream's response what only the gateway says. */

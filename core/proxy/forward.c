@@ -198,6 +198,16 @@ static bool put_more(struct exchange *e, const struct origin *o)
 	       (o->forwarded.n == 0 || put(e, "Forwarded", FIELD_FORWARDED, o->forwarded));
 }
 
+/* A proxy may pass on its client's Connection, and so have us take out what it says itself: without
+ * its word the client would count as the proxy, whom lists of addresses allow. */
+static bool lost_client(const struct exchange *e, const struct edge *edge)
+{
+	const struct http_request *r = e->down->request;
+	return UNLIKELY(r->lost_fields) && edge->header == EDGE_OTHER_HEADER &&
+	       !fields_get(&r->fields, edge->header_name) &&
+	       cidr_set_contains(&edge->proxies, e->down->peer);
+}
+
 enum rc forward_prepare_request(struct exchange *e)
 {
 	const struct edge *edge = &e->worker->generation->edge;
@@ -208,6 +218,8 @@ enum rc forward_prepare_request(struct exchange *e)
 		.proto = e->down->request->scheme,
 		.host = e->down->request->authority,
 	};
+	if (lost_client(e, edge))
+		return RC_INVALID;
 	if (UNLIKELY(edge->proxies.count > 0 || edge->emits_forwarded))
 		origin_find(e, edge, &o);
 	take_out(e, edge, o.is_believed, &taken);

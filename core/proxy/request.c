@@ -32,7 +32,11 @@ bool request_head(struct exchange *e)
 	e->path_received = e->down->request->path;
 	e->authority_received = e->down->request->authority;
 	e->continue_is_due = e->down->request->expects_continue && !e->down->in_ended;
-	if (forward_prepare_request(e) != RC_OK)
+	enum rc rc = forward_prepare_request(e);
+	if (rc == RC_INVALID)
+		return fail(e, FAULT_CLIENT_PROTOCOL,
+			"Connection names the field of the client's address");
+	if (rc != RC_OK)
 		return fail_full(e);
 	request_go(e, REQUEST_ROUTE);
 	return true;

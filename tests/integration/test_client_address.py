@@ -126,6 +126,17 @@ def reads_a_header_of_another_name():
 
 
 @case
+def a_header_of_another_name_cannot_be_nominated_away():
+    with Backend() as backend, Gateway([whoami(backend), trusting(header="True-Client-IP")]) as gateway:
+        answer = gateway.get("/", {"true-client-ip": "203.0.113.9", "connection": "true-client-ip"})
+        equal((answer.status, len(backend.requests)), (400, 0))
+        equal(gateway.records(1)[0]["reason"], "bad_request")
+        answer = gateway.get("/", {"true-client-ip": "203.0.113.9", "x-a": "b", "connection": "x-a"})
+        equal(answer.status, 200)
+        equal((backend.requests[0].get("x-seen"), backend.requests[0].has("x-a")), ("203.0.113.9", False))
+
+
+@case
 def takes_effect_with_a_save():
     with Backend() as backend, Gateway({"a.yaml": [whoami(backend)]}) as gateway, \
             gateway.client() as client:
