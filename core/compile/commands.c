@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compile/commands.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "plan/plan.h"
@@ -119,17 +120,10 @@ void print_findings(const struct diagnostics *d)
 
 static bool write_all(int fd, struct str bytes)
 {
-	while (bytes.n > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
-			return false;
-		}
-		bytes = str_from(bytes, (size_t)n);
-	}
-	return true;
+	bool ok = file_write_all(fd, bytes);
+	if (!ok)
+		fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
+	return ok;
 }
 
 static bool write_json(int fd, struct str bytes)

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -93,23 +94,11 @@ static void put_line(struct buffer *line, enum log_level level, struct str messa
 	buffer_add(line, STR("}\n"));
 }
 
-static bool write_all(struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(STDERR_FILENO, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			s = str_from(s, (size_t)n);
-	}
-	return true;
-}
-
 /* Under the lock. True when whoever drains the queue has to be told. */
 static bool put_out(struct str line)
 {
 	if (!the_log.is_queueing) {
-		the_log.dropped += !write_all(line);
+		the_log.dropped += !file_write_all(STDERR_FILENO, line);
 		return false;
 	}
 	if (line.n > the_log.queue.bytes_max - the_log.queue.n) {
@@ -171,7 +160,7 @@ void log_start_queue(size_t bytes_max, void (*notify)(void *arg), void *arg)
 void log_stop_queue(void)
 {
 	pthread_mutex_lock(&the_log.lock);
-	if (the_log.is_queueing && !write_all(buffer_str(&the_log.queue)))
+	if (the_log.is_queueing && !file_write_all(STDERR_FILENO, buffer_str(&the_log.queue)))
 		the_log.dropped += the_log.lines;
 	buffer_deinit(&the_log.queue);
 	the_log.lines = 0;

@@ -9,6 +9,7 @@
  */
 #include "package/package_priv.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -40,34 +41,13 @@ static enum rc make_folder(const char *path, struct package_message m)
 	return RC_OK;
 }
 
-static bool sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* --- files ----------------------------------------------------------------------------------- */
-static bool write_all(int fd, struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			s = str_from(s, (size_t)n);
-	}
-	return true;
-}
-
 static bool write_file(const char *path, struct str bytes)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = write_all(fd, bytes) && fchmod(fd, 0500) == 0 && fsync(fd) == 0;
+	bool ok = file_write_all(fd, bytes) && fchmod(fd, 0500) == 0 && fsync(fd) == 0;
 	int saved = errno;
 	close(fd);
 	errno = saved;
@@ -96,7 +76,7 @@ static enum rc put_file(
 		return fail_errno(m, path);
 	char *unfinished = heap_printf("%s/.%016llx", folder, (unsigned long long)unique);
 	enum rc rc = RC_OK;
-	if (!write_file(unfinished, bytes) || rename(unfinished, path) != 0 || !sync_folder(folder))
+	if (!write_file(unfinished, bytes) || rename(unfinished, path) != 0 || !file_sync_folder(folder))
 		rc = fail_errno(m, path);
 	if (rc != RC_OK)
 		unlink(unfinished);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "policy/breadcrumb.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -72,10 +73,4 @@ void crash_thread_leave(void)
 	free(own_stack);
 	own_stack = NULL;
 	breadcrumb_set_word(NULL);
-}
-
-void crash_unblock(sigset_t *set)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(deadly); i++)
-		sigdelset(set, deadly[i]);
 }

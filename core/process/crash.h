@@ -8,11 +8,8 @@
 
 #include "handover/trail.h"
 
-#include <signal.h>
 
 void crash_init(struct trail *trail);
 /* The calling thread writes its breadcrumbs into that row from now on. */
 void crash_thread_enter(struct trail *trail, unsigned row);
 void crash_thread_leave(void);
-/* Takes the deadly signals out of a set to be blocked: blocked ones would kill without a word. */
-void crash_unblock(sigset_t *set);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/plan_file.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -14,19 +15,6 @@ struct plan_file {
 	char *bytes; /* owned: without a file */
 	size_t size;
 };
-
-static bool write_all(int fd, struct str bytes)
-{
-	while (bytes.n > 0) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes = str_from(bytes, (size_t)n);
-	}
-	return true;
-}
 
 static bool read_all(int fd, char *to, size_t size)
 {
@@ -60,7 +48,7 @@ struct plan_file *plan_file_new(const char *state_dir, struct str bytes)
 	struct plan_file *f = heap_zalloc(sizeof(*f));
 	f->size = bytes.n;
 	f->fd = open_nameless(state_dir);
-	if (f->fd >= 0 && write_all(f->fd, bytes))
+	if (f->fd >= 0 && file_write_all(f->fd, bytes))
 		return f;
 	if (f->fd >= 0)
 		close(f->fd);

@@ -6,6 +6,7 @@
  * a save that was cut short is left in it. */
 #include "process/plan_slot.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
@@ -117,18 +118,6 @@ enum rc plan_slot_read(const char *dir, unsigned slot, struct buffer *bytes,
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
-static bool write_all(int fd, struct str s)
-{
-	while (s.n > 0) {
-		ssize_t n = write(fd, s.p, s.n);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			s = str_from(s, (size_t)n);
-	}
-	return true;
-}
-
 static bool write_file(const char *path, const uint8_t header[HEADER_BYTES], struct str bytes)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
@@ -136,21 +125,10 @@ static bool write_file(const char *path, const uint8_t header[HEADER_BYTES], str
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = write_all(fd, str_n((const char *)header, HEADER_BYTES)) &&
-		  write_all(fd, bytes) && fdatasync(fd) == 0;
+	bool ok = file_write_all(fd, str_n((const char *)header, HEADER_BYTES)) &&
+		  file_write_all(fd, bytes) && fdatasync(fd) == 0;
 	int error = errno;
 	ok &= close(fd) == 0;
-	errno = error;
-	return ok;
-}
-
-static bool sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
 	errno = error;
 	return ok;
 }
@@ -165,7 +143,7 @@ static bool replace(
 	if (!ok)
 		unlink(temporary); /* a full disk gets its room back */
 	errno = error;
-	ok = ok && sync_folder(dir);
+	ok = ok && file_sync_folder(dir);
 	free(temporary);
 	free(path);
 	return ok;

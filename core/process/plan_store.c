@@ -5,12 +5,12 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/thread_start.h"
 #include "observe/log.h"
 #include "process/plan_slot.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 
 struct plan_store {
 	char *dir; /* owned */
@@ -76,18 +76,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are the main thread's. */
-static void start_thread(struct plan_store *s)
-{
-	sigset_t all, former;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &former);
-	int error = pthread_create(&s->thread, NULL, run, s);
-	pthread_sigmask(SIG_SETMASK, &former, NULL);
-	CHECK(error == 0);
-	s->has_thread = true;
-}
-
 /* --- for the main thread --------------------------------------------------------------------- */
 struct plan_store *plan_store_new(const char *dir)
 {
@@ -119,7 +107,8 @@ void plan_store_save(struct plan_store *s, uint64_t generation, struct str bytes
 	char *copy = heap_alloc(bytes.n + 1);
 	memcpy(copy, bytes.p, bytes.n);
 	if (!s->has_thread)
-		start_thread(s);
+		thread_start(&s->thread, run, s);
+	s->has_thread = true;
 	pthread_mutex_lock(&s->lock);
 	char *former = s->waiting;
 	s->waiting = copy;

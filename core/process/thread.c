@@ -2,11 +2,11 @@
 #include "process/thread.h"
 
 #include "base/memory.h"
+#include "base/thread_start.h"
 #include "policy/pause.h"
 #include "process/crash.h"
 #include "services/services.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 struct worker_start {
@@ -66,13 +66,7 @@ struct worker_thread *worker_thread_start(const struct worker_options *options)
 	binding_tally_init(&t->bindings);
 	start->thread = t;
 	start->options = *options;
-	/* Signals are the main thread's, but for those that a thread brings upon itself. */
-	sigset_t all, former;
-	sigfillset(&all);
-	crash_unblock(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &former);
-	CHECK(pthread_create(&t->id, NULL, run, start) == 0);
-	pthread_sigmask(SIG_SETMASK, &former, NULL);
+	thread_start(&t->id, run, start);
 	return t;
 }
 

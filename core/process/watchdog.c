@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/thread_start.h"
 #include "policy/breadcrumb.h"
 
 #include <fcntl.h>
@@ -148,7 +149,6 @@ static void watch(struct watchdog *w, unsigned row, pthread_t id)
 struct watchdog *watchdog_start(
 	struct trail *trail, struct worker_thread *const *threads, unsigned workers)
 {
-	sigset_t all, former;
 	struct watchdog *w = heap_zalloc(sizeof(*w));
 	w->trail = trail;
 	w->count = workers + 1;
@@ -158,10 +158,7 @@ struct watchdog *watchdog_start(
 	watch(w, 0, pthread_self());
 	for (unsigned i = 0; i < workers; i++)
 		watch(w, i + 1, threads[i]->id);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &former);
-	CHECK(pthread_create(&w->id, NULL, run, w) == 0);
-	pthread_sigmask(SIG_SETMASK, &former, NULL);
+	thread_start(&w->id, run, w);
 	return w;
 }
 

@@ -2,30 +2,11 @@
 #include "services/schema_formats.h"
 
 #include "base/check.h"
-#include "expr/regex.h"
+#include "expr/schema_pattern.h"
 #include "http/uri.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
-
-/* --- patterns -------------------------------------------------------------------------------- */
-static void *pattern_new(void *arg, struct str pattern, char *message, size_t size)
-{
-	struct regex *r = NULL;
-	size_t offset = 0;
-	return regex_new(pattern, 0, &r, &offset, message, size) == RC_OK ? r : NULL;
-}
-
-static bool pattern_match(void *arg, void *pattern, struct str subject)
-{
-	size_t from, to;
-	return regex_search(pattern, subject, 0, &from, &to, NULL) == RC_OK;
-}
-
-static void pattern_free(void *arg, void *pattern)
-{
-	regex_free(pattern);
-}
 
 /* --- dates ----------------------------------------------------------------------------------- */
 static bool is_digit(char c)
@@ -248,9 +229,9 @@ static bool format_check(void *arg, struct str format, struct str value, char *m
 }
 
 const struct schema_hooks message_hooks = {
-	.pattern_new = pattern_new,
-	.pattern_match = pattern_match,
-	.pattern_free = pattern_free,
+	.pattern_new = schema_pattern_new,
+	.pattern_match = schema_pattern_match,
+	.pattern_free = schema_pattern_free,
 	.format_exists = format_exists,
 	.format_check = format_check,
 };

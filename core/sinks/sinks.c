@@ -4,11 +4,11 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread_start.h"
 #include "sinks/output.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -122,17 +122,6 @@ static void init_wait(struct sinks *s)
 	pthread_condattr_destroy(&attributes);
 }
 
-/* Signals are the main thread's. */
-static void start_thread(struct sinks *s)
-{
-	sigset_t all, former;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &former);
-	int error = pthread_create(&s->thread, NULL, run, s);
-	pthread_sigmask(SIG_SETMASK, &former, NULL);
-	CHECK(error == 0);
-}
-
 /* NULL, or the name of the file that cannot be opened, with errno. */
 static const char *open_files(struct sinks *s, const struct sinks_options *o)
 {
@@ -166,7 +155,7 @@ enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const
 	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
 	init_wait(s);
 	log_start_queue(LOG_QUEUE_BYTES, notify, s);
-	start_thread(s);
+	thread_start(&s->thread, run, s);
 	*out = s;
 	return RC_OK;
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "expr/schema_pattern.h"
+
+#include "expr/regex.h"
+
+void *schema_pattern_new(void *arg, struct str pattern, char *message, size_t message_size)
+{
+	struct regex *r = NULL;
+	size_t offset = 0;
+	return regex_new(pattern, 0, &r, &offset, message, message_size) == RC_OK ? r : NULL;
+}
+
+bool schema_pattern_match(void *arg, void *pattern, struct str subject)
+{
+	size_t from, to;
+	return regex_search(pattern, subject, 0, &from, &to, NULL) == RC_OK;
+}
+
+void schema_pattern_free(void *arg, void *pattern)
+{
+	regex_free(pattern);
+}
