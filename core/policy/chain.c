@@ -351,6 +351,14 @@ static enum chain_result ends_run(struct sluice_exchange *x, enum chain_directio
 }
 
 /* --- the step -------------------------------------------------------------------------------- */
+/* The binding whose request_head waits, because the gateway answers meanwhile: 0 when none does. */
+static uint64_t waiting_head(const struct sluice_exchange *x)
+{
+	const struct chain_run *run = &x->run[CHAIN_REQUEST];
+	bool is_head = run->pause && !run->head_done && !run->head_called && !run->frontier;
+	return UNLIKELY(is_head) ? run->paused->bit : 0;
+}
+
 static void run_start(struct sluice_exchange *x, enum chain_direction d)
 {
 	struct chain_run *run = &x->run[d];
@@ -359,7 +367,7 @@ static void run_start(struct sluice_exchange *x, enum chain_direction d)
 	if (d == CHAIN_RESPONSE && x->response_from < LIMIT_BINDINGS_PER_CHAIN)
 		run->mask &= x->begun & (((uint64_t)1 << x->response_from) - 1);
 	else if (d == CHAIN_RESPONSE)
-		run->mask &= x->begun;
+		run->mask &= x->begun & ~waiting_head(x);
 }
 
 /* What became of a pause: CHAIN_MORE when the walk goes on. */

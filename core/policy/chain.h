@@ -19,8 +19,9 @@
  * it. C2  log and done run for every binding whose request_head was reached, also when a later one
  * answered, in order; done exactly once. C3  after a verdict other than CONTINUE no further
  * callback of that direction runs; a local answer's response walk begins at the binding that
- * answered and runs back towards the client. It leaves out a binding that failed, and one whose
- *                  response_head was called before: nobody sees two response heads.
+ * answered and runs back towards the client. It leaves out a binding that failed, one whose
+ *                  request_head still waits, and one whose response_head was called before: nobody
+ *                  sees two response heads.
  *              C4  an exchange that lost its client or upstream cancels its pause tokens before any
  *                  memory of it goes.
  * Threads      one worker per run; a chain is shared.

@@ -129,6 +129,37 @@ START_TEST(a_policy_that_takes_too_long_denies)
 }
 END_TEST
 
+/* Its own work on the request is not done: what it leaves for its response_head is not there yet. */
+START_TEST(a_policy_that_waits_in_its_request_head_sees_no_answer)
+{
+	static const struct {
+		enum callback callback;
+		const char *trace;
+	} rows[] = {
+		{CALLBACK_REQUEST_HEAD,
+			"a.request_head b.request_head a.response_head a.response_body({\"error\": "},
+		{CALLBACK_REQUEST_BODY, "a.request_head b.request_head a.request_body(a) "
+					"b.request_body(a) b.response_head a.response_head "},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct bench *b = bench_new();
+		probe_pass_all(bench_probe(b));
+		struct probe *p = pauses_in(b, rows[i].callback, pause_long);
+		struct rig *g = rig_new(b);
+		rig_api(g, "default/shop")->limits.request_body_bytes = 2;
+		struct wire *client = rig_upload(g, "PUT /shop/items", CONTENT_LENGTH_UNKNOWN);
+		wire_say(client, "a", false);
+		wire_say(client, "bc", false);
+		ck_assert_uint_eq(wire_status(client), 413);
+		ck_assert(client->is_released);
+		ck_assert_int_eq(pause_resume(p->token), RC_NOT_FOUND);
+		const char *trace = bench_trace(b);
+		ck_assert_msg(strncmp(trace, rows[i].trace, strlen(rows[i].trace)) == 0, "%s", trace);
+		rig_free(g);
+	}
+}
+END_TEST
+
 /* What comes meanwhile stays with the stream, without credit, and none of it is forgotten. */
 START_TEST(a_pause_piles_nothing_up)
 {
@@ -260,7 +291,8 @@ END_TEST
 
 UNIT_SUITE(pauses, goes_on_where_it_paused, a_client_that_resets_ends_a_pause_anywhere,
 	an_upstream_that_resets_under_a_paused_response_is_told,
-	a_policy_that_takes_too_long_denies, a_pause_piles_nothing_up,
+	a_policy_that_takes_too_long_denies,
+	a_policy_that_waits_in_its_request_head_sees_no_answer, a_pause_piles_nothing_up,
 	a_pause_before_a_buffering_policy_forgets_nothing,
 	a_buffering_policy_may_think_about_the_body_for_long,
 	a_tunnel_may_begin_while_a_policy_pauses_at_the_requests_end,
