@@ -62,7 +62,7 @@ struct sluice_str content_essence(struct sluice_str content_type)
 
 uint32_t content_kind_of(struct sluice_str content_type)
 {
-	struct sluice_str type = content_essence(content_type);
+	struct sluice_str rest = content_essence(content_type), type = cut(&rest, ' ');
 	if (content_equal(type, SLUICE_STR("application/json")) ||
 		content_equal(type, SLUICE_STR("text/json")) || ends(type, SLUICE_STR("+json")))
 		return CONTENT_JSON;
@@ -83,7 +83,11 @@ uint32_t content_kinds(
 	uint32_t kinds = 0, at = 0;
 	while (host->field_next(x, side, SLUICE_STR("content-type"), &at, NULL, &value) ==
 		SLUICE_OK)
-		kinds |= content_kind_of(value);
+		while (value.n) {
+			struct sluice_str type = trim(cut(&value, ','));
+			if (type.n)
+				kinds |= content_kind_of(type);
+		}
 	return kinds;
 }
 
@@ -102,6 +106,13 @@ int content_is_encoded(
 	return 0;
 }
 
+static struct sluice_str unquoted(struct sluice_str s)
+{
+	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+		return (struct sluice_str){s.p + 1, s.n - 2};
+	return s;
+}
+
 struct sluice_str content_parameter(struct sluice_str content_type, struct sluice_str name)
 {
 	cut(&content_type, ';');
@@ -109,11 +120,8 @@ struct sluice_str content_parameter(struct sluice_str content_type, struct sluic
 		struct sluice_str value = cut(&content_type, ';');
 		struct sluice_str key = trim(cut(&value, '='));
 		value = trim(value);
-		if (!content_equal(key, name))
-			continue;
-		if (value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"')
-			return (struct sluice_str){value.p + 1, value.n - 2};
-		return value;
+		if (content_equal(key, name))
+			return unquoted(value);
 	}
 	return SLUICE_STR("");
 }
@@ -126,16 +134,30 @@ static int is_listed(struct sluice_str charset, const char *const *charsets)
 	return 0;
 }
 
+/* All that are named: of two, the upstream might believe either. */
+static int are_listed(struct sluice_str content_type, const char *const *charsets)
+{
+	cut(&content_type, ';');
+	while (content_type.n) {
+		struct sluice_str value = cut(&content_type, ';');
+		struct sluice_str key = trim(cut(&value, '='));
+		value = unquoted(trim(value));
+		if (content_equal(key, SLUICE_STR("charset")) && value.n &&
+			!is_listed(value, charsets))
+			return 0;
+	}
+	return 1;
+}
+
 int content_charset_is(const struct sluice_host *host, struct sluice_exchange *x,
 	enum sluice_side side, const char *const *charsets)
 {
 	struct sluice_str value;
 	uint32_t at = 0;
 	while (host->field_next(x, side, SLUICE_STR("content-type"), &at, NULL, &value) ==
-		SLUICE_OK) {
-		struct sluice_str charset = content_parameter(value, SLUICE_STR("charset"));
-		if (charset.n && !is_listed(charset, charsets))
-			return 0;
-	}
+		SLUICE_OK)
+		while (value.n)
+			if (!are_listed(cut(&value, ','), charsets))
+				return 0;
 	return 1;
 }

@@ -188,6 +188,11 @@ START_TEST(what_is_not_json_passes_unseen)
 		{"text/json", true},
 		{"application/problem+json", true},
 		{"application/vnd.api+JSON;v=1", true},
+		{"", false},
+		{"text/plain, application/json", true},
+		{"application/json; a=b, text/plain", true},
+		{"application/json charset=utf-8", true},
+		{"text/plain; a=\", application/json\"", false},
 	};
 	struct rig *r = protected("{}");
 	struct visit *v = visit_new(r, 0);
@@ -229,6 +234,7 @@ START_TEST(what_cannot_be_looked_into_is_refused)
 		{"application/json", "identity", 0},
 		{"text/plain", "gzip", 0},
 		{"application/json; charset=utf-16", NULL, 400},
+		{"application/json; charset=utf-8; charset=utf-16", NULL, 400},
 		{"application/json; a=\"x;charset=utf-16\"; charset=\"Utf-8\"", NULL, 0},
 	};
 	struct rig *r = protected("{}");
