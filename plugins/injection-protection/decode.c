@@ -11,27 +11,46 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-size_t decode_percent(struct sluice_str in, int plus, char *out)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < in.n; i++) {
-		char c = in.p[i];
-		if (c == '%' && i + 2 < in.n && hex(in.p[i + 1]) >= 0 && hex(in.p[i + 2]) >= 0) {
-			c = (char)(hex(in.p[i + 1]) << 4 | hex(in.p[i + 2]));
-			i += 2;
-		} else if (c == '+' && plus) {
-			c = ' ';
-		}
-		out[n++] = c;
-	}
-	return n;
-}
-
 /* Characters beyond ASCII are of no interest here: a question mark each. */
 static size_t put_character(unsigned long c, char *out)
 {
 	*out = c < 0x80 ? (char)c : '?';
 	return 1;
+}
+
+/* The value of `digits` hexadecimal digits at i; -1 when they are not there. */
+static long hex_at(struct sluice_str in, size_t i, size_t digits)
+{
+	long value = 0;
+	if (in.n < digits || i > in.n - digits)
+		return -1;
+	for (size_t k = 0; k < digits; k++) {
+		int digit = hex(in.p[i + k]);
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+size_t decode_percent(struct sluice_str in, int plus, char *out)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < in.n; i++) {
+		char c = in.p[i];
+		int is_wide = c == '%' && i + 1 < in.n && (in.p[i + 1] | 0x20) == 'u';
+		long value = c != '%' ? -1 : is_wide ? hex_at(in, i + 2, 4) : hex_at(in, i + 1, 2);
+		if (value >= 0 && is_wide) {
+			n += put_character((unsigned long)value, out + n);
+			i += 5;
+		} else if (value >= 0) {
+			out[n++] = (char)value;
+			i += 2;
+		} else {
+			out[n++] = c == '+' && plus ? ' ' : c;
+		}
+	}
+	return n;
 }
 
 size_t decode_json(struct sluice_str in, char *out)

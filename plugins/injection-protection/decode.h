@@ -9,7 +9,7 @@
 
 #include "sluice/sluice.h"
 
-/* %XX, and + as a space where `plus` is set. */
+/* %XX, %uXXXX as some servers take it, and + as a space where `plus` is set. */
 size_t decode_percent(struct sluice_str in, int plus, char *out);
 /* The inside of a JSON string. */
 size_t decode_json(struct sluice_str in, char *out);

@@ -145,7 +145,7 @@ static int judge(void *arg, enum input input, struct sluice_str value)
 	const struct state *s = f->state;
 	if (s->custom_count && judge_customs(f, input, value))
 		return 1;
-	if (input == INPUT_WHOLE_BODY)
+	if (input >= INPUT_WHOLE_PATH)
 		return 0;
 	const char *shape = s->sql ? sql_injection(value) : NULL;
 	if (shape)
@@ -159,8 +159,8 @@ static void log_finding(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct finding *f)
 {
 	static const char *const places[] = {
-		"the path", "the query", "a header field", "the body", "the body"};
-	char text[160];
+		"the path", "the query", "a header field", "the body", "the path", "the body"};
+	char text[320];
 	int n = snprintf(text, sizeof(text), "%s injection in %s: %.*s", f->kind, places[f->input],
 		(int)f->name.n, f->name.p);
 	call->host->log(call->instance, x, f->state->rejects ? SLUICE_LOG_INFO : SLUICE_LOG_WARN,
@@ -189,6 +189,13 @@ static int32_t settle(
 		(struct sluice_str){reason, (size_t)n});
 }
 
+/* What this policy reads in one way, the upstream might in another. */
+static int32_t refuse_unclear(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	return refuse(call, x, 415, SLUICE_STR("The body cannot be checked as it is written"),
+		SLUICE_STR("injection_unclear"));
+}
+
 /* --- exchanges ------------------------------------------------------------------------------- */
 static int32_t let_body_pass(const struct sluice_call *call, struct sluice_exchange *x)
 {
@@ -202,10 +209,13 @@ static int32_t judge_body_kind(const struct sluice_call *call, struct sluice_exc
 	uint32_t kinds = content_kinds(call->host, x, SLUICE_REQUEST);
 	if (!s->body || kinds == CONTENT_OTHER || call->host->body_length(x, SLUICE_REQUEST) == 0)
 		return let_body_pass(call, x);
-	if (!content_is_encoded(call->host, x, SLUICE_REQUEST))
+	int is_encoded = content_is_encoded(call->host, x, SLUICE_REQUEST);
+	if (!is_encoded && inputs_head_is_clear(call->host, x, kinds))
 		return SLUICE_CONTINUE;
 	if (!s->rejects)
 		return let_body_pass(call, x);
+	if (!is_encoded)
+		return refuse_unclear(call, x);
 	return refuse(call, x, 415, SLUICE_STR("An encoded body cannot be checked"),
 		SLUICE_STR("injection_encoded"));
 }
@@ -233,7 +243,10 @@ static int32_t request_body(
 {
 	struct finding f = {.state = call->state};
 	struct inputs in = {.call = call, .exchange = x, .judge = judge, .arg = &f};
-	int found = inputs_of_body(&in, content_kinds(call->host, x, SLUICE_REQUEST), body->bytes);
+	uint32_t kinds = content_kinds(call->host, x, SLUICE_REQUEST);
+	if (f.state->rejects && !inputs_body_is_clear(kinds, body->bytes))
+		return refuse_unclear(call, x);
+	int found = inputs_of_body(&in, kinds, body->bytes);
 	inputs_deinit(&in);
 	if (found < 0)
 		return SLUICE_FAIL;

@@ -75,7 +75,13 @@ int inputs_of_target(struct inputs *in)
 	const struct sluice_host *host = in->call->host;
 	struct sluice_str query = host->fact(in->exchange, SLUICE_FACT_TARGET);
 	struct sluice_str path = cut(&query, '?');
-	int found = judge_parts(in, INPUT_PATH, path, '/', 0, percent);
+	char *decoded = room(in, path.n);
+	if (!decoded)
+		return -1;
+	int found =
+		judge(in, INPUT_WHOLE_PATH, (struct sluice_str){decoded, percent(path, decoded)});
+	if (found == 0)
+		found = judge_parts(in, INPUT_PATH, path, '/', 0, percent);
 	return found ? found : judge_parts(in, INPUT_QUERY, query, '&', 1, percent_plus);
 }
 
@@ -115,135 +121,373 @@ int inputs_of_headers(struct inputs *in)
 	return found;
 }
 
-/* --- bodies ---------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------ */
+/* Behind the string at p (behind its quote): at the quote that ends it, or the end. */
+static const char *string_end(const char *p, const char *end, char quote)
+{
+	while (p < end && *p != quote)
+		p += *p == '\\' && p + 1 < end ? 2 : 1;
+	return p;
+}
+
+/* Behind the byte order mark that a text may begin with. */
+static const char *behind_mark(struct sluice_str text)
+{
+	return text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0 ? text.p + 3 : text.p;
+}
+
+/* What JSON has between its strings. */
+static int is_between(char c)
+{
+	char l = (char)(c | 0x20);
+	return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("{}[]:,+-. \t\r\n", c));
+}
+
+static int is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static int looks_like_json(struct sluice_str text)
+{
+	const char *p = behind_mark(text), *end = text.p + text.n;
+	while (p < end && is_space(*p))
+		p++;
+	return p < end && (*p == '{' || *p == '[');
+}
+
+static int judge_json_piece(struct inputs *in, const char *p, const char *to)
+{
+	struct sluice_str piece = {p, (size_t)(to - p)};
+	return judge(
+		in, INPUT_BODY, (struct sluice_str){in->decoded, decode_json(piece, in->decoded)});
+}
+
+/* What is no JSON some parsers take all the same, with comments and strings in single quotes: then
+ * nobody knows what is within a string, and each piece between quotes may be. */
+static int judge_json_pieces(struct inputs *in, struct sluice_str text, char quote)
+{
+	const char *p = text.p, *end = text.p + text.n;
+	for (;;) {
+		const char *to = string_end(p, end, quote);
+		int found = judge_json_piece(in, p, to);
+		if (found || to == end)
+			return found;
+		p = to + 1;
+	}
+}
+
 /* Each string of a JSON text, names included; what else may be in it is of no use to anybody. */
 static int judge_json(struct inputs *in, struct sluice_str text)
 {
-	char *decoded = room(in, text.n);
-	const char *p = text.p, *end = text.p + text.n;
-	if (!decoded)
+	const char *end = text.p + text.n, *p = behind_mark(text);
+	int is_json = 1;
+	if (!room(in, text.n))
 		return -1;
-	while ((p = memchr(p, '"', (size_t)(end - p)))) {
-		const char *from = ++p;
-		while (p < end && *p != '"')
-			p += *p == '\\' && p + 1 < end ? 2 : 1;
-		struct sluice_str inside = {from, (size_t)(p - from)};
-		int found = judge(
-			in, INPUT_BODY, (struct sluice_str){decoded, decode_json(inside, decoded)});
-		if (found || p >= end)
-			return found;
-		p++;
-	}
-	return 0;
-}
-
-static int judge_xml_text(struct inputs *in, struct sluice_str text, char *decoded)
-{
-	return judge(in, INPUT_BODY, (struct sluice_str){decoded, decode_xml(text, decoded)});
-}
-
-/* The attributes' values of the tag at *p; *p goes behind it. */
-static int judge_xml_tag(struct inputs *in, const char **p, const char *end, char *decoded)
-{
-	for (; *p < end && **p != '>'; (*p)++) {
-		if (**p != '"' && **p != '\'')
+	while (p < end) {
+		if (*p != '"') {
+			is_json &= is_between(*p++);
 			continue;
-		const char *from = *p + 1;
-		const char *to = memchr(from, **p, (size_t)(end - from));
-		int found = judge_xml_text(
-			in, (struct sluice_str){from, (size_t)((to ? to : end) - from)}, decoded);
-		*p = to ? to : end;
-		if (found || !to)
+		}
+		const char *to = string_end(p + 1, end, '"');
+		int found = judge_json_piece(in, p + 1, to);
+		if (found)
+			return found;
+		p = to < end ? to + 1 : end;
+	}
+	if (is_json)
+		return 0;
+	int found = judge(in, INPUT_BODY, text);
+	if (found == 0)
+		found = judge_json_pieces(in, text, '"');
+	return found ? found : judge_json_pieces(in, text, '\'');
+}
+
+/* --- XML ------------------------------------------------------------------------------------- */
+struct xml {
+	struct inputs *in;
+	const char *p, *end;
+	size_t n; /* of the text since the last tag, decoded */
+};
+
+static int starts(const struct xml *x, struct sluice_str text)
+{
+	return (size_t)(x->end - x->p) >= text.n && memcmp(x->p, text.p, text.n) == 0;
+}
+
+/* Up to the next `mark`, and behind it; all the rest when there is none. */
+static struct sluice_str take_to(struct xml *x, struct sluice_str mark)
+{
+	const char *from = x->p, *to = memmem(from, (size_t)(x->end - from), mark.p, mark.n);
+	x->p = to ? to + mark.n : x->end;
+	return (struct sluice_str){from, (size_t)((to ? to : x->end) - from)};
+}
+
+/* Texts, and CDATA among them, are one to whoever reads them. */
+static void add_text(struct xml *x, struct sluice_str text, int is_raw)
+{
+	char *at = x->in->decoded + x->n;
+	if (is_raw && text.n)
+		memcpy(at, text.p, text.n);
+	x->n += is_raw ? text.n : decode_xml(text, at);
+}
+
+static int judge_text(struct xml *x)
+{
+	size_t n = x->n;
+	x->n = 0;
+	return judge(x->in, INPUT_BODY, (struct sluice_str){x->in->decoded, n});
+}
+
+/* The attributes' values of the tag at x->p; of a document type those before its declarations. */
+static int judge_tag(struct xml *x)
+{
+	int is_declaration = starts(x, SLUICE_STR("<!"));
+	for (x->p++; x->p < x->end; x->p++) {
+		if (*x->p == '>' || (is_declaration && *x->p == '[')) {
+			x->p++;
+			return 0;
+		}
+		if (*x->p != '"' && *x->p != '\'')
+			continue;
+		const char quote[] = {*x->p++};
+		add_text(x, take_to(x, (struct sluice_str){quote, 1}), 0);
+		x->p--;
+		int found = judge_text(x);
+		if (found)
 			return found;
 	}
-	*p += *p < end;
 	return 0;
+}
+
+static int judge_markup(struct xml *x)
+{
+	if (starts(x, SLUICE_STR("<!--")) || starts(x, SLUICE_STR("<?"))) {
+		int is_comment = x->p[1] == '!';
+		x->p += is_comment ? 4 : 2;
+		take_to(x, is_comment ? SLUICE_STR("-->") : SLUICE_STR("?>"));
+		return 0;
+	}
+	if (starts(x, SLUICE_STR("<![CDATA["))) {
+		x->p += 9;
+		add_text(x, take_to(x, SLUICE_STR("]]>")), 1);
+		return 0;
+	}
+	int found = judge_text(x);
+	return found ? found : judge_tag(x);
 }
 
 /* Texts, CDATA and the values of attributes. */
 static int judge_xml(struct inputs *in, struct sluice_str text)
 {
-	static const char cdata[] = "<![CDATA[";
-	const size_t n = sizeof(cdata) - 1;
-	char *decoded = room(in, text.n);
-	const char *p = text.p, *end = text.p + text.n;
-	int found = decoded ? 0 : -1;
-	while (found == 0 && p < end) {
-		const char *tag = memchr(p, '<', (size_t)(end - p));
-		found = judge_xml_text(
-			in, (struct sluice_str){p, (size_t)((tag ? tag : end) - p)}, decoded);
-		if (found || !tag)
-			break;
-		if ((size_t)(end - tag) < n || memcmp(tag, cdata, n) != 0) {
-			p = tag + 1;
-			found = judge_xml_tag(in, &p, end, decoded);
-			continue;
-		}
-		const char *to = memmem(tag + n, (size_t)(end - tag) - n, "]]>", 3);
-		found = judge(in, INPUT_BODY,
-			(struct sluice_str){tag + n, (size_t)((to ? to : end) - tag) - n});
-		p = to ? to + 3 : end;
+	struct xml x = {in, text.p, text.p + text.n, 0};
+	if (!room(in, text.n))
+		return -1;
+	while (x.p < x.end) {
+		const char *tag = memchr(x.p, '<', (size_t)(x.end - x.p));
+		add_text(&x, (struct sluice_str){x.p, (size_t)((tag ? tag : x.end) - x.p)}, 0);
+		x.p = tag ? tag : x.end;
+		int found = tag ? judge_markup(&x) : 0;
+		if (found)
+			return found;
 	}
-	return found;
+	return judge_text(&x);
 }
 
-static struct sluice_str boundary_of(struct inputs *in)
+/* --- forms in parts -------------------------------------------------------------------------- */
+static struct sluice_str content_type_of(const struct sluice_host *host, struct sluice_exchange *x)
 {
 	struct sluice_str type = SLUICE_STR("");
-	in->call->host->field_get(in->exchange, SLUICE_REQUEST, SLUICE_STR("content-type"), &type);
-	return content_parameter(type, SLUICE_STR("boundary"));
+	host->field_get(x, SLUICE_REQUEST, SLUICE_STR("content-type"), &type);
+	return type;
 }
 
-static int has_filename(struct sluice_str head)
+static struct sluice_str next_line(struct sluice_str *text)
 {
-	for (size_t i = 0; i + 9 <= head.n; i++)
-		if (content_equal((struct sluice_str){head.p + i, 9}, SLUICE_STR("filename=")) ||
-			content_equal((struct sluice_str){head.p + i, 9}, SLUICE_STR("filename*")))
-			return 1;
-	return 0;
+	struct sluice_str line = cut(text, '\n');
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+/* Whether everybody takes the part for a file: it has a name of one, in its one disposition. */
+static int is_file(struct sluice_str head)
+{
+	const struct sluice_str name = SLUICE_STR("content-disposition");
+	int dispositions = 0, has_filename = 0;
+	while (head.n) {
+		struct sluice_str value = next_line(&head);
+		if (value.n && (*value.p == ' ' || *value.p == '\t'))
+			return 0;
+		if (!content_equal(content_essence(cut(&value, ':')), name))
+			continue;
+		dispositions++;
+		has_filename |= content_parameter(value, SLUICE_STR("filename")).n > 0;
+	}
+	return dispositions == 1 && has_filename;
+}
+
+/* Behind the first blank line: one that everybody sees, or one of line feeds alone; NULL. */
+static const char *behind_blank(struct sluice_str part, int is_strict)
+{
+	const char *end = part.p + part.n;
+	for (const char *p = part.p; (p = memchr(p, '\n', (size_t)(end - p))); p++) {
+		size_t left = (size_t)(end - p);
+		int has_cr = p > part.p && p[-1] == '\r';
+		if (left >= 3 && p[1] == '\r' && p[2] == '\n' && (has_cr || !is_strict))
+			return p + 3;
+		if (!is_strict && left >= 2 && p[1] == '\n')
+			return p + 2;
+	}
+	return NULL;
 }
 
 /* The names in a part's head, and what it holds, unless that is a file. */
 static int judge_part(struct inputs *in, struct sluice_str part)
 {
-	const char *blank = memmem(part.p, part.n, "\r\n\r\n", 4);
-	struct sluice_str head = {part.p, blank ? (size_t)(blank - part.p) : part.n};
-	struct sluice_str rest = head;
+	const char *strict = behind_blank(part, 1), *loose = behind_blank(part, 0);
+	const char *content[] = {strict, loose != strict ? loose : NULL};
+	const char *head_end = strict ? strict : loose ? loose : part.p + part.n;
+	struct sluice_str head = {part.p, (size_t)(head_end - part.p)}, rest = head;
 	while (rest.n) {
 		cut(&rest, '"');
 		int found = judge(in, INPUT_BODY, cut(&rest, '"'));
 		if (found)
 			return found;
 	}
-	if (!blank || has_filename(head))
+	if (!loose)
+		return judge(in, INPUT_BODY, part);
+	if (loose == strict && is_file(head))
 		return 0;
-	return judge(in, INPUT_BODY,
-		(struct sluice_str){blank + 4, part.n - (size_t)(blank + 4 - part.p)});
-}
-
-static int judge_multipart(struct inputs *in, struct sluice_str text)
-{
-	struct sluice_str boundary = boundary_of(in);
-	if (boundary.n == 0)
-		return judge(in, INPUT_BODY, text);
-	while (text.n) {
-		const char *to = memmem(text.p, text.n, boundary.p, boundary.n);
-		struct sluice_str part = {text.p, to ? (size_t)(to - text.p) : text.n};
-		if (to && part.n >= 4 && memcmp(to - 4, "\r\n--", 4) == 0)
-			part.n -= 4;
-		int found = judge_part(in, part);
-		if (found || !to)
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = content[i] ? part.n - (size_t)(content[i] - part.p) : 0;
+		int found = n ? judge(in, INPUT_BODY, (struct sluice_str){content[i], n}) : 0;
+		if (found)
 			return found;
-		size_t taken = (size_t)(to - text.p) + boundary.n;
-		text = (struct sluice_str){text.p + taken, text.n - taken};
 	}
 	return 0;
 }
 
+/* The delimiter that begins at p, "--" and the boundary: 1 when its line has nothing else, or "--";
+ * -1 when it goes on otherwise, and parsers disagree; 0: there is none. */
+static int is_delimiter(const char *p, const char *end, struct sluice_str boundary)
+{
+	if ((size_t)(end - p) < boundary.n + 2 || p[0] != '-' || p[1] != '-' ||
+		memcmp(p + 2, boundary.p, boundary.n) != 0)
+		return 0;
+	p += 2 + boundary.n;
+	if (end - p >= 2 && p[0] == '-' && p[1] == '-')
+		return 1;
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+		p++;
+	return p == end || *p == '\n' ? 1 : -1;
+}
+
+/* The parts between delimiters at the beginning of lines. Those on which parsers disagree count
+ * when `is_loose`; *is_unsure says that there is one. */
+static int judge_parts_between(struct inputs *in, struct sluice_str text,
+	struct sluice_str boundary, int is_loose, int *is_unsure)
+{
+	const char *from = text.p, *end = text.p + text.n;
+	for (const char *line = text.p; line;) {
+		const char *next = memchr(line, '\n', (size_t)(end - line));
+		int delimits = is_delimiter(line, end, boundary);
+		*is_unsure |= delimits < 0;
+		if (delimits > 0 || (delimits && is_loose)) {
+			const char *to = line;
+			to -= to > from && to[-1] == '\n';
+			to -= to > from && to[-1] == '\r';
+			int found = judge_part(in, (struct sluice_str){from, (size_t)(to - from)});
+			if (found)
+				return found;
+			from = delimits > 0 ? (next ? next + 1 : end) : line + 2 + boundary.n;
+		}
+		line = next ? next + 1 : NULL;
+	}
+	return judge_part(in, (struct sluice_str){from, (size_t)(end - from)});
+}
+
+static int judge_multipart(struct inputs *in, struct sluice_str text)
+{
+	struct sluice_str type = content_type_of(in->call->host, in->exchange);
+	struct sluice_str boundary = content_parameter(type, SLUICE_STR("boundary"));
+	int is_unsure = 0;
+	if (boundary.n == 0)
+		return judge(in, INPUT_BODY, text);
+	int found = judge_parts_between(in, text, boundary, 0, &is_unsure);
+	return found || !is_unsure ? found : judge_parts_between(in, text, boundary, 1, &is_unsure);
+}
+
+/* --- what can be read ------------------------------------------------------------------------ */
+/* In which bytes below 128 are ASCII. */
+static const char *const charsets[] = {"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1",
+	"iso-8859-15", "windows-1252", NULL};
+
+/* Whether there is at most one boundary, of characters that need no quotes and no escapes. */
+static int boundary_is_clear(struct sluice_str type)
+{
+	size_t count = 0;
+	for (size_t i = 0; i + 9 <= type.n; i++)
+		count += content_equal((struct sluice_str){type.p + i, 9}, SLUICE_STR("boundary="));
+	struct sluice_str boundary = content_parameter(type, SLUICE_STR("boundary"));
+	for (size_t i = 0; i < boundary.n; i++) {
+		char c = boundary.p[i], l = (char)(c | 0x20);
+		if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && !strchr("'()+_-./:=?", c))
+			return 0;
+	}
+	return count == (boundary.n > 0);
+}
+
+int inputs_head_is_clear(const struct sluice_host *host, struct sluice_exchange *x, uint32_t kinds)
+{
+	return content_charset_is(host, x, SLUICE_REQUEST, charsets) &&
+	       (!(kinds & CONTENT_MULTIPART) || boundary_is_clear(content_type_of(host, x)));
+}
+
+/* An XML document, by its first byte and what it declares. */
+static int xml_is_clear(struct sluice_str text)
+{
+	struct xml x = {NULL, behind_mark(text), text.p + text.n, 0};
+	while (x.p < x.end && is_space(*x.p))
+		x.p++;
+	if (x.p < x.end && *x.p != '<')
+		return 0;
+	if (!starts(&x, SLUICE_STR("<?xml")))
+		return 1;
+	struct sluice_str rest = take_to(&x, SLUICE_STR("?>"));
+	const char *at = memmem(rest.p, rest.n, "encoding", 8);
+	if (!at)
+		return 1;
+	rest.n -= (size_t)(at - rest.p);
+	rest.p = at;
+	char quote = memchr(rest.p, '"', rest.n) ? '"' : '\'';
+	cut(&rest, quote);
+	struct sluice_str charset = cut(&rest, quote);
+	for (const char *const *c = charsets; *c; c++)
+		if (equals(charset, *c))
+			return 1;
+	return 0;
+}
+
+int inputs_body_is_clear(uint32_t kinds, struct sluice_str body)
+{
+	if ((kinds & (CONTENT_JSON | CONTENT_XML)) && body.n && memchr(body.p, '\0', body.n))
+		return 0; /* UTF-16, UTF-32 */
+	if ((kinds & CONTENT_TEXT) && body.n >= 2 &&
+		(memcmp(body.p, "\xff\xfe", 2) == 0 || memcmp(body.p, "\xfe\xff", 2) == 0))
+		return 0;
+	return kinds != CONTENT_XML || xml_is_clear(body);
+}
+
 int inputs_of_body(struct inputs *in, uint32_t kinds, struct sluice_str body)
 {
+	if (body.n == 0)
+		return 0;
+	int is_text = kinds == 0 || (kinds & CONTENT_TEXT);
+	int is_json = (kinds & CONTENT_JSON) || (is_text && looks_like_json(body));
 	int found = judge(in, INPUT_WHOLE_BODY, body);
-	if (found == 0 && (kinds & CONTENT_JSON))
+	if (found == 0 && is_json)
 		found = judge_json(in, body);
 	if (found == 0 && (kinds & CONTENT_FORM))
 		found = judge_parts(in, INPUT_BODY, body, '&', 1, percent_plus);
@@ -251,7 +495,7 @@ int inputs_of_body(struct inputs *in, uint32_t kinds, struct sluice_str body)
 		found = judge_xml(in, body);
 	if (found == 0 && (kinds & CONTENT_MULTIPART))
 		found = judge_multipart(in, body);
-	if (found == 0 && ((kinds & CONTENT_TEXT) || kinds == 0))
+	if (found == 0 && is_text)
 		found = judge(in, INPUT_BODY, body);
 	return found;
 }

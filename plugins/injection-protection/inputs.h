@@ -14,7 +14,8 @@ enum input {
 	INPUT_QUERY,
 	INPUT_HEADER,
 	INPUT_BODY,
-	INPUT_WHOLE_BODY /* as it came: for regular expressions alone */
+	INPUT_WHOLE_PATH, /* for regular expressions alone, as the next */
+	INPUT_WHOLE_BODY  /* as it came */
 };
 
 struct inputs {
@@ -31,5 +32,10 @@ void inputs_deinit(struct inputs *in);
 /* Each returns what `judge` did, or -1: no memory. */
 int inputs_of_target(struct inputs *in);
 int inputs_of_headers(struct inputs *in);
-/* `kinds`: of util/content.h; of what can be several, all are tried. */
+/* Whether the head says of a body of these kinds (util/content.h) how it is to be read, in one way:
+ * its charset, and where its parts end. */
+int inputs_head_is_clear(const struct sluice_host *host, struct sluice_exchange *x, uint32_t kinds);
+/* Whether the body is in a charset in which bytes below 128 are ASCII. */
+int inputs_body_is_clear(uint32_t kinds, struct sluice_str body);
+/* `kinds`: of what can be several, all are tried. */
 int inputs_of_body(struct inputs *in, uint32_t kinds, struct sluice_str body);

@@ -422,6 +422,7 @@ static void expect(struct visit *v, const struct ask *a)
 #define TYPE  "Content-Type"
 #define FORM  "application/x-www-form-urlencoded"
 #define JSON  "application/json"
+#define XML   "application/xml"
 #define PARTS "multipart/form-data; boundary=\"b\""
 static const struct ask places[] = {
 	{"/a/b?c=d%27&e=O%27Brien+or+so", NULL, NULL, NULL, NULL},
@@ -463,6 +464,94 @@ static const struct ask places[] = {
 		"--b\r\nContent-Disposition: form-data; name=\"a\"; "
 		"filename=\"<script>\"\r\n\r\n\r\n--b--",
 		"injection_xss"},
+	/* several media types, and one that is empty */
+	{NULL, TYPE, "application/octet-stream, text/plain", "<script>", "injection_xss"},
+	{NULL, TYPE, "", "<script>", "injection_xss"},
+	/* as some servers decode */
+	{"/a?q=%u0027+or+name+like+%u0027x", NULL, NULL, NULL, "injection_sql"},
+	{"/a?q=%u27&r=100%u", NULL, NULL, NULL, NULL},
+	/* no JSON, but taken for it */
+	{NULL, TYPE, JSON, "{/*\"*/\"a\":\"it's so\",\"q\":\"' or 1=1--\"}", "injection_sql"},
+	{NULL, TYPE, JSON, "{'a':'it\\'s so','q':'\\' or 1=1--'}", "injection_sql"},
+	{NULL, TYPE, JSON, "{\"a\":1 // don't \"\n,\"q\":\"' or 1=1--\"}", "injection_sql"},
+	{NULL, TYPE, JSON, "\xef\xbb\xbf{\"a\":\"O'Brien\",\"b\":\"'s -- and '\"}", NULL},
+	{NULL, TYPE, "text/plain", "{\"q\":\"\\u0027 or 1=1--\"}", "injection_sql"},
+	{NULL, "X-None", "no type", " [\"\\u003cscript>\"]", "injection_xss"},
+	/* one text, in pieces; quotes where they are none */
+	{NULL, TYPE, XML, "<a>' o<![CDATA[r 1=1]]>--</a>", "injection_sql"},
+	{NULL, TYPE, XML, "<a>' o<!-- -->r 1<?p?>=1--</a>", "injection_sql"},
+	{NULL, TYPE, XML, "<a><!-- \" --><b>it's so</b><q>' or 1=1--</q><z c=\"\"/></a>",
+		"injection_sql"},
+	{NULL, TYPE, XML, "<a><?p \"?><b>it's so</b><q>' or name like 'a%</q><z c=\"\"/></a>",
+		"injection_sql"},
+	{NULL, TYPE, XML,
+		"<!DOCTYPE a [<!-- \" -->]><a><b>it's so</b><q>' or 1=1--</q><z c=\"\"/></a>",
+		"injection_sql"},
+	{NULL, TYPE, XML, "<!DOCTYPE a [<!ENTITY e \"' or 1=1--\">]><a>&e;</a>", "injection_sql"},
+	{NULL, TYPE, XML, "<?xml version='1.0' encoding='utf-8'?><a><!-- it's --><b>don't</b></a>",
+		NULL},
+	/* boundaries that stand in what they bound */
+	{NULL, TYPE, "multipart/form-data; boundary=or",
+		"--or\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n' or 1=1--\r\n--or--",
+		"injection_sql"},
+	{NULL, TYPE, "multipart/form-data; boundary=x",
+		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n"
+		"' /*\n--x*/ or 1=1 #\r\n--x--",
+		"injection_sql"},
+	{NULL, TYPE, "multipart/form-data; boundary=x",
+		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nit's so\r\n"
+		"--xy\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n' or 1=1--\r\n--x--",
+		"injection_sql"},
+	/* lines that end otherwise */
+	{NULL, TYPE, PARTS,
+		"--b\nContent-Disposition: form-data; name=\"a\"\n\n' or 1=1--\n--b--\n",
+		"injection_sql"},
+	{NULL, TYPE, PARTS,
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nX: a\n\nY: it's so\r\n\r\n"
+		"' or 1=1--\r\n--b--",
+		"injection_sql"},
+	/* no file, to some */
+	{NULL, TYPE, PARTS,
+		"--b\r\nContent-Disposition: form-data; name=\"a\"; x-filename=\"x\"\r\n\r\n"
+		"<script>\r\n--b--",
+		"injection_xss"},
+	{NULL, TYPE, PARTS,
+		"--b\r\nContent-Disposition: form-data; name=\"a\"; filename*=utf-8''x\r\n\r\n"
+		"<script>\r\n--b--",
+		"injection_xss"},
+	{NULL, TYPE, PARTS,
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nX: y; filename=\"x\"\r\n\r\n"
+		"<script>\r\n--b--",
+		"injection_xss"},
+	{NULL, TYPE, PARTS,
+		"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n"
+		"Content-Disposition: form-data; name=\"a\"; "
+		"filename=\"x\"\r\n\r\n<script>\r\n--b--",
+		"injection_xss"},
+};
+
+/* What cannot be read as its head says, or not in one way alone. */
+#define BYTES(text) text, sizeof(text) - 1
+static const struct {
+	const char *type, *body;
+	size_t n;
+	bool passes;
+} unclear[] = {
+	{FORM "; charset=ibm037", BYTES("q=%7D%40%96%99%40%F1%7E%F1"), false},
+	{JSON "; charset=utf-16", BYTES("{}"), false},
+	{JSON "; charset=utf-8; charset=utf-7", BYTES("{}"), false},
+	{JSON, BYTES("[\0\"\0'\0 \0o\0r\0 \0001\0=\0001\0\"\0]\0"), false},
+	{XML, BYTES("<\0a\0/\0>\0"), false},
+	{XML, BYTES("<?xml version=\"1.0\" encoding=\"utf-7\"?><a/>"), false},
+	{XML, BYTES("Lo\xa7\x94\x93"), false},
+	{"text/plain", BYTES("\xff\xfe<\0"), false},
+	{"multipart/form-data; boundary=a; boundary=b", BYTES("--b--"), false},
+	{"multipart/form-data; boundary=\"a\\b\"", BYTES("--ab--"), false},
+	{"multipart/form-data; boundary=a,b", BYTES("--a--"), false},
+	{JSON "; charset=\"UTF-8\"", BYTES("{}"), true},
+	{XML, BYTES("\xef\xbb\xbf<?xml version='1.0' encoding='ISO-8859-1'?><a/>"), true},
+	{"multipart/form-data; boundary=----=_Part_0.1", BYTES("------=_Part_0.1--"), true},
+	{"application/octet-stream", BYTES("\xff\xfe\0"), true},
 };
 
 START_TEST(looks_at_all_that_a_client_can_choose)
@@ -477,6 +566,40 @@ START_TEST(looks_at_all_that_a_client_can_choose)
 	ck_assert_uint_eq(rig_counter(r, "injection_attempts", 0), found);
 	visit_free(v);
 	rig_free(r);
+}
+END_TEST
+
+static enum chain_result give_bytes(struct visit *v, const char *p, size_t n)
+{
+	v->request.content_length = (int64_t)n;
+	chunk_queue_add_copy(&v->x.run[REQ].in, str_n(p, n));
+	v->x.run[REQ].in_ended = true;
+	return chain_step(&v->x, REQ);
+}
+
+static void expect_unclear(const char *config, bool refuses)
+{
+	struct rig *r = protected(config);
+	struct visit *v = visit_new(r, 0);
+	for (size_t i = 0; i < sizeof(unclear) / sizeof(unclear[0]); i++) {
+		bool passes = unclear[i].passes || !refuses;
+		visit_begin(v);
+		visit_field(v, REQ, TYPE, unclear[i].type);
+		enum chain_result got = give_bytes(v, unclear[i].body, unclear[i].n);
+		ck_assert_msg(got == (passes ? CHAIN_DONE : CHAIN_RESPONDED), "%zu", i);
+		if (passes)
+			continue;
+		ck_assert_uint_eq(v->x.local->head.status, 415);
+		assert_str(v->x.local->reason, "injection_unclear");
+	}
+	visit_free(v);
+	rig_free(r);
+}
+
+START_TEST(refuses_what_can_be_read_in_two_ways)
+{
+	expect_unclear("{}", true);
+	expect_unclear("{\"rejectRequests\":false}", false);
 }
 END_TEST
 
@@ -500,6 +623,8 @@ START_TEST(looks_where_it_is_told_and_for_what)
 		{"{\"customProtections\":[{\"name\":\"slow\",\"regex\":\"^(a+)+$\"}]}",
 			{"/?q=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", NULL, NULL, NULL,
 				"injection_custom"}},
+		{"{\"customProtections\":[{\"name\":\"git\",\"regex\":\"/[.]git/\"}]}",
+			{"/a/%2egit/config", NULL, NULL, NULL, "injection_custom"}},
 		{"{\"rejectRequests\":false}", {"/?q=<script>", TYPE, JSON, "{}", NULL}},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -528,5 +653,5 @@ END_TEST
 
 UNIT_SUITE(injection_protection, finds_what_changes_a_statement, finds_what_runs_a_script,
 	lets_people_write, reads_nothing_beyond_a_value, nothing_takes_quadratic_time,
-	looks_at_all_that_a_client_can_choose, looks_where_it_is_told_and_for_what,
-	a_wrong_expression_is_a_configuration_error)
+	looks_at_all_that_a_client_can_choose, refuses_what_can_be_read_in_two_ways,
+	looks_where_it_is_told_and_for_what, a_wrong_expression_is_a_configuration_error)
