@@ -10,6 +10,7 @@
  *   POST /quarantine/lift?binding=NAME   202: a binding that is quarantined may run again
  *   GET  /log-level         JSON: the log's level, the configured one, until when
  *   PUT  /log-level?level=LEVEL[&seconds=N]   the same, changed
+ *   POST /trace?...         JSON lines: the stories of requests, as they end, until the client goes
  *
  * Everything stands on the UNIX socket <state>/admin.sock (mode 0600; SO_PEERCRED says who: the
  * same user, or root). An optional TCP listener offers metrics and probes alone, read-only. Both
@@ -20,6 +21,7 @@
  */
 #pragma once
 
+#include "admin/stream.h"
 #include "base/buffer.h"
 #include "connection/server.h"
 
@@ -33,6 +35,7 @@ struct admin_answer {
 	const char *content_type; /* static */
 	struct str query;         /* of the request, raw; borrowed */
 	struct buffer body;       /* initialised by admin, up to 64 MiB */
+	struct admin_stream *stream; /* borrowed: for admin_stream_take */
 };
 
 /* What admin asks of `process`. Each fills the body; called on the main thread. */
@@ -46,6 +49,7 @@ struct admin_source {
 	void (*lift)(void *owner, struct admin_answer *a);
 	void (*log_level)(void *owner, struct admin_answer *a);
 	void (*set_log_level)(void *owner, struct admin_answer *a);
+	void (*trace)(void *owner, struct admin_answer *a); /* may take its stream */
 	/* Sockets of the TCP listener: RC_IO with errno. NULL: admin opens and closes them itself.
 	 */
 	enum rc (*listen)(void *owner, const struct address *at, int *fd);

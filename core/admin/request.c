@@ -33,6 +33,14 @@ static const struct resource resources[] = {
 	RESOURCE("/log-level", GET, "GET, HEAD, PUT", log_level, false),
 	RESOURCE("/log-level", PUT, "GET, HEAD, PUT", set_log_level, false),
 	RESOURCE("/quarantine/lift", POST, "POST", lift, false),
+	RESOURCE("/trace", POST, "POST", trace, false),
+};
+
+/* An answer that goes on. */
+struct admin_stream {
+	bool is_taken, is_ended;
+	void (*closed)(void *owner);
+	void *owner;
 };
 
 struct admin_request {
@@ -41,6 +49,7 @@ struct admin_request {
 	struct http_stream *stream;
 	struct task task;
 	struct timer late;
+	struct admin_stream goes_on;
 	bool is_dead; /* the client is gone, or takes too long */
 };
 
@@ -115,8 +124,9 @@ static void give(struct admin_request *q, const struct resource *r, struct admin
 	head.status = a->status;
 	head.reason = http_reason(a->status);
 	head.version_major = head.version_minor = 1;
-	head.content_length = (int64_t)a->body.n;
-	head.has_content = s->request->method != METHOD_HEAD && a->body.n > 0;
+	bool goes_on = q->goes_on.is_taken;
+	head.content_length = goes_on ? CONTENT_LENGTH_UNKNOWN : (int64_t)a->body.n;
+	head.has_content = s->request->method != METHOD_HEAD && (goes_on || a->body.n > 0);
 	add_field(&head, STR("Content-Type"), FIELD_CONTENT_TYPE, str_of(a->content_type));
 	add_field(&head, STR("Cache-Control"), FIELD_OTHER, STR("no-store"));
 	if (a->status == 405)
@@ -124,7 +134,7 @@ static void give(struct admin_request *q, const struct resource *r, struct admin
 	http_stream_send_response(s, &head, !head.has_content);
 	if (head.has_content) {
 		chunk_queue_add_copy(&body, buffer_str(&a->body));
-		http_stream_send_data(s, &body, true);
+		http_stream_send_data(s, &body, !goes_on);
 	}
 	chunk_queue_clear(&body);
 }
@@ -134,10 +144,59 @@ static void answer(struct admin_request *q)
 	struct admin_answer a = {.status = 500, .content_type = "text/plain"};
 	const struct resource *r = find(q, q->stream->request);
 	a.query = q->stream->request->query;
+	a.stream = &q->goes_on;
 	buffer_init(&a.body, ANSWER_BYTES_MAX);
 	fill(q, r, &a);
 	give(q, r, &a);
 	buffer_deinit(&a.body);
+}
+
+/* --- an answer that goes on ------------------------------------------------------------------ */
+struct admin_stream *admin_stream_take(
+	struct admin_answer *a, void (*closed)(void *owner), void *owner)
+{
+	*a->stream = (struct admin_stream){.is_taken = true, .closed = closed, .owner = owner};
+	return a->stream;
+}
+
+static void send_more(struct admin_request *q, struct str text, bool end)
+{
+	struct chunk_queue body;
+	chunk_queue_init(&body, loop_pool(q->loop));
+	if (text.n > 0)
+		chunk_queue_add_copy(&body, text);
+	http_stream_send_data(q->stream, &body, end);
+	chunk_queue_clear(&body);
+}
+
+bool admin_stream_send(struct admin_stream *s, struct str text)
+{
+	struct admin_request *q = CONTAINER_OF(s, struct admin_request, goes_on);
+	if (q->is_dead || !http_stream_can_send(q->stream))
+		return false;
+	send_more(q, text, false);
+	return true;
+}
+
+void admin_stream_end(struct admin_stream *s)
+{
+	struct admin_request *q = CONTAINER_OF(s, struct admin_request, goes_on);
+	s->is_ended = true;
+	if (!q->is_dead)
+		send_more(q, STR_EMPTY, true);
+	loop_ready(q->loop, &q->task);
+}
+
+/* Whether there is nothing more to come. */
+static bool is_over(struct admin_request *q)
+{
+	struct admin_stream *s = &q->goes_on;
+	if (!s->is_taken || s->is_ended)
+		return true;
+	if (!q->is_dead)
+		return false;
+	s->closed(s->owner);
+	return true;
 }
 
 /* The events only wake: a stream is not released from inside one. */
@@ -152,9 +211,11 @@ static void run(struct task *t)
 	}
 	if (!q->is_dead && !s->in_ended)
 		return;
-	if (!q->is_dead)
-		answer(q);
 	timer_stop(&q->late);
+	if (!q->is_dead && !q->goes_on.is_taken)
+		answer(q);
+	if (!is_over(q))
+		return;
 	http_stream_release(s);
 	pool_put(loop_pool(q->loop), q, sizeof(*q));
 }

@@ -62,6 +62,7 @@ static void stop_workers(struct gateway *g)
 	pulse_stop(g->pulse);
 	watchdog_stop(g->watchdog);
 	overload_stop(g->overload);
+	trace_session_stop(g->trace);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_stop(g->threads[i]);
 }

@@ -7,6 +7,7 @@
  *   log_choice.c the log's level, as configured or as asked at run time
  *   report.c    the answers of the admin socket
  *   dump.c      the plan that serves, without its secrets
+ *   trace_session.c  requests that somebody follows
  *   pulse.c     once a second: are the workers alive, what do they carry
  *
  * Threads      the main thread; workers are spoken to by posts. */
@@ -26,6 +27,7 @@
 #include "process/plan_file.h"
 #include "process/pulse.h"
 #include "process/supervision.h"
+#include "process/trace_session.h"
 #include "process/watchdog.h"
 #include "sinks/sinks.h"
 
@@ -68,6 +70,7 @@ struct gateway {
 	struct pulse *pulse;
 	struct watchdog *watchdog;
 	struct overload *overload;
+	struct trace_session *trace; /* NULL: nobody follows requests */
 	struct stream_group *admin_group;
 	struct admin *admin;
 	bool is_admin_open; /* the socket is ours */

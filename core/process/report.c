@@ -388,6 +388,7 @@ const struct admin_source gateway_reports = {
 	.lift = report_lift,
 	.log_level = log_level,
 	.set_log_level = set_log_level,
+	.trace = trace_session_answer,
 	.listen = listen_for_probes,
 	.released = probes_released,
 };

@@ -70,14 +70,42 @@ struct str access_record_reason(const struct exchange *e)
 	return STR("ok");
 }
 
-static void add_request(struct buffer *b, const struct exchange *e)
+/* What stands in a query is often a secret. */
+static struct str without_values(struct str target, char out[TARGET_BYTES_MAX])
+{
+	size_t n = 0;
+	bool is_value = false, is_query = false;
+	for (size_t i = 0; i < target.n && n < TARGET_BYTES_MAX - 1; i++) {
+		char c = target.p[i];
+		bool was_value = is_value;
+		is_value = is_query && c != '&' && (is_value || c == '=');
+		if (!is_value || !was_value)
+			out[n++] = c;
+		if (is_value && !was_value)
+			out[n++] = '*';
+		is_query = is_query || c == '?';
+	}
+	return str_n(out, n);
+}
+
+/* Apart, so that other records do not pay for its stack. */
+static __attribute__((noinline)) void add_masked_target(struct buffer *b, struct str target)
+{
+	char masked[TARGET_BYTES_MAX];
+	add_cut_text(b, "target", without_values(target, masked), TARGET_BYTES_MAX);
+}
+
+static void add_request(struct buffer *b, const struct exchange *e, bool is_masked)
 {
 	const struct http_request *r = e->down->request;
 	add_text(b, "requestId", e->x.request_id);
 	add_text(b, "traceId", e->x.trace_id);
 	add_text(b, "api", e->x.api);
 	add_text(b, "method", r->method_name);
-	add_cut_text(b, "target", r->target, TARGET_BYTES_MAX);
+	if (UNLIKELY(is_masked))
+		add_masked_target(b, r->target);
+	else
+		add_cut_text(b, "target", r->target, TARGET_BYTES_MAX);
 	add_cut_text(b, "path", e->path_received, TARGET_BYTES_MAX);
 	add_text(b, "host", e->authority_received);
 	char version[8] = {'H', 'T', 'T', 'P', '/', (char)('0' + r->version_major % 10), '.',
@@ -162,6 +190,18 @@ static void count(const struct exchange *e, int64_t now_us)
 	metric_observe(own->duration, (uint64_t)(now_us - e->down->started_us));
 }
 
+static inline void write(
+	const struct exchange *e, struct buffer *b, int64_t now_us, bool is_masked)
+{
+	buffer_reset(b);
+	add_time(b, loop_wall_us(e->worker->loop));
+	add_request(b, e, is_masked);
+	add_client(b, e);
+	add_outcome(b, e);
+	add_upstream(b, e);
+	add_sizes_and_times(b, e, now_us);
+}
+
 void access_record_write(struct exchange *e)
 {
 	struct proxy_worker *w = e->worker;
@@ -169,15 +209,16 @@ void access_record_write(struct exchange *e)
 	count(e, now_us);
 	if (!w->records)
 		return;
-	struct buffer *b = &w->record_text;
-	buffer_reset(b);
-	add_time(b, loop_wall_us(w->loop));
-	add_request(b, e);
-	add_client(b, e);
-	add_outcome(b, e);
-	add_upstream(b, e);
-	add_sizes_and_times(b, e, now_us);
-	hand_over(w, b);
+	write(e, &w->record_text, now_us, false);
+	hand_over(w, &w->record_text);
+}
+
+void access_record_tell(const struct exchange *e, struct buffer *out)
+{
+	struct buffer *b = &e->worker->record_text;
+	write(e, b, loop_now_us(e->worker->loop), true);
+	buffer_add_char(b, '}');
+	buffer_add(out, buffer_str(b));
 }
 
 struct str access_record_refusal_reason(uint16_t status)

@@ -21,6 +21,9 @@ const struct chain_binding *access_record_answerer(const struct exchange *e);
 struct str access_record_refusal_reason(uint16_t status);
 /* Counts the exchange and writes its record. */
 void access_record_write(struct exchange *e);
+/* Appends the record to `out`, without values of the query. */
+struct buffer;
+void access_record_tell(const struct exchange *e, struct buffer *out);
 /* A head that the codec refused, or that came too slowly. status 0: closed without an answer. */
 void access_record_refused(
 	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail);

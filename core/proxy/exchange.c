@@ -296,9 +296,7 @@ void exchange_sample(struct exchange *e)
 
 static void unwatch(struct exchange *e)
 {
-	if (!e->x.watch->ran)
-		pool_put(loop_pool(e->worker->loop), e->x.watch, sizeof(*e->x.watch));
-	e->x.watch = NULL;
+	pool_put(loop_pool(e->worker->loop), e->x.watch, sizeof(*e->x.watch));
 }
 
 /* Of an exchange that went another way than through its upstream. */
@@ -342,6 +340,8 @@ static void exchange_end(struct exchange *e)
 	tally_bindings(e);
 	chain_finish(&e->x);
 	access_record_write(e);
+	if (UNLIKELY(e->trace != NULL))
+		trace_end(e);
 	if (UNLIKELY(e->x.watch != NULL))
 		unwatch(e);
 	task_cancel(&e->task);
@@ -394,6 +394,26 @@ static inline bool step_machines(struct exchange *e)
 	return moved;
 }
 
+/* The same for one that is followed: it is looked at between any two steps. */
+static __attribute__((noinline)) bool step_traced(struct exchange *e)
+{
+	bool moved = false;
+	trace_look(e);
+	while (step_request(e)) {
+		moved = true;
+		trace_look(e);
+	}
+	while (step_attempt(e)) {
+		moved = true;
+		trace_look(e);
+	}
+	while (step_response(e)) {
+		moved = true;
+		trace_look(e);
+	}
+	return moved;
+}
+
 static void exchange_run(struct exchange *e)
 {
 	bool moved;
@@ -402,7 +422,7 @@ static void exchange_run(struct exchange *e)
 		e->is_woken = false;
 		if (e->facts & FACTS_THAT_END)
 			note_facts(e);
-		moved = step_machines(e);
+		moved = UNLIKELY(e->trace != NULL) ? step_traced(e) : step_machines(e);
 	} while ((moved || e->is_woken) && e->response_state != RESPONSE_DONE);
 	e->is_running = false;
 	if (e->response_state == RESPONSE_DONE)
@@ -489,6 +509,8 @@ void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 	w->exchanges_active++;
 	sweep_start(w);
 	tell_active(w);
+	if (UNLIKELY(w->tracer != NULL))
+		trace_begin(e);
 	if (UNLIKELY(w->pressure >= PRESSURE_REFUSE))
 		shed_new(e);
 	exchange_wake(e);

@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/fault.h"
 #include "proxy/sweep.h"
+#include "proxy/trace.h"
 #include "proxy/worker.h"
 #include "upstream/upstream.h"
 
@@ -134,6 +135,7 @@ struct exchange {
 	struct service *service;           /* borrowed from the API */
 	bool rewrites_host;                /* Host becomes the service's */
 	struct chunk_queue local_body;     /* of a local answer */
+	struct trace *trace;               /* owned; NULL: nobody follows it */
 	struct str allowed_methods;        /* for Allow, when the method failed */
 	struct local_response spent_local; /* when the arena cannot hold an answer */
 	char request_id[UUID_BYTES];       /* from here on nothing is zeroed at the start */
@@ -201,6 +203,10 @@ bool response_tunnel(struct exchange *e);
 bool attempt_connect(struct exchange *e);
 bool attempt_send(struct exchange *e);
 bool attempt_await(struct exchange *e);
+
+/* The path behind the base path, as the policies left it; a path that left the base path is taken
+ * whole. */
+struct str exchange_path_rest(const struct exchange *e);
 
 /* Starts the first attempt at e->service. */
 void attempt_begin(struct exchange *e);

@@ -137,9 +137,7 @@ bool request_policies(struct exchange *e)
 	return false;
 }
 
-/* The path behind the base path, as the policies left it; a path that left the base path is taken
- * whole. */
-static struct str path_rest(const struct exchange *e)
+struct str exchange_path_rest(const struct exchange *e)
 {
 	struct str path = e->down->request->path;
 	if (path.p == e->path_received.p)
@@ -179,7 +177,7 @@ bool request_select(struct exchange *e)
 	if (e->service)
 		return begin_attempt(e); /* it was chosen, and a body gathered */
 	struct route_choice choice;
-	enum rc rc = route_api_choose(e->api->routes, r, path_rest(e), prng_next(&e->worker->prng),
+	enum rc rc = route_api_choose(e->api->routes, r, exchange_path_rest(e), prng_next(&e->worker->prng),
 		e->x.arena, &choice, &e->allowed_methods);
 	if (rc == RC_NOT_FOUND)
 		return fail(e, FAULT_NO_ROUTE, NULL);

@@ -22,6 +22,7 @@
 #include "upstream/upstream.h"
 
 struct proxy_listener;
+struct tracer;
 
 /* How short memory is; each step does what those before it do, too. */
 enum pressure {
@@ -69,6 +70,7 @@ struct proxy_worker {
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
 	struct answer_tally *answers; /* borrowed; NULL: nobody asks why requests were answered here */
+	struct tracer *tracer; /* ref; trace.h; NULL: nobody follows requests */
 	struct binding_tally *bindings; /* borrowed; NULL: nor what the bindings did */
 };
 

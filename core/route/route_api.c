@@ -2,6 +2,7 @@
 /* The rules of an API: which bindings are active, which route is taken, what path goes upstream. */
 #include "route/route_table.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -27,6 +28,7 @@ struct destination {
 };
 
 struct route {
+	char *name; /* owned */
 	struct rule_list rules;
 	struct destination *destinations; /* owned */
 	size_t destination_count;
@@ -154,6 +156,7 @@ static enum rc compile_route(struct compiler *c, const struct plan_node *node, s
 {
 	struct str name = plan_string(node, "name", STR_EMPTY);
 	const struct plan_node *list = plan_get(node, "destinations");
+	route->name = heap_strndup(name);
 	char why[256] = "";
 	if (rule_list_init(&route->rules, plan_get(node, "rules"), c->folds_case, why,
 		    sizeof(why)) != RC_OK)
@@ -204,6 +207,7 @@ enum rc route_api_new(const struct plan_node *api, const struct plan_node *servi
 
 static void route_deinit(struct route *route)
 {
+	free(route->name);
 	rule_list_deinit(&route->rules);
 	for (size_t i = 0; i < route->destination_count; i++)
 		free(route->destinations[i].prefix);
@@ -413,4 +417,20 @@ enum rc route_api_choose(const struct route_api *r, const struct http_request *r
 		.path = path,
 	};
 	return RC_OK;
+}
+
+void route_api_tell(const struct route_api *r, const struct http_request *request, struct str rest,
+	struct buffer *out)
+{
+	bool is_taken = false;
+	buffer_add_char(out, '[');
+	for (size_t i = 0; i < r->route_count && !is_taken; i++) {
+		const char *verdict =
+			rule_list_verdict(&r->routes[i].rules, request, subject_of(rest));
+		is_taken = strcmp(verdict, "taken") == 0;
+		buffer_add(out, i > 0 ? STR(",{\"route\":") : STR("{\"route\":"));
+		buffer_add_json(out, str_of(r->routes[i].name));
+		buffer_addf(out, ",\"verdict\":\"%s\"}", verdict);
+	}
+	buffer_add_char(out, ']');
 }

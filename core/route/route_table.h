@@ -80,3 +80,8 @@ struct route_choice {
 MUST_USE enum rc route_api_choose(const struct route_api *r, const struct http_request *request,
 	struct str rest, uint64_t random, struct arena *arena, struct route_choice *choice,
 	struct str *allowed);
+/* Why: each route in turn until one is taken, as a JSON list of {"route","verdict"}: "taken", or
+ * what of its rules the request does not meet. */
+struct buffer;
+void route_api_tell(const struct route_api *r, const struct http_request *request, struct str rest,
+	struct buffer *out);

@@ -250,3 +250,35 @@ enum rc rule_list_match(const struct rule_list *l, const struct http_request *re
 	}
 	return result;
 }
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+/* In the order of judging. */
+enum nearness { FAILS_PATH, FAILS_HOST, FAILS_HEADERS, FAILS_METHODS, EXCEEDS_LIMIT, MATCHES };
+
+static enum nearness nearness_of(
+	const struct rule *rule, const struct http_request *request, struct str path)
+{
+	enum rc rc = rule_match(rule, request, path, NULL);
+	if (rc == RC_OK)
+		return MATCHES;
+	if (rc != RC_NOT_FOUND)
+		return rc == RC_REFUSED ? FAILS_METHODS : EXCEEDS_LIMIT;
+	if (match_path(rule, path, NULL) != RC_OK)
+		return FAILS_PATH;
+	return rule->host && match_authority(rule->host, request->authority) != RC_OK
+		       ? FAILS_HOST
+		       : FAILS_HEADERS;
+}
+
+const char *rule_list_verdict(
+	const struct rule_list *l, const struct http_request *request, struct str path)
+{
+	static const char *const names[] = {"path", "host", "headers", "methods", "limit", "taken"};
+	enum nearness nearest = l->count > 0 ? FAILS_PATH : MATCHES;
+	for (size_t i = 0; i < l->count && nearest != MATCHES; i++) {
+		enum nearness n = nearness_of(&l->rules[i], request, path);
+		nearest = n > nearest ? n : nearest;
+	}
+	return names[nearest];
+}

@@ -50,3 +50,7 @@ MUST_USE enum rc rule_list_match(const struct rule_list *l, const struct http_re
 /* The same for one rule. */
 MUST_USE enum rc rule_match(const struct rule *rule, const struct http_request *request,
 	struct str path, struct rule_groups *groups);
+/* How near a list came to matching: "taken" when it did, else the first part that the nearest rule
+ * has against the request: "path", "host", "headers", "methods"; "limit": it cannot be decided. */
+const char *rule_list_verdict(
+	const struct rule_list *l, const struct http_request *request, struct str path);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sluicectl/admin_client.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -33,18 +36,36 @@ static bool is_reachable(const char *socket_path, char error[ADMIN_ERROR_BYTES])
 	return false;
 }
 
-static CURLcode perform(CURL *curl, const char *socket_path, enum admin_method method,
-	const char *path, long timeout_s, struct admin_answer *answer)
+/* Who takes an answer that goes on. */
+struct follower {
+	CURL *curl;
+	bool (*take)(void *owner, struct str bytes);
+	void *owner;
+	struct admin_answer *answer;
+};
+
+static size_t on_more(char *bytes, size_t size, size_t count, void *owner)
 {
-	char url[1024];
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
+	struct follower *f = owner;
+	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &f->answer->status);
+	if (f->answer->status != 200)
+		return on_body(bytes, size, count, &f->answer->body);
+	return f->take(f->owner, str_n(bytes, size * count)) ? size * count : 0;
+}
+
+static CURLcode perform(CURL *curl, const char *socket_path, enum admin_method method,
+	const char *path, long timeout_s, struct admin_answer *answer, struct follower *follower)
+{
+	char *url = heap_printf("http://localhost%s", path);
+	curl_easy_setopt(curl, CURLOPT_URL, url); /* copied */
+	free(url);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, timeout_s);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer->body);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, follower ? on_more : on_body);
+	curl_easy_setopt(
+		curl, CURLOPT_WRITEDATA, follower ? (void *)follower : (void *)&answer->body);
 	if (method != ADMIN_GET) {
 		curl_easy_setopt(curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
@@ -58,8 +79,9 @@ static CURLcode perform(CURL *curl, const char *socket_path, enum admin_method m
 	return code;
 }
 
-enum rc admin_request(const char *socket_path, enum admin_method method, const char *path,
-	long timeout_s, struct admin_answer *answer, char error[ADMIN_ERROR_BYTES])
+static enum rc request(const char *socket_path, enum admin_method method, const char *path,
+	long timeout_s, struct admin_answer *answer, struct follower *follower,
+	char error[ADMIN_ERROR_BYTES])
 {
 	answer->status = 0;
 	buffer_init(&answer->body, ADMIN_ANSWER_BYTES_MAX);
@@ -70,7 +92,9 @@ enum rc admin_request(const char *socket_path, enum admin_method method, const c
 		snprintf(error, ADMIN_ERROR_BYTES, "libcurl cannot start");
 		return RC_IO;
 	}
-	CURLcode code = perform(curl, socket_path, method, path, timeout_s, answer);
+	if (follower)
+		follower->curl = curl;
+	CURLcode code = perform(curl, socket_path, method, path, timeout_s, answer, follower);
 	curl_easy_cleanup(curl);
 	if (code == CURLE_OK)
 		return RC_OK;
@@ -83,4 +107,31 @@ enum rc admin_request(const char *socket_path, enum admin_method method, const c
 	else
 		snprintf(error, ADMIN_ERROR_BYTES, "%s: %s", socket_path, curl_easy_strerror(code));
 	return RC_IO;
+}
+
+enum rc admin_request(const char *socket_path, enum admin_method method, const char *path,
+	long timeout_s, struct admin_answer *answer, char error[ADMIN_ERROR_BYTES])
+{
+	return request(socket_path, method, path, timeout_s, answer, NULL, error);
+}
+
+enum rc admin_follow(const char *socket_path, const char *path,
+	bool (*take)(void *owner, struct str bytes), void *owner, struct admin_answer *answer,
+	char error[ADMIN_ERROR_BYTES])
+{
+	struct follower f = {.take = take, .owner = owner, .answer = answer};
+	return request(socket_path, ADMIN_POST, path, 0, answer, &f, error);
+}
+
+void admin_add_escaped(struct buffer *path, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+		bool is_plain =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		if (is_plain)
+			buffer_add_char(path, (char)c);
+		else
+			buffer_addf(path, "%%%02X", c);
+	}
 }

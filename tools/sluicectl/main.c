@@ -8,6 +8,7 @@
 #include "sluicectl/admin_client.h"
 #include "sluicectl/outline.h"
 #include "sluicectl/top.h"
+#include "sluicectl/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,13 +29,21 @@ static const char HELP[] =
 	"  top          APIs and services by their traffic, second by second\n"
 	"  log-level    the log's level; log-level LEVEL [--for 5m] changes it while the\n"
 	"               gateway runs, log-level configured takes that back\n"
+	"  trace        the story of each request that matches, as it happens: --api,\n"
+	"               --path, --client, --header, --count, --for\n"
 	"  quarantine lift BINDING\n"
 	"               lets a binding run again that has crashed the gateway\n"
 	"\n"
 	"  --state DIR                   default: /var/lib/sluice as root,\n"
 	"                                else ~/.local/state/sluice\n"
 	"  --check=readiness|liveness    what probe asks (default: readiness)\n"
-	"  --for TIME                    how long log-level holds: 90s, 5m, 1h\n"
+	"  --for TIME                    how long log-level or trace lasts: 90s, 5m, 1h\n"
+	"  --api NAME                    trace: requests to this API\n"
+	"  --path REGEX                  trace: the whole path, or what is behind the\n"
+	"                                API's base path\n"
+	"  --client CIDR                 trace: requests of these clients\n"
+	"  --header NAME[:VALUE]         trace: requests with this field\n"
+	"  --count N                     trace: so many (default: 10)\n"
 	"  --once                        top: one look at a second, then the end\n"
 	"  --json                        the answer as the gateway gives it\n"
 	"  --help, --version\n"
@@ -51,6 +60,8 @@ struct options {
 	unsigned seconds; /* the same */
 	bool json;
 	bool once;
+	struct trace_options trace;
+	const char *trace_option; /* one of them that was given, or NULL */
 };
 
 enum answer_form { FORM_JSON, FORM_TEXT, FORM_NONE };
@@ -71,6 +82,7 @@ static const struct command commands[] = {
 	{"probe", ADMIN_GET, NULL, FORM_NONE, 5},
 	{"top", ADMIN_GET, "/metrics", FORM_TEXT, 10},
 	{"log-level", ADMIN_GET, NULL, FORM_JSON, 10},
+	{"trace", ADMIN_POST, "/trace", FORM_TEXT, 10},
 	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
 };
 
@@ -122,6 +134,30 @@ static size_t words_max(const char *command)
 	return strcmp(command, "log-level") == 0 ? 1 : 0;
 }
 
+/* An option of trace at *i, whose value is taken. */
+static bool take_trace_option(struct options *o, int argc, char **argv, int *i)
+{
+	const struct {
+		const char *name;
+		const char **value;
+	} rows[] = {
+		{"--api", &o->trace.api},
+		{"--path", &o->trace.path},
+		{"--client", &o->trace.client},
+		{"--header", &o->trace.header},
+		{"--count", &o->trace.count},
+	};
+	for (size_t k = 0; k < ARRAY_COUNT(rows); k++) {
+		const char *value = option_value(argc, argv, i, rows[k].name);
+		if (!value)
+			continue;
+		*rows[k].value = value;
+		o->trace_option = rows[k].name;
+		return true;
+	}
+	return false;
+}
+
 /* -1 to go on, else the exit code. */
 static int parse_argument(struct options *o, int argc, char **argv, int *i)
 {
@@ -144,6 +180,8 @@ static int parse_argument(struct options *o, int argc, char **argv, int *i)
 		o->check = value;
 	else if ((value = option_value(argc, argv, i, "--for")))
 		o->time = value;
+	else if (take_trace_option(o, argc, argv, i))
+		return -1;
 	else if (argument[0] == '-')
 		return refuse("unknown option, or one without its value:", argument);
 	else if (o->command && o->word_count < words_max(o->command))
@@ -179,8 +217,11 @@ static int check_words(struct options *o)
 		return refuse("this takes lift and a binding's name:", o->command);
 	if (o->once && strcmp(o->command, "top") != 0)
 		return refuse("--once goes with top, not with", o->command);
-	if (o->time && (!is_level || o->word_count == 0))
-		return refuse("--for goes with log-level LEVEL, not with", o->command);
+	bool is_trace = strcmp(o->command, "trace") == 0;
+	if (o->trace_option && !is_trace)
+		return refuse("an option of trace alone:", o->trace_option);
+	if (o->time && !is_trace && (!is_level || o->word_count == 0))
+		return refuse("--for goes with log-level LEVEL and trace, not with", o->command);
 	if (o->time && !(o->seconds = parse_time(o->time)))
 		return refuse(
 			"--for takes a time such as 90s, 5m or 1h, at most 24h, not", o->time);
@@ -231,20 +272,12 @@ static void print_answer(struct str body, enum answer_form form, bool json, FILE
 	buffer_deinit(&outline);
 }
 
-/* Every octet but the plainest is escaped. Heap. */
+/* Heap. */
 static char *escape(const char *text)
 {
 	struct buffer out;
 	buffer_init(&out, SIZE_MAX);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool is_plain =
-			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-		if (is_plain)
-			buffer_add_char(&out, (char)c);
-		else
-			buffer_addf(&out, "%%%02X", c);
-	}
+	admin_add_escaped(&out, str_of(text));
 	char *escaped = heap_strndup(buffer_str(&out));
 	buffer_deinit(&out);
 	return escaped;
@@ -291,6 +324,17 @@ static int run_top(const struct options *o)
 	return code;
 }
 
+static int run_trace(const struct options *o)
+{
+	char *path = socket_path(o);
+	struct trace_options options = o->trace;
+	options.seconds = o->seconds;
+	options.json = o->json || !isatty(STDOUT_FILENO);
+	int code = trace_run(path, &options);
+	free(path);
+	return code;
+}
+
 static int run(const struct options *o, const struct command *command)
 {
 	char error[ADMIN_ERROR_BYTES];
@@ -321,7 +365,9 @@ int main(int argc, char **argv)
 	const struct command *command = find_command(o.command);
 	if (!command)
 		return refuse_command(o.command);
-	code = strcmp(command->name, "top") == 0 ? run_top(&o) : run(&o, command);
+	code = strcmp(command->name, "top") == 0     ? run_top(&o)
+	       : strcmp(command->name, "trace") == 0 ? run_trace(&o)
+						     : run(&o, command);
 	if (fflush(stdout) != 0 && code == EXIT_YES)
 		code = EXIT_NO;
 	return code;
