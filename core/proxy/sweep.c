@@ -194,11 +194,18 @@ static void visit(struct exchange *e)
 
 /* --- the facts ------------------------------------------------------------------------------- */
 
+static bool awaits_policy(const struct exchange *e)
+{
+	return e->x.run[CHAIN_REQUEST].pause || e->x.run[CHAIN_RESPONSE].pause;
+}
+
 /* Whose turn it was. */
 static void fail_whole(struct exchange *e)
 {
 	static const char detail[] = "longer than requestSeconds";
-	if (awaits_body(e) || (e->is_head_sent && !http_stream_can_send(e->down)))
+	if (awaits_policy(e))
+		exchange_fail(e, FAULT_POLICY_TIMEOUT, detail);
+	else if (awaits_body(e) || (e->is_head_sent && !http_stream_can_send(e->down)))
 		exchange_fail(e, FAULT_CLIENT_TIMEOUT, detail);
 	else if (e->attempt.state == ATTEMPT_NONE)
 		exchange_fail(e, FAULT_POLICY_TIMEOUT, detail);

@@ -129,6 +129,26 @@ START_TEST(a_policy_that_takes_too_long_denies)
 }
 END_TEST
 
+/* The whole of an exchange has a bound of its own; nobody but the policy is to blame. */
+START_TEST(a_pause_beyond_the_whole_is_the_policys)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(pausing); i++) {
+		if (pausing[i] == CALLBACK_RESPONSE_BODY || pausing[i] == CALLBACK_RESPONSE_END)
+			continue; /* the head has been sent */
+		struct bench *b = bench_new();
+		pauses_in(b, pausing[i], pause_long);
+		struct rig *g = rig_new(b);
+		rig_api(g, "default/shop")->limits.exchange_ms = 30000;
+		struct wire *client = play(g);
+		rig_advance(g, 29000);
+		ck_assert_msg(!client->head_sent, "%s", callback_name(pausing[i]));
+		rig_advance(g, 2000);
+		assert_record(g, "reason", "policy_timeout");
+		rig_free(g);
+	}
+}
+END_TEST
+
 /* Its own work on the request is not done: what it leaves for its response_head is not there yet. */
 START_TEST(a_policy_that_waits_in_its_request_head_sees_no_answer)
 {
@@ -292,6 +312,7 @@ END_TEST
 UNIT_SUITE(pauses, goes_on_where_it_paused, a_client_that_resets_ends_a_pause_anywhere,
 	an_upstream_that_resets_under_a_paused_response_is_told,
 	a_policy_that_takes_too_long_denies,
+	a_pause_beyond_the_whole_is_the_policys,
 	a_policy_that_waits_in_its_request_head_sees_no_answer, a_pause_piles_nothing_up,
 	a_pause_before_a_buffering_policy_forgets_nothing,
 	a_buffering_policy_may_think_about_the_body_for_long,
