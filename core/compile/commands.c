@@ -89,6 +89,14 @@ static char *default_plugin_dir(void)
 	return NULL;
 }
 
+/* NULL: the names of all. */
+static const char *schema_name(const struct compile_options *o)
+{
+	if (o->names)
+		return NULL;
+	return o->path_count ? o->paths[0] : "sluice";
+}
+
 enum rc compile_paths(
 	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
 {
@@ -101,7 +109,11 @@ enum rc compile_paths(
 		.plugin_dir_count = plugins ? 1 : o->plugin_dir_count,
 		.strict = o->strict,
 	};
-	enum rc rc = config_compile(&options, plan, diagnostics);
+	enum rc rc;
+	if (o->command == COMMAND_SCHEMA)
+		rc = config_schema(&options, schema_name(o), plan, diagnostics);
+	else
+		rc = config_compile(&options, plan, diagnostics);
 	free(plugins);
 	return rc;
 }
@@ -221,5 +233,43 @@ int command_check(const struct compile_options *o)
 	int code = is_bad ? EXIT_ERRORS : EXIT_GOOD;
 	diagnostics_deinit(&diagnostics);
 	buffer_deinit(&plan);
+	return code;
+}
+
+/* --- schema ---------------------------------------------------------------------------------- */
+
+static bool write_schema(const struct plan_node *root)
+{
+	struct buffer text;
+	buffer_init(&text, PRINT_BYTES_MAX);
+	if (root->type == PLAN_ARRAY)
+		for (size_t i = 0; i < plan_count(root); i++)
+			buffer_addf(&text, "%.*s\n", STR_ARG(plan_at(root, i)->u.string));
+	else
+		plan_print_json(root, NULL, NULL, &text);
+	bool is_written = !text.failed && write_all(STDOUT_FILENO, buffer_str(&text));
+	buffer_deinit(&text);
+	return is_written;
+}
+
+int command_schema(const struct compile_options *o)
+{
+	struct buffer bytes;
+	struct diagnostics diagnostics;
+	struct plan *plan = NULL;
+	char message[200];
+	int code = EXIT_BROKEN;
+	buffer_init(&bytes, LIMIT_PLAN_BYTES);
+	diagnostics_init(&diagnostics);
+	if (compile_paths(o, &bytes, &diagnostics) != RC_OK)
+		code = EXIT_ERRORS;
+	else if (plan_decode(buffer_str(&bytes), &plan, message, sizeof(message)) != RC_OK)
+		fprintf(stderr, "the schema cannot be printed: %s\n", message);
+	else if (write_schema(plan_root(plan)))
+		code = EXIT_GOOD;
+	print_findings(&diagnostics);
+	plan_free(plan);
+	diagnostics_deinit(&diagnostics);
+	buffer_deinit(&bytes);
 	return code;
 }

@@ -14,6 +14,7 @@ enum { EXIT_GOOD, EXIT_ERRORS, EXIT_BROKEN };
 int command_compile(const struct compile_options *o);
 int command_check(const struct compile_options *o);
 int command_explain(const struct compile_options *o);
+int command_schema(const struct compile_options *o);
 
 /* Compiles what the options name; the plugins' folder is the installation's when none is given. */
 MUST_USE enum rc compile_paths(

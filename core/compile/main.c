@@ -19,6 +19,8 @@ int main(int argc, char **argv)
 		return command_check(&options);
 	case COMMAND_EXPLAIN:
 		return command_explain(&options);
+	case COMMAND_SCHEMA:
+		return command_schema(&options);
 	default:
 		return command_compile(&options);
 	}

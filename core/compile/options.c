@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static const char GENERAL_HELP[] =
-	"usage: sluice-compile compile|check|explain ...\n"
+	"usage: sluice-compile compile|check|explain|schema ...\n"
 	"\n"
 	"Reads configurations for sluice, which runs it; see sluice check --help.\n";
 
@@ -48,6 +48,18 @@ static const char COMPILE_HELP[] =
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"  --help             this text\n";
 
+static const char SCHEMA_HELP[] =
+	"usage: sluice schema [options] [KIND|POLICY]\n"
+	"\n"
+	"Prints the JSON Schema (draft-07) of a kind of document, of a policy's configuration, or\n"
+	"without a name that of any document, for editors and for other programs. An\n"
+	"installation has all of them in share/sluice/schemas.\n"
+	"\n"
+	"  --names            what there is\n"
+	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
+	"                     (default: where this installation has them)\n"
+	"  --help             this text\n";
+
 static const struct command_entry {
 	const char *name;
 	enum command command;
@@ -56,11 +68,13 @@ static const struct command_entry {
 	{"compile", COMMAND_COMPILE, COMPILE_HELP},
 	{"check", COMMAND_CHECK, CHECK_HELP},
 	{"explain", COMMAND_EXPLAIN, EXPLAIN_HELP},
+	{"schema", COMMAND_SCHEMA, SCHEMA_HELP},
 };
 
-enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, STRICT, HELP, UNKNOWN };
+enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, STRICT, NAMES, HELP, UNKNOWN };
 static const char *const names[] = {
-	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--strict", "--help"};
+	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--strict", "--names",
+	"--help"};
 
 static const struct command_entry *find_command(const char *name)
 {
@@ -145,6 +159,8 @@ static bool belongs(enum command command, enum option option)
 		return command == COMMAND_COMPILE;
 	case JSON:
 		return command == COMMAND_CHECK;
+	case NAMES:
+		return command == COMMAND_SCHEMA;
 	case STRICT:
 		return command == COMMAND_CHECK || command == COMMAND_COMPILE;
 	default:
@@ -162,6 +178,8 @@ static bool *flag_of(struct compile_options *o, enum option option)
 		return &o->json;
 	case STRICT:
 		return &o->strict;
+	case NAMES:
+		return &o->names;
 	default:
 		return NULL;
 	}
@@ -195,7 +213,9 @@ static enum options_verdict check_whole(
 	const struct command_entry *c, const struct compile_options *o)
 {
 	const char *missing = NULL;
-	if (o->path_count == 0)
+	if (o->command == COMMAND_SCHEMA && o->path_count > 1)
+		return refuse(c, "one name is enough:", o->paths[1]);
+	if (o->path_count == 0 && o->command != COMMAND_SCHEMA)
 		missing = "PATH of a configuration";
 	else if (o->command == COMMAND_EXPLAIN && !o->api)
 		missing = "--api NAME";

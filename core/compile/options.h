@@ -7,11 +7,11 @@
 
 #define OPTION_LIST_MAX 64
 
-enum command { COMMAND_NONE, COMMAND_COMPILE, COMMAND_CHECK, COMMAND_EXPLAIN };
+enum command { COMMAND_NONE, COMMAND_COMPILE, COMMAND_CHECK, COMMAND_EXPLAIN, COMMAND_SCHEMA };
 
 struct compile_options {
 	enum command command;
-	const char *paths[OPTION_LIST_MAX]; /* of the configuration; at least one */
+	const char *paths[OPTION_LIST_MAX]; /* of the configuration; at least one. schema: its name */
 	size_t path_count;
 	const char *plugin_dirs[OPTION_LIST_MAX]; /* none: the installation's */
 	size_t plugin_dir_count;
@@ -22,6 +22,7 @@ struct compile_options {
 	int out_fd;          /* compile: where the binary plan goes; -1: standard output */
 	bool print;          /* compile: JSON instead */
 	bool json;           /* check */
+	bool names;          /* schema: what there is */
 	bool strict;         /* check: warnings count, too; compile: the plan is marked */
 };
 

@@ -16,6 +16,7 @@ struct compile {
 	struct sources sources;
 	struct plugin_files plugins;
 	struct plan_writer *writer;
+	const char *schema_name; /* of make_schema */
 	bool incomplete;
 };
 
@@ -59,6 +60,17 @@ static void push_plugin(lua_State *L, const struct plugin_file *f)
 	lua_setfield(L, -2, "documents");
 }
 
+/* Into the table on top, as `plugins`. */
+static void push_plugins(lua_State *L, const struct compile *c)
+{
+	lua_newtable(L);
+	for (size_t i = 0; i < c->plugins.count; i++) {
+		push_plugin(L, &c->plugins.items[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "plugins");
+}
+
 static void push_scripts(lua_State *L, const struct sources *sources)
 {
 	int count = 0;
@@ -89,12 +101,7 @@ static void push_input(lua_State *L, struct compile *c)
 	lua_setfield(L, -2, "scripts");
 	lua_pushboolean(L, c->options->strict);
 	lua_setfield(L, -2, "strict");
-	lua_newtable(L);
-	for (size_t i = 0; i < c->plugins.count; i++) {
-		push_plugin(L, &c->plugins.items[i]);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-	lua_setfield(L, -2, "plugins");
+	push_plugins(L, c);
 }
 
 /* --- output ---------------------------------------------------------------------------------- */
@@ -200,11 +207,40 @@ static int compose(lua_State *L)
 	return 0;
 }
 
-static enum rc run_lua(struct compile *c)
+/* The same for the schema that is asked for. */
+static int make_schema(lua_State *L)
+{
+	struct compile *c = lua_touserdata(L, 1);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "sluice.json_schema");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "run");
+	lua_newtable(L);
+	push_plugins(L, c);
+	if (c->schema_name)
+		lua_pushstring(L, c->schema_name);
+	else
+		lua_pushnil(L);
+	lua_setfield(L, -2, "name");
+	lua_getfield(L, LUA_REGISTRYINDEX, "host");
+	lua_call(L, 2, 3); /* the schema, or nil and a message; diagnostics */
+	take_diagnostics(L, c->diagnostics);
+	lua_pop(L, 1);
+	if (lua_isnil(L, -2)) {
+		struct position none = {0};
+		diagnostics_add(c->diagnostics, SEVERITY_ERROR, none, "", "%s", lua_tostring(L, -1));
+		c->incomplete = true;
+		return 0;
+	}
+	lua_node_to_plan(L, lua_gettop(L) - 1, c->writer, NULL);
+	return 0;
+}
+
+static enum rc run_lua(struct compile *c, lua_CFunction function)
 {
 	struct lua_program *program = lua_program_new(c->options->getenv, &c->sources);
 	enum rc rc = RC_OK;
-	if (lua_cpcall(program->lua, compose, c) != 0) {
+	if (lua_cpcall(program->lua, function, c) != 0) {
 		const char *message = lua_tostring(program->lua, -1);
 		diagnostics_add(c->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
 			"composing failed: %s", message ? message : "unknown");
@@ -230,10 +266,24 @@ enum rc config_compile(
 	if (rc == RC_OK) {
 		plugin_files_read(
 			&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
-		rc = run_lua(&c);
+		rc = run_lua(&c, compose);
 	}
 	if (rc == RC_OK)
 		rc = plan_writer_finish(c.writer, plan);
+	deinit(&c);
+	return rc;
+}
+
+enum rc config_schema(const struct config_options *options, const char *name, struct buffer *plan,
+	struct diagnostics *diagnostics)
+{
+	struct compile c = {
+		.options = options, .diagnostics = diagnostics, .schema_name = name};
+	c.writer = plan_writer_new();
+	plugin_files_read(&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
+	enum rc rc = run_lua(&c, make_schema);
+	if (rc == RC_OK)
+		rc = c.incomplete ? RC_NOT_FOUND : plan_writer_finish(c.writer, plan);
 	deinit(&c);
 	return rc;
 }

@@ -27,3 +27,9 @@ struct config_options {
  * say why. */
 MUST_USE enum rc config_compile(
 	const struct config_options *options, struct buffer *plan, struct diagnostics *diagnostics);
+
+/* The JSON Schema (draft-07) of a kind, of a policy's configuration, or with "sluice" of any document,
+ * as a plan to be printed; with NULL the list of all names. RC_NOT_FOUND: there is none of that name,
+ * which the diagnostics say. */
+MUST_USE enum rc config_schema(const struct config_options *options, const char *name,
+	struct buffer *plan, struct diagnostics *diagnostics);

@@ -2,6 +2,8 @@
 /* What the Lua modules ask of C: lua/sluice/ gets these functions in the table `host`. */
 #include "config/lua_priv.h"
 
+#include "base/check.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
@@ -9,6 +11,7 @@
 #include "expr/regex.h"
 #include "http/uri.h"
 #include "json/json.h"
+#include "plan/plan_limits.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -218,6 +221,35 @@ static int canonical_path(lua_State *L)
 	return 1;
 }
 
+/* limit_default(name) -> what holds where the documents' field of that name is not set, or nil */
+static int limit_default(lua_State *L)
+{
+	static const struct {
+		const char *name;
+		double value;
+	} others[] = {
+		{"upstreamConnectSeconds", LIMIT_CONNECT_MS / 1000.0},
+		{"upstreamResponseSeconds", LIMIT_UPSTREAM_RESPONSE_MS / 1000.0},
+		{"upstreamConnectionIdleSeconds", LIMIT_UPSTREAM_IDLE_MS / 1000.0},
+		{"streamIdleSeconds", LIMIT_STREAM_IDLE_MS / 1000.0},
+	};
+	struct str name = check_str(L, 1);
+	for (int id = 0; id < PLAN_LIMIT_COUNT; id++) {
+		const struct plan_limit_row *row = plan_limit_row((enum plan_limit)id);
+		if (!str_eq(name, str_of(row->name)) || row->fallback == PLAN_UNLIMITED)
+			continue;
+		bool is_time = str_ends(str_of(row->member), STR("Ms"));
+		lua_pushnumber(L, (lua_Number)row->fallback / (is_time ? 1000 : 1));
+		return 1;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(others); i++)
+		if (str_eq(name, str_of(others[i].name))) {
+			lua_pushnumber(L, others[i].value);
+			return 1;
+		}
+	return 0;
+}
+
 /* base64(text) -> decoded, or nil. White space between lines is taken out before. */
 static int base64(lua_State *L)
 {
@@ -268,6 +300,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"check_json", check_json},
 		{"ip_version", ip_version},
 		{"canonical_path", canonical_path},
+		{"limit_default", limit_default},
 		{"base64", base64},
 		{"scalar", scalar},
 		{NULL, NULL},

@@ -18,12 +18,13 @@ static const char HELP[] =
 	"  run --config DIR      serve the APIs that the YAML files in DIR declare\n"
 	"  check DIR|FILE...     say what is wrong with a configuration; exit code 0 or 1\n"
 	"  explain DIR --api N   show an API's policies in order, and where a request goes\n"
+	"  schema [KIND|POLICY]  print a JSON Schema, for editors\n"
 	"  compile DIR           compile to a plan; with --print, show it\n"
 	"  version               show the version\n"
 	"\n"
 	"sluice COMMAND --help tells more. sluicectl talks to a running gateway.\n";
 
-static const char *const commands[] = {"run", "check", "explain", "compile", "version"};
+static const char *const commands[] = {"run", "check", "explain", "compile", "schema", "version"};
 
 /* The folder of this program, where sluice-compile stands too. Heap. */
 static char *program_dir(void)
@@ -85,7 +86,8 @@ int main(int argc, char **argv)
 		return supervisor_run(argc - 2, argv + 2);
 	if (is(command, "takes-over") && argc == 3)
 		return upgrade_is_possible(argv[2]) ? 0 : 1;
-	if (is(command, "check") || is(command, "explain") || is(command, "compile"))
+	if (is(command, "check") || is(command, "explain") || is(command, "compile") ||
+		is(command, "schema"))
 		return hand_over(argv);
 	return unknown(command);
 }

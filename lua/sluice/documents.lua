@@ -9,7 +9,7 @@ local schema = require("sluice.schema")
 
 local documents = {}
 
-local versions = {
+documents.versions = {
 	"gateway.sluice.dev/v1",
 	"gateway.mulesoft.com/v1alpha1",
 	"gateway.mulesoft.com/v1beta1",
@@ -20,18 +20,19 @@ documents.kinds = {
 }
 
 local NAME_BYTES_MAX = 253
+local NAME = "^[%w][%w._-]*$"
 
 -- Names become parts of identifiers (namespace/name, api:policy) and of metric labels.
 local function check_name(text)
 	if #text > NAME_BYTES_MAX then
 		return "a name has at most " .. NAME_BYTES_MAX .. " characters"
 	end
-	if not text:match("^[%w][%w._-]*$") then
+	if not text:match(NAME) then
 		return 'expected letters, digits, ".", "_" and "-", found "' .. text .. '"'
 	end
 end
 
-documents.name_shape = { type = "string", check = check_name }
+documents.name_shape = { type = "string", check = check_name, form = NAME, max = NAME_BYTES_MAX }
 
 local metadata = {
 	type = "map",
@@ -44,11 +45,11 @@ local metadata = {
 	},
 }
 
-local envelope = {
+documents.envelope = {
 	type = "map",
 	required = { "apiVersion", "kind", "metadata", "spec" },
 	fields = {
-		apiVersion = { type = "string", enum = versions },
+		apiVersion = { type = "string", enum = documents.versions },
 		kind = { type = "string", enum = documents.kinds },
 		metadata = metadata,
 		spec = { type = "object" },
@@ -57,7 +58,7 @@ local envelope = {
 
 -- The same, for a document whose kind is told by its likeness.
 local nameless = { type = "map", required = { "apiVersion", "metadata", "spec" },
-	fields = envelope.fields }
+	fields = documents.envelope.fields }
 
 local function is_one_of(list, text)
 	for _, each in ipairs(list) do
@@ -85,7 +86,7 @@ end
 -- binding that was left out would open what it was bound to; an API would be a 404 that nobody explains.
 local function meant_kind(root, text)
 	local spec = nodes.get(root, "spec")
-	if text and text ~= "" and not is_one_of(versions, nodes.text(root, "apiVersion")) then
+	if text and text ~= "" and not is_one_of(documents.versions, nodes.text(root, "apiVersion")) then
 		return nil
 	end
 	for _, pair in ipairs(likeness) do
@@ -122,10 +123,10 @@ local function read_one(root, index, report)
 	local kind = nodes.get(root, "kind")
 	resource.kind = known_kind(root, report.host)
 	if nodes.is(kind, "string") and not resource.kind then
-		schema.check(report, resource, kind, envelope.fields.kind, "kind") -- something else's document
+		schema.check(report, resource, kind, documents.envelope.fields.kind, "kind") -- something else's document
 		return nil
 	end
-	schema.check(report, resource, root, resource.kind and not kind and nameless or envelope, "")
+	schema.check(report, resource, root, resource.kind and not kind and nameless or documents.envelope, "")
 	if resource.kind and not kind then
 		report:error(root, "", 'missing field "kind"; this looks like kind: ' .. resource.kind,
 			resource)

@@ -59,7 +59,7 @@ local shapes = {
 	requestId = { type = "map", fields = { preserve = boolean } },
 	headers = { type = "map", fields = { removeServer = boolean, allowOverrides = boolean } },
 	reasonHeader = boolean,
-	errors = { type = "any" },
+	errors = { type = "any", of = errors.shape },
 }
 
 -- --- reading ------------------------------------------------------------------------------------
@@ -115,8 +115,8 @@ end
 
 -- The shapes that Configuration shows in its own, where each is checked by edge.read.
 edge.members = {}
-for key in pairs(shapes) do
-	edge.members[key] = { type = "any" }
+for key, shape in pairs(shapes) do
+	edge.members[key] = { type = "any", of = shape }
 end
 
 -- Whether `key` of a Configuration's spec is of the edge; then it is read.

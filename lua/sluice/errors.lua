@@ -10,7 +10,7 @@ local PAGE_BYTES_MAX = 65536
 
 local page = { type = "string" }
 
-local shape = {
+errors.shape = {
 	type = "dictionary",
 	of = { type = "map", fields = { json = page, problem = page, html = page, text = page } },
 }
@@ -107,7 +107,7 @@ function errors.read(node, path, report, resource)
 	if not node then
 		return nil
 	end
-	local c = { report = report, is_fine = schema.check(report, resource, node, shape, path) }
+	local c = { report = report, is_fine = schema.check(report, resource, node, errors.shape, path) }
 	function c:fail(at, where, message, options)
 		self.is_fine = false
 		report:error(at, where, message, resource, options)

@@ -17,7 +17,7 @@ local function check_host(text, host)
 	return message
 end
 
-local shape = {
+redirect.shape = {
 	type = "map",
 	fields = {
 		scheme = { type = "string", enum = { "https" } },
@@ -31,7 +31,7 @@ local statuses = { [301] = true, [302] = true, [307] = true, [308] = true }
 
 -- The plan's form of `node`, or nil when it has a mistake; the report says which.
 function redirect.read(node, path, report, api)
-	if not node or not schema.check(report, api, node, shape, path) then
+	if not node or not schema.check(report, api, node, redirect.shape, path) then
 		return nil
 	end
 	local status = nodes.get(node, "status")

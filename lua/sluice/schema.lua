@@ -5,6 +5,8 @@
 -- A shape is {type = ...}: "map" with `fields` and `required`; "dictionary" with `of`; "list" with `of`
 -- and `min`; "string" with `enum`, `check` and `empty` (may be ""); "integer" and "number" with `min`,
 -- `max`; "boolean"; "any" (a map of anything: "object"). A check is fn(text, host) -> message or nil.
+-- For json_schema.lua alone: what a check looks at as a Lua pattern (`form`) and the most bytes (`max`) of a
+-- string, and in `of` the shape that an "any" is checked with elsewhere.
 local nodes = require("sluice.nodes")
 
 local schema = {}

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""mutations.py SLUICE_COMPILE PLUGINS [--update] - every node of every kind, spoilt in every way.
+"""mutations.py SLUICE_COMPILE PLUGINS NODE_MODULES [--update] - every node of every kind, spoilt in every way.
 
 Each specimen of specimens.py is valid. Each of its nodes is, one at a time: left out, null, of every other
 type, empty, far too large and far too small; each map gets a member that nobody knows and one twice. The
 outcome has to be an error whose path leads to the node, with a line of the file, and no API that depends on
 it may be open. What is taken without an error instead has to stand in mutations.expect: default values,
 null where a policy's schema takes it, and texts that may be empty. So nobody takes more by accident.
+
+Where NODE_MODULES has a validator (see schemas.py), it judges each mutant by the JSON Schemas as well. What
+they refuse has to be an error; an error that they take has to stand in mutations-schemas.expect: it lies in
+what a text says or in what is elsewhere, not in the structure of the document.
 """
 import copy
 import json
@@ -16,11 +20,12 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+import schemas
 from specimens import SPECIMENS
 
 TOP = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(TOP, "mutations.expect")
-COMPILE, PLUGINS = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+COMPILE, PLUGINS, MODULES = (os.path.abspath(a) for a in sys.argv[1:4])
 UPDATE = "--update" in sys.argv
 BATCH = 150
 LARGE = 9007199254740991
@@ -117,15 +122,18 @@ def mutants_of(specimen, part):
 
 
 class Mutant:
-    def __init__(self, name, path, what, documents, number):
+    def __init__(self, name, path, what, documents, index, number):
         self.name, self.path, self.what = name, path, what
         self.label = f"{name}: {path}: {what}"
         self.file = f"m{number}.yaml"
         self.api = None
+        self.has_error = False
         texts = []
-        for each in documents:
+        for i, each in enumerate(documents):
             text = dump(each).replace("NAME", f"n{number}").replace("SPACE", f"s{number}")
             texts.append(text.replace("PORT", str(10000 + number % 50000)))
+            if i == index:
+                self.document = texts[-1]
             if not isinstance(each, Twice) and each.get("kind") == "ApiInstance":
                 self.api = f"s{number}/n{number}"
         self.text = "\n---\n".join(texts) + "\n"
@@ -134,10 +142,10 @@ class Mutant:
 def all_mutants():
     mutants = []
     for name, (documents, index, part) in SPECIMENS.items():
-        mutants.append(Mutant(name, "", "as it is", documents, len(mutants)))
+        mutants.append(Mutant(name, "", "as it is", documents, index, len(mutants)))
         for path, what, spoilt in mutants_of(documents[index], part):
             changed = documents[:index] + [spoilt] + documents[index + 1:]
-            mutants.append(Mutant(name, path, what, changed, len(mutants)))
+            mutants.append(Mutant(name, path, what, changed, index, len(mutants)))
     return mutants
 
 
@@ -166,6 +174,7 @@ def is_incomplete(mutant):
 def outcome(mutant, findings, states):
     """None: an error at its place, and nothing open. Else the line for mutations.expect."""
     errors = [f for f in findings.get(mutant.file, []) if f["severity"] == "error"]
+    mutant.has_error = bool(errors)
     if mutant.what == "as it is":
         return mutant.label + ": " + errors[0]["message"] if errors else None
     if not errors:
@@ -212,6 +221,25 @@ def check_alone(mutants):
     return [line for line in lines if line]
 
 
+def compare_schemas(mutants):
+    """What the schemas refuse and the compiler takes; the lines of what they take and it refuses."""
+    judged = [m for m in mutants if m.what != "a member twice"] # no JSON tells of that
+    verdicts = schemas.judge(COMPILE, PLUGINS, MODULES, [{"document": json.loads(m.document)} for m in judged])
+    wrong = [f"the schema refuses it, and it is good: {m.label}: {v['problems']}"
+             for m, v in zip(judged, verdicts) if "problems" in v and not m.has_error]
+    return wrong, [m.label for m, v in zip(judged, verdicts) if "valid" in v and m.has_error]
+
+
+def check_schemas(mutants):
+    if not schemas.is_provided(MODULES):
+        print("no validator: the schemas are not compared")
+        return []
+    wrong, taken = compare_schemas(mutants)
+    if not schemas.compare(os.path.join(TOP, "mutations-schemas.expect"), sorted(taken), UPDATE):
+        wrong.append("mutations-schemas.expect says otherwise")
+    return wrong
+
+
 def main():
     mutants = all_mutants()
     alone = [m for m in mutants if m.name.startswith("Configuration")]
@@ -227,6 +255,7 @@ def main():
         expected = f.read().splitlines()
     wrong = [f"not expected: {line}" for line in lines if line not in expected]
     wrong += [f"expected, and not so: {line}" for line in expected if line not in lines]
+    wrong += check_schemas(mutants)
     print("\n".join(wrong + [f"{len(mutants)} mutants of {len(SPECIMENS)} specimens, {len(lines)} taken, "
                              f"{len(wrong)} failures"]))
     sys.exit(1 if wrong or len(mutants) < 1000 else 0)

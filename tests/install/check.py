@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
-            "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service"]
+            "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service",
+            "share/sluice/schemas/sluice.schema.json", "share/sluice/schemas/policies/cors.schema.json"]
 
 
 def run(*command):

@@ -2,6 +2,7 @@
 # tools/dev/packages.sh - the Debian packages that the project needs; sourced, never run.
 #
 #   packages_install build test     installs what is missing of these groups, nothing else
+#   validator_provide               a validator of JSON Schema, and a YAML parser, for tests
 #   llhttp_provide                  sets LLHTTP_ARGS, what cmake needs to find llhttp
 #
 # Works on Debian 12 and 13, as root or through sudo. When all is there, apt is not even started.
@@ -88,4 +89,25 @@ llhttp_provide() {
 	fi
 	LLHTTP_ARGS=(-DLLHTTP_SOURCE_DIR="$dir/usr/share/llhttp"
 		-DLLHTTP_INCLUDE_DIR="$dir/usr/share/include/llhttp")
+}
+
+# ajv and js-yaml below build/node: by npm where there is one, else from Debian's packages, unpacked beside
+# the build, since they depend on others that would be installed with them.
+validator_provide() {
+	local dir=$TOP/build/node name
+	[ ! -d "$dir/node_modules/ajv" ] || [ ! -d "$dir/node_modules/js-yaml" ] || return 0
+	rm -rf "$dir" && mkdir -p "$dir"
+	if command -v npm >/dev/null; then
+		npm install --prefix "$dir" --no-audit --no-fund --loglevel=error ajv@8 js-yaml@4
+		return
+	fi
+	packages_update_lists
+	for name in node-ajv node-fast-deep-equal node-json-schema-traverse node-json-stable-stringify \
+		node-uri-js node-punycode node-js-yaml node-argparse node-esprima; do
+		(cd "$dir" && apt-get -q -o APT::Sandbox::User=root download $name) || return
+		dpkg-deb -x "$dir/$name"_*.deb "$dir"
+	done
+	mkdir "$dir/node_modules"
+	cp -rL "$dir"/usr/share/nodejs/* "$dir"/usr/lib/nodejs/* "$dir/node_modules/" 2>/dev/null
+	[ -d "$dir/node_modules/ajv" ] && [ -d "$dir/node_modules/js-yaml" ]
 }

@@ -58,7 +58,7 @@ local inline_policy = {
 	},
 }
 
-local shape = {
+api_instance.shape = {
 	type = "map",
 	required = { "address" },
 	fields = {
@@ -66,8 +66,8 @@ local shape = {
 		limits = limits.api_shape,
 		services = { type = "dictionary", of = inline_service },
 		policies = { type = "list", of = inline_policy },
-		redirect = { type = "any" }, -- these two are checked by their own
-		errors = { type = "any" },
+		redirect = { type = "any", of = redirect.shape }, -- these two are checked by their own
+		errors = { type = "any", of = errors.shape },
 		paths = paths.shape,
 	},
 }
@@ -184,7 +184,7 @@ end
 
 function api_instance.read(api, report)
 	api.apis = { api, api.duplicate_of }
-	schema.check(report, api, api.spec, shape, "spec")
+	schema.check(report, api, api.spec, api_instance.shape, "spec")
 	read_address(api, report)
 	api.redirect = redirect.read(nodes.get(api.spec, "redirect"), "spec.redirect", report, api)
 	api.errors = errors.read(nodes.get(api.spec, "errors"), "spec.errors", report, api)

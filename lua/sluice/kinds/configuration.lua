@@ -23,7 +23,7 @@ local function check_ip(text, host)
 	end
 end
 
-local listener = {
+configuration.listener_shape = {
 	type = "map",
 	fields = {
 		enabled = { type = "boolean" },
@@ -66,8 +66,8 @@ local shapes = {
 			accessLogs = { type = "map", fields = { outputs = names } },
 		},
 	},
-	probe = listener,
-	metrics = listener,
+	probe = configuration.listener_shape,
+	metrics = configuration.listener_shape,
 	timeouts = {
 		type = "map",
 		fields = {
@@ -113,7 +113,7 @@ for key, member in pairs(edge.members) do
 	shapes[key] = member
 end
 
-local shape = { type = "map", fields = shapes }
+configuration.shape = { type = "map", fields = shapes }
 
 local only_tunes = {
 	tracing = "traces are not written",
@@ -214,7 +214,7 @@ end
 
 -- Adds what the document sets to `settings`.
 function configuration.read(resource, report, settings)
-	schema.check(report, resource, resource.spec, shape, "spec")
+	schema.check(report, resource, resource.spec, configuration.shape, "spec")
 	for key, node in nodes.pairs(resource.spec) do
 		read_member(settings, key, node, resource, report)
 	end

@@ -16,7 +16,7 @@ local limit = {
 	},
 }
 
-local shape = {
+contract.shape = {
 	type = "map",
 	required = { "apiId", "client" },
 	fields = {
@@ -42,7 +42,7 @@ local shape = {
 }
 
 function contract.read(resource, report)
-	schema.check(report, resource, resource.spec, shape, "spec")
+	schema.check(report, resource, resource.spec, contract.shape, "spec")
 end
 
 -- The API that it names has to exist; its texts have to resolve.

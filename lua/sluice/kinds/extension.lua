@@ -8,7 +8,7 @@ local schema = require("sluice.schema")
 
 local extension = {}
 
-local shape = {
+extension.shape = {
 	type = "map",
 	fields = {
 		extends = {
@@ -27,7 +27,7 @@ local shape = {
 local implementations = { ["envoy-filter"] = true, ["proxy-wasm-filter"] = true }
 
 function extension.read(resource, report)
-	schema.check(report, resource, resource.spec, shape, "spec")
+	schema.check(report, resource, resource.spec, extension.shape, "spec")
 	resource.is_implementation = nodes.get(nodes.get(resource.spec, "properties"),
 		"implementation") ~= nil
 	for _, parent in nodes.each(resource.spec, "extends") do

@@ -17,7 +17,7 @@ local selector = {
 	},
 }
 
-local shape = {
+policy_binding.shape = {
 	type = "map",
 	required = { "targetRef", "policyRef" },
 	fields = {
@@ -81,7 +81,7 @@ end
 
 function policy_binding.read(binding, report)
 	local spec = binding.spec
-	schema.check(report, binding, spec, shape, "spec")
+	schema.check(report, binding, spec, policy_binding.shape, "spec")
 	local target = nodes.get(spec, "targetRef")
 	binding.resource = binding
 	binding.path = "spec"

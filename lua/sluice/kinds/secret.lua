@@ -6,7 +6,7 @@ local substitute = require("sluice.substitute")
 
 local secret = {}
 
-local shape = {
+secret.shape = {
 	type = "map",
 	fields = {
 		tls = {
@@ -51,7 +51,7 @@ end
 function secret.read(resource, report)
 	local spec = resource.spec
 	resource.values = {}
-	if not schema.check(report, resource, spec, shape, "spec") then
+	if not schema.check(report, resource, spec, secret.shape, "spec") then
 		return
 	end
 	local scope = { host = report.host, secret = no_secrets }

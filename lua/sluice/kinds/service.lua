@@ -8,7 +8,7 @@ local service = {}
 
 service.address_shape = { type = "string" }
 
-local shape = {
+service.shape = {
 	type = "map",
 	required = { "address" },
 	fields = { address = service.address_shape },
@@ -43,7 +43,7 @@ function service.read_address(target, node, path, report, owner)
 end
 
 function service.read(resource, report)
-	schema.check(report, resource, resource.spec, shape, "spec")
+	schema.check(report, resource, resource.spec, service.shape, "spec")
 	service.read_address(resource, nodes.get(resource.spec, "address"), "spec.address", report,
 		resource)
 end
