@@ -10,10 +10,10 @@ void *schema_pattern_new(void *arg, struct str pattern, char *message, size_t me
 	return regex_new(pattern, 0, &r, &offset, message, message_size) == RC_OK ? r : NULL;
 }
 
-bool schema_pattern_match(void *arg, void *pattern, struct str subject)
+enum rc schema_pattern_match(void *arg, void *pattern, struct str subject)
 {
 	size_t from, to;
-	return regex_search(pattern, subject, 0, &from, &to, NULL) == RC_OK;
+	return regex_search(pattern, subject, 0, &from, &to, NULL);
 }
 
 void schema_pattern_free(void *arg, void *pattern)

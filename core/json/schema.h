@@ -28,7 +28,9 @@ struct schema;
 struct schema_hooks {
 	/* Compiles; NULL with one sentence in `message` when it is none. */
 	void *(*pattern_new)(void *arg, struct str pattern, char *message, size_t message_size);
-	bool (*pattern_match)(void *arg, void *pattern, struct str subject);
+	/* RC_OK, RC_NOT_FOUND; anything else: that could not be told, and the instance is not valid,
+	 * whatever stands around the pattern. */
+	enum rc (*pattern_match)(void *arg, void *pattern, struct str subject);
 	void (*pattern_free)(void *arg, void *pattern);
 	/* Whether there is such a format. */
 	bool (*format_exists)(void *arg, struct str format);

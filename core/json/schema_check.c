@@ -70,6 +70,15 @@ static int compare_hashed(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
+/* Else what stands around the pattern, `not` or patternProperties, would let pass what it forbids.
+ */
+bool check_matches(struct check *c, enum rc match)
+{
+	if (match != RC_OK && match != RC_NOT_FOUND)
+		c->steps = 0;
+	return match == RC_OK;
+}
+
 static bool spend_step(struct check *c)
 {
 	if (c->steps == 0 || c->room == 0)
@@ -161,7 +170,7 @@ static bool check_array(struct check *c, const struct node *n, const struct plac
 }
 
 /* --- objects --------------------------------------------------------------------------------- */
-bool name_matches(const struct schema *s, const struct named_node *pattern, struct str name)
+enum rc name_match(const struct schema *s, const struct named_node *pattern, struct str name)
 {
 	return s->hooks.pattern_match(s->hooks.arg, pattern->pattern, name);
 }
@@ -245,7 +254,7 @@ static bool check_field(
 	bool ok = !property || check_member(c, property, p, m);
 	for (size_t i = 0; i < n->pattern_properties.count; i++) {
 		const struct named_node *pattern = &n->pattern_properties.items[i];
-		if (!name_matches(c->schema, pattern, m->key))
+		if (!check_matches(c, name_match(c->schema, pattern, m->key)))
 			continue;
 		is_known = true;
 		ok = check_member(c, pattern->node, p, m) && ok;

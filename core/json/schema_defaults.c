@@ -54,7 +54,7 @@ static const struct json_value *fill_field(
 	if (property)
 		v.now = fill(d, property, v);
 	for (size_t i = 0; i < n->pattern_properties.count; i++)
-		if (name_matches(d->schema, &n->pattern_properties.items[i], name)) {
+		if (name_match(d->schema, &n->pattern_properties.items[i], name) == RC_OK) {
 			is_known = true;
 			v.now = fill(d, n->pattern_properties.items[i].node, v);
 		}

@@ -170,7 +170,7 @@ struct place {
 struct str place_path(const struct place *p, struct json_builder *memory);
 /* Whether a valid instance has this value, without telling problems. */
 bool schema_accepts(const struct schema *s, const struct node *n, const struct json_value *v);
-bool name_matches(const struct schema *s, const struct named_node *pattern, struct str name);
+enum rc name_match(const struct schema *s, const struct named_node *pattern, struct str name);
 /* The node of `properties` for that name, or NULL. */
 struct node *node_property(const struct node *n, struct str name);
 
@@ -214,6 +214,8 @@ bool check_type(struct check *c, const struct node *n, const struct place *p);
 bool check_value(struct check *c, const struct node *n, const struct place *p);
 bool check_number(struct check *c, const struct node *n, const struct place *p);
 bool check_string(struct check *c, const struct node *n, const struct place *p);
+/* Whether a pattern matched; when that could not be told, the check gives up. */
+bool check_matches(struct check *c, enum rc match);
 
 /* Each tells one kind of problem; they return false. */
 bool tell_type(struct check *c, const struct node *n, const struct place *p);

@@ -91,7 +91,7 @@ bool check_string(struct check *c, const struct node *n, const struct place *p)
 		return true;
 	struct str s = p->value->u.string;
 	bool ok = check_length(c, n, p);
-	if (n->pattern && !hooks->pattern_match(hooks->arg, n->pattern, s))
+	if (n->pattern && !check_matches(c, hooks->pattern_match(hooks->arg, n->pattern, s)))
 		ok = tell_string(c, n, p, "pattern", "must match the pattern ", n->pattern_text);
 	if (n->format.n > 0 &&
 		!hooks->format_check(hooks->arg, n->format, s, message, sizeof(message)))

@@ -53,11 +53,12 @@ static void add_field_nodes(
 	const struct node *property = node_property(n, name);
 	bool is_known = property != NULL;
 	add_node(set, property);
-	for (size_t i = 0; i < n->pattern_properties.count; i++)
-		if (name_matches(s->schema, &n->pattern_properties.items[i], name)) {
-			is_known = true;
+	for (size_t i = 0; i < n->pattern_properties.count; i++) {
+		enum rc match = name_match(s->schema, &n->pattern_properties.items[i], name);
+		is_known |= match == RC_OK;
+		if (match != RC_NOT_FOUND)
 			add_node(set, n->pattern_properties.items[i].node);
-		}
+	}
 	if (!is_known)
 		add_node(set, n->additional);
 }

@@ -81,7 +81,7 @@ struct sluice_schema_service {
 
 	/* Exchange callbacks up to response_end. SLUICE_OK: the text is JSON and valid;
 	 * SLUICE_E_RUNTIME: it is no JSON; SLUICE_E_INVALID: it is not valid, or to judge it takes
-	 * more than a million steps (keyword "time"); SLUICE_E_FULL: the exchange has no memory
+	 * more than a million steps, or a pattern too many (keyword "time"); SLUICE_E_FULL: the exchange has no memory
 	 * left. `problem` (may be NULL; its size set) is filled in but for SLUICE_OK. */
 	int32_t (*check)(const struct sluice_schema *schema, struct sluice_exchange *exchange,
 		struct sluice_str json, struct sluice_schema_problem *problem);

@@ -98,8 +98,8 @@ START_TEST(searches_with_patterns)
 	char message[200] = "";
 	void *pattern = format_hooks.pattern_new(NULL, STR("b+"), message, sizeof(message));
 	ck_assert_ptr_nonnull(pattern);
-	ck_assert(format_hooks.pattern_match(NULL, pattern, STR("abbc")));
-	ck_assert(!format_hooks.pattern_match(NULL, pattern, STR("ac")));
+	ck_assert_int_eq(format_hooks.pattern_match(NULL, pattern, STR("abbc")), RC_OK);
+	ck_assert_int_eq(format_hooks.pattern_match(NULL, pattern, STR("ac")), RC_NOT_FOUND);
 	format_hooks.pattern_free(NULL, pattern);
 	ck_assert_ptr_null(format_hooks.pattern_new(NULL, STR("(b"), message, sizeof(message)));
 	ck_assert(message[0]);

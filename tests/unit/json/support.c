@@ -95,12 +95,15 @@ static void *pattern_new(void *arg, struct str pattern, char *message, size_t me
 	return regex;
 }
 
-static bool pattern_match(void *arg, void *pattern, struct str subject)
+/* Gives up on subjects that begin with "slow". */
+static enum rc pattern_match(void *arg, void *pattern, struct str subject)
 {
+	if (str_starts(subject, STR("slow")))
+		return RC_FULL;
 	char *text = heap_strndup(subject);
 	bool matches = regexec(pattern, text, 0, NULL, 0) == 0;
 	free(text);
-	return matches;
+	return matches ? RC_OK : RC_NOT_FOUND;
 }
 
 static void pattern_free(void *arg, void *pattern)

@@ -206,6 +206,21 @@ START_TEST(what_takes_too_many_steps_is_not_valid)
 }
 END_TEST
 
+START_TEST(what_no_pattern_can_tell_is_not_valid)
+{
+	static const char *const schemas[] = {"{\"pattern\":\"a\"}",
+		"{\"not\":{\"pattern\":\"a\"}}", "{\"not\":{\"not\":{\"pattern\":\"a\"}}}",
+		"{\"if\":{\"pattern\":\"a\"},\"then\":false}",
+		"{\"anyOf\":[{\"pattern\":\"a\"},true]}"};
+	for (size_t i = 0; i < ARRAY_COUNT(schemas); i++)
+		ck_assert_msg(
+			!is_valid(schemas[i], SCHEMA_OPENAPI_31, "\"slow\""), "%s", schemas[i]);
+	const char *named = "{\"patternProperties\":{\"a\":false}}";
+	ck_assert(is_valid(named, SCHEMA_OPENAPI_31, "{\"x\":1}"));
+	ck_assert(!is_valid(named, SCHEMA_OPENAPI_31, "{\"slow\":1}"));
+}
+END_TEST
+
 START_TEST(types_are_what_the_schema_says_by_itself)
 {
 	static const struct {
@@ -236,4 +251,5 @@ END_TEST
 UNIT_SUITE(schema_openapi, dialects_differ_where_openapi_says, what_is_not_enforced_is_refused,
 	the_first_problem_has_a_pointer_and_a_keyword,
 	a_message_that_is_wrong_everywhere_costs_no_more_than_one_place,
-	what_takes_too_many_steps_is_not_valid, types_are_what_the_schema_says_by_itself)
+	what_takes_too_many_steps_is_not_valid, what_no_pattern_can_tell_is_not_valid,
+	types_are_what_the_schema_says_by_itself)
