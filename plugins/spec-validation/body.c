@@ -115,7 +115,7 @@ static int judge_form(struct check *c, const struct media *media, struct sluice_
 	struct pairs pairs;
 	struct complaint first = {.n = 0};
 	int fits = 0;
-	if (!pairs_parse(c->call, c->exchange, bytes, '&', &pairs))
+	if (!pairs_parse(c->call, c->exchange, bytes, &pairs))
 		return -1;
 	for (int strings_only = 0; strings_only < 2 && fits == 0; strings_only++) {
 		struct text json;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define NUMERIC        (SLUICE_SCHEMA_INTEGER | SLUICE_SCHEMA_NUMBER)
+#define LISTED         (SLUICE_SCHEMA_ARRAY | SLUICE_SCHEMA_OBJECT)
 #define TEXT_BYTES_MAX (8u << 20)
 
 /* A text, where in the request it is, and whether %XX and + are escapes there. */
@@ -40,7 +41,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place where there is nothing to decode; NULL pointer: no memory. */
+/* In place where there is nothing to decode; a NULL pointer and a length: no memory. */
 static struct sluice_str decode(const struct sluice_call *call, struct sluice_exchange *x,
 	struct sluice_str s, enum escapes escapes)
 {
@@ -50,7 +51,9 @@ static struct sluice_str decode(const struct sluice_call *call, struct sluice_ex
 		return s;
 	char *p = call->host->exchange_alloc(x, s.n);
 	size_t n = 0;
-	for (size_t i = 0; p && i < s.n; i++) {
+	if (!p)
+		return (struct sluice_str){NULL, s.n};
+	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 		if (c == '+' && escapes == ESCAPES_FORM)
 			c = ' ';
@@ -64,24 +67,20 @@ static struct sluice_str decode(const struct sluice_call *call, struct sluice_ex
 }
 
 int pairs_parse(const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str text,
-	char separator, struct pairs *out)
+	struct pairs *out)
 {
 	size_t count = 1;
 	for (size_t i = 0; i < text.n; i++)
-		count += text.p[i] == separator;
+		count += text.p[i] == '&';
 	out->count = 0;
 	out->items = call->host->exchange_alloc(x, count * sizeof(*out->items));
 	if (!out->items)
 		return 0;
 	while (text.n) {
-		struct sluice_str value = str_cut(&text, separator);
-		while (separator == ';' && value.n && *value.p == ' ')
-			value.p++, value.n--;
+		struct sluice_str value = str_cut(&text, '&');
 		if (value.n == 0)
 			continue;
-		struct sluice_str name = str_cut(&value, '=');
-		if (separator == '&')
-			name = decode(call, x, name, ESCAPES_FORM);
+		struct sluice_str name = decode(call, x, str_cut(&value, '='), ESCAPES_FORM);
 		if (!name.p && name.n)
 			return 0;
 		if (!value.p)
@@ -94,14 +93,20 @@ int pairs_parse(const struct sluice_call *call, struct sluice_exchange *x, struc
 }
 
 /* --- as JSON --------------------------------------------------------------------------------- */
-static void put_value(struct reading *r, struct sluice_str raw, uint32_t types)
+/* An empty view, and the JSON failed, when there is no memory. */
+static struct sluice_str decoded(struct reading *r, struct sluice_str raw)
 {
 	struct sluice_str s = decode(r->c->call, r->c->exchange, raw, r->escapes);
+	if (s.p || s.n == 0)
+		return s;
+	r->json.failed = 1;
+	return SLUICE_STR("");
+}
+
+static void put_value(struct reading *r, struct sluice_str raw, uint32_t types)
+{
+	struct sluice_str s = decoded(r, raw);
 	int is_word = str_equal(s, SLUICE_STR("true")) || str_equal(s, SLUICE_STR("false"));
-	if (!s.p && raw.n) {
-		r->json.failed = 1;
-		return;
-	}
 	if (types == 0)
 		types = NUMERIC | SLUICE_SCHEMA_BOOLEAN;
 	int is_literal = ((types & NUMERIC) && str_is_number(s)) ||
@@ -192,8 +197,7 @@ static void put_flat_object(struct reading *r, struct sluice_str list)
 			value = list.p ? trim(cut_item(&list, p->style), p) : SLUICE_STR("");
 		if (!value.p)
 			value = SLUICE_STR("");
-		put_property(
-			r, p->schema, decode(r->c->call, r->c->exchange, name, r->escapes), value);
+		put_property(r, p->schema, decoded(r, name), value);
 	}
 	text_add_char(&r->json, '}');
 }
@@ -329,21 +333,22 @@ static int complain_about(const struct reading *r, const char *why)
 	return 0;
 }
 
-/* The values of all fields of that name, as one list; 0: absent, -1: no memory. */
+/* The values of all fields of that name, as one list; how many, -1: no memory. */
 static int field_values(
-	const struct check *c, struct sluice_str name, char separator, struct sluice_str *value)
+	const struct check *c, struct sluice_str name, struct sluice_str *value, size_t *count)
 {
 	const struct sluice_host *host = c->call->host;
 	struct sluice_str one;
-	size_t n = 0, count = 0;
+	size_t n = 0;
 	uint32_t at = 0;
+	*count = 0;
 	while (host->field_next(c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) == SLUICE_OK) {
 		n += one.n + 1;
 		*value = one;
-		count++;
+		(*count)++;
 	}
-	if (count < 2)
-		return (int)count;
+	if (*count < 2)
+		return (int)*count;
 	char *all = host->exchange_alloc(c->exchange, n);
 	if (!all)
 		return -1;
@@ -351,7 +356,7 @@ static int field_values(
 	at = 0;
 	while (host->field_next(c->exchange, SLUICE_REQUEST, name, &at, NULL, &one) == SLUICE_OK) {
 		if (n)
-			all[n++] = separator;
+			all[n++] = ',';
 		memcpy(all + n, one.p, one.n);
 		n += one.n;
 	}
@@ -359,14 +364,15 @@ static int field_values(
 	return 1;
 }
 
-/* The raw value, or that of the first pair; 0: absent, -1: no memory. */
-static int raw_value(const struct reading *r, struct sluice_str *value, size_t *first)
+/* The raw value, or that of the first pair, or of how many fields; 0: absent, -1: no memory. */
+static int raw_value(
+	const struct reading *r, struct sluice_str *value, size_t *first, size_t *fields)
 {
 	const struct parameter *p = r->parameter;
 	struct check *c = r->c;
 	const struct pairs *pairs = p->place == IN_COOKIE ? &c->cookies : &c->query;
 	if (p->place == IN_HEADER)
-		return field_values(c, p->name, ',', value);
+		return field_values(c, p->name, value, fields);
 	if (p->place == IN_PATH) {
 		*value = c->path.items[p->ordinal];
 		return 1;
@@ -386,9 +392,11 @@ static int is_repeatable(const struct parameter *p)
 }
 
 /* Of two values the upstream might take the one that was not judged. */
-static int has_another(const struct reading *r, size_t first)
+static int has_another(const struct reading *r, size_t first, size_t fields)
 {
 	const struct parameter *p = r->parameter;
+	if (p->place == IN_HEADER)
+		return fields > 1 && (p->is_json || !(p->types & LISTED));
 	const struct pairs *pairs = p->place == IN_COOKIE ? &r->c->cookies : &r->c->query;
 	return (p->place == IN_QUERY || p->place == IN_COOKIE) && !is_repeatable(p) &&
 	       pair_find(pairs, p->name, first + 1) < pairs->count;
@@ -399,7 +407,7 @@ static void put_parameter(struct reading *r, struct sluice_str raw, size_t first
 	const struct parameter *p = r->parameter;
 	struct pairs *pairs = p->place == IN_COOKIE ? &r->c->cookies : &r->c->query;
 	if (p->is_json)
-		text_add(&r->json, decode(r->c->call, r->c->exchange, raw, r->escapes));
+		text_add(&r->json, decoded(r, raw));
 	else if (is_repeatable(p))
 		put_repeated(r, pairs, first, pairs->count, p->types,
 			r->c->spec->service->item_types(p->schema));
@@ -445,19 +453,19 @@ static int check_reading(struct reading *r)
 {
 	const struct parameter *p = r->parameter;
 	struct sluice_str raw = SLUICE_STR("");
-	size_t first = 0;
+	size_t first = 0, fields = 0;
 	if (is_spread(p)) {
 		size_t count = put_spread_object(r);
 		if (count == 0)
 			return 2;
 		return p->schema ? judge(r) : 1;
 	}
-	int has = raw_value(r, &raw, &first);
+	int has = raw_value(r, &raw, &first, &fields);
 	if (has <= 0)
 		return has < 0 ? -1 : 2;
 	if (!p->schema)
 		return 1;
-	if (has_another(r, first))
+	if (has_another(r, first, fields))
 		return complain_about(r, "more than one value");
 	if (p->allows_empty && raw.n == 0)
 		return 1;
@@ -520,9 +528,21 @@ static int check_undeclared(struct check *c)
 
 static int read_cookies(struct check *c)
 {
-	struct sluice_str value = SLUICE_STR("");
-	return field_values(c, SLUICE_STR("cookie"), ';', &value) >= 0 &&
-	       pairs_parse(c->call, c->exchange, value, ';', &c->cookies);
+	const struct sluice_request_service *request = c->spec->request;
+	struct sluice_str name, value, all = SLUICE_STR("");
+	uint32_t at = 0;
+	size_t count = 0;
+	while (request->cookie_next(c->exchange, all, &at, &name, &value) == SLUICE_OK)
+		count++;
+	c->cookies.items =
+		c->call->host->exchange_alloc(c->exchange, (count + 1) * sizeof(*c->cookies.items));
+	if (!c->cookies.items)
+		return 0;
+	at = 0;
+	while (c->cookies.count < count &&
+		request->cookie_next(c->exchange, all, &at, &name, &value) == SLUICE_OK)
+		c->cookies.items[c->cookies.count++] = (struct pair){.name = name, .value = value};
+	return 1;
 }
 
 int check_parameters(struct check *c, int is_strict)
@@ -530,7 +550,7 @@ int check_parameters(struct check *c, int is_strict)
 	const struct operation *o = c->operation;
 	struct sluice_str query = c->call->host->fact(c->exchange, SLUICE_FACT_QUERY);
 	if ((is_strict || has_place(o, IN_QUERY)) &&
-		!pairs_parse(c->call, c->exchange, query, '&', &c->query))
+		!pairs_parse(c->call, c->exchange, query, &c->query))
 		return -1;
 	if (has_place(o, IN_COOKIE) && !read_cookies(c))
 		return -1;

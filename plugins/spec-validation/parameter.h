@@ -40,7 +40,7 @@ struct check {
 int check_parameters(struct check *c, int is_strict);
 /* name=value pairs of a query or a form. Names decoded, + as a space. 0: no memory. */
 int pairs_parse(const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str text,
-	char separator, struct pairs *out);
+	struct pairs *out);
 /* The object that a form is, by the types of the schema's properties; sorts the pairs. 0: no
  * memory. */
 int pairs_to_json(const struct check *c, const struct sluice_schema *schema, struct pairs *pairs,

@@ -55,8 +55,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		host->value_bool(host->value_get(config, SLUICE_STR("strictParamsValidation")), 0);
 	s->violations = host->counter_define(call->instance, SLUICE_STR("spec_violations"),
 		SLUICE_STR("Requests that do not fit the API's description"));
-	if (spec_init(&s->spec, call, host->service(SLUICE_SCHEMA_SERVICE),
-		    host->value_string(spec, SLUICE_STR("")), message,
+	if (spec_init(&s->spec, call, host->value_string(spec, SLUICE_STR("")), message,
 		    sizeof(message)) != SLUICE_OK) {
 		host->instance_free(call->instance, s);
 		host->config_error(call->instance, spec,
@@ -203,7 +202,7 @@ static const struct sluice_policy policy = {
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
-	static const char *const services[] = {SLUICE_SCHEMA_SERVICE, NULL};
+	static const char *const services[] = {SLUICE_SCHEMA_SERVICE, SLUICE_REQUEST_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,

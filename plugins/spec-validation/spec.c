@@ -50,14 +50,15 @@ static int fail_memory(struct builder *b)
 	return 0;
 }
 
-/* pointer/key, escaped (RFC 6901), and the percent sign for the fragment that it is. */
+/* pointer/key, escaped (RFC 6901), and the percent sign for the fragment that it is. A NULL pointer
+ * when there is no memory: no schema is compiled at it. */
 static struct sluice_str pointer_join(
 	struct builder *b, struct sluice_str pointer, struct sluice_str key)
 {
-	char *p = pool_alloc(&b->spec->pool, pointer.n + 3 * key.n + 2);
+	char *p = pointer.p ? pool_alloc(&b->spec->pool, pointer.n + 3 * key.n + 2) : NULL;
 	size_t n = pointer.n;
 	if (!p)
-		return SLUICE_STR("#");
+		return (struct sluice_str){NULL, 0};
 	memcpy(p, pointer.p, n);
 	p[n++] = '/';
 	for (size_t i = 0; i < key.n; i++) {
@@ -179,7 +180,7 @@ static int compile_schema(struct builder *b, struct at at, struct sluice_schema 
 	if (!at.value)
 		return 1;
 	struct schema_link *link = pool_alloc(&b->spec->pool, sizeof(*link));
-	if (!link)
+	if (!link || !at.pointer.p)
 		return fail_memory(b);
 	*schema = b->spec->service->compile(
 		b->instance, b->spec->document, at.pointer, b->spec->dialect, &why);
@@ -238,8 +239,10 @@ static int read_parameter_schema(struct builder *b, struct at at, struct paramet
 {
 	struct at schema = member(b, at, SLUICE_STR("schema"));
 	struct at content = member(b, at, SLUICE_STR("content"));
-	if (is_object(b, content) && b->host->value_count(content.value) == 1) {
+	if (content.value) {
 		struct sluice_str type;
+		if (!is_object(b, content) || b->host->value_count(content.value) != 1)
+			return fail(b, content, "expected one media type");
 		schema = member(b, member_at(b, content, 0, &type), SLUICE_STR("schema"));
 		p->is_json = content_kind_of(type) == CONTENT_JSON;
 		if (!p->is_json)
@@ -462,13 +465,13 @@ static int read_document(
 	return b->spec->document != NULL;
 }
 
-int32_t spec_init(struct spec *spec, const struct sluice_call *call,
-	const struct sluice_schema_service *service, struct sluice_str text, char *message,
-	size_t message_size)
+int32_t spec_init(struct spec *spec, const struct sluice_call *call, struct sluice_str text,
+	char *message, size_t message_size)
 {
 	struct builder b = {spec, call->host, call->instance, message, message_size};
-	*spec = (struct spec){
-		.service = service, .pool = {.host = call->host, .instance = call->instance}};
+	*spec = (struct spec){.service = call->host->service(SLUICE_SCHEMA_SERVICE),
+		.request = call->host->service(SLUICE_REQUEST_SERVICE),
+		.pool = {.host = call->host, .instance = call->instance}};
 	message[0] = '\0';
 	if (read_document(&b, call, text) && read_paths(&b))
 		return SLUICE_OK;

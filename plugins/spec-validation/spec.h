@@ -8,6 +8,7 @@
 
 #include "template.h"
 
+#include "sluice/request.h"
 #include "sluice/schema.h"
 
 enum place { IN_PATH, IN_QUERY, IN_HEADER, IN_COOKIE };
@@ -58,6 +59,7 @@ struct schema_link {
 
 struct spec {
 	const struct sluice_schema_service *service;
+	const struct sluice_request_service *request;
 	struct pool pool;
 	struct sluice_document *document; /* owned */
 	struct schema_link *schemas;      /* owned: all of them */
@@ -66,9 +68,8 @@ struct spec {
 };
 
 /* From JSON or YAML. SLUICE_OK, or SLUICE_E_INVALID with a sentence in `message`. */
-int32_t spec_init(struct spec *spec, const struct sluice_call *call,
-	const struct sluice_schema_service *service, struct sluice_str text, char *message,
-	size_t message_size);
+int32_t spec_init(struct spec *spec, const struct sluice_call *call, struct sluice_str text,
+	char *message, size_t message_size);
 void spec_free(struct spec *spec);
 /* METHOD_COUNT: none of OpenAPI's. */
 enum method method_of(struct sluice_str name);

@@ -44,6 +44,7 @@ static const char shop[] =
 	"        - {name: json, in: query, content: {application/json: {schema: {type: object, "
 	"required: [a]}}}}\n"
 	"        - {$ref: '#/components/parameters/trace'}\n"
+	"        - {name: X-Name, in: header, schema: {type: string}}\n"
 	"        - {name: session, in: cookie, schema: {type: string, format: uuid}}\n"
 	"    post:\n"
 	"      requestBody:\n"
@@ -237,7 +238,8 @@ START_TEST(parameters_are_read_in_their_style)
 		{ORDERS, "q=&q=a", .complaint = "query parameter \\\"q\\\" (more than one value)"},
 		{ORDERS, "json=%7B%22a%22:1%7D&json=x",
 			.complaint = "query parameter \\\"json\\\" (more than one value)"},
-		{ORDERS, "id=1&id=x", .complaint = "query parameter \\\"id\\\" (more than one value)"},
+		{ORDERS, "id=1&id=x",
+			.complaint = "query parameter \\\"id\\\" (more than one value)"},
 		{ORDERS, "pipe=1&pipe=x",
 			.complaint = "query parameter \\\"pipe\\\" (more than one value)"},
 		{ORDERS, "tag=a&tag=12&tag=b%2Cc"},
@@ -275,9 +277,12 @@ START_TEST(parameters_are_read_in_their_style)
 		{ORDERS, NULL, "cookie", "a=b; session=123e4567-e89b-12d3-a456-426614174000"},
 		{ORDERS, NULL, "cookie", "session=1",
 			.complaint = "cookie \\\"session\\\" (format)"},
-		{ORDERS, NULL, "cookie",
-			"session=123e4567-e89b-12d3-a456-426614174000; session=1",
+		{ORDERS, NULL, "cookie", "session=123e4567-e89b-12d3-a456-426614174000; session=1",
 			.complaint = "cookie \\\"session\\\" (more than one value)"},
+		{ORDERS, NULL, "cookie", "a=b;\tsession=1",
+			.complaint = "cookie \\\"session\\\" (format)"},
+		{ORDERS, NULL, "cookie", "session = 1 ;a=b",
+			.complaint = "cookie \\\"session\\\" (format)"},
 		{"DELETE", "/orders/1", .complaint = "header \\\"x-reason\\\" (required)"},
 		{"DELETE", "/orders/1", NULL, "X-Reason", "a, b"},
 		{"DELETE", "/orders/1", NULL, "X-Reason", "a, c",
@@ -301,6 +306,52 @@ START_TEST(all_cookie_fields_count)
 	visit_field(v, REQ, "Cookie", "a=1");
 	visit_field(v, REQ, "Cookie", "session=1");
 	ck_assert_int_eq(visit_give(v, REQ, ""), CHAIN_RESPONDED);
+	visit_free(v);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(a_header_that_is_no_list_comes_once)
+{
+	static const struct {
+		const char *method, *path, *name;
+		enum chain_result result;
+	} rows[] = {{"GET", "/orders", "x-name", CHAIN_RESPONDED},
+		{"DELETE", "/orders/1", "x-reason", CHAIN_DONE}};
+	struct rig *r = described(shop, "");
+	struct visit *v = visit_new(r, 0);
+	for (size_t i = 0; i < 2; i++) {
+		visit_begin(v);
+		v->request.method_name = str_of(rows[i].method);
+		v->request.path = str_of(rows[i].path);
+		visit_field(v, REQ, rows[i].name, "a");
+		visit_field(v, REQ, rows[i].name, "b");
+		ck_assert_int_eq(visit_give(v, REQ, ""), rows[i].result);
+	}
+	visit_free(v);
+	rig_free(r);
+}
+END_TEST
+
+/* The name of the parameter cannot be read any more: it must not count as absent. */
+START_TEST(without_memory_nothing_passes)
+{
+	static const char spec[] = "openapi: 3.0.3\npaths:\n  /orders:\n    get:\n"
+				   "      parameters:\n"
+				   "        - {name: limit, in: query, schema: {type: integer}}\n";
+	struct rig *r = described(spec, "");
+	struct visit *v = visit_new(r, 0);
+	struct buffer query;
+	buffer_init(&query, 8 << 20);
+	for (size_t i = 0; i < (2 << 20); i += 3)
+		buffer_add(&query, STR("%61"));
+	buffer_add(&query, STR("=1&%6cimit=x"));
+	visit_begin(v);
+	v->request.method_name = STR("GET");
+	v->request.path = STR("/orders");
+	v->request.query = buffer_str(&query);
+	ck_assert_int_eq(visit_give(v, REQ, ""), CHAIN_FAILED);
+	buffer_deinit(&query);
 	visit_free(v);
 	rig_free(r);
 }
@@ -474,6 +525,9 @@ START_TEST(a_wrong_description_is_a_configuration_error_with_its_place)
 		{HEAD "    get: {parameters: [{name: q, in: query, schema: {pattern: '('}}]}\n",
 			"#/paths/~1a~1{b}/get/parameters/0/schema/pattern: no regular expression: "
 			"invalid regular expression: missing closing parenthesis"},
+		{HEAD "    get: {parameters: [{name: q, in: query, content: {a/b: {}, c/d: "
+		      "{}}}]}\n",
+			"#/paths/~1a~1{b}/get/parameters/0/content: expected one media type"},
 		{HEAD "    post: {requestBody: {content: {a/b: {schema: {$ref: 'o.yaml#/a'}}}}}\n",
 			"#/paths/~1a~1{b}/post/requestBody/content/a~1b/schema/$ref: expected a "
 			"string that begins with \"#\""},
@@ -536,8 +590,8 @@ END_TEST
 
 UNIT_SUITE(spec_validation, paths_and_methods_are_the_descriptions,
 	parameters_are_read_in_their_style, all_cookie_fields_count,
-	bodies_are_judged_by_their_schemas,
-	strict_is_about_what_the_description_does_not_have,
+	a_header_that_is_no_list_comes_once, without_memory_nothing_passes,
+	bodies_are_judged_by_their_schemas, strict_is_about_what_the_description_does_not_have,
 	a_base_path_goes_before_the_descriptions_paths, what_does_not_block_is_counted_and_passes,
 	takes_json_and_openapi_3_1, a_wrong_description_is_a_configuration_error_with_its_place,
 	aliases_expand_so_far_and_no_further, yaml_scalars_are_those_of_its_core_schema)
