@@ -3,10 +3,10 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -16,6 +16,10 @@
 /* A message or a field's value is cut there; a line whose fields do not fit goes without them. */
 #define TEXT_BYTES_MAX 4096
 #define LINE_BYTES_MAX 65536
+/* How long standard error is waited for, and what a pipe takes without blocking once it is
+ * writable. */
+#define STUCK_MS   100
+#define PIPE_BYTES 4096
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static _Atomic int lowest_level = LOG_INFO;
@@ -94,11 +98,32 @@ static void put_line(struct buffer *line, enum log_level level, struct str messa
 	buffer_add(line, STR("}\n"));
 }
 
+/* So that a reader who has stopped holds nobody up: a supervisor has others to care for. */
+static bool is_taken(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+	return poll(&p, 1, STUCK_MS) > 0;
+}
+
+static bool write_in_time(struct str s)
+{
+	while (s.n > 0) {
+		if (!is_taken())
+			return false;
+		ssize_t n = write(STDERR_FILENO, s.p, s.n < PIPE_BYTES ? s.n : PIPE_BYTES);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		if (n > 0)
+			s = str_from(s, (size_t)n);
+	}
+	return true;
+}
+
 /* Under the lock. True when whoever drains the queue has to be told. */
 static bool put_out(struct str line)
 {
 	if (!the_log.is_queueing) {
-		the_log.dropped += !file_write_all(STDERR_FILENO, line);
+		the_log.dropped += !write_in_time(line);
 		return false;
 	}
 	if (line.n > the_log.queue.bytes_max - the_log.queue.n) {
@@ -160,7 +185,7 @@ void log_start_queue(size_t bytes_max, void (*notify)(void *arg), void *arg)
 void log_stop_queue(void)
 {
 	pthread_mutex_lock(&the_log.lock);
-	if (the_log.is_queueing && !file_write_all(STDERR_FILENO, buffer_str(&the_log.queue)))
+	if (the_log.is_queueing && !write_in_time(buffer_str(&the_log.queue)))
 		the_log.dropped += the_log.lines;
 	buffer_deinit(&the_log.queue);
 	the_log.lines = 0;

@@ -3,7 +3,8 @@
  *
  * One JSON object a line: {"time":...,"level":"warn","message":...,<fields>}. Any thread may write;
  * a line waits in a bounded queue until the sink takes it; beyond that lines are dropped and counted.
- * Until log_start_queue (and in tools) lines go to standard error at once.
+ * Until log_start_queue (and in tools) lines go to standard error at once; one that it does not take
+ * within a tenth of a second is dropped, too.
  *
  * Threads      any; one lock, held for the copy of a line. Nothing on the request path logs at the
  *              default level.

@@ -127,6 +127,7 @@ static void take_signals(struct supervisor *s)
 	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
 		sigaddset(&set, numbers[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
 	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	CHECK(s->signal_fd >= 0);
 }

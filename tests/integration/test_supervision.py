@@ -309,6 +309,47 @@ def signals_reach_the_gateway():
         wait_for(lambda: os.path.exists(gateway.log_path), "SIGUSR1 reopens the log")
 
 
+class Unheard(Gateway):
+    """Its standard error is a pipe that nobody reads; `pipe` holds the reading end."""
+
+    def start(self):
+        os.mkfifo(self.error_path)
+        self.pipe = os.open(self.error_path, os.O_RDWR | os.O_NONBLOCK)
+        super().start()
+
+    def fill(self):
+        try:
+            while True:
+                os.write(self.pipe, b"x" * 4096)
+        except BlockingIOError:
+            pass
+
+    def error_text(self):
+        return ""
+
+
+def survives_a_kill(gateway):
+    pid = gateway.pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(pid), "its end")
+    equal(gateway.get("/").status, 200)
+    check(serving_pid(gateway) != pid, "another gateway")
+
+
+@case
+def a_log_whose_reader_is_gone_ends_nobody():
+    with Backend(reply(200, "x")) as backend, Unheard([api("a", backend)]) as gateway:
+        os.close(gateway.pipe)
+        survives_a_kill(gateway)
+
+
+@case
+def a_log_whose_reader_has_stopped_holds_nobody_up():
+    with Backend(reply(200, "x")) as backend, Unheard([api("a", backend)]) as gateway:
+        gateway.fill()
+        survives_a_kill(gateway)
+
+
 @case
 def systemd_hears_how_it_goes():
     path = f"{scratch()}/notify"
