@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void groups_init(struct groups *g)
@@ -61,6 +62,20 @@ struct group *groups_adopt(struct groups *g, const struct wire_address *at, uint
 	return group;
 }
 
+/* The supervisor needs some descriptors itself, to start the gateway that follows. */
+static int keep_reserve(const int *fds, uint32_t count)
+{
+	struct rlimit limit;
+	bool is_scarce = false;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 0;
+	for (uint32_t i = 0; i < count; i++)
+		is_scarce |= (rlim_t)fds[i] + GROUPS_RESERVE >= limit.rlim_cur;
+	for (uint32_t i = 0; is_scarce && i < count; i++)
+		close(fds[i]);
+	return is_scarce ? EMFILE : 0;
+}
+
 static int open_new(struct groups *g, const struct wire_listen *wanted, struct group **out)
 {
 	int fds[GROUP_SOCKETS_MAX];
@@ -69,6 +84,8 @@ static int open_new(struct groups *g, const struct wire_listen *wanted, struct g
 		return EMFILE;
 	int error =
 		sockets_open(at, wanted->address.n, (int)wanted->count, (int)wanted->backlog, fds);
+	if (error == 0)
+		error = keep_reserve(fds, wanted->count);
 	if (error == 0)
 		*out = groups_adopt(g, &wanted->address, 0, fds, wanted->count);
 	return error;
@@ -80,6 +97,8 @@ static int widen(struct group *group, const struct wire_listen *wanted)
 	uint32_t more = wanted->count - group->count;
 	const struct sockaddr *at = (const void *)&wanted->address.at;
 	int error = sockets_add(at, wanted->address.n, (int)more, (int)wanted->backlog, fds);
+	if (error == 0)
+		error = keep_reserve(fds, more);
 	if (error)
 		return error;
 	group->fds = heap_realloc(group->fds, wanted->count * sizeof(int));

@@ -17,6 +17,8 @@
 
 #define GROUPS_MAX        4096
 #define GROUP_SOCKETS_MAX 256
+/* Descriptors that no group gets: below the limit, a gateway can always be started. */
+#define GROUPS_RESERVE 64
 
 struct group {
 	struct link link;

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct allow_list everything;
@@ -50,6 +51,28 @@ START_TEST(a_group_is_found_again_and_only_grows)
 	ck_assert_int_eq(again->fds[0], fd);
 	groups_deinit(&g);
 	ck_assert(!is_open(fd));
+}
+END_TEST
+
+START_TEST(the_last_descriptors_are_no_sockets)
+{
+	struct groups g;
+	struct group *group;
+	struct wire_listen w = wanted(4);
+	int free_fd = dup(0);
+	close(free_fd);
+	struct rlimit limit = {(rlim_t)free_fd + GROUPS_RESERVE + 4, 4096};
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	groups_init(&g);
+	ck_assert_int_eq(groups_open(&g, &everything, &w, 0, &group), 0);
+	w.count = 5;
+	ck_assert_int_eq(groups_open(&g, &everything, &w, 0, &group), EMFILE);
+	ck_assert_uint_eq(group->count, 4);
+	struct wire_listen more = wanted(1);
+	ck_assert_int_eq(groups_open(&g, &everything, &more, 0, &group), EMFILE);
+	ck_assert_uint_eq(g.count, 1);
+	ck_assert(!is_open(free_fd + 4));
+	groups_deinit(&g);
 }
 END_TEST
 
@@ -119,6 +142,6 @@ START_TEST(refuses_what_is_not_allowed_or_not_possible)
 }
 END_TEST
 
-UNIT_SUITE(groups, a_group_is_found_again_and_only_grows, the_last_holder_closes_it,
-	a_holder_that_died_leaves_it_open_until_the_sweep,
+UNIT_SUITE(groups, a_group_is_found_again_and_only_grows, the_last_descriptors_are_no_sockets,
+	the_last_holder_closes_it, a_holder_that_died_leaves_it_open_until_the_sweep,
 	refuses_what_is_not_allowed_or_not_possible)
