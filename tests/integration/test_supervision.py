@@ -250,6 +250,23 @@ def other_numbers_of_workers_lose_no_connection():
             equal(gateway.get("/").status, 200)
 
 
+def trail_of(pid):
+    """The supervisor's descriptor of what a gateway would leave behind."""
+    folder = f"/proc/{pid}/fd"
+    return next(f"{folder}/{fd}" for fd in os.listdir(folder)
+                if "sluice-trail" in os.readlink(f"{folder}/{fd}"))
+
+
+@case
+def a_gateway_that_spoils_what_it_shares_hinders_no_upgrade():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        with open(trail_of(gateway.process.pid), "r+b", buffering=0) as trail:
+            trail.write(b"\xff" * 4096)
+        _before, after = upgrade(gateway)
+        equal(gateway.get("/").status, 200)
+        equal(serving_pid(gateway), after)
+
+
 @case
 def an_upgrade_that_cannot_serve_leaves_the_old_gateway():
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
