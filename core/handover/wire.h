@@ -23,7 +23,7 @@
 
 /* Of everything that a supervisor and its gateways share: messages, board, trail, and what a
  * supervisor hands to its replacement. */
-#define WIRE_FORMAT 1
+#define WIRE_FORMAT 2
 /* Descriptors in one message; the kernel takes 253. */
 #define WIRE_FDS_MAX    64
 #define WIRE_TEXT_BYTES 200
@@ -56,9 +56,10 @@ struct wire_listen {
 };
 
 struct wire_listening {
-	int32_t error;  /* errno; 0: descriptors come */
-	uint32_t total; /* of the whole group */
-	uint32_t first; /* index of the first one beside this message */
+	struct wire_address address; /* as it was asked for */
+	int32_t error;               /* errno; 0: descriptors come */
+	uint32_t total;              /* of the whole group */
+	uint32_t first;              /* index of the first one beside this message */
 };
 
 struct wire_serving {

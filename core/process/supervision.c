@@ -173,8 +173,16 @@ static void be_activated_later(void *arg)
 	be_activated(arg);
 }
 
-/* Several messages when there are many. false: *why tells. */
-static bool take_sockets(struct supervision *s, int **fds, unsigned *total, const char **why)
+static bool is_of(const struct wire_listening *l, const struct wire_address *asked)
+{
+	return l->address.n == asked->n && l->address.purpose == asked->purpose &&
+	       memcmp(&l->address.at, &asked->at, asked->n) == 0;
+}
+
+/* Several messages when there are many. What comes late, after its question was given up, is
+ * another address's. false: *why tells. */
+static bool take_sockets(struct supervision *s, const struct wire_address *asked, int **fds,
+	unsigned *total, const char **why)
 {
 	struct wire_message m;
 	int some[WIRE_FDS_MAX];
@@ -182,10 +190,14 @@ static bool take_sockets(struct supervision *s, int **fds, unsigned *total, cons
 	unsigned have = 0;
 	*why = "the supervisor does not answer";
 	*fds = NULL;
-	do {
+	while (!*fds || have < *total) {
 		if (!next_answer(s, &m, some, &count))
 			break;
 		const struct wire_listening *l = &m.u.listening;
+		if (!is_of(l, asked)) {
+			close_all(some, count);
+			continue;
+		}
 		if (l->error) {
 			*why = l->error < 0 ? "it is not among --listen-allow" : strerror(l->error);
 			break;
@@ -199,7 +211,7 @@ static bool take_sockets(struct supervision *s, int **fds, unsigned *total, cons
 		memcpy(*fds + have, some, count * sizeof(int));
 		have += (unsigned)count;
 		*total = l->total;
-	} while (have < *total);
+	}
 	if (*fds && have == *total)
 		return true;
 	close_all(*fds, have);
@@ -231,7 +243,7 @@ enum rc supervision_listen(struct supervision *s, const struct address *at,
 	*why = "the supervisor is gone";
 	*total = 0;
 	bool is_well = s->socket >= 0 && wire_send(s->socket, &m, NULL, 0) &&
-		       take_sockets(s, fds, total, why);
+		       take_sockets(s, &m.u.listen.address, fds, total, why);
 	if (s->is_activation_due)
 		loop_post(s->loop, be_activated_later, s);
 	return is_well ? RC_OK : RC_IO;

@@ -163,6 +163,7 @@ static void answer_listen(struct supervisor *s, struct seat *seat, const struct 
 	struct group *group = NULL;
 	struct wire_message m = {.kind = WIRE_LISTENING};
 	unsigned index = (unsigned)(seat - s->seats);
+	m.u.listening.address = wanted->address;
 	m.u.listening.error = groups_open(&s->groups, &s->options.allow, wanted, index, &group);
 	if (!group) {
 		wire_send(seat->socket, &m, NULL, 0);

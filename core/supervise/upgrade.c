@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #define VARIABLE "SLUICE_TAKEOVER"
-#define FORM     "1"
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+#define FORM     TEXT(WIRE_FORMAT)
 #define MAGIC    0x0131766f656b6174
 #define ASK_MS   5000
 #define ASK_LOOK 10

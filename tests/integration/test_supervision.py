@@ -267,6 +267,37 @@ def a_gateway_that_spoils_what_it_shares_hinders_no_upgrade():
         equal(serving_pid(gateway), after)
 
 
+def answers(gateway, port):
+    try:
+        return gateway.get("/", port=port).status == 200
+    except (OSError, Closed, TimedOut):
+        return False
+
+
+def is_waiting(gateway):
+    """Its main thread answers nobody."""
+    try:
+        with Client(f"{gateway.state}/admin.sock", timeout=1) as client:
+            client.request("GET", "/status", {"connection": "close"})
+        return False
+    except TimedOut:
+        return True
+
+
+@case(seconds=180)
+def a_late_answer_of_the_supervisor_is_of_no_other_address():
+    asked, wanted = free_port(), free_port()
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        gateway.signal(signal.SIGSTOP)
+        gateway.write("more.yaml", [api("b", backend, port=asked)])
+        wait_for(lambda: "the supervisor does not answer" in gateway.error_text(),
+                 "the end of its patience", 60)
+        gateway.write("more.yaml", [api("c", backend, port=wanted)])
+        wait_for(lambda: is_waiting(gateway), "the second question", 60)
+        gateway.signal(signal.SIGCONT)
+        wait_for(lambda: answers(gateway, wanted), "the port that was wanted")
+
+
 @case
 def an_upgrade_that_cannot_serve_leaves_the_old_gateway():
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
