@@ -142,6 +142,20 @@ static void decide(struct supervisor *s, const struct trail_suspect *suspect, ui
 	}
 }
 
+/* A death without a word is its own when nobody else can have brought it: it exited, with a code
+ * that says so, or by a signal that it would have heard itself, had nothing taken its handler away.
+ */
+static bool is_its_own(const struct trail_suspect *suspect, int status)
+{
+	if (suspect->end != TRAIL_END_UNKNOWN)
+		return suspect->end != TRAIL_END_OUTSIDE;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status) != 0;
+	int signal = WTERMSIG(status);
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+	       signal == SIGABRT || signal == SIGSYS || signal == SIGTRAP;
+}
+
 static void note_crash(struct supervisor *s, const struct seat *seat, int status)
 {
 	struct trail_suspect suspect;
@@ -158,8 +172,7 @@ static void note_crash(struct supervisor *s, const struct seat *seat, int status
 	board_crash_add(s->board, &crash);
 	atomic_fetch_add(&s->board->lost, crash.lost);
 	log_death(seat, &crash);
-	bool is_its_own = suspect.end == TRAIL_END_FAULT || suspect.end == TRAIL_END_HANG;
-	if (is_its_own)
+	if (is_its_own(&suspect, status))
 		decide(s, &suspect, atomic_load(&seat->trail->plan));
 }
 
@@ -225,10 +238,18 @@ void succession_ended(struct supervisor *s, struct seat *seat, int status)
 }
 
 /* --- what should run ------------------------------------------------------------------------- */
+/* It warmed up before its plan was to be avoided. */
+static bool is_avoided(const struct supervisor *s, const struct seat *seat)
+{
+	return s->avoid_plan && seat->serving.plan == s->avoid_plan;
+}
+
 static void settle_active(struct supervisor *s, int64_t now)
 {
 	struct seat *waiting = seat_waiting(s);
-	if (waiting) {
+	if (waiting && is_avoided(s, waiting)) {
+		retire(waiting);
+	} else if (waiting) {
 		activate(waiting);
 		return;
 	}

@@ -211,27 +211,54 @@ def a_reload_that_crashes_the_gateway_is_followed_by_what_served_before():
             wait_for(lambda: status_of(port_of(bad)) == 503, "the folder's answer")
 
 
-@case
-def a_configuration_that_crashes_without_a_suspect_gives_way():
+def source(gateway):
+    """Where the plan that serves comes from; None while nobody answers."""
+    try:
+        return gateway.status()["plan"]["source"]
+    except (OSError, Closed, TimedOut):
+        return None
+
+
+def gives_way(how, *options):
     """Nobody can be accused: after three crashes the last good configuration before it is served,
     until the folder changes."""
     with Backend(reply(200, "x")) as backend:
         port, bad_port = free_port(), free_port()
-        with gateway_with({"a.yaml": [api("good", backend, port=port)]}) as gateway:
+        with gateway_with({"a.yaml": [api("good", backend, port=port)]}, *options) as gateway:
             wait_for(lambda: gateway.metrics()["sluice_last_good_saves_total"] == 1, "a save")
             bad = api("bad", backend, port=bad_port, policies=[hostile()])
             gateway.save("b.yaml", [bad])
             for i in range(3):
-                wait_for(lambda: provoke_or_wait(gateway, bad_port), "a crash")
+                # The first served both configurations, and each that came later the second.
+                warm = 3 + i if "--standby" in options else 0
+                wait_for(lambda: gateway.error_text().count(" serves: ") >= warm, "a standby")
+                wait_for(lambda: provoke_or_wait(gateway, how, bad_port), "a crash")
                 crash = last_crash(gateway, i + 1)
                 check("binding" not in crash, "nobody is accused")
-            wait_for(lambda: not answers(bad_port), "the last good configuration")
+            wait_for(lambda: source(gateway) == "lastGood", "the last good configuration")
+            check(not answers(bad_port), "what crashes is not served")
             equal(gateway.get("/", port=port).status, 200)
             wait_for(lambda: "has crashed the gateway too often; the last good one" in
                      gateway.error_text(), "a reason in the log")
-            contains(gateway.admin("GET", "/status").text(), "has crashed the gateway too often")
+            wait_for(lambda: "has crashed the gateway too often" in
+                     gateway.admin("GET", "/status").text(), "a reason in the status")
             gateway.save("b.yaml", [api("bad", backend, port=bad_port)])
             equal(gateway.get("/", port=bad_port).status, 200)
+
+
+@case
+def a_configuration_that_crashes_without_a_suspect_gives_way():
+    gives_way("thread")
+
+
+@case
+def so_does_one_with_which_the_gateway_exits():
+    gives_way("exit")
+
+
+@case
+def who_stood_by_with_it_does_not_go_on():
+    gives_way("thread", "--standby")
 
 
 def status_of(port):
@@ -247,9 +274,9 @@ def answers(port):
     return status_of(port) == 200
 
 
-def provoke_or_wait(gateway, port):
+def provoke_or_wait(gateway, how, port):
     try:
-        return provoke(gateway, "thread", port)
+        return provoke(gateway, how, port)
     except OSError:
         return False
 
