@@ -152,6 +152,15 @@ void seat_signal(const struct seat *seat, int number)
 		kill(seat->pid, number);
 }
 
+void seat_end(const struct supervisor *s, struct seat *seat)
+{
+	seat->state = SEAT_DRAINING;
+	seat->is_activating = seat->is_successor = false;
+	seat->deadline_ms =
+		supervisor_now_ms() + (int64_t)s->options.drain_s * 1000 + STOP_GRACE_MS;
+	seat_signal(seat, SIGTERM);
+}
+
 bool seat_tell(const struct seat *seat, enum wire_kind kind)
 {
 	struct wire_message m = {.kind = kind};

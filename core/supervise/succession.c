@@ -18,17 +18,12 @@
 #define BACK_OFF_MS_MAX 5000
 
 /* --- changing over --------------------------------------------------------------------------- */
+/* Who cannot be told will never accept. */
 static void activate(struct seat *seat)
 {
+	bool is_told = seat_tell(seat, WIRE_ACTIVATE);
 	seat->is_activating = true;
-	seat_tell(seat, WIRE_ACTIVATE);
-}
-
-static void retire(struct seat *seat)
-{
-	seat->state = SEAT_DRAINING;
-	seat->is_activating = seat->is_successor = false;
-	seat_signal(seat, SIGTERM);
+	seat->deadline_ms = supervisor_now_ms() + (is_told ? ACTIVATION_MS : 0);
 }
 
 /* NULL: the successor may take over. Else why not, "" while it may still get better. */
@@ -47,7 +42,7 @@ static const char *judge(const struct seat *next, const struct seat *now, char t
 
 static void abandon_successor(struct supervisor *s, struct seat *seat, const char *why)
 {
-	retire(seat);
+	seat_end(s, seat);
 	upgrade_failed(s, why);
 }
 
@@ -84,9 +79,10 @@ void succession_took_over(struct supervisor *s, struct seat *seat)
 		return;
 	struct seat *former = seat_active(s);
 	if (former != seat)
-		retire(former);
+		seat_end(s, former);
 	seat->state = SEAT_ACTIVE;
 	seat->is_activating = false;
+	seat->deadline_ms = 0;
 	if (seat->is_successor) {
 		seat->is_successor = s->is_upgrading = false;
 		s->board->upgrade_error[0] = '\0';
@@ -220,8 +216,9 @@ static void answer_death(struct supervisor *s, const struct seat *seat, int stat
 		s->restart_at_ms = at;
 	else
 		s->standby_at_ms = at;
-	if (seat->is_successor && !seat->is_activating)
-		upgrade_failed(s, "it died before it served");
+	if (seat->is_successor)
+		upgrade_failed(s, seat->is_activating ? "it died while it took over"
+						      : "it died before it served");
 }
 
 void succession_ended(struct supervisor *s, struct seat *seat, int status)
@@ -229,8 +226,6 @@ void succession_ended(struct supervisor *s, struct seat *seat, int status)
 	seat_hear(s, seat); /* what it said last */
 	answer_death(s, seat, status);
 	groups_forget(&s->groups, (unsigned)(seat - s->seats));
-	if (seat->is_successor)
-		s->is_upgrading = false;
 	seat_clear(seat);
 	struct seat *active = seat_active(s);
 	if (s->is_stopping || (active && active->state == SEAT_ACTIVE && active->has_served))
@@ -238,6 +233,11 @@ void succession_ended(struct supervisor *s, struct seat *seat, int status)
 }
 
 /* --- what should run ------------------------------------------------------------------------- */
+static bool has_room_for_another(const struct supervisor *s)
+{
+	return seats_alive(s) < SEATS_MAX - 1;
+}
+
 /* It warmed up before its plan was to be avoided. */
 static bool is_avoided(const struct supervisor *s, const struct seat *seat)
 {
@@ -248,7 +248,7 @@ static void settle_active(struct supervisor *s, int64_t now)
 {
 	struct seat *waiting = seat_waiting(s);
 	if (waiting && is_avoided(s, waiting)) {
-		retire(waiting);
+		seat_end(s, waiting);
 	} else if (waiting) {
 		activate(waiting);
 		return;
@@ -272,10 +272,12 @@ static void settle_upgrade(struct supervisor *s, int64_t now)
 	}
 	s->upgrade_is_due = false;
 	if (waiting)
-		retire(waiting); /* the standby of the former program */
-	struct seat *next = seat_start(s, TRAIL_STANDBY);
+		seat_end(s, waiting); /* the standby of the former program */
+	bool has_room = has_room_for_another(s);
+	struct seat *next = has_room ? seat_start(s, TRAIL_STANDBY) : NULL;
 	if (!next) {
-		upgrade_failed(s, "no gateway could be started");
+		upgrade_failed(s, has_room ? "no gateway could be started"
+					   : "too many former gateways still drain");
 		return;
 	}
 	next->is_successor = s->is_upgrading = true;
@@ -286,7 +288,7 @@ static void settle_standby(struct supervisor *s, int64_t now)
 {
 	if (now < s->standby_at_ms || seat_waiting(s))
 		return;
-	if (!seat_start(s, TRAIL_STANDBY))
+	if (!has_room_for_another(s) || !seat_start(s, TRAIL_STANDBY))
 		s->standby_at_ms = now + 1000;
 }
 

@@ -20,9 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a gateway may take beyond its drain before it is killed. */
-#define STOP_GRACE_MS 10000
-
 int64_t supervisor_now_ms(void)
 {
 	struct timespec t;
@@ -43,23 +40,26 @@ static void stop(struct supervisor *s)
 	if (!is_second)
 		notify_send("STOPPING=1");
 	s->is_stopping = true;
-	s->kill_at_ms = supervisor_now_ms() + (int64_t)s->options.drain_s * 1000 + STOP_GRACE_MS;
 	for (size_t i = 0; i < SEATS_MAX; i++) {
 		struct seat *seat = &s->seats[i];
 		if (seat->state == SEAT_FREE || (seat->state == SEAT_DRAINING && !is_second))
 			continue;
-		seat->state = SEAT_DRAINING;
-		seat_signal(seat, SIGTERM);
+		seat_end(s, seat);
 	}
 }
 
 static void kill_late(struct supervisor *s)
 {
-	if (!s->is_stopping || s->kill_at_ms == 0 || supervisor_now_ms() < s->kill_at_ms)
-		return;
-	s->kill_at_ms = 0;
-	for (size_t i = 0; i < SEATS_MAX; i++)
-		seat_signal(&s->seats[i], SIGKILL);
+	int64_t now = supervisor_now_ms();
+	for (size_t i = 0; i < SEATS_MAX; i++) {
+		struct seat *seat = &s->seats[i];
+		if (seat->deadline_ms == 0 || now < seat->deadline_ms)
+			continue;
+		seat->deadline_ms = 0;
+		log_write(LOG_ERROR, "gateway %d does not %s: it is killed", (int)seat->pid,
+			seat->is_activating ? "take over" : "end");
+		seat_signal(seat, SIGKILL);
+	}
 }
 
 /* --- signals --------------------------------------------------------------------------------- */
@@ -136,8 +136,9 @@ static void take_signals(struct supervisor *s)
 static int wait_ms(const struct supervisor *s)
 {
 	int64_t now = supervisor_now_ms(), next = succession_next_ms(s);
-	if (s->is_stopping && s->kill_at_ms && s->kill_at_ms < next)
-		next = s->kill_at_ms;
+	for (size_t i = 0; i < SEATS_MAX; i++)
+		if (s->seats[i].deadline_ms && s->seats[i].deadline_ms < next)
+			next = s->seats[i].deadline_ms;
 	if (s->watchdog_ms && s->watchdog_at_ms < next)
 		next = s->watchdog_at_ms;
 	if (next == INT64_MAX)

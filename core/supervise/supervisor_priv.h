@@ -13,7 +13,8 @@
  *
  * Invariants   S1  at most one seat is ACTIVE, and at most one other is activating, in an upgrade.
  *              S2  at most one other warms or is warm: the standby, or an upgrade's successor.
- *              S3  a DRAINING gateway is left alone until it ends, or all ends.
+ *              S3  a DRAINING gateway is left alone until it ends, or is late.
+ *              S4  whoever was told to accept or to end has done so by its deadline, or is killed.
  */
 #pragma once
 
@@ -24,9 +25,14 @@
 
 #include <sys/types.h>
 
-#define SEATS_MAX 8
+/* One stays free for whoever follows a gateway that dies, however many drain. */
+#define SEATS_MAX 9
 /* A successor that does not serve by then has failed. */
 #define SUCCESSOR_MS 60000
+/* What a gateway may take to accept connections once it is told to. */
+#define ACTIVATION_MS 30000
+/* What it may take beyond its drain to end. */
+#define STOP_GRACE_MS 10000
 
 enum seat_state { SEAT_FREE, SEAT_WARMING, SEAT_WARM, SEAT_ACTIVE, SEAT_DRAINING };
 
@@ -41,6 +47,7 @@ struct seat {
 	struct trail *trail;
 	struct wire_serving serving; /* what it said last */
 	int64_t started_ms;
+	int64_t deadline_ms; /* of what it was told to do; 0: nothing */
 };
 
 struct supervisor {
@@ -63,7 +70,6 @@ struct supervisor {
 	bool is_upgrading;
 	bool upgrade_is_due; /* as soon as somebody serves */
 	int exit_code;
-	int64_t kill_at_ms;    /* while stopping */
 	int64_t restart_at_ms; /* not before */
 	int64_t standby_at_ms; /* not before */
 	int64_t upgrade_until_ms;
@@ -83,6 +89,8 @@ void seat_signal(const struct seat *seat, int number);
 bool seat_tell(const struct seat *seat, enum wire_kind kind);
 /* Frees what is left of one that has ended. */
 void seat_clear(struct seat *seat);
+/* Tells it to end. */
+void seat_end(const struct supervisor *s, struct seat *seat);
 /* The one that accepts, else the one that is about to. */
 struct seat *seat_active(struct supervisor *s);
 /* Warming or warm. */

@@ -29,7 +29,7 @@
 struct kept_seat {
 	int32_t state, is_activating, has_served, pid, socket, trail_fd;
 	struct wire_serving serving;
-	int64_t started_ms;
+	int64_t started_ms, deadline_ms;
 };
 
 struct kept {
@@ -128,6 +128,7 @@ static void keep_seat(const struct seat *from, struct kept_seat *to)
 		.trail_fd = from->trail_fd,
 		.serving = from->serving,
 		.started_ms = from->started_ms,
+		.deadline_ms = from->deadline_ms,
 	};
 }
 
@@ -227,6 +228,7 @@ static void resume_seat(struct seat *to, const struct kept_seat *from)
 		.trail = map_trail(from->trail_fd),
 		.serving = from->serving,
 		.started_ms = from->started_ms,
+		.deadline_ms = from->deadline_ms,
 	};
 }
 

@@ -298,6 +298,21 @@ def a_late_answer_of_the_supervisor_is_of_no_other_address():
         wait_for(lambda: answers(gateway, wanted), "the port that was wanted")
 
 
+@case(seconds=180)
+def who_is_to_take_over_and_does_not_is_replaced():
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend)], options=["--standby"]) as gateway:
+        first = gateway.status()["pid"]
+        standby = wait_for(lambda: [p for p in children(gateway.process.pid) if p != first],
+                           "a standby")[0]
+        os.kill(standby, signal.SIGSTOP)
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: (p := serving_pid(gateway)) and p not in (first, standby),
+                 "another one", 120)
+        equal(gateway.get("/").status, 200)
+        contains(gateway.error_text(), "does not take over")
+
+
 @case
 def an_upgrade_that_cannot_serve_leaves_the_old_gateway():
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
