@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -173,11 +174,9 @@ static struct slots look(const char *dir, struct str bytes)
 	return s;
 }
 
-enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes)
+static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes)
 {
 	uint8_t header[HEADER_BYTES] = MAGIC;
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return RC_IO;
 	struct slots s = look(dir, bytes);
 	unsigned newest = s.sequences[1] > s.sequences[0];
 	if (s.sequences[newest] != 0 && s.same == (int)newest)
@@ -190,4 +189,19 @@ enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, s
 	digest_of(header, bytes, header + DIGEST_AT);
 	/* With nothing whole slot 1 is written first, which is as good as 0. */
 	return replace(dir, 1 - newest, header, bytes) ? RC_OK : RC_IO;
+}
+
+/* One at a time: a standby and an upgrade's successor save to the same folder. */
+enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes)
+{
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		return RC_IO;
+	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_locked = lock >= 0 && flock(lock, LOCK_EX) == 0;
+	enum rc rc = is_locked ? write_alone(dir, generation, wall_us, bytes) : RC_IO;
+	int error = errno;
+	if (lock >= 0)
+		close(lock);
+	errno = error;
+	return rc;
 }

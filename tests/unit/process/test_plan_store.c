@@ -359,9 +359,43 @@ START_TEST(counts_what_it_cannot_save)
 }
 END_TEST
 
+static bool put_many(const char *name)
+{
+	char bytes[32];
+	bool is_fine = true;
+	for (int i = 0; i < 100; i++) {
+		snprintf(bytes, sizeof(bytes), "%s %d", name, i);
+		is_fine &= put(bytes) == RC_OK;
+	}
+	return is_fine;
+}
+
+START_TEST(two_processes_save_to_one_folder)
+{
+	int status;
+	begin();
+	pid_t child = fork();
+	if (child == 0)
+		_exit(put_many("child") ? 0 : 1);
+	bool is_fine = put_many("parent");
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(is_fine && status == 0);
+	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
+		struct buffer b;
+		struct plan_store_info info;
+		buffer_init(&b, 1000);
+		ck_assert_int_eq(plan_store_load(dir, i, &b, &info), RC_OK);
+		ck_assert_uint_eq(info.sequence, 200 - i);
+		buffer_deinit(&b);
+	}
+	end();
+}
+END_TEST
+
 UNIT_SUITE(plan_store, keeps_the_two_newest, knows_when_and_what_was_saved,
 	a_plan_that_is_there_already_becomes_the_newest, its_files_are_the_owners_alone,
 	one_wrong_bit_anywhere_makes_the_other_slot_serve,
 	a_file_cut_or_grown_at_any_length_is_skipped, what_is_no_file_is_skipped,
 	a_kill_at_any_step_leaves_two_whole_slots, a_full_disk_fails_one_save_and_nothing_else,
-	saves_in_the_background_and_the_last_one_for_certain, counts_what_it_cannot_save)
+	saves_in_the_background_and_the_last_one_for_certain, two_processes_save_to_one_folder,
+	counts_what_it_cannot_save)
