@@ -204,10 +204,14 @@ static void swap_on_worker(struct round *r)
 	proxy_worker_swap(&a->options.threads[r->worker]->proxy, a->next);
 }
 
+/* A port that it alone wanted is closed again: nobody accepts there. Without a former generation
+ * what is tried next may want it, and connections may wait in it for who follows a crash. */
 static void refuse(struct activation *a)
 {
 	generation_free(a->next);
 	a->next = NULL;
+	if (a->current)
+		ports_close_unused(a->options.ports, is_listened, a->current);
 	stop_unused_instances(a);
 	report(a, NULL);
 }
