@@ -147,6 +147,13 @@ static int spawn(struct composer *c, int out)
 	return error;
 }
 
+static void give_up(struct composer *c, int error)
+{
+	char text[200];
+	snprintf(text, sizeof(text), "cannot run %s: %s", c->options->program, strerror(error));
+	c->fn(c->owner, STR_EMPTY, text);
+}
+
 void composer_start(struct composer *c)
 {
 	if (c->child > 0) {
@@ -156,7 +163,10 @@ void composer_start(struct composer *c)
 	c->is_asked_again = false;
 	c->is_late = false;
 	int ends[2];
-	CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+		give_up(c, errno);
+		return;
+	}
 	/* dup2 onto itself would keep close-on-exec: keep the write end away from 3. */
 	int out = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
 	close(ends[1]);
@@ -164,12 +174,9 @@ void composer_start(struct composer *c)
 	int error = spawn(c, out);
 	close(out);
 	if (error != 0) {
-		char text[200];
 		close(ends[0]);
 		c->child = 0;
-		snprintf(text, sizeof(text), "cannot run %s: %s", c->options->program,
-			strerror(error));
-		c->fn(c->owner, STR_EMPTY, text);
+		give_up(c, error);
 		return;
 	}
 	c->pipe = ends[0];

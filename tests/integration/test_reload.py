@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A save is live in under a second, loses no request, and a bad file costs only its own API."""
 import os
+import resource
 import shutil
+import signal
 import threading
 import time
 
@@ -310,6 +312,19 @@ def what_is_refused_leaves_no_port_open():
         wait_for(lambda: is_refused(wanted), "the end of the port")
         gateway.save("more.yaml", [api("b", backend, port=wanted)])
         equal(gateway.get("/", port=wanted).status, 200)
+
+
+@case
+def a_reload_without_descriptors_is_refused():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        pid = gateway.pid()
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        gateway.signal(signal.SIGHUP)
+        wait_for(lambda: "cannot run" in gateway.error_text(), "the reason")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        gateway.save("more.yaml", [api("b", backend, base="/b")])
+        equal((gateway.get("/b").status, gateway.pid()), (200, pid))
 
 
 @case
