@@ -140,6 +140,12 @@ static void apply_settings(struct gateway *g, const struct plan_node *settings)
 		reload_open_probe(g);
 }
 
+/* Whom a crash without a suspect accuses: what is being built, then what serves. */
+static void set_plan_of_trail(struct gateway *g, uint64_t digest)
+{
+	atomic_store(&supervision_trail(g->supervision)->plan, digest);
+}
+
 /* The problems of the folder stay to be seen when a saved plan takes its place. */
 static void activate(struct gateway *g, struct offer *offer)
 {
@@ -154,7 +160,7 @@ static void activate(struct gateway *g, struct offer *offer)
 	const struct plan_node *settings = plan_get(plan_root(plan), "settings");
 	if (plan_copy(settings, LIMIT_PLAN_BYTES, &g->activating.settings) != RC_OK)
 		log_write(LOG_ERROR, "the settings of the configuration cannot be kept");
-	atomic_store(&supervision_trail(g->supervision)->plan, plan_digest(plan));
+	set_plan_of_trail(g, plan_digest(plan));
 	activation_start(g->activation, plan);
 }
 
@@ -247,6 +253,8 @@ static void on_activated(
 	} else {
 		const char *why = is_saved ? "the saved configuration is refused"
 					   : "the configuration is refused";
+		const struct generation *current = activation_current(g->activation);
+		set_plan_of_trail(g, current ? current->plan_digest : 0);
 		log_write(LOG_ERROR, "%s; what served before serves on", why);
 		supervision_refused(g->supervision, why);
 	}
