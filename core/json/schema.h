@@ -99,6 +99,8 @@ unsigned schema_types(const struct schema *s);
 /* The same of the items of an array, and of a property of an object. */
 unsigned schema_item_types(const struct schema *s);
 unsigned schema_property_types(const struct schema *s, struct str name);
+/* And of the items of a property that is an array. */
+unsigned schema_property_item_types(const struct schema *s, struct str name);
 /* The instance with the schema's defaults put in where members are absent (recursively, through
  * properties, items, $ref, allOf, the taken branch of if and the first that fits of anyOf and
  * oneOf; which one is decided by the instance as it was written). Memory is the builder's; values

@@ -151,6 +151,17 @@ static unsigned property_types_of(const struct node *n, struct str name, unsigne
 	return types ? types : types_of(n->additional, name, depth);
 }
 
+static unsigned property_item_types_of(const struct node *n, struct str name, unsigned depth)
+{
+	if (!n || depth > TYPES_DEPTH_MAX)
+		return 0;
+	const struct node *property = node_property(n, name);
+	if (property)
+		return item_types_of(property, name, depth);
+	unsigned types = look_around(n, name, depth, property_item_types_of);
+	return types ? types : item_types_of(n->additional, name, depth);
+}
+
 unsigned schema_types(const struct schema *s)
 {
 	return types_of(s->root, STR_EMPTY, 0);
@@ -164,4 +175,9 @@ unsigned schema_item_types(const struct schema *s)
 unsigned schema_property_types(const struct schema *s, struct str name)
 {
 	return property_types_of(s->root, name, 0);
+}
+
+unsigned schema_property_item_types(const struct schema *s, struct str name)
+{
+	return property_item_types_of(s->root, name, 0);
 }

@@ -190,6 +190,11 @@ static uint32_t property_types(const struct sluice_schema *s, struct sluice_str 
 	return schema_property_types(s->schema, str_in(name));
 }
 
+static uint32_t property_item_types(const struct sluice_schema *s, struct sluice_str name)
+{
+	return schema_property_item_types(s->schema, str_in(name));
+}
+
 /* --- messages -------------------------------------------------------------------------------- */
 struct told {
 	struct sluice_exchange *exchange;
@@ -239,6 +244,7 @@ const void *services_schema_table(void)
 		.item_types = item_types,
 		.property_types = property_types,
 		.check = check,
+		.property_item_types = property_item_types,
 	};
 	return &table;
 }

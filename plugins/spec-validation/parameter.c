@@ -238,6 +238,14 @@ static int compare_pairs(const void *one, const void *other)
 	return names ? names : (a->order > b->order) - (a->order < b->order);
 }
 
+static uint32_t item_types_of(
+	const struct check *c, const struct sluice_schema *schema, struct sluice_str name)
+{
+	const struct sluice_schema_service *service = c->spec->service;
+	return SLUICE_HAS(service, property_item_types) ? service->property_item_types(schema, name)
+							: 0;
+}
+
 /* Sorted: a form has as many names as its client likes, and each is looked for among the rest. */
 int pairs_to_json(const struct check *c, const struct sluice_schema *schema, struct pairs *pairs,
 	int strings_only, struct text *json)
@@ -250,6 +258,8 @@ int pairs_to_json(const struct check *c, const struct sluice_schema *schema, str
 	for (size_t i = 0, next; i < pairs->count; i = next) {
 		struct sluice_str name = pairs->items[i].name;
 		uint32_t types = c->spec->service->property_types(schema, name);
+		uint32_t item_types =
+			types & SLUICE_SCHEMA_ARRAY ? item_types_of(c, schema, name) : types;
 		for (next = i + 1; next < pairs->count; next++)
 			if (!str_equal(pairs->items[next].name, name))
 				break;
@@ -257,8 +267,8 @@ int pairs_to_json(const struct check *c, const struct sluice_schema *schema, str
 		text_add_json(&r.json, name);
 		text_add_char(&r.json, ':');
 		/* What comes twice where one is expected is an array, which does not fit. */
-		put_repeated(&r, pairs, i, next, next - i > 1 ? SLUICE_SCHEMA_ARRAY : types,
-			types & SLUICE_SCHEMA_ARRAY ? 0 : types);
+		put_repeated(
+			&r, pairs, i, next, next - i > 1 ? SLUICE_SCHEMA_ARRAY : types, item_types);
 	}
 	text_add_char(&r.json, '}');
 	*json = r.json;

@@ -152,7 +152,7 @@ static void print_schema(void)
 	BEGIN(sluice_schema_service);
 #define S(f) FIELD(sluice_schema_service, f)
 	S(size), S(reserved), S(document_new), S(document_free), S(document_root), S(compile),
-		S(free), S(types), S(item_types), S(property_types), S(check);
+		S(free), S(types), S(item_types), S(property_types), S(check), S(property_item_types);
 #undef S
 	FINISH(sluice_schema_service);
 	printf("service %s\n", SLUICE_SCHEMA_SERVICE);

@@ -58,7 +58,7 @@ static const char shop[] =
 	"              additionalProperties: false\n"
 	"              properties: {name: {type: string}, n: {type: integer}, t: {type: array, "
 	"items: "
-	"{type: integer}}}\n"
+	"{type: integer}}, s: {type: array, items: {type: string}}}\n"
 	"          image/*: {}\n"
 	"  /orders/{id}:\n"
 	"    parameters:\n"
@@ -384,6 +384,8 @@ START_TEST(bodies_are_judged_by_their_schemas)
 			.complaint = "body (one Content-Type is required)"},
 		{POST, FORM, "name=a+b&n=5&t=1&t=2"},
 		{POST, FORM, "name=5&t=1"},
+		{POST, FORM, "name=a&n=5&s=1&s=2"},
+		{POST, FORM, "name=a&t=x", "body /t/0 (type)"},
 		{POST, FORM, "n=5", "body (required)"},
 		{POST, FORM, "name=a&n=x", "body /n (type)"},
 		{POST, FORM, "name=a&name=b", "body /name (type)"},

@@ -85,6 +85,9 @@ struct sluice_schema_service {
 	 * left. `problem` (may be NULL; its size set) is filled in but for SLUICE_OK. */
 	int32_t (*check)(const struct sluice_schema *schema, struct sluice_exchange *exchange,
 		struct sluice_str json, struct sluice_schema_problem *problem);
+
+	/* Any callback, any thread: of the items of a property that is an array. */
+	uint32_t (*property_item_types)(const struct sluice_schema *schema, struct sluice_str name);
 };
 
 #ifdef __cplusplus
