@@ -101,6 +101,12 @@ static void tell_unreadable(struct finder *f, const char *name, const char *reas
 	tell(f, name, message);
 }
 
+/* In any case: a LOGIN.YAML that nobody reads is a login that nobody asks for. */
+static bool ends_in(struct str name, struct str ending)
+{
+	return name.n > ending.n && str_eq_nocase(str_from(name, name.n - ending.n), ending);
+}
+
 static void add(struct sources *s, const char *name, const char *path)
 {
 	if (s->count == s->capacity) {
@@ -110,7 +116,7 @@ static void add(struct sources *s, const char *name, const char *path)
 	s->items[s->count++] = (struct source){
 		.name = heap_strdup(name),
 		.path = heap_strdup(path),
-		.is_script = str_ends(str_of(name), STR(".lua")),
+		.is_script = ends_in(str_of(name), STR(".lua")),
 	};
 }
 
@@ -124,8 +130,8 @@ static bool is_passed_over(struct str name)
 
 static bool is_source(struct str name)
 {
-	return str_ends(name, STR(".yaml")) || str_ends(name, STR(".yml")) ||
-	       str_ends(name, STR(".json")) || str_ends(name, STR(".lua"));
+	return ends_in(name, STR(".yaml")) || ends_in(name, STR(".yml")) ||
+	       ends_in(name, STR(".json")) || ends_in(name, STR(".lua"));
 }
 
 static void walk(struct finder *f, const char *path, const char *below);
