@@ -3,7 +3,9 @@
  *
  * Two fences of the kernel, each as far as it has it: seccomp (which system calls) and Landlock (which
  * files may be written, made and executed). A process that somebody takes over by a mistake in it
- * cannot run programs, trace, mount, load code into the kernel, or write outside of its folders.
+ * cannot trace, mount, load code into the kernel, or write outside of its folders. It cannot execute
+ * other programs either, but where one of its own has a dynamic loader, that may be executed, and loads
+ * whatever can be read: behind the same fences.
  *
  * Both are inherited by children and cannot be left. Enter before the first thread is made: threads
  * that are there already stay outside of Landlock.
