@@ -3,10 +3,14 @@
  * about each is tested with it.
  *
  * In request_head it does what the field x-hostile asks for; in configure, in worker_start and in
- * load, what the configuration (or $SLUICE_HOSTILE_LOAD) asks for. */
+ * load, what the configuration (or $SLUICE_HOSTILE_LOAD) asks for. What misuses the host's calls answers
+ * with what they returned. */
 #include "sluice/sluice.h"
 
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +50,22 @@ static void crash_elsewhere(void)
 		pthread_join(thread, NULL);
 }
 
+/* Through a volatile, or the compiler sees what it is and leaves it out. */
+static void free_twice(void)
+{
+	void *volatile p = malloc(64);
+	free(p);
+	free(p);
+}
+
+/* What a write below its start does to a block. */
+static void overflow(void)
+{
+	volatile size_t *p = malloc(2000);
+	p[-1] = 0x4141414141414141;
+	free((void *)p);
+}
+
 static void misbehave(struct sluice_str how)
 {
 	volatile int zero = 0, *volatile nowhere = NULL;
@@ -67,6 +87,173 @@ static void misbehave(struct sluice_str how)
 		crash_elsewhere();
 	else if (is(how, "exit"))
 		_exit(7);
+	else if (is(how, "free-twice"))
+		free_twice();
+	else if (is(how, "overflow"))
+		overflow();
+}
+
+/* --- misuse of the host's calls -------------------------------------------------------------- */
+/* Of a binding. One worker at a time: the tests ask one after the other. */
+struct state {
+	sluice_token last_token;
+	struct sluice_exchange *last_exchange;
+};
+
+static int32_t tell(const struct sluice_call *call, struct sluice_exchange *x, const char *format, ...)
+{
+	char text[128];
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	call->host->respond(x, 200, NULL, 0, (struct sluice_str){text, (size_t)n}, SLUICE_STR("told"));
+	return SLUICE_RESPONDED;
+}
+
+/* Takes memory until it gets none, and gives nothing back. */
+static int32_t leak(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	int pieces = 0;
+	while (call->host->instance_alloc(call->instance, 8u << 20))
+		pieces++;
+	return tell(call, x, "%d", pieces * 8);
+}
+
+static int32_t leak_of_exchange(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	int pieces = 0;
+	while (pieces < 1000000 && call->host->exchange_alloc(x, 4096))
+		pieces++;
+	call->host->field_set(x, SLUICE_REQUEST, SLUICE_STR("x-more"), SLUICE_STR("than there is"));
+	return tell(call, x, "%s", pieces < 1000000 ? "refused" : "no end");
+}
+
+struct elsewhere {
+	const struct sluice_call *call;
+	struct sluice_exchange *x;
+	int32_t get, set, respond, own;
+	sluice_token token;
+};
+
+static void *use_elsewhere(void *arg)
+{
+	struct elsewhere *e = arg;
+	const struct sluice_host *host = e->call->host;
+	struct sluice_str value;
+	e->get = host->field_get(e->x, SLUICE_REQUEST, SLUICE_STR("host"), &value);
+	e->set = host->field_set(e->x, SLUICE_REQUEST, SLUICE_STR("a"), SLUICE_STR("b"));
+	e->respond = host->respond(
+		e->x, 200, NULL, 0, SLUICE_STR("from elsewhere"), SLUICE_STR("elsewhere"));
+	e->token = host->pause(e->x, 1000);
+	host->data_set(e->x, e);
+	host->log(e->call->instance, e->x, SLUICE_LOG_ERROR, SLUICE_STR("from elsewhere"));
+	/* The two that are for any thread. */
+	void *p = host->instance_alloc(e->call->instance, 100);
+	e->own = p != NULL;
+	host->instance_free(e->call->instance, p);
+	return NULL;
+}
+
+static int32_t wrong_thread(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct elsewhere e = {.call = call, .x = x};
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, use_elsewhere, &e) != 0)
+		return SLUICE_FAIL;
+	pthread_join(thread, NULL);
+	return tell(call, x, "%d %d %d %d %d %d", e.get, e.set, e.respond, e.token != 0,
+		call->host->data_get(x) != NULL, e.own);
+}
+
+static int32_t resume_twice(
+	const struct sluice_call *call, struct sluice_exchange *x, struct state *state)
+{
+	const struct sluice_host *host = call->host;
+	if (host->resumed(x))
+		return tell(call, x, "resumed, again %d", host->resume(state->last_token));
+	state->last_token = host->pause(x, 5000);
+	int32_t first = host->resume(state->last_token), second = host->resume(state->last_token);
+	return first == SLUICE_OK && second == SLUICE_E_STALE ? SLUICE_PAUSE : SLUICE_FAIL;
+}
+
+static int32_t pause_twice(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	sluice_token first = call->host->pause(x, 5000), second = call->host->pause(x, 5000);
+	return tell(call, x, "%d %d", first != 0, second != 0);
+}
+
+/* A token whose callback went on without waiting. */
+static int32_t pause_and_go(
+	const struct sluice_call *call, struct sluice_exchange *x, struct state *state)
+{
+	state->last_token = call->host->pause(x, 5000);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t use_after_end(
+	const struct sluice_call *call, struct sluice_exchange *x, struct state *state)
+{
+	const struct sluice_host *host = call->host;
+	struct sluice_exchange *old = state->last_exchange;
+	struct sluice_str value;
+	/* The next exchange may have the place of the former one, and then it is this one. */
+	if (!old || old == x)
+		return tell(call, x, "same");
+	return tell(call, x, "%d %d %d",
+		host->field_get(old, SLUICE_REQUEST, SLUICE_STR("host"), &value),
+		host->respond(old, 200, NULL, 0, SLUICE_STR("late"), SLUICE_STR("late")),
+		host->exchange_alloc(old, 10) != NULL);
+}
+
+static int32_t answer_twice(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	call->host->respond(x, 201, NULL, 0, SLUICE_STR("first"), SLUICE_STR("first"));
+	call->host->respond(x, 202, NULL, 0, SLUICE_STR("second"), SLUICE_STR("second"));
+	return SLUICE_RESPONDED;
+}
+
+static int32_t answer_and_go(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	call->host->respond(x, 201, NULL, 0, SLUICE_STR("dropped"), SLUICE_STR("dropped"));
+	return SLUICE_CONTINUE;
+}
+
+static int32_t misuse(const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str how)
+{
+	struct state *state = call->state;
+	if (is(how, "leak"))
+		return leak(call, x);
+	if (is(how, "leak-of-exchange"))
+		return leak_of_exchange(call, x);
+	if (is(how, "wrong-thread"))
+		return wrong_thread(call, x);
+	if (is(how, "resume-twice"))
+		return resume_twice(call, x, state);
+	if (is(how, "resume-last"))
+		return tell(call, x, "%d", call->host->resume(state->last_token));
+	if (is(how, "resume-nothing"))
+		return tell(call, x, "%d %d", call->host->resume(0),
+			call->host->resume(UINT64_MAX));
+	if (is(how, "pause-twice"))
+		return pause_twice(call, x);
+	if (is(how, "pause-and-go"))
+		return pause_and_go(call, x, state);
+	if (is(how, "wait-for-nothing"))
+		return SLUICE_PAUSE;
+	if (is(how, "remember"))
+		state->last_exchange = x;
+	if (is(how, "use-after-end"))
+		return use_after_end(call, x, state);
+	if (is(how, "answer-twice"))
+		return answer_twice(call, x);
+	if (is(how, "answer-and-go"))
+		return answer_and_go(call, x);
+	if (is(how, "answer-without"))
+		return SLUICE_RESPONDED;
+	if (is(how, "any-verdict"))
+		return 99;
+	return SLUICE_CONTINUE;
 }
 
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
@@ -75,7 +262,17 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	const struct sluice_host *host = call->host;
 	misbehave(host->value_string(
 		host->value_get(config, SLUICE_STR("configure")), SLUICE_STR("")));
+	struct state *state = host->instance_alloc(call->instance, sizeof(*state));
+	if (!state)
+		return SLUICE_E_FULL;
+	*state = (struct state){0};
+	*out = state;
 	return SLUICE_OK;
+}
+
+static void release(const struct sluice_call *call)
+{
+	call->host->instance_free(call->instance, call->state);
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
@@ -89,7 +286,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	if (is(how, "pause"))
 		return call->host->pause(x, 20) ? SLUICE_PAUSE : SLUICE_FAIL;
 	misbehave(how);
-	return SLUICE_CONTINUE;
+	return misuse(call, x, how);
 }
 
 static int32_t load(const struct sluice_host *host)
@@ -105,6 +302,7 @@ static const struct sluice_policy policy = {
 	.name = "hostile",
 	.version = "1.0.0",
 	.configure = configure,
+	.release = release,
 	.request_head = request_head,
 };
 

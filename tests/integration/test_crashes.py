@@ -51,6 +51,7 @@ def last_crash(gateway, count):
 
 CRASHES = {"null": (signal.SIGSEGV, "fault"), "divide": (signal.SIGFPE, "fault"),
            "abort": (signal.SIGABRT, "fault"), "stack": (signal.SIGSEGV, "fault"),
+           "free-twice": (signal.SIGABRT, "fault"), "overflow": (signal.SIGABRT, "fault"),
            "loop": (signal.SIGABRT, "hang"), "sleep": (signal.SIGABRT, "hang")}
 
 
@@ -91,6 +92,18 @@ def an_abort_is_named():
 def a_stack_that_overflows_is_named():
     if not SANITIZER:
         crash_names_its_binding("stack")
+
+
+@case
+def memory_that_is_freed_twice_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("free-twice")
+
+
+@case
+def memory_that_overflows_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("overflow")
 
 
 @case

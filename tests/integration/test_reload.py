@@ -136,11 +136,6 @@ def reloads_under_load_lose_nothing():
     storm(100, 0.05)
 
 
-@case(modes="full", serial=True, seconds=400)
-def a_reload_storm_loses_nothing():
-    storm(1000, 0.05)
-
-
 @case
 def unchanged_bindings_keep_their_counters():
     with Backend(reply(200, "x")) as backend:

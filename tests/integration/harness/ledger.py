@@ -95,6 +95,23 @@ class Load(_Program):
         return [row for row in self.rows() if row[1] != "ok"]
 
 
+class Loads:
+    """Several that ended, as one."""
+
+    def __init__(self, *loads):
+        self.loads = loads
+        self.counts = collections.Counter()
+        for load in loads:
+            self.counts.update({k: n for k, n in load.counts.items() if k != "seed"})
+        self.counts["seed"] = [load.counts["seed"] for load in loads]
+
+    def rows(self):
+        return [row for load in self.loads for row in load.rows()]
+
+    def failures(self):
+        return [row for load in self.loads for row in load.failures()]
+
+
 class Books:
     """The client's, the origin's and the gateway's, by nonce. `logs`: paths of access logs."""
 

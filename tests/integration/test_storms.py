@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reloads without end under load, good ones and bad ones: nobody's request is lost, no memory is kept."""
+import signal
+import time
+
+from harness import *
+from harness.cases import SANITIZER
+from harness.documents import to_yaml
+from harness.ledger import Books, LedgerOrigin, Load, Loads
+
+LIMIT = {"policyRef": {"name": "rate-limiting"}, "config": {
+    "rateLimits": [{"maximumRequests": 10 ** 9, "timePeriodInMilliseconds": 60000}]}}
+
+
+def injection(value):
+    return {"policyRef": {"name": "header-injection"}, "config": {
+        "outboundHeaders": [{"key": "x-round", "value": f"#['r' ++ '{value}']"}]}}
+
+
+class Folder:
+    """A configuration that never stays what it is. The API under load changes its upstream and its
+    policies; another one comes and goes with its port; now and then a file is wrong."""
+
+    def __init__(self, origin):
+        self.origin = origin
+        self.port, self.other, self.bad = free_port(), free_port(), free_port()
+        self.accepted = self.refused = 0
+
+    def documents(self, i):
+        """{file: its text, or None: it is gone}."""
+        upstream = f"http://{('127.0.0.1', 'localhost')[i % 2]}:{self.origin.port}"
+        policies = [[], [LIMIT], [LIMIT, injection(i)], [injection(i)]][i % 4]
+        files = {"a.yaml": [api("a", upstream, port=self.port, policies=policies)],
+                 "extra.yaml": [api("extra", upstream, port=self.other)] if i % 3 else None,
+                 "bad.yaml": None}
+        if i % 10 == 4:  # an API that may not be served
+            files["bad.yaml"] = [api("bad", upstream, port=self.bad,
+                                     policies=[{"policyRef": {"name": "no-such-policy"}}])]
+        if i % 10 == 9:  # a file that cannot be read at all
+            files["bad.yaml"] = "kind: [unclosed\n  - x: {"
+        return {name: docs and to_yaml(docs) for name, docs in files.items()}
+
+    def write(self, gateway, i, before):
+        now = self.documents(i)
+        for name, text in now.items():
+            if text is None and before.get(name):
+                gateway.remove(name)
+            elif text is not None and text != before.get(name):
+                gateway.write(name, text)
+        return now
+
+
+def reloads(gateway):
+    values = gateway.metrics()
+    return [int(values[f'sluice_reloads_total{{result="{r}"}}']) for r in ("accepted", "refused")]
+
+
+def change(gateway, folder, numbers, before):
+    """One configuration after the other, each once the one before it is in service or refused."""
+    for i in numbers:
+        seen = sum(reloads(gateway))
+        before = folder.write(gateway, i, before)
+        wait_for(lambda: sum(reloads(gateway)) > seen, f"reload {i}", 30)
+    return before
+
+
+def settled_kib(gateway):
+    """Memory once nobody is under way and everything old is gone."""
+    wait_for(lambda: (s := gateway.status())["exchanges"] == 0 and s["connections"] == 0
+             and s["retiringApis"] == 0, "the drain", 60)
+    return gateway.memory_kib()
+
+
+def crowd(origin, load):
+    """For two seconds nothing is answered and all queue up: a worker's pool keeps what it has once
+    needed, so the storm must not be the first to need much."""
+    origin.process.send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    origin.process.send_signal(signal.SIGCONT)
+    seen = load.so_far()
+    wait_for(lambda: load.so_far() > seen + 1000, "requests behind the crowd", 30)
+
+
+def descriptors_in_use(gateway):
+    """Without those of connections that wait to be used again."""
+    return gateway.descriptors() - int(gateway.metrics()["sluice_upstream_connections_idle"])
+
+
+def reload_storm(count, seconds, at_least):
+    """`count` reloads, and more of them until `seconds` are over."""
+    warm_up = 60
+    with LedgerOrigin() as origin:
+        folder = Folder(origin)
+        first = folder.documents(0)
+        with Gateway({n: t for n, t in first.items() if t}, workers=2) as gateway:
+            gateway.ports = [folder.port]
+            load = dict(keepalive=64, think=40, rate=300, streams=4)
+            # What has to be warm is: buffers, pools, the ring of records, the allocator's arenas.
+            warm = Load(folder.port, **load)
+            now = change(gateway, folder, range(1, warm_up + 1), first)
+            crowd(origin, warm)
+            warm.stop()
+            memory, descriptors = settled_kib(gateway), descriptors_in_use(gateway)
+            before, began, i = reloads(gateway), time.monotonic(), warm_up + 1
+            storm = Load(folder.port, **load)
+            while i - warm_up <= count or time.monotonic() - began < seconds:
+                now = change(gateway, folder, range(i, i + 20), now)
+                i += 20
+            took = time.monotonic() - began
+            counts = storm.stop()
+            change(gateway, folder, [warm_up], now)  # the same one as before
+            grown = settled_kib(gateway) / memory - 1
+            accepted, refused = [a - b for a, b in zip(reloads(gateway), before)]
+            left = descriptors_in_use(gateway) - descriptors
+            origin.stop()
+            gateway.stop()
+        print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; {counts['requests']} "
+              f"requests, {counts['requests'] - counts['ok']} failed; memory {memory} KiB "
+              f"{grown:+.2%}, {left:+} descriptors")
+        Books(Loads(warm, storm), origin, gateway.log_path).require_no_loss(at_least)
+        check(counts["ok"] >= at_least, f"{counts['ok']} requests in the storm")
+        check(accepted >= count * 0.85 and refused > 0, f"{accepted} accepted, {refused} refused")
+        check(left <= 4, f"{left} descriptors more than before")
+        check(SANITIZER or grown <= 0.02, f"memory grew by {grown:.2%}")
+
+
+@case(modes="full", serial=True, seconds=400)
+def a_minute_of_reloads_loses_nothing():
+    reload_storm(100, 60, 100_000)
+
+
+@case(modes="soak", serial=True, seconds=900)
+def soak_a_thousand_reloads_lose_nothing():
+    reload_storm(1000, 0, 100_000)
+
+
+main()
