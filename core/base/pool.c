@@ -26,8 +26,10 @@ struct pool *pool_new(void)
 	return heap_zalloc(sizeof(struct pool));
 }
 
-static void free_list(struct free_node *node)
+static void free_list(struct free_node **list)
 {
+	struct free_node *node = *list;
+	*list = NULL;
 	while (node) {
 		struct free_node *next = node->next;
 		free(node);
@@ -35,16 +37,22 @@ static void free_list(struct free_node *node)
 	}
 }
 
+void pool_trim(struct pool *pool)
+{
+	free_list(&pool->pages);
+	for (size_t i = 0; i <= CLASSES; i++)
+		free_list(&pool->objects[i]);
+	for (size_t i = 0; i < POOL_LARGE_COUNT; i++)
+		free_list(&pool->large[i]);
+	pool->bytes_idle = 0;
+}
+
 void pool_free(struct pool *pool)
 {
 	if (!pool)
 		return;
 	CHECK(pool->bytes_used == 0);
-	free_list(pool->pages);
-	for (size_t i = 0; i <= CLASSES; i++)
-		free_list(pool->objects[i]);
-	for (size_t i = 0; i < POOL_LARGE_COUNT; i++)
-		free_list(pool->large[i]);
+	pool_trim(pool);
 	free(pool);
 }
 
@@ -123,4 +131,9 @@ void pool_large_put(struct pool *pool, void *object, enum pool_large size)
 size_t pool_bytes_used(const struct pool *pool)
 {
 	return pool->bytes_used;
+}
+
+size_t pool_bytes_idle(const struct pool *pool)
+{
+	return pool->bytes_idle;
 }

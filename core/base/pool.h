@@ -39,5 +39,10 @@ enum pool_large { POOL_LARGE_16K, POOL_LARGE_64K, POOL_LARGE_COUNT };
 void *pool_large_get(struct pool *pool, enum pool_large size);
 void pool_large_put(struct pool *pool, void *object, enum pool_large size);
 
+/* Memory is short: frees what waits to be taken again. */
+void pool_trim(struct pool *pool);
+
 /* Bytes in use (taken and not given back), for statistics and leak tests. */
 size_t pool_bytes_used(const struct pool *pool);
+/* Bytes that wait to be taken again. */
+size_t pool_bytes_idle(const struct pool *pool);

@@ -187,8 +187,8 @@ static void look_anew(struct file_watch *f)
 	f->seen = walk(f, fd);
 	close_inotify(f);
 	f->fd = fd;
-	if (fd >= 0)
-		watch_start_level(&f->events, f->loop, fd, on_inotify);
+	if (fd >= 0 && !watch_start_level(&f->events, f->loop, fd, on_inotify))
+		close_inotify(f); /* polling goes on */
 }
 
 /* Reads all that inotify has to say. */

@@ -275,22 +275,22 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 	w->fn(w, ready_of(what));
 }
 
-static void start(struct watch *w, struct loop *loop, int fd, watch_fn *fn, short what)
+static bool start(struct watch *w, struct loop *loop, int fd, watch_fn *fn, short what)
 {
 	w->loop = loop;
 	w->fn = fn;
 	CHECK(event_assign(event_of(w), loop->base, fd, what, on_event, w) == 0);
-	CHECK(event_add(event_of(w), NULL) == 0);
+	return event_add(event_of(w), NULL) == 0;
 }
 
-void watch_start(struct watch *w, struct loop *loop, int fd, watch_fn *fn)
+bool watch_start(struct watch *w, struct loop *loop, int fd, watch_fn *fn)
 {
-	start(w, loop, fd, fn, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST);
+	return start(w, loop, fd, fn, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST);
 }
 
-void watch_start_level(struct watch *w, struct loop *loop, int fd, watch_fn *fn)
+bool watch_start_level(struct watch *w, struct loop *loop, int fd, watch_fn *fn)
 {
-	start(w, loop, fd, fn, EV_READ | EV_PERSIST);
+	return start(w, loop, fd, fn, EV_READ | EV_PERSIST);
 }
 
 void watch_stop(struct watch *w)

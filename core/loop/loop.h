@@ -59,10 +59,12 @@ struct watch {
 	struct loop *loop;           /* borrowed */
 	watch_fn *fn;
 };
-/* The descriptor stays the caller's; stop before closing it. */
-void watch_start(struct watch *w, struct loop *loop, int fd, watch_fn *fn);
+/* The descriptor stays the caller's; stop before closing it. False, with errno: the kernel has no
+ * memory, or watches as many as it may (fs.epoll.max_user_watches); nothing is called then, and
+ * stopping is harmless. */
+MUST_USE bool watch_start(struct watch *w, struct loop *loop, int fd, watch_fn *fn);
 /* Level-triggered reading only, for listeners and signal descriptors. */
-void watch_start_level(struct watch *w, struct loop *loop, int fd, watch_fn *fn);
+MUST_USE bool watch_start_level(struct watch *w, struct loop *loop, int fd, watch_fn *fn);
 void watch_stop(struct watch *w);
 
 /* --- tasks within the thread --------------------------------------------------------------- */

@@ -40,11 +40,19 @@ enum rc listen_open(const struct address *at, int count, int backlog, int *fds)
 
 static void on_acceptable(struct watch *w, int ready);
 
+/* When nothing more can be watched, later. */
+static void start_accepting(struct listener *l)
+{
+	l->is_paused = !watch_start_level(&l->watch, l->loop, l->fd, on_acceptable);
+	if (l->is_paused) {
+		l->errors++;
+		timer_start(l->loop, &l->pause, PAUSE_MS);
+	}
+}
+
 static void resume(struct timer *t)
 {
-	struct listener *l = CONTAINER_OF(t, struct listener, pause);
-	l->is_paused = false;
-	watch_start_level(&l->watch, l->loop, l->fd, on_acceptable);
+	start_accepting(CONTAINER_OF(t, struct listener, pause));
 }
 
 static void pause_accepting(struct listener *l)
@@ -112,7 +120,7 @@ struct listener *listener_new(struct loop *loop, int fd, listener_fn *fn, void *
 	l->owner = owner;
 	l->is_unix = getsockname(fd, (struct sockaddr *)&own, &n) == 0 && own.ss_family == AF_UNIX;
 	timer_init(&l->pause, resume);
-	watch_start_level(&l->watch, loop, fd, on_acceptable);
+	start_accepting(l);
 	return l;
 }
 

@@ -117,8 +117,9 @@ struct proxy_accept *proxy_accept_new(struct loop *loop, int fd, const struct ad
 	*a = (struct proxy_accept){.fn = fn, .owner = owner, .peer = *peer, .fd = fd};
 	list_init(&a->link);
 	timer_init(&a->timer, on_timer);
-	timer_start(loop, &a->timer, LIMIT_PROXY_HEADER_MS);
-	watch_start_level(&a->watch, loop, fd, on_readable);
+	/* What cannot be watched has had its time. */
+	bool is_watched = watch_start_level(&a->watch, loop, fd, on_readable);
+	timer_start(loop, &a->timer, is_watched ? LIMIT_PROXY_HEADER_MS : 1);
 	return a;
 }
 

@@ -129,7 +129,8 @@ static void open_socket(struct resolver *r, ares_socket_t fd, short wanted)
 	w->wanted = wanted;
 	task_init(&w->ready, on_socket_ready);
 	list_append(&r->sockets, &w->link);
-	watch_start(&w->watch, r->loop, fd, on_socket);
+	if (!watch_start(&w->watch, r->loop, fd, on_socket))
+		return; /* nothing is heard: the query times out and goes to the next server */
 }
 
 static void close_socket(struct ares_watch *w)

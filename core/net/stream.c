@@ -324,8 +324,9 @@ struct stream *stream_accept(struct stream_group *g, int fd, const struct addres
 {
 	struct stream *s = stream_new(g, fd, peer, events, owner);
 	s->is_open = tls == NULL;
-	watch_start(&s->watch, g->loop, fd, on_event);
-	if (tls) {
+	if (!watch_start(&s->watch, g->loop, fd, on_event)) {
+		stream_fail_errno(s, errno);
+	} else if (tls) {
 		timer_start(g->loop, &s->timer, g->handshake_ms);
 		stream_tls_start(s, tls, true, STR_EMPTY);
 	}
@@ -369,7 +370,10 @@ static void start_dialled(
 	struct stream *s, int connect_timeout_ms, struct tls_context *tls, struct str server_name)
 {
 	struct loop *loop = s->group->loop;
-	watch_start(&s->watch, loop, s->fd, on_event);
+	if (!watch_start(&s->watch, loop, s->fd, on_event)) {
+		stream_fail_errno(s, errno);
+		return;
+	}
 	if (s->is_connecting || tls)
 		timer_start(loop, &s->timer,
 			s->is_connecting ? connect_timeout_ms : s->group->handshake_ms);

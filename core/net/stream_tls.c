@@ -113,11 +113,17 @@ static bool expect_name(struct stream_tls *t, struct str name)
 void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name)
 {
+	SSL *ssl = SSL_new(context->ctx);
+	BIO *bio = ssl ? BIO_new(method) : NULL;
+	if (!bio) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		stream_fail(s, RC_IO, "there is no memory for TLS");
+		return;
+	}
 	struct stream_tls *t = heap_zalloc(sizeof(*t));
 	t->context = tls_context_ref(context);
-	t->ssl = SSL_new(context->ctx);
-	BIO *bio = BIO_new(method);
-	CHECK(t->ssl && bio);
+	t->ssl = ssl;
 	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
 	chunk_queue_init(&t->wire, s->group->pool);

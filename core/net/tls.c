@@ -218,12 +218,17 @@ static int ask_for_certificates(
 	return trust(ctx, o->trusted_ca_pem, message, size);
 }
 
-static struct tls_context *context_new(const SSL_METHOD *method)
+/* NULL: the library has no memory for it. */
+static struct tls_context *context_new(const SSL_METHOD *method, char *message, size_t size)
 {
+	SSL_CTX *ctx = SSL_CTX_new(method);
+	if (!ctx) {
+		refuse(message, size, "the TLS context cannot be made");
+		return NULL;
+	}
 	struct tls_context *c = heap_zalloc(sizeof(*c));
 	c->refs = 1;
-	c->ctx = SSL_CTX_new(method);
-	CHECK(c->ctx);
+	c->ctx = ctx;
 	SSL_CTX_set_options(c->ctx,
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_verify_depth(c->ctx, CHAIN_DEPTH_MAX);
@@ -249,8 +254,10 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_context **out,
 	char *message, size_t message_size)
 {
-	struct tls_context *c = context_new(TLS_server_method());
 	ERR_clear_error();
+	struct tls_context *c = context_new(TLS_server_method(), message, message_size);
+	if (!c)
+		return RC_INVALID;
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
@@ -280,8 +287,10 @@ static int trust_store(SSL_CTX *ctx, struct str pem, char *message, size_t size)
 enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_context **out,
 	char *message, size_t message_size)
 {
-	struct tls_context *c = context_new(TLS_client_method());
 	ERR_clear_error();
+	struct tls_context *c = context_new(TLS_client_method(), message, message_size);
+	if (!c)
+		return RC_INVALID;
 	c->verifies = !o->skip_validation;
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&

@@ -147,6 +147,30 @@ static int spawn(struct composer *c, int out)
 	return error;
 }
 
+/* Starts the child with a pipe to it; 0, or an error number. */
+static int open_pipe_and_spawn(struct composer *c)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+		return errno;
+	/* dup2 onto itself would keep close-on-exec: keep the write end away from 3. */
+	int out = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
+	int error = out < 0 ? errno : 0;
+	close(ends[1]);
+	if (error == 0) {
+		fcntl(out, F_SETFL, fcntl(out, F_GETFL) & ~O_NONBLOCK);
+		error = spawn(c, out);
+		close(out);
+	}
+	if (error != 0) {
+		close(ends[0]);
+		c->child = 0;
+		return error;
+	}
+	c->pipe = ends[0];
+	return 0;
+}
+
 static void give_up(struct composer *c, int error)
 {
 	char text[200];
@@ -162,26 +186,17 @@ void composer_start(struct composer *c)
 	}
 	c->is_asked_again = false;
 	c->is_late = false;
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-		give_up(c, errno);
-		return;
+	int error = open_pipe_and_spawn(c);
+	if (error == 0 && !watch_start(&c->watch, c->loop, c->pipe, on_readable)) {
+		int status;
+		error = errno;
+		kill(c->child, SIGKILL);
+		end_child(c, &status);
 	}
-	/* dup2 onto itself would keep close-on-exec: keep the write end away from 3. */
-	int out = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
-	close(ends[1]);
-	fcntl(out, F_SETFL, fcntl(out, F_GETFL) & ~O_NONBLOCK);
-	int error = spawn(c, out);
-	close(out);
-	if (error != 0) {
-		close(ends[0]);
-		c->child = 0;
+	if (error == 0)
+		timer_start(c->loop, &c->deadline, c->options->deadline_ms);
+	else
 		give_up(c, error);
-		return;
-	}
-	c->pipe = ends[0];
-	watch_start(&c->watch, c->loop, c->pipe, on_readable);
-	timer_start(c->loop, &c->deadline, c->options->deadline_ms);
 }
 
 struct composer *composer_new(

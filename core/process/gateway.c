@@ -177,7 +177,7 @@ static void take_signals(struct gateway *g)
 	signal(SIGPIPE, SIG_IGN);
 	g->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	CHECK(g->signal_fd >= 0);
-	watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal);
+	CHECK(watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal));
 }
 
 /* --- starting -------------------------------------------------------------------------------- */

@@ -33,7 +33,9 @@
 	X(UP_FAILURES, METRIC_COUNTER, "sluice_upstream_connect_failures_total",                   \
 		"Connections to services that could not be opened")                                \
 	X(UP_REUSES, METRIC_COUNTER, "sluice_upstream_reuses_total",                               \
-		"Requests sent on a connection that had served before")
+		"Requests sent on a connection that had served before")                            \
+	X(POOL_IDLE, METRIC_GAUGE, "sluice_pool_idle_bytes",                                       \
+		"Memory that workers keep for what comes next")
 
 enum told {
 #define X(id, kind, name, help) TOLD_##id,
@@ -119,6 +121,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_PROXY_REFUSED] = proxy->proxy_refused_count,
 		[TOLD_EVICTED] = proxy->evicted_count,
 		[TOLD_OVERLOADED] = proxy->overloaded_count,
+		[TOLD_POOL_IDLE] = pool_bytes_idle(loop_pool(w->thread->loop)),
 	};
 	upstream_each(proxy->upstream, add_pool, told);
 	upstream_tell(proxy->upstream);

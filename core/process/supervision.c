@@ -80,8 +80,7 @@ static enum rc attach(struct supervision *s)
 	close(FD_BOARD);
 	s->socket = FD_SOCKET;
 	s->stands_by = s->trail->orders.role == TRAIL_STANDBY;
-	watch_start_level(&s->watch, s->loop, s->socket, on_readable);
-	return RC_OK;
+	return watch_start_level(&s->watch, s->loop, s->socket, on_readable) ? RC_OK : RC_INVALID;
 }
 
 enum rc supervision_new(struct loop *loop, bool is_supervised,

@@ -159,6 +159,7 @@ void shed_memory(struct proxy_worker *w)
 	if (w->pressure >= PRESSURE_TRIM) {
 		each_idle(w, evict_long_idle, w);
 		upstream_trim(w->upstream, UPSTREAM_IDLE_MS);
+		pool_trim(loop_pool(w->loop));
 	}
 	if (w->pressure >= PRESSURE_RESET)
 		cut_largest(w);

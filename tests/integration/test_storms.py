@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Reloads without end under load, good ones and bad ones: nobody's request is lost, no memory is kept."""
-import signal
 import time
 
 from harness import *
@@ -66,20 +65,11 @@ def change(gateway, folder, numbers, before):
 
 
 def settled_kib(gateway):
-    """Memory once nobody is under way and everything old is gone."""
+    """Memory once nobody is under way and everything old is gone; and how much of it waits in the
+    workers' pools, which keep what the worst moment took."""
     wait_for(lambda: (s := gateway.status())["exchanges"] == 0 and s["connections"] == 0
              and s["retiringApis"] == 0, "the drain", 60)
-    return gateway.memory_kib()
-
-
-def crowd(origin, load):
-    """For two seconds nothing is answered and all queue up: a worker's pool keeps what it has once
-    needed, so the storm must not be the first to need much."""
-    origin.process.send_signal(signal.SIGSTOP)
-    time.sleep(2)
-    origin.process.send_signal(signal.SIGCONT)
-    seen = load.so_far()
-    wait_for(lambda: load.so_far() > seen + 1000, "requests behind the crowd", 30)
+    return gateway.memory_kib(), int(gateway.metrics()["sluice_pool_idle_bytes"]) // 1024
 
 
 def descriptors_in_use(gateway):
@@ -99,9 +89,9 @@ def reload_storm(count, seconds, at_least):
             # What has to be warm is: buffers, pools, the ring of records, the allocator's arenas.
             warm = Load(folder.port, **load)
             now = change(gateway, folder, range(1, warm_up + 1), first)
-            crowd(origin, warm)
             warm.stop()
-            memory, descriptors = settled_kib(gateway), descriptors_in_use(gateway)
+            memory, pooled = settled_kib(gateway)
+            descriptors = descriptors_in_use(gateway)
             before, began, i = reloads(gateway), time.monotonic(), warm_up + 1
             storm = Load(folder.port, **load)
             while i - warm_up <= count or time.monotonic() - began < seconds:
@@ -110,14 +100,16 @@ def reload_storm(count, seconds, at_least):
             took = time.monotonic() - began
             counts = storm.stop()
             change(gateway, folder, [warm_up], now)  # the same one as before
-            grown = settled_kib(gateway) / memory - 1
+            memory_then, pooled_then = settled_kib(gateway)
+            grown = (memory_then - pooled_then - (memory - pooled)) / memory
             accepted, refused = [a - b for a, b in zip(reloads(gateway), before)]
             left = descriptors_in_use(gateway) - descriptors
             origin.stop()
             gateway.stop()
         print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; {counts['requests']} "
-              f"requests, {counts['requests'] - counts['ok']} failed; memory {memory} KiB "
-              f"{grown:+.2%}, {left:+} descriptors")
+              f"requests, {counts['requests'] - counts['ok']} failed; memory {memory} KiB, "
+              f"{pooled} of it in pools, then {memory_then} and {pooled_then} ({grown:+.2%}); {left:+} "
+              "descriptors")
         Books(Loads(warm, storm), origin, gateway.log_path).require_no_loss(at_least)
         check(counts["ok"] >= at_least, f"{counts['ok']} requests in the storm")
         check(accepted >= count * 0.85 and refused > 0, f"{accepted} accepted, {refused} refused")

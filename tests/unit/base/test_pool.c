@@ -63,8 +63,26 @@ START_TEST(keeps_a_bounded_amount)
 	pool_free(p); /* what it did not keep is freed already: a leak or double free shows here */
 }
 END_TEST
+
+START_TEST(gives_up_what_is_idle_when_memory_is_short)
+{
+	struct pool *p = pool_new();
+	void *page = pool_page_get(p), *kept = pool_get(p, 100);
+	pool_page_put(p, page);
+	pool_large_put(p, pool_large_get(p, POOL_LARGE_16K), POOL_LARGE_16K);
+	ck_assert_uint_gt(pool_bytes_idle(p), POOL_PAGE_BYTES + 16384);
+	pool_trim(p);
+	ck_assert_uint_eq(pool_bytes_idle(p), 0);
+	ck_assert_uint_eq(pool_bytes_used(p), 112);
+	pool_page_put(p, pool_page_get(p));
+	pool_put(p, kept, 100);
+	ck_assert_uint_eq(pool_bytes_idle(p), POOL_PAGE_BYTES + 112);
+	pool_free(p);
+}
+END_TEST
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte,
-	hands_out_again_what_came_back, keeps_a_bounded_amount)
+	hands_out_again_what_came_back, keeps_a_bounded_amount,
+	gives_up_what_is_idle_when_memory_is_short)
 #else
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte)
 #endif

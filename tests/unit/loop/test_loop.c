@@ -406,7 +406,7 @@ static void close_pair(void)
 START_TEST(an_edge_comes_once)
 {
 	open_pair();
-	watch_start(&watch, loop, watched[0], on_watch);
+	ck_assert(watch_start(&watch, loop, watched[0], on_watch));
 	loop_turn(loop, 0);
 	ck_assert_int_eq(ready_seen, WATCH_WRITE);
 	ready_seen = events = 0;
@@ -426,7 +426,7 @@ START_TEST(a_level_comes_until_it_is_read)
 {
 	char c;
 	open_pair();
-	watch_start_level(&watch, loop, watched[0], on_watch);
+	ck_assert(watch_start_level(&watch, loop, watched[0], on_watch));
 	loop_turn(loop, 0);
 	ck_assert_int_eq(events, 0);
 	ck_assert_int_eq(write(watched[1], "x", 1), 1);
@@ -452,7 +452,7 @@ START_TEST(what_an_event_puts_off_waits_for_the_next_turn)
 {
 	open_pair();
 	probe(&later, 'n');
-	watch_start(&watch, loop, watched[0], ask_for_next_turn);
+	ck_assert(watch_start(&watch, loop, watched[0], ask_for_next_turn));
 	loop_turn(loop, 0);
 	ck_assert_int_eq(events, 1);
 	ck_assert_str_eq(trace, "");
@@ -473,7 +473,7 @@ static void read_and_provoke(struct watch *w, int ready)
 START_TEST(a_turn_takes_one_round_of_events)
 {
 	open_pair();
-	watch_start(&watch, loop, watched[0], read_and_provoke);
+	ck_assert(watch_start(&watch, loop, watched[0], read_and_provoke));
 	ck_assert_int_eq(write(watched[1], "x", 1), 1);
 	loop_turn(loop, 0);
 	ck_assert_int_eq(events, 1);
@@ -486,7 +486,7 @@ END_TEST
 START_TEST(the_end_of_the_peer_is_told_with_its_last_bytes)
 {
 	open_pair();
-	watch_start(&watch, loop, watched[0], on_watch);
+	ck_assert(watch_start(&watch, loop, watched[0], on_watch));
 	loop_turn(loop, 0);
 	ready_seen = 0;
 	ck_assert_int_eq(write(watched[1], "x", 1), 1);
@@ -507,12 +507,12 @@ static void stop_within(struct watch *w, int ready)
 START_TEST(may_stop_within_its_callback_and_start_again)
 {
 	open_pair();
-	watch_start(&watch, loop, watched[0], stop_within);
+	ck_assert(watch_start(&watch, loop, watched[0], stop_within));
 	loop_turn(loop, 0);
 	ck_assert_int_eq(write(watched[1], "x", 1), 1);
 	loop_turn(loop, 0);
 	ck_assert_int_eq(events, 1);
-	watch_start(&watch, loop, watched[0], on_watch);
+	ck_assert(watch_start(&watch, loop, watched[0], on_watch));
 	loop_turn(loop, 0);
 	ck_assert(ready_seen & WATCH_READ);
 	close_pair();
