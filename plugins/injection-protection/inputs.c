@@ -5,17 +5,9 @@
 
 #include "util/content.h"
 
-#include <string.h>
+#include "sluice/text.h"
 
 typedef size_t decode_fn(struct sluice_str in, char *out);
-
-static struct sluice_str cut(struct sluice_str *s, char c)
-{
-	const char *at = s->n ? memchr(s->p, c, s->n) : NULL;
-	struct sluice_str part = {s->p, at ? (size_t)(at - s->p) : s->n};
-	*s = at ? (struct sluice_str){at + 1, s->n - part.n - 1} : (struct sluice_str){NULL, 0};
-	return part;
-}
 
 static int judge(struct inputs *in, enum input input, struct sluice_str value)
 {
@@ -58,8 +50,8 @@ static int judge_parts(struct inputs *in, enum input input, struct sluice_str te
 	if (!decoded)
 		return -1;
 	while (text.n) {
-		struct sluice_str value = cut(&text, separator);
-		struct sluice_str name = pairs ? cut(&value, '=') : value;
+		struct sluice_str value = sluice_cut(&text, separator);
+		struct sluice_str name = pairs ? sluice_cut(&value, '=') : value;
 		int found = judge(in, input, (struct sluice_str){decoded, decode(name, decoded)});
 		if (found == 0 && pairs && value.p)
 			found = judge(
@@ -74,7 +66,7 @@ int inputs_of_target(struct inputs *in)
 {
 	const struct sluice_host *host = in->call->host;
 	struct sluice_str query = host->fact(in->exchange, SLUICE_FACT_TARGET);
-	struct sluice_str path = cut(&query, '?');
+	struct sluice_str path = sluice_cut(&query, '?');
 	char *decoded = room(in, path.n);
 	if (!decoded)
 		return -1;
@@ -305,7 +297,7 @@ static struct sluice_str content_type_of(const struct sluice_host *host, struct 
 
 static struct sluice_str next_line(struct sluice_str *text)
 {
-	struct sluice_str line = cut(text, '\n');
+	struct sluice_str line = sluice_cut(text, '\n');
 	if (line.n && line.p[line.n - 1] == '\r')
 		line.n--;
 	return line;
@@ -320,7 +312,7 @@ static int is_file(struct sluice_str head)
 		struct sluice_str value = next_line(&head);
 		if (value.n && (*value.p == ' ' || *value.p == '\t'))
 			return 0;
-		if (!content_equal(content_essence(cut(&value, ':')), name))
+		if (!content_equal(content_essence(sluice_cut(&value, ':')), name))
 			continue;
 		dispositions++;
 		has_filename |= content_parameter(value, SLUICE_STR("filename")).n > 0;
@@ -351,8 +343,8 @@ static int judge_part(struct inputs *in, struct sluice_str part)
 	const char *head_end = strict ? strict : loose ? loose : part.p + part.n;
 	struct sluice_str head = {part.p, (size_t)(head_end - part.p)}, rest = head;
 	while (rest.n) {
-		cut(&rest, '"');
-		int found = judge(in, INPUT_BODY, cut(&rest, '"'));
+		sluice_cut(&rest, '"');
+		int found = judge(in, INPUT_BODY, sluice_cut(&rest, '"'));
 		if (found)
 			return found;
 	}
@@ -462,8 +454,8 @@ static int xml_is_clear(struct sluice_str text)
 	rest.n -= (size_t)(at - rest.p);
 	rest.p = at;
 	char quote = memchr(rest.p, '"', rest.n) ? '"' : '\'';
-	cut(&rest, quote);
-	struct sluice_str charset = cut(&rest, quote);
+	sluice_cut(&rest, quote);
+	struct sluice_str charset = sluice_cut(&rest, quote);
 	for (const char *const *c = charsets; *c; c++)
 		if (equals(charset, *c))
 			return 1;

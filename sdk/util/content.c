@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/content.h"
 
-#include <string.h>
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
+#include "sluice/text.h"
 
 int content_equal(struct sluice_str a, struct sluice_str b)
 {
-	if (a.n != b.n)
-		return 0;
-	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
-			return 0;
-	return 1;
-}
-
-static int starts(struct sluice_str s, struct sluice_str prefix)
-{
-	return s.n >= prefix.n && content_equal((struct sluice_str){s.p, prefix.n}, prefix);
+	return sluice_equal_nocase(a, b);
 }
 
 static int ends(struct sluice_str s, struct sluice_str suffix)
 {
 	return s.n >= suffix.n &&
 	       content_equal((struct sluice_str){s.p + s.n - suffix.n, suffix.n}, suffix);
-}
-
-static struct sluice_str trim(struct sluice_str s)
-{
-	while (s.n && (*s.p == ' ' || *s.p == '\t'))
-		s.p++, s.n--;
-	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
 }
 
 /* Takes what stands before the next `separator` outside of a quoted string. */
@@ -57,7 +33,7 @@ static struct sluice_str cut(struct sluice_str *rest, char separator)
 
 struct sluice_str content_essence(struct sluice_str content_type)
 {
-	return trim(cut(&content_type, ';'));
+	return sluice_trim(cut(&content_type, ';'));
 }
 
 uint32_t content_kind_of(struct sluice_str content_type)
@@ -71,9 +47,9 @@ uint32_t content_kind_of(struct sluice_str content_type)
 		return CONTENT_XML;
 	if (content_equal(type, SLUICE_STR("application/x-www-form-urlencoded")))
 		return CONTENT_FORM;
-	if (starts(type, SLUICE_STR("multipart/")))
+	if (sluice_starts_nocase(type, SLUICE_STR("multipart/")))
 		return CONTENT_MULTIPART;
-	return starts(type, SLUICE_STR("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
+	return sluice_starts_nocase(type, SLUICE_STR("text/")) ? CONTENT_TEXT : CONTENT_OTHER;
 }
 
 uint32_t content_kinds(
@@ -84,7 +60,7 @@ uint32_t content_kinds(
 	while (host->field_next(x, side, SLUICE_STR("content-type"), &at, NULL, &value) ==
 		SLUICE_OK)
 		while (value.n) {
-			struct sluice_str type = trim(cut(&value, ','));
+			struct sluice_str type = sluice_trim(cut(&value, ','));
 			if (type.n)
 				kinds |= content_kind_of(type);
 		}
@@ -99,7 +75,7 @@ int content_is_encoded(
 	while (host->field_next(x, side, SLUICE_STR("content-encoding"), &at, NULL, &value) ==
 		SLUICE_OK)
 		while (value.n) {
-			struct sluice_str coding = trim(cut(&value, ','));
+			struct sluice_str coding = sluice_trim(cut(&value, ','));
 			if (coding.n && !content_equal(coding, SLUICE_STR("identity")))
 				return 1;
 		}
@@ -118,8 +94,8 @@ struct sluice_str content_parameter(struct sluice_str content_type, struct sluic
 	cut(&content_type, ';');
 	while (content_type.n) {
 		struct sluice_str value = cut(&content_type, ';');
-		struct sluice_str key = trim(cut(&value, '='));
-		value = trim(value);
+		struct sluice_str key = sluice_trim(cut(&value, '='));
+		value = sluice_trim(value);
 		if (content_equal(key, name))
 			return unquoted(value);
 	}
@@ -140,8 +116,8 @@ static int are_listed(struct sluice_str content_type, const char *const *charset
 	cut(&content_type, ';');
 	while (content_type.n) {
 		struct sluice_str value = cut(&content_type, ';');
-		struct sluice_str key = trim(cut(&value, '='));
-		value = unquoted(trim(value));
+		struct sluice_str key = sluice_trim(cut(&value, '='));
+		value = unquoted(sluice_trim(value));
 		if (content_equal(key, SLUICE_STR("charset")) && value.n &&
 			!is_listed(value, charsets))
 			return 0;
