@@ -104,7 +104,6 @@ struct door *door_open(struct stream_group *group, int fd, bool is_private,
 		.head_timeout_ms = LIMIT_HEAD_MS,
 		.keepalive_idle_ms = LIMIT_KEEPALIVE_IDLE_MS,
 		.requests_max = LIMIT_REQUESTS_PER_CONNECTION,
-		.scheme = STR("http"),
 		.error_body = admin_error_body,
 	};
 	list_init(&d->connections);

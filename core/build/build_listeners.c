@@ -39,6 +39,7 @@ static bool build_listener(
 			refuse(b, tls, "tls", message);
 			return false;
 		}
+		l->tls_identity = plan_hash(tls) | 1;
 	}
 	if (route_table_new(plan_get(b->root, "apis"), index, &l->routes, message,
 		    sizeof(message)) != RC_OK) {

@@ -145,7 +145,7 @@ static void announce(struct http_server *c)
 {
 	struct server_stream *r = c->current;
 	r->phase = PHASE_OWNED;
-	r->request.scheme = c->options->scheme;
+	r->request.scheme = r->h.s.tls_version ? STR("https") : STR("http");
 	c->requests++;
 	c->events->on_request(c->owner, &r->h.s);
 }

@@ -20,7 +20,6 @@ struct http_server_options {
 	uint32_t requests_max;                /* the last of them is answered with close */
 	int max_age_ms;                       /* of the connection: likewise; 0: none */
 	const struct message_limits *message; /* borrowed; NULL: message_limits_default */
-	struct str scheme;                    /* "http" or "https" */
 	/* Gives the body of the answer to a refused request, and adds the fields that go with it
 	 * (Content-Type); NULL: no body. */
 	struct str (*error_body)(void *owner, uint16_t status, const char *text,

@@ -25,6 +25,7 @@ struct proxy_listener {
 	char *key;                                /* owned */
 	struct link connections;                  /* of struct http_server */
 	struct link pending;                      /* of struct proxy_accept */
+	uint64_t tls_identity;                    /* of what it serves */
 	struct http_server_options options;
 	struct message_limits message; /* a copy: connections outlive their generation */
 	struct admission_port *admitted; /* ref; NULL without admission */
@@ -256,7 +257,6 @@ static void set_options(struct proxy_listener *l)
 		.max_age_ms = limits->keepalive_max_age_ms,
 		.requests_max = limits->keepalive_requests,
 		.message = &l->message,
-		.scheme = l->serves->tls ? STR("https") : STR("http"),
 		.error_body = error_body,
 	};
 	shed_adjust(l->worker, &l->options);
@@ -278,6 +278,7 @@ struct proxy_listener *proxy_listener_new(
 	struct proxy_listener *l = heap_zalloc(sizeof(*l));
 	l->worker = w;
 	l->serves = serves;
+	l->tls_identity = serves->tls_identity;
 	l->key = heap_strdup(serves->key);
 	list_init(&l->connections);
 	list_init(&l->pending);
@@ -290,10 +291,21 @@ struct proxy_listener *proxy_listener_new(
 	return l;
 }
 
+/* In plain text, or without the certificate that clients now need, nobody stays. */
+static void drain_connections(struct proxy_listener *l)
+{
+	LIST_FOREACH_SAFE(link, &l->connections)
+	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);
+}
+
 void proxy_listener_update(struct proxy_listener *l, const struct generation_listener *serves)
 {
+	bool has_other_terms = serves->tls_identity != l->tls_identity;
 	l->serves = serves;
+	l->tls_identity = serves->tls_identity;
 	set_options(l);
+	if (has_other_terms)
+		drain_connections(l);
 }
 
 static void stop_accepting(struct proxy_listener *l)
@@ -311,8 +323,7 @@ void proxy_listener_drain(struct proxy_listener *l)
 	stop_accepting(l);
 	LIST_FOREACH_SAFE(link, &l->pending)
 	proxy_accept_hurry(proxy_accept_of_link(link), DRAIN_LINGER_MS);
-	LIST_FOREACH_SAFE(link, &l->connections)
-	http_server_drain(http_server_of_link(link), DRAIN_LINGER_MS);
+	drain_connections(l);
 }
 
 void proxy_listener_close(struct proxy_listener *l)

@@ -10,7 +10,8 @@ struct proxy_listener *proxy_listener_new(
 	struct proxy_worker *w, const struct generation_listener *serves);
 /* The worker does not stand by any more. */
 void proxy_listener_accept(struct proxy_listener *l);
-/* What connections see from their next request on, and new ones from their handshake. */
+/* What connections see from their next request on, and new ones from their handshake; those that
+ * came under other TLS settings drain. */
 void proxy_listener_update(struct proxy_listener *l, const struct generation_listener *serves);
 /* Stops accepting; its connections drain; it frees itself with the last of them. */
 void proxy_listener_close(struct proxy_listener *l);

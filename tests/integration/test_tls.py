@@ -55,6 +55,31 @@ def refuses_old_versions_and_plain_text():
 
 
 @case
+def connections_of_former_terms_are_drained():
+    ca, port = Authority(), free_port()
+    certificate = ca.issue("shop.test")
+
+    def https(**more):
+        return [api("a", backend, port=port, scheme="https", policies=[inbound(certificate, **more)])]
+
+    with Backend(reply(200, "secret")) as backend, \
+            Gateway({"a.yaml": [api("a", backend, port=port)]}) as gateway:
+        with gateway.client(port) as plain:
+            equal(plain.get("/").get("connection"), None)
+            gateway.save("a.yaml", https())
+            answer = plain.get("/")
+            equal((answer.status, answer.get("connection")), (200, "close"))
+            equal(backend.requests[-1].get("x-forwarded-proto"), "http")
+        with gateway.client(port, tls=ca.client_tls(), server_name="shop.test") as client:
+            equal(client.get("/").get("connection"), None)
+            gateway.save("b.yaml", [api("b", backend)])
+            equal(client.get("/").get("connection"), None, "another port's settings")
+            gateway.save("a.yaml", https(requireClientCertificate=True, trustedCA=ca.crt))
+            equal(client.get("/").get("connection"), "close")
+        equal(backend.requests[-1].get("x-forwarded-proto"), "https")
+
+
+@case
 def asks_clients_for_certificates():
     ca, other = Authority(), Authority("Other CA")
     with Backend(reply(200, "secret")) as backend, Gateway([api(

@@ -272,7 +272,6 @@ static struct rig *make_rig(void)
 		.head_timeout_ms = 10000,
 		.keepalive_idle_ms = 60000,
 		.requests_max = 100,
-		.scheme = STR("http"),
 		.error_body = error_body,
 	};
 	buffer_init(&g->received, 1u << 30);

@@ -141,8 +141,7 @@ static void begin_h1(struct ends *e)
 	e->listener = listener_new(e->loop, e->listen_fd, on_accept, e);
 	e->options = (struct http_server_options){.head_timeout_ms = 10000,
 		.keepalive_idle_ms = 10000,
-		.requests_max = 1000,
-		.scheme = STR("http")};
+		.requests_max = 1000};
 }
 
 static void end_h1(struct ends *e)

@@ -96,8 +96,7 @@ static void origin_init(struct origin *o, struct loop *loop, struct stream_group
 	list_init(&o->servers);
 	o->options = (struct http_server_options){.head_timeout_ms = 600000,
 		.keepalive_idle_ms = 600000,
-		.requests_max = 1000,
-		.scheme = STR("http")};
+		.requests_max = 1000};
 	ck_assert_int_eq(address_from_ip(STR("127.0.0.1"), 0, &o->address), RC_OK);
 	ck_assert_int_eq(listen_open(&o->address, 1, 16, &o->fd), RC_OK);
 	ck_assert_int_eq(getsockname(o->fd, &o->address.u.sa, &o->address.n), 0);
