@@ -79,7 +79,7 @@ def descriptors_in_use(gateway):
 
 def reload_storm(count, seconds, at_least):
     """`count` reloads, and more of them until `seconds` are over."""
-    warm_up = 60
+    warm_up = 30
     with LedgerOrigin() as origin:
         folder = Folder(origin)
         first = folder.documents(0)
@@ -101,20 +101,21 @@ def reload_storm(count, seconds, at_least):
             counts = storm.stop()
             change(gateway, folder, [warm_up], now)  # the same one as before
             memory_then, pooled_then = settled_kib(gateway)
-            grown = (memory_then - pooled_then - (memory - pooled)) / memory
+            grown = memory_then - pooled_then - (memory - pooled)
             accepted, refused = [a - b for a, b in zip(reloads(gateway), before)]
             left = descriptors_in_use(gateway) - descriptors
             origin.stop()
             gateway.stop()
         print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; {counts['requests']} "
               f"requests, {counts['requests'] - counts['ok']} failed; memory {memory} KiB, "
-              f"{pooled} of it in pools, then {memory_then} and {pooled_then} ({grown:+.2%}); {left:+} "
+              f"{pooled} of it in pools, then {memory_then} and {pooled_then} ({grown / memory:+.2%}); {left:+} "
               "descriptors")
         Books(Loads(warm, storm), origin, gateway.log_path).require_no_loss(at_least)
         check(counts["ok"] >= at_least, f"{counts['ok']} requests in the storm")
         check(accepted >= count * 0.85 and refused > 0, f"{accepted} accepted, {refused} refused")
         check(left <= 4, f"{left} descriptors more than before")
-        check(SANITIZER or grown <= 0.02, f"memory grew by {grown:.2%}")
+        # Two per cent; of a process this small, what the allocator's holes are worth.
+        check(SANITIZER or grown <= max(memory * 0.02, 512), f"memory grew by {grown} KiB")
 
 
 @case(modes="full", serial=True, seconds=400)
@@ -125,6 +126,40 @@ def a_minute_of_reloads_loses_nothing():
 @case(modes="soak", serial=True, seconds=900)
 def soak_a_thousand_reloads_lose_nothing():
     reload_storm(1000, 0, 100_000)
+
+
+# In the path, where the origin finds it: it waits so long between two pieces of a body.
+SLOW = "/pause=20"
+
+
+@case(modes="full", serial=True, seconds=120)
+def five_times_the_capacity_costs_the_excess_alone():
+    """A service takes eight requests at a time and lets sixteen wait. What is beyond that gets a 503,
+    and those that are taken come through as before."""
+    breaker = {"thresholds": {"maxConnections": 8, "maxPendingRequests": 16}}
+    with LedgerOrigin() as origin:
+        documents = [api("a"), service("up", origin),
+                     binding("route", "route", {"destinationRef": {"name": "up"}}, target="a"),
+                     binding("breaker", "circuit-breaker", breaker, target="up", kind="Service")]
+        with Gateway(documents, workers=1) as gateway:
+            slow = dict(base=SLOW, body=65536, uploads=0, seconds=5)
+            calm = Load(gateway.port, keepalive=8, think=0, **slow)
+            capacity = calm.wait()["ok"] / 5
+            storm = Load(gateway.port, keepalive=8, think=0, rate=int(capacity * 5), **slow)
+            counts = storm.wait()
+            after = Load(gateway.port, keepalive=8, think=0, **slow)
+            recovered = after.wait()["ok"] / 5
+            origin.stop()
+            gateway.stop()
+        refused = sorted(float(r[6]) - float(r[4]) for r in storm.failures())
+        print(f"    capacity {capacity:.0f}/s; of {counts['requests'] / 5:.0f}/s {counts['ok'] / 5:.0f}/s "
+              f"came through, {len(refused)} got 503, half of them within "
+              f"{refused[len(refused) // 2]:.0f} ms and 99 % within {refused[len(refused) * 99 // 100]:.0f}"
+              f" ms; afterwards {recovered:.0f}/s")
+        equal({r[1] for r in calm.failures() + after.failures()}, set(), "failures without excess")
+        equal({(r[1], r[2]) for r in storm.failures()}, {("status", "503")}, "the excess")
+        check(counts["ok"] / 5 > capacity / 2, "what came through")
+        Books(Loads(calm, storm, after), origin, gateway.log_path).require_agreement()
 
 
 main()
