@@ -60,7 +60,7 @@ static bool take_path(struct question *q, struct str value)
 	char why[160];
 	regex_free(q->filter.path);
 	q->filter.path = NULL;
-	if (regex_new(value, true, &q->filter.path, &at, why, sizeof(why)) == RC_OK)
+	if (regex_new(value, REGEX_WHOLE, &q->filter.path, &at, why, sizeof(why)) == RC_OK)
 		return true;
 	snprintf(q->why, sizeof(q->why), "path is a regular expression; at byte %zu: %s", at, why);
 	return false;
