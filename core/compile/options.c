@@ -25,14 +25,16 @@ static const char CHECK_HELP[] =
 	"  --help             this text\n";
 
 static const char EXPLAIN_HELP[] =
-	"usage: sluice explain [options] PATH... --api NAME\n"
+	"usage: sluice explain [options] PATH... --api NAME | --request 'M URL'\n"
 	"\n"
 	"Shows what a request to an API meets: its policies in their order, each with the line\n"
 	"that binds it, and its routes.\n"
 	"\n"
 	"  --api NAME         the API: name, or namespace/name\n"
-	"  --request 'M P'    a request, such as 'GET /shop/items/7': which policies run, and\n"
-	"                     where it goes\n"
+	"  --request 'M P'    a request, such as 'GET http://127.0.0.1:8081/shop/items/7', or\n"
+	"                     with --api 'GET /shop/items/7': which API it meets, which\n"
+	"                     policies run, where it goes, or why it is answered here\n"
+	"  --json             what becomes of the request, as JSON\n"
 	"  --header 'N: V'    a header field of that request; may be given several times\n"
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"  --help             this text\n";
@@ -158,7 +160,7 @@ static bool belongs(enum command command, enum option option)
 	case PRINT:
 		return command == COMMAND_COMPILE;
 	case JSON:
-		return command == COMMAND_CHECK;
+		return command == COMMAND_CHECK || command == COMMAND_EXPLAIN;
 	case NAMES:
 		return command == COMMAND_SCHEMA;
 	case STRICT:
@@ -217,8 +219,10 @@ static enum options_verdict check_whole(
 		return refuse(c, "one name is enough:", o->paths[1]);
 	if (o->path_count == 0 && o->command != COMMAND_SCHEMA)
 		missing = "PATH of a configuration";
-	else if (o->command == COMMAND_EXPLAIN && !o->api)
+	else if (o->command == COMMAND_EXPLAIN && !o->api && !o->request)
 		missing = "--api NAME";
+	else if (o->command == COMMAND_EXPLAIN && o->json && !o->request)
+		missing = "--request (for --json)";
 	if (!missing)
 		return OPTIONS_RUN;
 	fprintf(stderr, "sluice %s: %s is missing; see sluice %s --help\n", c->name, missing,

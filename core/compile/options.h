@@ -17,11 +17,11 @@ struct compile_options {
 	size_t plugin_dir_count;
 	const char *headers[OPTION_LIST_MAX]; /* explain: "name: value" */
 	size_t header_count;
-	const char *api;     /* explain: required */
-	const char *request; /* explain: "GET /path" or NULL */
+	const char *api;     /* explain: NULL: the request's */
+	const char *request; /* explain: "GET /path", "GET http://host:port/path" or NULL */
 	int out_fd;          /* compile: where the binary plan goes; -1: standard output */
 	bool print;          /* compile: JSON instead */
-	bool json;           /* check */
+	bool json;           /* check, explain */
 	bool names;          /* schema: what there is */
 	bool strict;         /* check: warnings count, too; compile: the plan is marked */
 };

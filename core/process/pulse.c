@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/pulse.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "process/binding_metrics.h"
+
+#include <time.h>
 
 #define PULSE_MS 1000
 /* How many rows of its answers a worker hands over at once; the others follow a second later. */
@@ -53,6 +56,12 @@ static const struct {
 #undef X
 };
 
+struct worker_load {
+	int64_t lag_ns; /* from the question until the worker looked */
+	int64_t cpu_ns; /* of its thread, ever */
+	unsigned connections, exchanges;
+};
+
 struct worker_pulse {
 	struct pulse *pulse;
 	struct worker_thread *thread;
@@ -63,6 +72,9 @@ struct worker_pulse {
 	struct answer_taken answers[ANSWERS_MAX];
 	size_t answer_count;
 	struct binding_row *bindings; /* borrowed from the worker: the newest row */
+	int64_t asked_ns;
+	struct worker_load told; /* as `answers` */
+	struct worker_load load; /* the main thread's copy */
 };
 
 struct pulse {
@@ -93,6 +105,7 @@ static void answered(void *arg)
 	for (size_t i = 0; i < w->answer_count; i++)
 		count_answer(w->pulse, &w->answers[i]);
 	binding_metrics_take(&w->pulse->bindings, w->bindings);
+	w->load = w->told;
 	w->is_asked = false;
 	w->answered_ms = loop_now_ms(w->pulse->loop);
 }
@@ -108,10 +121,23 @@ static void add_pool(void *arg, struct str service, const struct upstream_stats 
 	told[TOLD_UP_REUSES] += stats->reuses;
 }
 
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
 	struct proxy_worker *proxy = &w->thread->proxy;
+	w->told = (struct worker_load){
+		.lag_ns = clock_monotonic_ns() - w->asked_ns,
+		.cpu_ns = thread_cpu_ns(),
+		.connections = proxy->connections_active,
+		.exchanges = proxy->exchanges_active,
+	};
 	uint64_t told[TOLD_COUNT] = {
 		[TOLD_CONNECTIONS] = proxy->connections_active,
 		[TOLD_EXCHANGES] = proxy->exchanges_active,
@@ -140,6 +166,7 @@ void pulse_ask(struct pulse *p)
 		if (w->is_asked)
 			continue;
 		w->is_asked = true;
+		w->asked_ns = clock_monotonic_ns();
 		worker_thread_post(w->thread, tell_on_worker, w);
 	}
 }
@@ -210,4 +237,49 @@ uint64_t pulse_connections(const struct pulse *p)
 uint64_t pulse_exchanges(const struct pulse *p)
 {
 	return metric_series_value(p->series[TOLD_EXCHANGES]);
+}
+
+/* --- workers by themselves ------------------------------------------------------------------- */
+static double connections_of(const struct worker_load *l)
+{
+	return l->connections;
+}
+
+static double exchanges_of(const struct worker_load *l)
+{
+	return l->exchanges;
+}
+
+static double cpu_seconds_of(const struct worker_load *l)
+{
+	return (double)l->cpu_ns / 1e9;
+}
+
+static double lag_seconds_of(const struct worker_load *l)
+{
+	return (double)l->lag_ns / 1e9;
+}
+
+void pulse_print_workers(const struct pulse *p, struct buffer *out)
+{
+	static const struct {
+		const char *name, *kind, *help;
+		double (*value)(const struct worker_load *l);
+	} families[] = {
+		{"sluice_worker_connections", "gauge",
+			"Client connections that are open on a worker", connections_of},
+		{"sluice_worker_cpu_seconds_total", "counter",
+			"Processor time of a worker's thread", cpu_seconds_of},
+		{"sluice_worker_exchanges", "gauge", "Requests under way on a worker",
+			exchanges_of},
+		{"sluice_worker_lag_seconds", "gauge",
+			"How long a worker let a question wait that was put to it", lag_seconds_of},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(families); i++) {
+		buffer_addf(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
+			families[i].name, families[i].kind);
+		for (unsigned k = 0; k < p->worker_count; k++)
+			buffer_addf(out, "%s{worker=\"%u\"} %.9g\n", families[i].name, k,
+				families[i].value(&p->workers[k].load));
+	}
 }

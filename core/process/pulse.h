@@ -22,3 +22,5 @@ int64_t pulse_silence_ms(const struct pulse *p);
 /* By what the workers answered last: open client connections, exchanges under way. */
 uint64_t pulse_connections(const struct pulse *p);
 uint64_t pulse_exchanges(const struct pulse *p);
+/* Of each worker, by what it answered last, as Prometheus has it. */
+void pulse_print_workers(const struct pulse *p, struct buffer *out);

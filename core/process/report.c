@@ -95,15 +95,38 @@ static void add_listeners(struct buffer *b, const struct generation *current)
 	close_with(b, "]");
 }
 
+/* What is in use of each of its thresholds. */
+static void add_breaker(struct buffer *b, const struct breaker *breaker)
+{
+	bool is_bounded = false;
+	for (unsigned kind = 0; kind < BREAKER_KIND_COUNT; kind++)
+		is_bounded |= breaker_bounds(breaker, kind);
+	if (!is_bounded)
+		return;
+	add_key(b, "circuitBreaker");
+	buffer_add_char(b, '{');
+	for (unsigned kind = 0; kind < BREAKER_KIND_COUNT; kind++) {
+		if (!breaker_bounds(breaker, kind))
+			continue;
+		add_key(b, breaker_name(kind));
+		buffer_add_char(b, '{');
+		add_number(b, "max", breaker->limits.max[kind]);
+		add_number(b, "taken", atomic_load(&breaker->taken[kind]));
+		close_with(b, "}");
+	}
+	close_with(b, "}");
+}
+
 static void add_services(struct buffer *b, const struct generation *current)
 {
 	open_list(b, "services");
 	for (size_t i = 0; current && i < current->service_count; i++) {
-		const struct service *s = current->services[i];
+		struct service *s = current->services[i];
 		open_object(b);
 		add_text(b, "name", service_options(s)->name);
 		add_text(b, "scheme", service_options(s)->scheme);
 		add_text(b, "authority", service_authority(s));
+		add_breaker(b, service_breaker(s));
 		close_with(b, "}");
 	}
 	close_with(b, "]");
@@ -254,6 +277,7 @@ static void metrics(void *owner, struct admin_answer *a)
 	a->status = 200;
 	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_print(g->metrics, b);
+	pulse_print_workers(g->pulse, b);
 	report_supervision_metrics(g, b);
 	overload_print(g->overload, b);
 	buffer_addf(b,

@@ -108,6 +108,10 @@ def one_look_as_json():
         service = [s for s in seen["services"] if s["requestsPerSecond"] > 0]
         equal([s["errorRatio"] for s in service], [1])
         equal(seen["configErrors"], 0)
+        equal([w["worker"] for w in seen["workers"]], [0])
+        check(0 <= seen["workers"][0]["cpuShare"] < 2, "a share of one processor")
+        check(seen["workers"][0]["lagMs"] >= 0, "its lag")
+        equal(seen["problems"], [])
         check(seen["memoryBytes"] > 1e6, "memory")
 
 
@@ -122,12 +126,45 @@ def one_look_as_text():
 
 
 @case
+def breakers_and_problems_are_shown():
+    released = threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            released.wait(60)
+            connection.send(reply(200, "x"))
+
+    with Backend(script) as backend:
+        guarded = api("guarded", backend)
+        breaker = binding("b", "circuit-breaker", {"thresholds": {"maxConnections": 7, "maxRequests": 1}},
+                          target="guarded-up", kind="Service")
+        wrong = api("wrong", backend, policies=[{"policyRef": {"name": "cros"}}])
+        with Gateway([guarded, breaker, wrong]) as gateway, gateway.client() as client:
+            client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_for(lambda: sum(v for k, v in gateway.metrics().items()
+                                 if k.startswith("sluice_service_requests_active")) == 1, "it is under way")
+            look = sluicectl("top", "--once", "--state", gateway.state).stdout
+            contains(look, "maxRequests 1/1!")
+            contains(look, "maxConnections 1/7 ")
+            contains(look, "PROBLEMS")
+            contains(look, "gateway.yaml:")
+            contains(look, "did you mean")
+            seen = json.loads(sluicectl("top", "--json", "--state", gateway.state).stdout)
+            taken, = [s["circuitBreaker"] for s in seen["services"] if "circuitBreaker" in s]
+            equal(taken, {"maxConnections": {"max": 7, "taken": 1}, "maxRequests": {"max": 1, "taken": 1}})
+            equal({p["severity"] for p in seen["problems"]}, {"error"})
+            released.set()
+            equal(client.read().status, 200)
+
+
+@case
 def a_terminal_shows_what_goes_on():
     with Backend(reply(200, "x")) as backend, Gateway(two_apis(backend)) as gateway, \
             Terminal("top", "--state", gateway.state) as terminal:
         with Traffic(gateway, gateway.ports[1]):
             terminal.wait_for("default/quiet")
             terminal.wait_for("sort: requests")
+            terminal.wait_for("LAG MS")
             terminal.press("s")
             terminal.wait_for("sort: errors")
             terminal.press("p")

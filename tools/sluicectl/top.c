@@ -2,6 +2,7 @@
 #include "sluicectl/top.h"
 
 #include "base/clock.h"
+#include "json/json.h"
 #include "sluicectl/admin_client.h"
 #include "sluicectl/traffic.h"
 
@@ -23,6 +24,7 @@ struct top {
 	struct traffic_reading before, after;
 	enum traffic_order order;
 	bool is_paused;
+	struct json_document *status; /* owned; NULL: not read */
 	char error[ADMIN_ERROR_BYTES];
 };
 
@@ -39,15 +41,21 @@ static int64_t now_us(void)
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
-static int read_next(struct top *t)
+static int judge(struct top *t, enum rc rc, const struct admin_answer *answer)
+{
+	if (rc != RC_OK)
+		return EXIT_UNREACHABLE;
+	if (answer->status == 200)
+		return EXIT_SHOWN;
+	snprintf(t->error, sizeof(t->error), "the gateway answers %ld", answer->status);
+	return EXIT_REFUSED;
+}
+
+static int read_metrics(struct top *t)
 {
 	struct admin_answer answer;
 	enum rc rc = admin_request(t->socket_path, ADMIN_GET, "/metrics", 10, &answer, t->error);
-	int code = rc != RC_OK            ? EXIT_UNREACHABLE
-		   : answer.status == 200 ? EXIT_SHOWN
-					  : EXIT_REFUSED;
-	if (code == EXIT_REFUSED)
-		snprintf(t->error, sizeof(t->error), "the gateway answers %ld", answer.status);
+	int code = judge(t, rc, &answer);
 	if (code == EXIT_SHOWN) {
 		traffic_deinit(&t->before);
 		t->before = t->after;
@@ -55,6 +63,66 @@ static int read_next(struct top *t)
 	}
 	buffer_deinit(&answer.body);
 	return code;
+}
+
+static int read_status(struct top *t)
+{
+	struct admin_answer answer;
+	struct json_error error;
+	enum rc rc = admin_request(t->socket_path, ADMIN_GET, "/status", 10, &answer, t->error);
+	int code = judge(t, rc, &answer);
+	if (code == EXIT_SHOWN) {
+		json_free(t->status);
+		t->status = NULL;
+		/* What cannot be read is not shown; the figures are there. */
+		if (json_parse(buffer_str(&answer.body), &t->status, &error) != RC_OK)
+			t->status = NULL;
+	}
+	buffer_deinit(&answer.body);
+	return code;
+}
+
+static int read_next(struct top *t)
+{
+	int code = read_metrics(t);
+	return code == EXIT_SHOWN ? read_status(t) : code;
+}
+
+/* --- what the status tells ------------------------------------------------------------------- */
+static const struct json_value *member(const struct top *t, const char *key)
+{
+	return t->status ? json_get(json_root(t->status), str_of(key)) : NULL;
+}
+
+static size_t count_of(const struct json_value *list)
+{
+	return list && list->type == JSON_ARRAY ? list->u.array.count : 0;
+}
+
+static struct str text_of(const struct json_value *v, const char *key)
+{
+	const struct json_value *m = json_get(v, str_of(key));
+	return m && m->type == JSON_STRING ? m->u.string : STR_EMPTY;
+}
+
+static long long number_of(const struct json_value *v, const char *key)
+{
+	const struct json_value *m = json_get(v, str_of(key));
+	return m && m->type == JSON_INTEGER ? m->u.integer : 0;
+}
+
+/* A service's circuit breaker, or NULL. */
+static const struct json_value *breaker_of(const struct top *t, const char *service)
+{
+	const struct json_value *services = member(t, "services");
+	for (size_t i = 0; i < count_of(services); i++) {
+		const struct json_value *s = &services->u.array.items[i];
+		if (!str_eq(text_of(s, "name"), str_of(service)))
+			continue;
+		const struct json_value *b = json_get(s, STR("circuitBreaker"));
+		return b && b->type == JSON_OBJECT ? b : NULL;
+	}
+	return NULL;
 }
 
 /* --- as JSON --------------------------------------------------------------------------------- */
@@ -86,10 +154,31 @@ static void add_list(struct buffer *b, const struct top *t, bool services)
 				",\"active\":%.0f,\"waiting\":%.0f,\"connections\":%.0f,"
 				"\"idle\":%.0f",
 				r->row->active, r->row->waiting, r->row->connections, r->row->idle);
+		const struct json_value *breaker = services ? breaker_of(t, r->row->name) : NULL;
+		if (breaker) {
+			buffer_add(b, STR(",\"circuitBreaker\":"));
+			json_write(breaker, b);
+		}
 		buffer_add_char(b, '}');
 	}
 	buffer_add_char(b, ']');
 	free(rates);
+}
+
+static void add_workers(struct buffer *b, const struct top *t)
+{
+	buffer_add(b, STR(",\"workers\":["));
+	for (size_t i = 0; i < t->after.worker_count; i++) {
+		const struct traffic_worker *w = &t->after.workers[i];
+		buffer_addf(b,
+			"%s{\"worker\":%zu,\"connections\":%.0f,\"exchanges\":%.0f,\"cpuShare\":%."
+			"4f",
+			i > 0 ? "," : "", i, w->connections, w->exchanges,
+			traffic_cpu_share(&t->before, &t->after, i));
+		add_ms(b, "lagMs", 1000 * w->lag_seconds);
+		buffer_add_char(b, '}');
+	}
+	buffer_add_char(b, ']');
 }
 
 static void put_json(struct buffer *b, const struct top *t)
@@ -102,6 +191,12 @@ static void put_json(struct buffer *b, const struct top *t)
 		now->memory_bytes, now->config_errors);
 	add_list(b, t, false);
 	add_list(b, t, true);
+	add_workers(b, t);
+	buffer_add(b, STR(",\"problems\":"));
+	if (member(t, "problems"))
+		json_write(member(t, "problems"), b);
+	else
+		buffer_add(b, STR("[]"));
 	buffer_add(b, STR("}\n"));
 }
 
@@ -114,13 +209,77 @@ static void put_ms(struct buffer *b, double ms)
 		buffer_addf(b, " %8.1f", ms);
 }
 
+/* What a gateway reports does not drive the terminal. */
+static void put_safe(struct buffer *b, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool is_c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+		buffer_add_char(b, c < 0x20 || c == 0x7f || is_c1 ? '?' : (char)c);
+		i += is_c1;
+	}
+}
+
+/* "maxRequests 3/10"; "!": nothing more goes through. */
+static void put_breaker(struct buffer *b, const struct json_value *breaker)
+{
+	for (uint32_t i = 0; breaker && i < breaker->u.object.count; i++) {
+		const struct json_member *m = &breaker->u.object.members[i];
+		long long taken = number_of(&m->value, "taken"), max = number_of(&m->value, "max");
+		buffer_add(b, STR("  "));
+		put_safe(b, m->key);
+		buffer_addf(b, " %lld/%lld%s", taken, max, taken >= max ? "!" : "");
+	}
+}
+
+static void put_workers(struct buffer *b, const struct top *t, size_t rows_max)
+{
+	size_t count = t->after.worker_count;
+	buffer_addf(b, "\n%-30s %9s %9s %6s %8s\n", "WORKER", "CONN", "REQUESTS", "CPU%", "LAG MS");
+	for (size_t i = 0; i < count && i < rows_max; i++) {
+		const struct traffic_worker *w = &t->after.workers[i];
+		buffer_addf(b, "%-30zu %9.0f %9.0f %6.1f %8.3f\n", i, w->connections, w->exchanges,
+			100 * traffic_cpu_share(&t->before, &t->after, i), 1000 * w->lag_seconds);
+	}
+	if (count > rows_max)
+		buffer_addf(b, "... and %zu more\n", count - rows_max);
+}
+
+/* Cut to a line of a usual terminal. */
+static void put_problem(struct buffer *b, const struct json_value *p)
+{
+	struct str file = text_of(p, "file"), path = text_of(p, "path");
+	put_safe(b, text_of(p, "severity"));
+	buffer_add(b, STR(": "));
+	put_safe(b, file);
+	if (file.n > 0)
+		buffer_addf(b, ":%lld:%lld: ", number_of(p, "line"), number_of(p, "column"));
+	put_safe(b, path);
+	buffer_add(b, path.n > 0 ? STR(": ") : STR(""));
+	put_safe(b, text_of(p, "message"));
+	buffer_add_char(b, '\n');
+}
+
+static void put_problems(struct buffer *b, const struct top *t, size_t rows_max)
+{
+	const struct json_value *problems = member(t, "problems");
+	size_t count = count_of(problems);
+	if (count > 0)
+		buffer_add(b, STR("\nPROBLEMS of the last reading\n"));
+	for (size_t i = 0; i < count && i < rows_max; i++)
+		put_problem(b, &problems->u.array.items[i]);
+	if (count > rows_max)
+		buffer_addf(b, "... and %zu more: sluicectl status\n", count - rows_max);
+}
+
 static void put_table(struct buffer *b, const struct top *t, bool services, size_t rows_max)
 {
 	size_t count;
 	struct traffic_rate *rates =
 		traffic_rates(&t->before, &t->after, services, t->order, &count);
 	buffer_addf(b, "\n%-30s %9s %6s %8s %8s %8s%s\n", services ? "SERVICE" : "API", "REQ/S",
-		"ERR%", "P50 MS", "P95 MS", "P99 MS", services ? " ACTIVE  WAIT  CONN  IDLE" : "");
+		"ERR%", "P50 MS", "P95 MS", "P99 MS",
+		services ? " ACTIVE  WAIT  CONN  IDLE  CIRCUIT BREAKER" : "");
 	for (size_t i = 0; i < count && i < rows_max; i++) {
 		const struct traffic_rate *r = &rates[i];
 		buffer_addf(b, "%-30.30s %9.1f %6.1f", r->row->name, r->per_second,
@@ -131,6 +290,7 @@ static void put_table(struct buffer *b, const struct top *t, bool services, size
 		if (services)
 			buffer_addf(b, " %6.0f %5.0f %5.0f %5.0f", r->row->active, r->row->waiting,
 				r->row->connections, r->row->idle);
+		put_breaker(b, services ? breaker_of(t, r->row->name) : NULL);
 		buffer_add_char(b, '\n');
 	}
 	if (count > rows_max)
@@ -147,6 +307,8 @@ static void put_text(struct buffer *b, const struct top *t, size_t rows_max)
 		now->connections, now->exchanges, now->memory_bytes / 1048576, now->config_errors);
 	put_table(b, t, false, rows_max);
 	put_table(b, t, true, rows_max);
+	put_workers(b, t, rows_max);
+	put_problems(b, t, rows_max);
 }
 
 /* --- once ------------------------------------------------------------------------------------ */
@@ -178,7 +340,8 @@ static size_t rows_that_fit(void)
 	struct winsize size;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
 		return ROWS_MAX;
-	return size.ws_row > 12 ? (size.ws_row - 8u) / 2 : 2;
+	/* Four tables, each with an empty line, a head, and a line for what is left out. */
+	return size.ws_row > 22 ? (size.ws_row - 14u) / 4 : 2;
 }
 
 static void draw(const struct top *t, bool is_lost)
@@ -260,5 +423,6 @@ int top_run(const char *socket_path, bool once, bool json)
 	int code = is_live ? show_live(&t) : show_once(&t, json);
 	traffic_deinit(&t.before);
 	traffic_deinit(&t.after);
+	json_free(t.status);
 	return code;
 }

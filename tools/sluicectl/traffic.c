@@ -85,6 +85,23 @@ static void take_service(struct traffic_row *row, struct str name, struct str la
 		row->idle = value;
 }
 
+static void take_worker(struct traffic_reading *r, struct str name, struct str labels, double value)
+{
+	uint64_t i;
+	if (str_to_u64(label(labels, "worker"), TRAFFIC_WORKERS_MAX - 1, &i) != RC_OK)
+		return;
+	struct traffic_worker *w = &r->workers[i];
+	r->worker_count = i >= r->worker_count ? i + 1 : r->worker_count;
+	if (str_eq(name, STR("sluice_worker_connections")))
+		w->connections = value;
+	else if (str_eq(name, STR("sluice_worker_exchanges")))
+		w->exchanges = value;
+	else if (str_eq(name, STR("sluice_worker_cpu_seconds_total")))
+		w->cpu_seconds = value;
+	else if (str_eq(name, STR("sluice_worker_lag_seconds")))
+		w->lag_seconds = value;
+}
+
 static void take_line(struct traffic_reading *r, struct str line)
 {
 	size_t open = str_index(line, '{'), space = line.n;
@@ -102,6 +119,8 @@ static void take_line(struct traffic_reading *r, struct str line)
 	struct str name = str_slice(line, 0, open), labels = str_slice(line, open + 1, space);
 	if (str_starts(name, STR("sluice_service_")))
 		take_service(row_of(r, true, label(labels, "service")), name, labels, value);
+	else if (str_starts(name, STR("sluice_worker_")))
+		take_worker(r, name, labels, value);
 	else if (str_eq(name, STR("sluice_requests_total")))
 		add_requests(row_of(r, false, label(labels, "api")), label(labels, "code"), value);
 	else if (str_eq(name, STR("sluice_request_duration_seconds_bucket")))
@@ -133,6 +152,15 @@ void traffic_deinit(struct traffic_reading *r)
 static double grown(double before, double after)
 {
 	return after >= before ? after - before : after;
+}
+
+double traffic_cpu_share(
+	const struct traffic_reading *before, const struct traffic_reading *after, size_t worker)
+{
+	double seconds = (double)(after->at_us - before->at_us) / 1e6;
+	double used =
+		grown(before->workers[worker].cpu_seconds, after->workers[worker].cpu_seconds);
+	return seconds > 0 ? used / seconds : 0;
 }
 
 static double bucket_grown(

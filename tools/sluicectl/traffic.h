@@ -19,8 +19,17 @@ struct traffic_row {
 	double active, waiting, connections, idle; /* of a service */
 };
 
+/* Of one worker; cpu_seconds as read. */
+struct traffic_worker {
+	double connections, exchanges, cpu_seconds, lag_seconds;
+};
+
+#define TRAFFIC_WORKERS_MAX 256
+
 struct traffic_reading {
 	int64_t at_us;
+	struct traffic_worker workers[TRAFFIC_WORKERS_MAX];
+	size_t worker_count;
 	struct traffic_row **rows; /* owned */
 	size_t row_count;
 	struct map by_name; /* 'a' or 's' and the name */
@@ -36,6 +45,9 @@ struct traffic_rate {
 
 enum traffic_order { BY_REQUESTS, BY_ERRORS, BY_P99, BY_NAME, TRAFFIC_ORDERS };
 
+/* The share of one processor that a worker took between two readings. */
+double traffic_cpu_share(
+	const struct traffic_reading *before, const struct traffic_reading *after, size_t worker);
 /* Reads Prometheus' text; lines of no interest, or that are none, are passed over. */
 void traffic_read(struct traffic_reading *r, struct str text, int64_t at_us);
 void traffic_deinit(struct traffic_reading *r);
