@@ -16,6 +16,7 @@ struct view {
 	struct token before, before_that;
 	int is_broken; /* a quote was broken out of, and an operator came behind it */
 	int is_first;  /* nothing but parentheses came since the break or the beginning */
+	int is_empty;  /* the string that was broken out of */
 	char quote;    /* 0: where a number stands */
 };
 
@@ -169,14 +170,49 @@ static int is_condition(const struct view *v, size_t i)
 								  is_keyword(v, i + 1, WORD_NOT))));
 }
 
+/* Nothing that anybody could read. */
+static int is_wordless(struct sluice_str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char l = (char)(s.p[i] | 0x20);
+		if ((l >= 'a' && l <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] & 0x80)
+			return 0;
+	}
+	return 1;
+}
+
+/* 1 or 1-- - : a number that is true, and the rest cut off. */
+static int is_cut_truth(const struct view *v)
+{
+	return !v->quote && v->before.kind == TOKEN_NUMBER && is_truth(peek(v, 1)) &&
+	       is_kind(v, 2, TOKEN_COMMENT) && is_wordless(peek(v, 2)->text);
+}
+
+/* ' or 1 or ' : the statement's own quote closes the last. */
+static int is_truth_between(const struct view *v)
+{
+	return is_truth(peek(v, 1)) && is_logical(peek(v, 2)) && is_kind(v, 3, TOKEN_OPEN);
+}
+
+/* '=', '-', ' like '% : between an empty string and one that the statement closes. */
+static int is_between_strings(const struct view *v)
+{
+	const struct token *t = peek(v, 0), *next = peek(v, 1);
+	if (!v->is_empty || !v->is_first || next->kind != TOKEN_OPEN || !is_wordless(next->text))
+		return 0;
+	return is_comparison(t) || t->kind == TOKEN_OPERATOR;
+}
+
 static const char *find_tautology(const struct view *v)
 {
 	const struct token *t = peek(v, 0);
+	if (is_between_strings(v) || (is_logical(t) && is_cut_truth(v)))
+		return "tautology";
 	/* 1 < 2 and 2 > 1 is arithmetic. */
 	int is_arithmetic = !v->quote && v->before_that.kind == TOKEN_COMPARE;
 	if (is_logical(t) && !is_arithmetic && (compares_literals(v, 1) || compares_function(v, 1)))
 		return "tautology";
-	if (is_logical(t) && v->is_broken && is_condition(v, 1))
+	if (is_logical(t) && v->is_broken && (is_condition(v, 1) || is_truth_between(v)))
 		return "tautology";
 	int is_choice = t->kind == TOKEN_WORD && t->is_function &&
 			(t->word == WORD_IF || t->word == WORD_IIF);
@@ -527,7 +563,9 @@ const char *sql_injection(struct sluice_str value)
 		const char *from = quotes[i] ? break_out(value, quotes[i]) : value.p;
 		if (!from)
 			continue;
-		struct view v = {.lexer = {from, value.p + value.n}, .quote = quotes[i]};
+		struct view v = {.lexer = {from, value.p + value.n},
+			.is_empty = from == value.p + 1,
+			.quote = quotes[i]};
 		const char *shape = find(&v);
 		if (shape)
 			return shape;

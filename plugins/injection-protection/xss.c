@@ -234,9 +234,11 @@ static int is_event(const char *p, const char *end)
 	return 0;
 }
 
-/* Behind a quote, space and whatever attributes: " autofocus onfocus= */
+/* Behind a quote, space and whatever attributes: " autofocus onfocus=, or nothing: "onfocus= */
 static int breaks_into_tag(const struct scan *s)
 {
+	if ((*s->p == '"' || *s->p == '\'') && is_event(s->p + 1, s->end))
+		return 1;
 	return s->is_in_attributes && (is_space(s->p[-1]) || s->p[-1] == '/') &&
 	       is_event(s->p, s->end);
 }

@@ -106,6 +106,14 @@ static const char *const sql_attacks[] = {
 	"' or 1 like 1--",
 	"' or 1 between 0 and 2--",
 	"' or (1)=(1)--",
+	"'='",
+	"'-'",
+	"'^'",
+	"\"=\"",
+	"' like '%",
+	"' or 1 or '",
+	"1 or 1-- -",
+	"1 or true#",
 };
 
 static const char *const xss_attacks[] = {
@@ -184,6 +192,8 @@ static const char *const xss_attacks[] = {
 	"<x onclick=alert(1)>",
 	"<img title=\"<\" onerror=alert(1)>",
 	"<img title=\">\" onerror=alert(1)>",
+	"\"onclick=alert(1) x=\"",
+	"'onerror=alert(1) '",
 };
 
 /* What people write. */
@@ -312,6 +322,15 @@ static const char *const harmless[] = {
 	"use <br/> to break",
 	"constructor (noun)",
 	"don't; alert the team (now)",
+	"'-' is a dash",
+	"'=' and '-'",
+	"''",
+	"':'",
+	"5' or 6 or 7' tall",
+	"1 or 2 -- maybe",
+	"1 or 2 #3",
+	"the 'onclick' event",
+	"'online=yes'",
 };
 
 static struct sluice_str view(const char *text)
