@@ -283,6 +283,7 @@ static void refuse_duplicates(struct reader *r, struct node *map)
 		note(r, at, "\"%.*s\" is written twice; first at line %u, column %u",
 			STR_ARG(again->key), sorted[first]->key_line, sorted[first]->key_column);
 		again->key = STR_EMPTY;
+		sorted[first]->is_doubled = true;
 	}
 	free(sorted);
 	drop_unnamed(map);

@@ -42,6 +42,7 @@ struct mistake {
 struct node {
 	enum node_type type;
 	bool is_plain;         /* a scalar without quotes */
+	bool is_doubled;       /* its key stands once more in the same map: what is there is lost */
 	uint32_t line, column; /* from 1; columns count characters */
 	/* Column of the text's first character where the text stands in the file as it is (one
 	 * line, no escapes); else 0. */

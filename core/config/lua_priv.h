@@ -4,7 +4,7 @@
  * A node is a table: `type` ("null", "boolean", "integer", "real", "string", "list", "map"),
  * `file`, `line`, `column`; scalars have `value`, and `plain` without quotes; `text_column` where
  * the text stands in the file as it is, but not at the column of a plain scalar; lists their elements at 1..n; maps `keys` (an array) and `members` (by key), each member
- * with `key_line` and `key_column`. The root of a document has `mistakes` where its YAML had any: a
+ * with `key_line` and `key_column`, and `twice` where another of that key was dropped. The root of a document has `mistakes` where its YAML had any: a
  * list of {file, line, column, message}. lua/sluice/nodes.lua is the other side of it.
  */
 #pragma once

@@ -113,6 +113,10 @@ void lua_push_node(lua_State *L, const struct node *n, const char *file)
 	}
 	if (n->mistakes)
 		push_mistakes(L, n->mistakes, file);
+	if (n->is_doubled) {
+		lua_pushboolean(L, 1);
+		lua_setfield(L, -2, "twice");
+	}
 	if (is_list)
 		push_children(L, n, file);
 	else

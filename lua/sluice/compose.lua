@@ -109,7 +109,7 @@ function compose.run(input, host)
 	local state = { report = report, host = host, ties = {},
 		settings = configuration.settings(host, report) }
 	state.definitions = definitions.load(host.builtins, input.plugins, report)
-	state.found = documents.read(input.documents, report)
+	state.found, state.is_incomplete = documents.read(input.documents, report)
 	read_kinds(state)
 	collect_services(state)
 	bind.run(state)

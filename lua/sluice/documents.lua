@@ -86,6 +86,9 @@ end
 -- binding that was left out would open what it was bound to; an API would be a 404 that nobody explains.
 local function meant_kind(root, text)
 	local spec = nodes.get(root, "spec")
+	if nodes.get(spec, "policyRef") and nodes.get(spec, "targetRef") then
+		return "PolicyBinding" -- of whatever version
+	end
 	if text and text ~= "" and not is_one_of(documents.versions, nodes.text(root, "apiVersion")) then
 		return nil
 	end
@@ -147,15 +150,39 @@ local function read_one(root, index, report)
 	return resource
 end
 
--- {kind = {list, by_id}}; `index` numbers resources in the order of files and documents.
+local function has_doubled(map, keys)
+	for key, member in nodes.pairs(map) do
+		if member.twice and (not keys or is_one_of(keys, key)) then
+			return true
+		end
+	end
+	return false
+end
+
+-- Of what stands twice the first is read, and nobody can say what is open for the want of the other: the
+-- document that a forgotten "---" has put behind this one, or the target of a binding.
+local function has_lost(root, kind)
+	if has_doubled(root, { "kind", "spec" }) then
+		return true
+	end
+	local target = nodes.get(nodes.get(root, "spec"), "targetRef")
+	local selector = nodes.get(target, "selector")
+	return kind == "PolicyBinding" and (has_doubled(root, { "metadata" })
+		or has_doubled(nodes.get(root, "metadata"), { "namespace" })
+		or has_doubled(nodes.get(root, "spec"), { "targetRef" }) or has_doubled(target)
+		or has_doubled(selector) or has_doubled(nodes.get(selector, "labels")))
+end
+
+-- {kind = {list, by_id}}, and whether something was lost; `index` numbers resources in the order of files and documents.
 function documents.read(roots, report)
-	local found = {}
+	local found, is_incomplete = {}, false
 	for _, kind in ipairs(documents.kinds) do
 		found[kind] = { list = {}, by_id = {} }
 	end
 	for i, root in ipairs(roots) do
 		local resource = read_one(root, i, report)
 		local kind = resource and found[resource.kind]
+		is_incomplete = is_incomplete or has_lost(root, resource and resource.kind)
 		if kind then
 			resource.index = i
 			local first = kind.by_id[resource.id]
@@ -173,7 +200,7 @@ function documents.read(roots, report)
 			kind.list[#kind.list + 1] = resource
 		end
 	end
-	return found
+	return found, is_incomplete
 end
 
 return documents
