@@ -8,6 +8,8 @@
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 int64_t clock_monotonic_ns(void);
+/* Processor time of the calling thread in nanoseconds. */
+int64_t clock_thread_ns(void);
 /* CLOCK_REALTIME in microseconds since 1970. */
 int64_t clock_wall_us(void);
 

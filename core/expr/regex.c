@@ -8,6 +8,7 @@
 
 #include <pcre2.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "expr/regex_priv.h"
 
@@ -188,6 +189,36 @@ static uint32_t steps_per_place(const struct regex *r, size_t places)
 	return share > REGEX_PLACE_STEPS_MIN ? share : REGEX_PLACE_STEPS_MIN;
 }
 
+/* --- the budget of slow matches -------------------------------------------------------------- */
+static _Thread_local int64_t budget_ns = INT64_MAX;
+
+void regex_budget_begin(void)
+{
+	budget_ns = REGEX_BUDGET_MS * (int64_t)1000000;
+}
+
+static int match_within(
+	const struct regex *r, struct str subject, size_t start, uint32_t match_limit)
+{
+	struct scratch *s = scratch_with_limit(match_limit);
+	return pcre2_match(r->code, (PCRE2_SPTR)subject.p, subject.n, start, 0, s->data, s->limits);
+}
+
+/* Nearly all end within the first few steps; the clock of the others costs less than they do. */
+static int match_within_budget(const struct regex *r, struct str subject, size_t start)
+{
+	uint32_t limit = steps_per_place(r, subject.n - start + 1);
+	uint32_t quick = limit < REGEX_SLOW_STEPS ? limit : REGEX_SLOW_STEPS;
+	int matched = match_within(r, subject, start, quick);
+	if (matched != PCRE2_ERROR_MATCHLIMIT || budget_ns <= 0)
+		return matched;
+	int64_t before = clock_thread_ns();
+	matched = match_within(r, subject, start, limit);
+	if (budget_ns != INT64_MAX)
+		budget_ns -= clock_thread_ns() - before;
+	return matched;
+}
+
 static enum rc engine_search(const struct regex *r, struct str subject, size_t start, size_t *from,
 	size_t *to, struct str *groups)
 {
@@ -195,14 +226,12 @@ static enum rc engine_search(const struct regex *r, struct str subject, size_t s
 		return RC_FULL;
 	if (!subject.p)
 		subject.p = "";
-	struct scratch *s = scratch_with_limit(steps_per_place(r, subject.n - start + 1));
-	int matched = pcre2_match(
-		r->code, (PCRE2_SPTR)subject.p, subject.n, start, 0, s->data, s->limits);
+	int matched = match_within_budget(r, subject, start);
 	if (matched == PCRE2_ERROR_NOMATCH)
 		return RC_NOT_FOUND;
 	if (matched < 0)
 		return RC_FULL;
-	const size_t *bounds = pcre2_get_ovector_pointer(s->data);
+	const size_t *bounds = pcre2_get_ovector_pointer(scratch->data);
 	/* \K may set the start behind the end. */
 	if (bounds[0] > bounds[1])
 		return RC_NOT_FOUND;

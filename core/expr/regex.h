@@ -20,8 +20,14 @@
  * these, REGEX_PLACE_STEPS_MIN at least. */
 #define REGEX_SEARCH_STEPS    4000000
 #define REGEX_PLACE_STEPS_MIN 64
-#define REGEX_GROUPS_MAX      32
-#define REGEX_BYTES_MAX       4096
+/* One that takes more steps than these at a place counts as slow: it pays from the thread's budget.
+ */
+#define REGEX_SLOW_STEPS 100
+/* Processor time of all slow ones between two regex_budget_begin: far below what ends a callback.
+ */
+#define REGEX_BUDGET_MS  500
+#define REGEX_GROUPS_MAX 32
+#define REGEX_BYTES_MAX  4096
 /* Longer subjects are RC_FULL: a buffered body is not longer (base/limits.h). */
 #define REGEX_SUBJECT_BYTES_MAX (1u << 20)
 
@@ -29,6 +35,11 @@
 enum { REGEX_WHOLE = 1, REGEX_IGNORE_CASE = 2 };
 
 struct regex;
+
+/* A body may hold tens of thousands of texts that are slow each. From here on the calling thread's
+ * slow matches take REGEX_BUDGET_MS together, and are RC_FULL when that is spent. A thread that
+ * never calls it has no such bound. */
+void regex_budget_begin(void);
 
 /* REGEX_WHOLE: it has to match the whole subject. On RC_INVALID `message` gets one sentence and
  * *offset where in `pattern` it went wrong (0-based). */

@@ -121,20 +121,13 @@ static void add_pool(void *arg, struct str service, const struct upstream_stats 
 	told[TOLD_UP_REUSES] += stats->reuses;
 }
 
-static int64_t thread_cpu_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
 	struct proxy_worker *proxy = &w->thread->proxy;
 	w->told = (struct worker_load){
 		.lag_ns = clock_monotonic_ns() - w->asked_ns,
-		.cpu_ns = thread_cpu_ns(),
+		.cpu_ns = clock_thread_ns(),
 		.connections = proxy->connections_active,
 		.exchanges = proxy->exchanges_active,
 	};

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "connection/coarse.h"
+#include "expr/regex.h"
 #include "policy/chain_watch.h"
 #include "proxy/listener.h"
 #include "proxy/shed.h"
@@ -418,6 +419,7 @@ static void exchange_run(struct exchange *e)
 {
 	bool moved;
 	e->is_running = true;
+	regex_budget_begin();
 	do {
 		e->is_woken = false;
 		if (e->facts & FACTS_THAT_END)

@@ -205,6 +205,27 @@ START_TEST(shares_its_steps_among_the_places_of_a_search)
 }
 END_TEST
 
+/* Texts below the bound of one match, as a body may hold by the ten thousand. */
+START_TEST(slow_matches_share_a_budget)
+{
+	struct regex *slow = compiled("^(a+)+$", 0), *plain = compiled("[b]", 0);
+	struct str text = STR("aaaaaaaaaaaaaab");
+	size_t from, to, count = 0;
+	enum rc rc;
+	regex_budget_begin();
+	do
+		rc = regex_search(slow, text, 0, &from, &to, NULL);
+	while (rc == RC_NOT_FOUND && ++count < 10000000);
+	ck_assert_int_eq(rc, RC_FULL);
+	ck_assert_uint_gt(count, 10);
+	ck_assert_int_eq(regex_search(plain, text, 0, &from, &to, NULL), RC_OK);
+	regex_budget_begin();
+	ck_assert_int_eq(regex_search(slow, text, 0, &from, &to, NULL), RC_NOT_FOUND);
+	regex_free(slow);
+	regex_free(plain);
+}
+END_TEST
+
 START_TEST(matches_long_subjects_with_nested_groups)
 {
 	static const char *const patterns[] = {"(?:a|b|[cd])*", "(*NO_JIT)(?:a|b|[cd])*"};
@@ -374,6 +395,6 @@ END_TEST
 UNIT_SUITE(regex, matches_the_whole_subject, gives_groups, searches_from_a_place,
 	takes_an_empty_view, explains_what_is_wrong_with_a_pattern, bounds_the_size_of_a_pattern,
 	stops_a_match_that_explodes, shares_its_steps_among_the_places_of_a_search,
-	matches_long_subjects_with_nested_groups, refuses_subjects_beyond_the_bound,
-	common_rules_need_no_engine, the_short_ways_agree_with_the_engine,
-	one_expression_serves_many_threads)
+	slow_matches_share_a_budget, matches_long_subjects_with_nested_groups,
+	refuses_subjects_beyond_the_bound, common_rules_need_no_engine,
+	the_short_ways_agree_with_the_engine, one_expression_serves_many_threads)
