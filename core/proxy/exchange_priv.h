@@ -99,7 +99,7 @@ struct attempt {
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
 	struct service_row *row; /* where the service counts it; NULL: nowhere */
-	int64_t head_us; /* when the response's head came; 0: not yet */
+	int64_t head_us;         /* when the response's head came; 0: not yet */
 };
 
 struct exchange {
@@ -206,7 +206,16 @@ bool attempt_await(struct exchange *e);
 
 /* The path behind the base path, as the policies left it; a path that left the base path is taken
  * whole. */
-struct str exchange_path_rest(const struct exchange *e);
+static inline struct str exchange_path_rest(const struct exchange *e)
+{
+	struct str path = e->down->request->path;
+	if (path.p == e->path_received.p)
+		return e->path_rest;
+	size_t base = e->path_received.n - e->path_rest.n;
+	struct str base_path = str_slice(e->path_received, 0, base);
+	bool is_inside = str_starts(path, base_path) && (path.n == base || path.p[base] == '/');
+	return is_inside ? str_from(path, base) : path;
+}
 
 /* Starts the first attempt at e->service. */
 void attempt_begin(struct exchange *e);

@@ -137,17 +137,6 @@ bool request_policies(struct exchange *e)
 	return false;
 }
 
-struct str exchange_path_rest(const struct exchange *e)
-{
-	struct str path = e->down->request->path;
-	if (path.p == e->path_received.p)
-		return e->path_rest;
-	size_t base = e->path_received.n - e->path_rest.n;
-	struct str base_path = str_slice(e->path_received, 0, base);
-	bool is_inside = str_starts(path, base_path) && (path.n == base || path.p[base] == '/');
-	return is_inside ? str_from(path, base) : path;
-}
-
 /* Where connections are scarce, none is held for a client that drips its body. */
 static bool gathers_body(const struct exchange *e)
 {
