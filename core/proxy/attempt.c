@@ -26,8 +26,10 @@ static void on_interim(struct http_stream *s)
 	struct exchange *e = of_stream(s);
 	bool is_for_client = s->response->status != 100 && !e->is_head_sent &&
 			     !(e->facts & FACT_CLIENT_RESET) && e->response_state == RESPONSE_WAIT;
-	if (is_for_client)
-		http_stream_send_response(e->down, s->response, false);
+	if (!is_for_client)
+		return;
+	forward_clean_response(&s->response->fields);
+	http_stream_send_response(e->down, s->response, false);
 }
 
 static void on_data(struct http_stream *s)

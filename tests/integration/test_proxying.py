@@ -124,12 +124,13 @@ def forwards_answers_that_have_no_body():
 def forwards_interim_responses():
     def script(connection):
         while connection.read_request():
-            connection.send("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n")
+            connection.send("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\nx-sluice-reason: no\r\n\r\n")
             connection.send(reply(200, "done"))
     with Backend(script) as backend, Gateway([api("a", backend)]) as gateway:
         answer = gateway.get("/")
         equal((answer.status, answer.body), (200, b"done"))
-        equal([(i.status, i.get("link")) for i in answer.interim], [(103, "</a.css>")])
+        equal([(i.status, i.get("link"), i.has("x-sluice-reason")) for i in answer.interim],
+              [(103, "</a.css>", False)])
 
 
 @case
