@@ -237,6 +237,13 @@ static void choose_plugin_dirs(struct gateway *g)
 	g->plugin_dirs[g->plugin_dir_count++] = g->default_plugin_dir;
 }
 
+/* Another one served before: what is wrong by now with logs or the admin socket is no reason not
+ * to. */
+static bool follows(const struct gateway *g)
+{
+	return supervision_trail(g->supervision)->orders.resume_plan != 0;
+}
+
 static bool start_sinks(struct gateway *g)
 {
 	const char *access_log = g->options->access_log;
@@ -253,6 +260,7 @@ static bool start_sinks(struct gateway *g)
 		.ring_count = g->rings ? g->workers : 0,
 		.log_fd = STDERR_FILENO,
 		.log_file = g->options->log_file,
+		.serves_without = follows(g),
 	};
 	const char *failed;
 	return sinks_new(&options, &g->sinks, &failed) == RC_OK || refuse("cannot write", failed);
@@ -304,7 +312,7 @@ static bool start_admin(struct gateway *g)
 {
 	g->admin_group = stream_group_new(g->loop);
 	g->admin = admin_new(g->admin_group, &gateway_reports, g);
-	return supervision_stands_by(g->supervision) || open_admin(g);
+	return supervision_stands_by(g->supervision) || open_admin(g) || follows(g);
 }
 
 /* --- taking over ----------------------------------------------------------------------------- */

@@ -55,6 +55,11 @@ enum rc output_open(struct output *o, const char *path)
 	return RC_IO;
 }
 
+void output_await(struct output *o, const char *path)
+{
+	*o = (struct output){.path = heap_strdup(path), .fd = -1, .is_regular = true};
+}
+
 void output_borrow(struct output *o, int fd)
 {
 	*o = (struct output){.fd = fd};
@@ -65,7 +70,8 @@ void output_close(struct output *o)
 {
 	if (!o->path)
 		return;
-	close(o->fd);
+	if (o->fd >= 0)
+		close(o->fd);
 	free(o->path);
 	o->path = NULL;
 }

@@ -122,15 +122,28 @@ static void init_wait(struct sinks *s)
 	pthread_condattr_destroy(&attributes);
 }
 
+static bool open_or_await(struct output *out, const char *path, const struct sinks_options *o)
+{
+	if (output_open(out, path) == RC_OK)
+		return true;
+	if (!o->serves_without)
+		return false;
+	log_write(LOG_ERROR,
+		"cannot write %s: %s; what belongs there is lost until it can be opened", path,
+		strerror(errno));
+	output_await(out, path);
+	return true;
+}
+
 /* NULL, or the name of the file that cannot be opened, with errno. */
 static const char *open_files(struct sinks *s, const struct sinks_options *o)
 {
 	if (!o->log_file)
 		output_borrow(&s->log, o->log_fd);
-	else if (output_open(&s->log, o->log_file) != RC_OK)
+	else if (!open_or_await(&s->log, o->log_file, o))
 		return o->log_file;
 	s->has_records = o->access_log != NULL;
-	if (!s->has_records || output_open(&s->records, o->access_log) == RC_OK)
+	if (!s->has_records || open_or_await(&s->records, o->access_log, o))
 		return NULL;
 	int error = errno;
 	output_close(&s->log);

@@ -26,11 +26,13 @@ struct sinks_options {
 	struct record_ring *const *rings; /* one per worker; borrowed until sinks_free */
 	size_t ring_count;
 	int log_fd; /* where the runtime log goes: 2; borrowed */
-	const char *log_file; /* there instead; opened, looked at and reopened like the access log */
+	const char
+		*log_file;   /* there instead; opened, looked at and reopened like the access log */
+	bool serves_without; /* files that cannot be opened are told, and tried again */
 };
 
-/* RC_IO with errno when a file cannot be opened, whose name *failed is then. Starts the thread and
- * takes over the log's queue. */
+/* RC_IO with errno when a file cannot be opened that has to be, whose name *failed is then. Starts
+ * the thread and takes over the log's queue. */
 MUST_USE enum rc sinks_new(
 	const struct sinks_options *options, struct sinks **out, const char **failed);
 /* Writes what is left and ends the thread; what is logged from then on goes to standard error. */

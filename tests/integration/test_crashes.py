@@ -319,4 +319,28 @@ def a_signal_from_outside_accuses_nobody():
         equal(gateway.get("/").status, 200)
 
 
+@case
+def one_that_follows_serves_without_its_logs():
+    """Their folder is gone, or on a disk that is: no reason to refuse all requests."""
+    logs = scratch("logs")
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend)], options=["--access-log", f"{logs}/access.log"]) as gateway:
+        equal(gateway.get("/").status, 200)
+        os.rename(logs, logs + "-gone")
+        os.kill(gateway.status()["pid"], signal.SIGKILL)
+        last_crash(gateway, 1)
+        wait_for(lambda: answers(gateway.port), "the next gateway")
+        contains(gateway.error_text(), f"cannot write {logs}/access.log: No such file or directory")
+        os.rename(logs + "-gone", logs)
+
+
+@case
+def a_first_one_does_not_start_without_its_logs():
+    with Backend(reply(200, "x")) as backend:
+        gateway = Gateway([api("a", backend)], wait=False,
+                          options=["--access-log", "/nonexistent/access.log"])
+        check(gateway.process.wait(30) != 0, "it starts")
+        contains(gateway.error_text(), "cannot write /nonexistent/access.log")
+
+
 main()
