@@ -4,7 +4,7 @@
 import re
 
 from harness import *
-from harness.cases import BUILD, TOP
+from harness.cases import BUILD, SANITIZER, TOP
 from harness.documents import port_of
 
 HOSTILE = f"{BUILD}/tests/hostile"
@@ -55,6 +55,8 @@ class Misuse:
 
 @case
 def memory_of_an_instance_has_an_end():
+    if SANITIZER:  # which reports what this policy leaves behind
+        return
     with Misuse() as m:
         megabytes = int(m.tell("leak").text())
         check(240 <= megabytes <= 256, f"{megabytes} MiB")
@@ -73,7 +75,8 @@ def memory_of_an_exchange_has_an_end():
         before = m.gateway.memory_kib()
         for _ in range(50):
             m.tell("leak-of-exchange")
-        check(m.gateway.memory_kib() - before < 4096, "it stays")
+        # A sanitizer keeps for a while what is freed.
+        check(SANITIZER or m.gateway.memory_kib() - before < 4096, "it stays")
 
 
 @case
