@@ -60,6 +60,18 @@ void diagnostics_add(struct diagnostics *d, enum severity severity, struct posit
 	free(n < 0 ? NULL : message);
 }
 
+void diagnostics_append(struct diagnostics *d, const struct diagnostics *more)
+{
+	size_t errors = d->errors + more->errors, warnings = d->warnings + more->warnings;
+	for (size_t i = 0; i < more->count; i++) {
+		const struct diagnostic *g = &more->items[i];
+		diagnostics_add_for(d, g->subject, g->severity, g->position, g->path, g->message);
+	}
+	d->dropped += more->dropped;
+	d->errors = errors; /* with those that were dropped */
+	d->warnings = warnings;
+}
+
 static int compare_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? -1 : a > b;

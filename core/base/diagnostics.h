@@ -44,5 +44,7 @@ void diagnostics_add(struct diagnostics *d, enum severity severity, struct posit
 /* The same with the subject that it concerns. */
 void diagnostics_add_for(struct diagnostics *d, const char *subject, enum severity severity,
 	struct position at, const char *path, const char *message);
+/* Copies of all that `more` has. */
+void diagnostics_append(struct diagnostics *d, const struct diagnostics *more);
 /* One line each, in the order of file, line, column. */
 void diagnostics_print(const struct diagnostics *d, struct buffer *out);

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +24,8 @@
 #endif
 #define MEMORY_BYTES_MAX ((rlim_t)1 << 30)
 #define DESCRIPTORS_MAX  64
+/* Fragments of a plan repeat the strings that the plan holds once. */
+#define RECORD_BYTES_MAX ((size_t)LIMIT_PLAN_BYTES * 4)
 /* The JSON form is some times as large as the binary one. */
 #define PRINT_BYTES_MAX ((size_t)LIMIT_PLAN_BYTES * 4)
 
@@ -97,8 +100,8 @@ static const char *schema_name(const struct compile_options *o)
 	return o->path_count ? o->paths[0] : "sluice";
 }
 
-enum rc compile_paths(
-	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
+enum rc compile_with_records(const struct compile_options *o, struct str record,
+	struct buffer *record_out, struct buffer *plan, struct diagnostics *diagnostics)
 {
 	char *plugins = o->plugin_dir_count == 0 ? default_plugin_dir() : NULL;
 	const char *one[] = {plugins};
@@ -108,6 +111,8 @@ enum rc compile_paths(
 		.plugin_dirs = plugins ? one : o->plugin_dirs,
 		.plugin_dir_count = plugins ? 1 : o->plugin_dir_count,
 		.strict = o->strict,
+		.record = record,
+		.record_out = record_out,
 	};
 	enum rc rc;
 	if (o->command == COMMAND_SCHEMA)
@@ -116,6 +121,12 @@ enum rc compile_paths(
 		rc = config_compile(&options, plan, diagnostics);
 	free(plugins);
 	return rc;
+}
+
+enum rc compile_paths(
+	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
+{
+	return compile_with_records(o, STR_EMPTY, NULL, plan, diagnostics);
 }
 
 void print_findings(const struct diagnostics *d)
@@ -130,11 +141,11 @@ void print_findings(const struct diagnostics *d)
 
 /* --- compile --------------------------------------------------------------------------------- */
 
-static bool write_all(int fd, struct str bytes)
+static bool write_all(int fd, struct str bytes, const char *what)
 {
 	bool ok = file_write_all(fd, bytes);
 	if (!ok)
-		fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
+		fprintf(stderr, "cannot write the %s: %s\n", what, strerror(errno));
 	return ok;
 }
 
@@ -149,10 +160,36 @@ static bool write_json(int fd, struct str bytes)
 	}
 	buffer_init(&text, PRINT_BYTES_MAX);
 	plan_print_json(plan_root(plan), NULL, NULL, &text);
-	bool written = !text.failed && write_all(fd, buffer_str(&text));
+	bool written = !text.failed && write_all(fd, buffer_str(&text), "plan");
 	buffer_deinit(&text);
 	plan_free(plan);
 	return written;
+}
+
+/* Empty where there is none that could be read: then everything is composed anew. */
+static struct str map_record(int fd)
+{
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return STR_EMPTY;
+	void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return p == MAP_FAILED ? STR_EMPTY : str_n(p, (size_t)st.st_size);
+}
+
+static enum rc compile_plan(
+	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
+{
+	struct buffer left;
+	struct str record = map_record(o->record_in_fd);
+	buffer_init(&left, RECORD_BYTES_MAX);
+	enum rc rc = compile_with_records(
+		o, record, o->record_out_fd >= 0 ? &left : NULL, plan, diagnostics);
+	if (rc == RC_OK && left.n > 0 && !left.failed)
+		write_all(o->record_out_fd, buffer_str(&left), "record");
+	buffer_deinit(&left);
+	if (record.p)
+		munmap((void *)record.p, record.n);
+	return rc;
 }
 
 int command_compile(const struct compile_options *o)
@@ -163,9 +200,9 @@ int command_compile(const struct compile_options *o)
 	buffer_init(&plan, LIMIT_PLAN_BYTES);
 	diagnostics_init(&diagnostics);
 	int code = EXIT_BROKEN;
-	if (compile_paths(o, &plan, &diagnostics) == RC_OK) {
+	if (compile_plan(o, &plan, &diagnostics) == RC_OK) {
 		bool written = o->print ? write_json(fd, buffer_str(&plan))
-					: write_all(fd, buffer_str(&plan));
+					: write_all(fd, buffer_str(&plan), "plan");
 		if (written)
 			code = diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
 	}
@@ -247,7 +284,7 @@ static bool write_schema(const struct plan_node *root)
 			buffer_addf(&text, "%.*s\n", STR_ARG(plan_at(root, i)->u.string));
 	else
 		plan_print_json(root, NULL, NULL, &text);
-	bool is_written = !text.failed && write_all(STDOUT_FILENO, buffer_str(&text));
+	bool is_written = !text.failed && write_all(STDOUT_FILENO, buffer_str(&text), "schema");
 	buffer_deinit(&text);
 	return is_written;
 }

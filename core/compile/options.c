@@ -46,6 +46,9 @@ static const char COMPILE_HELP[] =
 	"\n"
 	"  --print            as JSON, to be read\n"
 	"  --out-fd N         to this descriptor (default: standard output)\n"
+	"  --record-in N      a descriptor of what an earlier run left by --record-out: files that\n"
+	"                     have not changed since are not read again\n"
+	"  --record-out N     where to leave that\n"
 	"  --strict           marks the plan: a gateway takes it without errors or not at all\n"
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"  --help             this text\n";
@@ -73,10 +76,23 @@ static const struct command_entry {
 	{"schema", COMMAND_SCHEMA, SCHEMA_HELP},
 };
 
-enum option { PLUGINS, API, REQUEST, HEADER, OUT_FD, PRINT, JSON, STRICT, NAMES, HELP, UNKNOWN };
-static const char *const names[] = {
-	"--plugins", "--api", "--request", "--header", "--out-fd", "--print", "--json", "--strict", "--names",
-	"--help"};
+enum option {
+	PLUGINS,
+	API,
+	REQUEST,
+	HEADER,
+	OUT_FD,
+	RECORD_IN,
+	RECORD_OUT,
+	PRINT,
+	JSON,
+	STRICT,
+	NAMES,
+	HELP,
+	UNKNOWN
+};
+static const char *const names[] = {"--plugins", "--api", "--request", "--header", "--out-fd",
+	"--record-in", "--record-out", "--print", "--json", "--strict", "--names", "--help"};
 
 static const struct command_entry *find_command(const char *name)
 {
@@ -116,9 +132,17 @@ static bool append(const char **list, size_t *count, const char *value)
 	return true;
 }
 
-static bool set(struct compile_options *o, enum option option, const char *value)
+static bool set_descriptor(int *to, const char *value)
 {
 	uint64_t n;
+	if (str_to_u64(str_of(value), 65535, &n) != RC_OK)
+		return false;
+	*to = (int)n;
+	return true;
+}
+
+static bool set(struct compile_options *o, enum option option, const char *value)
+{
 	switch (option) {
 	case PLUGINS:
 		return append(o->plugin_dirs, &o->plugin_dir_count, value);
@@ -131,10 +155,11 @@ static bool set(struct compile_options *o, enum option option, const char *value
 		o->request = value;
 		return true;
 	case OUT_FD:
-		if (str_to_u64(str_of(value), 65535, &n) != RC_OK)
-			return false;
-		o->out_fd = (int)n;
-		return true;
+		return set_descriptor(&o->out_fd, value);
+	case RECORD_IN:
+		return set_descriptor(&o->record_in_fd, value);
+	case RECORD_OUT:
+		return set_descriptor(&o->record_out_fd, value);
 	default:
 		return false;
 	}
@@ -157,6 +182,8 @@ static bool belongs(enum command command, enum option option)
 	case HEADER:
 		return command == COMMAND_EXPLAIN;
 	case OUT_FD:
+	case RECORD_IN:
+	case RECORD_OUT:
 	case PRINT:
 		return command == COMMAND_COMPILE;
 	case JSON:
@@ -232,7 +259,7 @@ static enum options_verdict check_whole(
 
 enum options_verdict compile_options_parse(int argc, char **argv, struct compile_options *o)
 {
-	*o = (struct compile_options){.out_fd = -1};
+	*o = (struct compile_options){.out_fd = -1, .record_in_fd = -1, .record_out_fd = -1};
 	const char *name = argc > 1 ? argv[1] : "";
 	if (strcmp(name, "--help") == 0) {
 		fputs(GENERAL_HELP, stdout);

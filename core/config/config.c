@@ -4,6 +4,7 @@
 
 #include "config/lua_priv.h"
 #include "config/plugins.h"
+#include "config/reuse.h"
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -17,31 +18,12 @@ struct compile {
 	struct plugin_files plugins;
 	struct plan_writer *writer;
 	const char *schema_name; /* of make_schema */
+	struct lua_input input;
+	struct reuse reuse;
 	bool incomplete;
 };
 
 /* --- input ----------------------------------------------------------------------------------- */
-
-static void push_documents(
-	lua_State *L, const struct document_set *set, const char *file, int list, int *count)
-{
-	for (const struct node *root = set->roots; root; root = root->next) {
-		lua_push_node(L, root, file);
-		lua_rawseti(L, list, ++*count);
-	}
-}
-
-/* One file at a time: the trees of 10,000 would take as much as Lua's. */
-static void read_documents(lua_State *L, struct compile *c, struct source *s, int *count)
-{
-	struct document_set set;
-	if (document_set_read(&set, s->name, str_n(s->bytes, s->size), c->diagnostics) != RC_OK)
-		c->sources.incomplete = true;
-	push_documents(L, &set, s->name, lua_gettop(L), count);
-	document_set_deinit(&set);
-	free(s->bytes);
-	s->bytes = NULL;
-}
 
 static void push_plugin(lua_State *L, const struct plugin_file *f)
 {
@@ -56,7 +38,10 @@ static void push_plugin(lua_State *L, const struct plugin_file *f)
 	lua_pushlstring(L, hex, sizeof(hex));
 	lua_setfield(L, -2, "sha256");
 	lua_newtable(L);
-	push_documents(L, &f->documents, f->shown, lua_gettop(L), &count);
+	for (const struct node *root = f->documents.roots; root; root = root->next) {
+		lua_push_node(L, root, f->shown);
+		lua_rawseti(L, -2, ++count);
+	}
 	lua_setfield(L, -2, "documents");
 }
 
@@ -90,13 +75,8 @@ static void push_scripts(lua_State *L, const struct sources *sources)
 
 static void push_input(lua_State *L, struct compile *c)
 {
-	int count = 0;
 	lua_newtable(L);
-	lua_newtable(L);
-	for (size_t i = 0; i < c->sources.count; i++)
-		if (!c->sources.items[i].is_script)
-			read_documents(L, c, &c->sources.items[i], &count);
-	lua_setfield(L, -2, "documents");
+	lua_push_input(L, &c->input);
 	push_scripts(L, &c->sources);
 	lua_setfield(L, -2, "scripts");
 	lua_pushboolean(L, c->options->strict);
@@ -199,10 +179,13 @@ static int compose(lua_State *L)
 	push_input(L, c);
 	lua_getfield(L, LUA_REGISTRYINDEX, "host");
 	lua_call(L, 2, 3); /* plan, diagnostics, whether it is incomplete */
-	c->incomplete = c->sources.incomplete || lua_toboolean(L, -1);
+	c->incomplete = c->sources.incomplete || c->input.is_incomplete || lua_toboolean(L, -1);
 	lua_pop(L, 1);
+	diagnostics_append(c->diagnostics, &c->input.found);
 	take_diagnostics(L, c->diagnostics);
 	lua_pop(L, 1);
+	lua_getfield(L, -1, "targets");
+	lua_setfield(L, LUA_REGISTRYINDEX, "targets");
 	write_plan(L, lua_gettop(L), c);
 	return 0;
 }
@@ -239,6 +222,8 @@ static int make_schema(lua_State *L)
 static enum rc run_lua(struct compile *c, lua_CFunction function)
 {
 	struct lua_program *program = lua_program_new(c->options->getenv, &c->sources);
+	if (c->options->record_out)
+		lua_program_note_lookups(program, &c->reuse.lookups);
 	enum rc rc = RC_OK;
 	if (lua_cpcall(program->lua, function, c) != 0) {
 		const char *message = lua_tostring(program->lua, -1);
@@ -253,8 +238,32 @@ static enum rc run_lua(struct compile *c, lua_CFunction function)
 static void deinit(struct compile *c)
 {
 	plugin_files_deinit(&c->plugins);
+	lua_input_deinit(&c->input);
 	sources_deinit(&c->sources);
+	reuse_deinit(&c->reuse);
 	plan_writer_free(c->writer);
+}
+
+static void tell_work(const struct compile *c)
+{
+	struct config_work *work = c->options->work;
+	if (!work)
+		return;
+	*work = (struct config_work){.files = c->sources.count};
+	for (size_t i = 0; i < c->sources.count; i++) {
+		work->apart += c->input.parts[i].fragment_count > 0;
+		work->reused += c->input.parts[i].fragment_count > 0 && !c->input.parts[i].owned;
+	}
+}
+
+static enum rc compose_all(struct compile *c)
+{
+	plugin_files_read(&c->plugins, c->options->plugin_dirs, c->options->plugin_dir_count,
+		c->diagnostics);
+	lua_input_init(&c->input, &c->sources, c->options->apart_min);
+	if (c->input.has_apart)
+		reuse_parts(&c->reuse, c->options, &c->sources, &c->plugins, c->input.parts);
+	return run_lua(c, compose);
 }
 
 enum rc config_compile(
@@ -262,14 +271,17 @@ enum rc config_compile(
 {
 	struct compile c = {.options = options, .diagnostics = diagnostics};
 	c.writer = plan_writer_new();
-	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, diagnostics);
-	if (rc == RC_OK) {
-		plugin_files_read(
-			&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
-		rc = run_lua(&c, compose);
-	}
+	reuse_begin(&c.reuse, options);
+	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, c.reuse.record,
+		options->settled_s, diagnostics);
+	if (rc == RC_OK)
+		rc = compose_all(&c);
 	if (rc == RC_OK)
 		rc = plan_writer_finish(c.writer, plan);
+	if (rc == RC_OK && c.input.has_apart)
+		reuse_end(&c.reuse, options, &c.sources, c.input.parts);
+	if (rc == RC_OK)
+		tell_work(&c);
 	deinit(&c);
 	return rc;
 }

@@ -10,6 +10,12 @@
 #include "base/buffer.h"
 #include "base/diagnostics.h"
 
+struct config_work {
+	size_t files;
+	size_t apart;  /* of them composed apart, now or before */
+	size_t reused; /* of these, before */
+};
+
 struct config_options {
 	const char *const *paths; /* folders (recursive) and files */
 	size_t path_count;
@@ -17,6 +23,18 @@ struct config_options {
 		*plugin_dirs; /* searched for *.so; their ELF notes are read, not executed */
 	size_t plugin_dir_count;
 	bool strict; /* the plan is marked so: one error refuses all of it */
+	/* With so many files that seem to hold nothing but ApiInstances, those are composed one by one,
+	 * which takes less memory and gives the same plan. 0: the default; SIZE_MAX: never. */
+	size_t apart_min;
+	/* What the former composition left, so that files that have not changed need not be read; of
+	 * whatever is wrong with it, it is as if it were not there. */
+	struct str record;
+	/* Gets that of this one, empty where there is none; or NULL. */
+	struct buffer *record_out;
+	/* How many seconds a file has to be unchanged before its times and inode alone tell that it has
+	 * not changed. 0: the default, SOURCE_SETTLED_S; below: at once, for tests. */
+	int settled_s;
+	struct config_work *work; /* gets what was done; or NULL */
 	/* Environment and file look-ups for $NAME and ${file:...}; NULL: the process's own. */
 	const char *(*getenv)(const char *name);
 };

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INCLUDED_FILE_BYTES_MAX (1u << 20)
 #define CANDIDATES_MAX          4096
 
 static struct str check_str(lua_State *L, int index)
@@ -130,6 +129,8 @@ static int environment(lua_State *L)
 	const char *name = luaL_checkstring(L, 1);
 	struct lua_host *host = host_of(L);
 	const char *value = host->getenv ? host->getenv(name) : getenv(name);
+	if (host->lookups)
+		lookups_add(host->lookups, LOOKUP_VARIABLE, name, value != NULL, str_of(value));
 	if (value)
 		lua_pushstring(L, value);
 	else
@@ -164,11 +165,17 @@ static int read_file(lua_State *L)
 	char *bytes = NULL, reason[200];
 	size_t size = 0;
 	enum rc rc = file_read(full, INCLUDED_FILE_BYTES_MAX, &bytes, &size);
+	bool is_found = rc == RC_OK;
+	if (!is_found)
+		file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason));
+	struct lookups *lookups = host_of(L)->lookups;
+	if (lookups)
+		lookups_add(lookups, LOOKUP_FILE, full, is_found,
+			is_found ? str_n(bytes, size) : str_of(reason));
 	free(full);
-	if (rc != RC_OK) {
+	if (!is_found) {
 		lua_pushnil(L);
-		lua_pushstring(
-			L, file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason)));
+		lua_pushstring(L, reason);
 		return 2;
 	}
 	lua_pushlstring(L, bytes, size);

@@ -10,8 +10,10 @@
 #pragma once
 
 #include "config/document.h"
+#include "config/lookups.h"
 #include "config/lua_memory.h"
 #include "config/lua_state.h"
+#include "config/parts.h"
 #include "config/sources.h"
 
 #include "json/json.h"
@@ -25,6 +27,7 @@
 struct lua_host {
 	const char *(*getenv)(const char *name);
 	const struct sources *sources; /* for paths relative to a file */
+	struct lookups *lookups;       /* what was asked for; or NULL */
 };
 
 struct lua_program {
@@ -46,11 +49,33 @@ void lua_node_to_json(
 /* Pushes the value as a node: where it is one of `origins`, unchanged scalars are the same table;
  * what is new stands at the position of the node at `parent`. */
 void lua_push_json(lua_State *L, const struct json_value *v, int origins, int parent);
-/* Writes the node table at `index`. */
+/* Writes the node table at `index`. What has the type "target" becomes what the table "targets" of
+ * the registry says, a table of numbers by name for each key; without that table it stays a target.
+ * What has the type "fragment" is taken from the input of the registry. */
 void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char *key);
+int64_t lua_target_number(void *L, struct str key, struct str name);
 /* The position fields of the node table at `index`; `file` is borrowed from the string in the
  * table. */
 struct position lua_node_position(lua_State *L, int index);
+
+/* What Lua reads, file by file. */
+struct lua_input {
+	struct sources *sources;
+	struct part *parts;            /* owned: of each source */
+	struct diagnostics found;      /* of the documents, since the last begin() */
+	struct part_maker maker;       /* of the file that is composed apart */
+	struct plan_writer *fragments; /* owned */
+	bool has_apart;                /* some files are composed apart */
+	bool is_incomplete;            /* a file is no YAML */
+};
+
+void lua_input_init(struct lua_input *in, struct sources *sources, size_t apart_min);
+void lua_input_deinit(struct lua_input *in);
+/* Puts the functions and members of it into the table on top: count, is_apart (a list of booleans, or
+ * nil), begin(), read(i), try(i), rows(i), keep(i, rows); and fragment(node) into the host's table. */
+void lua_push_input(lua_State *L, struct lua_input *in);
+/* Of the part of file `i`, from 1. */
+struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number);
 
 /* The functions of lua_host.c and lua_schema.c into the table on top. */
 void lua_register_host(lua_State *L, struct lua_host *host);

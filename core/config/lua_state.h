@@ -21,6 +21,9 @@ struct sources;
 struct lua_program *lua_program_new(
 	const char *(*getenv_fn)(const char *name), const struct sources *sources);
 void lua_program_free(struct lua_program *p);
+struct lookups;
+/* From now on, what is asked of the environment and of included files goes into `lookups`, borrowed. */
+void lua_program_note_lookups(struct lua_program *p, struct lookups *lookups);
 void lua_program_set_limits(struct lua_program *p, uint64_t instructions);
 /* Runs a chunk of Lua text, which may `require` the modules and gets the table of bindings as its
  * argument. RC_INVALID with the error message. For tests. */

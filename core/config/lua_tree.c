@@ -3,6 +3,7 @@
 #include "config/lua_priv.h"
 
 #include "base/check.h"
+#include "plan/plan_fragment.h"
 
 /* Twice what a document may nest: configurations of policies stand inside of chains inside of APIs.
  */
@@ -130,7 +131,7 @@ static int absolute(lua_State *L, int index)
 	return index < 0 && index > LUA_REGISTRYINDEX ? lua_gettop(L) + 1 + index : index;
 }
 
-/* The first letter of a node's type tells all seven apart. */
+/* The first letter of a node's type tells all of them apart. */
 static char type_letter(lua_State *L, int index)
 {
 	char letter = '?';
@@ -140,7 +141,7 @@ static char type_letter(lua_State *L, int index)
 		letter = type ? type[0] : '?';
 		lua_pop(L, 1);
 	}
-	if (!strchr("nbirslm", letter))
+	if (!strchr("nbirslmtf", letter))
 		luaL_error(L, "not a node");
 	return letter;
 }
@@ -375,6 +376,48 @@ static void scalar_to_plan(lua_State *L, int index, char letter, struct plan_wri
 	lua_pop(L, 1);
 }
 
+/* Of a key and a name in it; below 0: there is none. */
+int64_t lua_target_number(void *arg, struct str key, struct str name)
+{
+	lua_State *L = arg;
+	int top = lua_gettop(L);
+	int64_t number = -1;
+	lua_getfield(L, LUA_REGISTRYINDEX, "targets");
+	push_str(L, key);
+	lua_rawget(L, -2);
+	if (lua_istable(L, -1)) {
+		push_str(L, name);
+		lua_rawget(L, -2);
+		number = lua_isnumber(L, -1) ? (int64_t)lua_tonumber(L, -1) : -1;
+	}
+	lua_settop(L, top);
+	return number;
+}
+
+static void target_to_plan(
+	lua_State *L, int index, struct plan_writer *w, const char *key, struct position at)
+{
+	lua_getfield(L, index, "value");
+	struct str name = tolstr(L, -1);
+	lua_getfield(L, LUA_REGISTRYINDEX, "targets");
+	bool is_known = lua_istable(L, -1);
+	lua_pop(L, 1);
+	if (is_known)
+		plan_write_integer(w, key, at, lua_target_number(L, str_of(key), name));
+	else
+		plan_write_target(w, key, at, name);
+	lua_pop(L, 1);
+}
+
+static void fragment_to_plan(lua_State *L, int index, struct plan_writer *w)
+{
+	lua_getfield(L, index, "part");
+	lua_getfield(L, index, "number");
+	struct str bytes = lua_input_fragment(L, lua_tointeger(L, -2), lua_tointeger(L, -1));
+	lua_pop(L, 2);
+	plan_write_fragment(w, bytes, lua_target_number, L);
+}
+
 void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char *key)
 {
 	index = absolute(L, index);
@@ -382,8 +425,14 @@ void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char
 	if (lua_gettop(L) > TREE_DEPTH_MAX * 8)
 		luaL_error(L, "a configuration is nested too deep");
 	char letter = type_letter(L, index);
+	if (letter == 'f') {
+		fragment_to_plan(L, index, w);
+		return;
+	}
 	struct position at = lua_node_position(L, index);
-	if (letter == 'l') {
+	if (letter == 't') {
+		target_to_plan(L, index, w, key, at);
+	} else if (letter == 'l') {
 		plan_open_array(w, key, at);
 		list_to_plan(L, index, w);
 		plan_close(w);

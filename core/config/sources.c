@@ -2,7 +2,9 @@
 #include "config/sources.h"
 
 #include "config/document.h"
+#include "config/record.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -15,7 +17,21 @@
 
 /* --- one file -------------------------------------------------------------------------------- */
 
-static enum rc read_descriptor(int fd, size_t bytes_max, char **bytes, size_t *size)
+static struct file_identity identity_of(const struct stat *st)
+{
+	return (struct file_identity){
+		.device = st->st_dev,
+		.inode = st->st_ino,
+		.size = (uint64_t)st->st_size,
+		.mtime_s = st->st_mtim.tv_sec,
+		.mtime_ns = st->st_mtim.tv_nsec,
+		.ctime_s = st->st_ctim.tv_sec,
+		.ctime_ns = st->st_ctim.tv_nsec,
+	};
+}
+
+static enum rc read_descriptor(
+	int fd, size_t bytes_max, char **bytes, size_t *size, struct file_identity *identity)
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0)
@@ -24,6 +40,7 @@ static enum rc read_descriptor(int fd, size_t bytes_max, char **bytes, size_t *s
 		errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
 		return errno ? RC_IO : RC_UNSUPPORTED;
 	}
+	*identity = identity_of(&st);
 	struct buffer b;
 	buffer_init(&b, bytes_max + 65536);
 	for (;;) {
@@ -51,17 +68,24 @@ static enum rc read_descriptor(int fd, size_t bytes_max, char **bytes, size_t *s
 	return RC_OK;
 }
 
-enum rc file_read(const char *path, size_t bytes_max, char **bytes, size_t *size)
+static enum rc read_path(const char *path, size_t bytes_max, char **bytes, size_t *size,
+	struct file_identity *identity)
 {
 	/* Without O_NONBLOCK a named pipe in the folder would hold everything up. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return RC_IO;
-	enum rc rc = read_descriptor(fd, bytes_max, bytes, size);
+	enum rc rc = read_descriptor(fd, bytes_max, bytes, size, identity);
 	int error = errno;
 	close(fd);
 	errno = error;
 	return rc;
+}
+
+enum rc file_read(const char *path, size_t bytes_max, char **bytes, size_t *size)
+{
+	struct file_identity identity;
+	return read_path(path, bytes_max, bytes, size, &identity);
 }
 
 const char *file_read_reason(enum rc rc, size_t bytes_max, char *text, size_t text_size)
@@ -80,6 +104,8 @@ const char *file_read_reason(enum rc rc, size_t bytes_max, char *text, size_t te
 struct finder {
 	struct sources *out;
 	struct diagnostics *diagnostics;
+	const struct record *record; /* or NULL */
+	int64_t settled_before_s;    /* wall clock */
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -107,7 +133,7 @@ static bool ends_in(struct str name, struct str ending)
 	return name.n > ending.n && str_eq_nocase(str_from(name, name.n - ending.n), ending);
 }
 
-static void add(struct sources *s, const char *name, const char *path)
+static void add(struct sources *s, const char *name, const char *path, const struct stat *st)
 {
 	if (s->count == s->capacity) {
 		s->capacity = s->capacity ? s->capacity * 2 : 16;
@@ -117,6 +143,7 @@ static void add(struct sources *s, const char *name, const char *path)
 		.name = heap_strdup(name),
 		.path = heap_strdup(path),
 		.is_script = ends_in(str_of(name), STR(".lua")),
+		.identity = identity_of(st),
 	};
 }
 
@@ -151,7 +178,7 @@ static void visit(struct finder *f, const char *path, const char *below, const c
 		walk(f, full, shown);
 	} else if (is_source(name)) {
 		if (f->out->count < SOURCES_MAX)
-			add(f->out, shown, full);
+			add(f->out, shown, full, &st);
 		else
 			tell(f, shown, "too many files in one configuration");
 	}
@@ -206,7 +233,7 @@ static enum rc find(struct finder *f, const char *path)
 		return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		add(f->out, path, path);
+		add(f->out, path, path, &st);
 		return RC_OK;
 	}
 	size_t first = f->out->count;
@@ -218,10 +245,35 @@ static enum rc find(struct finder *f, const char *path)
 
 /* --- all ------------------------------------------------------------------------------------- */
 
+static bool is_settled(const struct finder *f, const struct source *s)
+{
+	return s->identity.ctime_s < f->settled_before_s && s->identity.mtime_s < f->settled_before_s;
+}
+
+/* Without a look at its content, where its identity says enough. */
+static bool take_known(const struct finder *f, struct source *s, const struct record_entry *e)
+{
+	if (f->out->bytes + s->identity.size > SOURCES_BYTES_MAX)
+		return false;
+	if (!e || !e->is_settled || e->part.n == 0 ||
+		memcmp(&e->identity, &s->identity, sizeof(s->identity)) != 0)
+		return false;
+	s->size = s->identity.size;
+	s->is_settled = s->is_known = true;
+	memcpy(s->sha256, e->sha256, SHA256_BYTES);
+	return true;
+}
+
 static bool load(struct finder *f, struct source *s)
 {
 	char reason[200];
-	enum rc rc = file_read(s->path, DOCUMENT_FILE_BYTES_MAX, &s->bytes, &s->size);
+	const struct record_entry *e = f->record ? record_find(f->record, str_of(s->name)) : NULL;
+	if (take_known(f, s, e)) {
+		f->out->bytes += s->size;
+		return true;
+	}
+	enum rc rc = read_path(
+		s->path, DOCUMENT_FILE_BYTES_MAX, &s->bytes, &s->size, &s->identity);
 	if (rc != RC_OK) {
 		tell_unreadable(f, s->name,
 			file_read_reason(rc, DOCUMENT_FILE_BYTES_MAX, reason, sizeof(reason)));
@@ -234,7 +286,25 @@ static bool load(struct finder *f, struct source *s)
 		return false;
 	}
 	sha256(str_n(s->bytes, s->size), s->sha256);
+	s->is_settled = is_settled(f, s);
+	s->is_known = e && e->part.n > 0 && memcmp(e->sha256, s->sha256, SHA256_BYTES) == 0;
 	return true;
+}
+
+bool source_read(struct source *s, struct diagnostics *diagnostics)
+{
+	char reason[200];
+	enum rc rc = read_path(
+		s->path, DOCUMENT_FILE_BYTES_MAX, &s->bytes, &s->size, &s->identity);
+	if (rc == RC_OK) {
+		sha256(str_n(s->bytes, s->size), s->sha256);
+		s->is_settled = false;
+		return true;
+	}
+	struct position at = {s->name, 0, 0};
+	diagnostics_add(diagnostics, SEVERITY_ERROR, at, "", "cannot be read: %s",
+		file_read_reason(rc, DOCUMENT_FILE_BYTES_MAX, reason, sizeof(reason)));
+	return false;
 }
 
 static void source_deinit(struct source *s)
@@ -245,9 +315,13 @@ static void source_deinit(struct source *s)
 }
 
 enum rc sources_read(struct sources *out, const char *const *paths, size_t path_count,
-	struct diagnostics *diagnostics)
+	const struct record *record, int settled_s, struct diagnostics *diagnostics)
 {
-	struct finder f = {.out = out, .diagnostics = diagnostics};
+	int64_t now_s = clock_wall_us() / 1000000;
+	struct finder f = {.out = out,
+		.diagnostics = diagnostics,
+		.record = record,
+		.settled_before_s = now_s - (settled_s ? settled_s : SOURCE_SETTLED_S)};
 	enum rc rc = RC_OK;
 	*out = (struct sources){0};
 	for (size_t i = 0; i < path_count && rc == RC_OK; i++)

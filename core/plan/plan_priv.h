@@ -94,3 +94,53 @@ static inline uint64_t plan_checksum(struct str bytes)
 {
 	return plan_hash_bytes(str_from(bytes, PLAN_AT_STRING_COUNT));
 }
+
+/* --- the writer ------------------------------------------------------------------------------ */
+#define PLAN_NONE UINT32_MAX
+/* A type that only drafts and fragments have: a value that is known later, by the name in it. */
+#define PLAN_TARGET ((enum plan_type)(PLAN_OBJECT + 1))
+
+struct draft {
+	enum plan_type type;
+	uint32_t key; /* numbers of strings */
+	uint32_t file;
+	uint32_t line;
+	uint32_t column;
+	uint32_t first; /* child, and next sibling: PLAN_NONE at the end */
+	uint32_t next;
+	uint64_t value; /* as in the binary form */
+};
+
+struct open_list {
+	uint32_t draft;
+	uint32_t last; /* child */
+};
+
+struct plan_writer {
+	struct draft *drafts; /* owned */
+	uint32_t draft_count;
+	uint32_t draft_capacity;
+	struct open_list open[PLAN_DEPTH_MAX];
+	unsigned depth;
+	char *bytes; /* owned: of the strings, each with a NUL */
+	size_t byte_count;
+	size_t byte_capacity;
+	struct {
+		uint32_t at, n;
+	} * strings; /* owned; by number */
+	uint32_t string_count;
+	uint32_t string_capacity;
+	uint32_t *slots;     /* owned: hash table of numbers of strings; PLAN_NONE: free */
+	uint32_t slot_count; /* power of two */
+	uint32_t target_count;
+	enum rc rc; /* the first failure */
+};
+
+/* The first failure stands. */
+void plan_writer_fail(struct plan_writer *w, enum rc rc);
+/* The string's number. 0, that of "", stands in once something has failed. */
+uint32_t plan_writer_intern(struct plan_writer *w, struct str s);
+struct str plan_writer_string(const struct plan_writer *w, uint32_t number);
+/* Adds a value to the innermost open list. `key` 0: it is no member; a file 0: its parent's place. */
+void plan_writer_add(struct plan_writer *w, struct draft draft);
+void plan_writer_open(struct plan_writer *w, struct draft draft);

@@ -11,44 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
-
-struct draft {
-	enum plan_type type;
-	uint32_t key; /* numbers of strings */
-	uint32_t file;
-	uint32_t line;
-	uint32_t column;
-	uint32_t first; /* child, and next sibling: NONE at the end */
-	uint32_t next;
-	uint64_t value; /* as in the binary form */
-};
-
-struct open_list {
-	uint32_t draft;
-	uint32_t last; /* child */
-};
-
-struct plan_writer {
-	struct draft *drafts; /* owned */
-	uint32_t draft_count;
-	uint32_t draft_capacity;
-	struct open_list open[PLAN_DEPTH_MAX];
-	unsigned depth;
-	char *bytes; /* owned: of the strings, each with a NUL */
-	size_t byte_count;
-	size_t byte_capacity;
-	struct {
-		uint32_t at, n;
-	} * strings; /* owned; by number */
-	uint32_t string_count;
-	uint32_t string_capacity;
-	uint32_t *slots;     /* owned: hash table of numbers of strings; NONE: free */
-	uint32_t slot_count; /* power of two */
-	enum rc rc;          /* the first failure */
-};
-
-static void fail(struct plan_writer *w, enum rc rc)
+void plan_writer_fail(struct plan_writer *w, enum rc rc)
 {
 	if (w->rc == RC_OK)
 		w->rc = rc;
@@ -62,7 +25,7 @@ static size_t length_of(const struct plan_writer *w)
 
 /* --- strings --------------------------------------------------------------------------------- */
 
-static struct str string_at(const struct plan_writer *w, uint32_t number)
+struct str plan_writer_string(const struct plan_writer *w, uint32_t number)
 {
 	return str_n(w->bytes + w->strings[number].at, w->strings[number].n);
 }
@@ -71,7 +34,7 @@ static uint32_t *slot_of(const struct plan_writer *w, struct str s)
 {
 	uint32_t mask = w->slot_count - 1;
 	uint32_t i = (uint32_t)plan_hash_bytes(s) & mask;
-	while (w->slots[i] != NONE && !str_eq(string_at(w, w->slots[i]), s))
+	while (w->slots[i] != PLAN_NONE && !str_eq(plan_writer_string(w, w->slots[i]), s))
 		i = (i + 1) & mask;
 	return &w->slots[i];
 }
@@ -82,7 +45,7 @@ static void grow_slots(struct plan_writer *w)
 	w->slots = heap_realloc(w->slots, w->slot_count * sizeof(uint32_t));
 	memset(w->slots, 0xff, w->slot_count * sizeof(uint32_t));
 	for (uint32_t i = 0; i < w->string_count; i++)
-		*slot_of(w, string_at(w, i)) = i;
+		*slot_of(w, plan_writer_string(w, i)) = i;
 }
 
 static uint32_t add_string(struct plan_writer *w, struct str s)
@@ -104,19 +67,18 @@ static uint32_t add_string(struct plan_writer *w, struct str s)
 	return w->string_count++;
 }
 
-/* The string's number. 0, that of "", stands in once something has failed. */
-static uint32_t intern(struct plan_writer *w, struct str s)
+uint32_t plan_writer_intern(struct plan_writer *w, struct str s)
 {
 	if (w->rc != RC_OK)
 		return 0;
 	if (s.n > LIMIT_PLAN_BYTES - length_of(w)) {
-		fail(w, RC_FULL);
+		plan_writer_fail(w, RC_FULL);
 		return 0;
 	}
 	if ((w->string_count + 1) * 2 > w->slot_count)
 		grow_slots(w);
 	uint32_t *slot = slot_of(w, s);
-	if (*slot == NONE)
+	if (*slot == PLAN_NONE)
 		*slot = add_string(w, s);
 	return *slot;
 }
@@ -126,7 +88,7 @@ static uint32_t intern(struct plan_writer *w, struct str s)
 struct plan_writer *plan_writer_new(void)
 {
 	struct plan_writer *w = heap_zalloc(sizeof(*w));
-	CHECK(intern(w, STR_EMPTY) == 0);
+	CHECK(plan_writer_intern(w, STR_EMPTY) == 0);
 	return w;
 }
 
@@ -141,27 +103,24 @@ void plan_writer_free(struct plan_writer *w)
 	free(w);
 }
 
-static void set_position(
-	struct plan_writer *w, struct draft *d, const struct draft *parent, struct position at)
+/* Where it has no place of its own, that of its parent. */
+static void set_position(struct plan_writer *w, struct draft *d)
 {
-	if (at.file && at.file[0]) {
-		d->file = intern(w, str_of(at.file));
-		d->line = at.line;
-		d->column = at.column < PLAN_COLUMN_MAX ? at.column : PLAN_COLUMN_MAX;
-	} else if (parent) {
-		d->file = parent->file;
-		d->line = parent->line;
-		d->column = parent->column;
-	}
+	const struct draft *parent = w->depth ? &w->drafts[w->open[w->depth - 1].draft] : NULL;
+	if (d->file || !parent)
+		return;
+	d->file = parent->file;
+	d->line = parent->line;
+	d->column = parent->column;
 }
 
 /* Whether a value with that key may stand here. */
-static bool is_allowed(const struct plan_writer *w, const char *key)
+static bool is_allowed(const struct plan_writer *w, bool has_key)
 {
 	if (w->depth == 0)
-		return w->draft_count == 0 && !key;
+		return w->draft_count == 0 && !has_key;
 	enum plan_type list = w->drafts[w->open[w->depth - 1].draft].type;
-	return (list == PLAN_OBJECT) == (key != NULL);
+	return (list == PLAN_OBJECT) == has_key;
 }
 
 static void link_child(struct plan_writer *w, uint32_t child)
@@ -170,7 +129,7 @@ static void link_child(struct plan_writer *w, uint32_t child)
 		return;
 	struct open_list *list = &w->open[w->depth - 1];
 	struct draft *parent = &w->drafts[list->draft];
-	if (list->last == NONE)
+	if (list->last == PLAN_NONE)
 		parent->first = child;
 	else
 		w->drafts[list->last].next = child;
@@ -178,13 +137,10 @@ static void link_child(struct plan_writer *w, uint32_t child)
 	parent->value++;
 }
 
-static void add(struct plan_writer *w, const char *key, struct position at, enum plan_type type,
-	uint64_t value)
+void plan_writer_add(struct plan_writer *w, struct draft draft)
 {
-	if (w->rc == RC_OK && !is_allowed(w, key))
-		fail(w, RC_INVALID);
 	if (w->rc == RC_OK && length_of(w) > LIMIT_PLAN_BYTES - PLAN_NODE_BYTES)
-		fail(w, RC_FULL);
+		plan_writer_fail(w, RC_FULL);
 	if (w->rc != RC_OK)
 		return;
 	if (w->draft_count == w->draft_capacity) {
@@ -192,11 +148,41 @@ static void add(struct plan_writer *w, const char *key, struct position at, enum
 		w->drafts = heap_realloc(w->drafts, w->draft_capacity * sizeof(struct draft));
 	}
 	struct draft *d = &w->drafts[w->draft_count];
-	*d = (struct draft){.type = type, .value = value, .first = NONE, .next = NONE};
-	const struct draft *parent = w->depth ? &w->drafts[w->open[w->depth - 1].draft] : NULL;
-	set_position(w, d, parent, at);
-	d->key = key ? intern(w, str_of(key)) : 0;
+	*d = draft;
+	d->first = d->next = PLAN_NONE;
+	set_position(w, d);
+	w->target_count += d->type == PLAN_TARGET;
 	link_child(w, w->draft_count++);
+}
+
+void plan_writer_open(struct plan_writer *w, struct draft draft)
+{
+	plan_writer_add(w, draft);
+	if (w->depth == PLAN_DEPTH_MAX)
+		plan_writer_fail(w, RC_INVALID);
+	if (w->rc == RC_OK)
+		w->open[w->depth++] = (struct open_list){w->draft_count - 1, PLAN_NONE};
+}
+
+static struct draft draft_of(struct plan_writer *w, const char *key, struct position at,
+	enum plan_type type, uint64_t value)
+{
+	struct draft d = {.type = type, .value = value};
+	if (w->rc == RC_OK && !is_allowed(w, key != NULL))
+		plan_writer_fail(w, RC_INVALID);
+	if (at.file && at.file[0]) {
+		d.file = plan_writer_intern(w, str_of(at.file));
+		d.line = at.line;
+		d.column = at.column < PLAN_COLUMN_MAX ? at.column : PLAN_COLUMN_MAX;
+	}
+	d.key = key ? plan_writer_intern(w, str_of(key)) : 0;
+	return d;
+}
+
+static void add(struct plan_writer *w, const char *key, struct position at, enum plan_type type,
+	uint64_t value)
+{
+	plan_writer_add(w, draft_of(w, key, at, type, value));
 }
 
 void plan_write_null(struct plan_writer *w, const char *key, struct position at)
@@ -219,39 +205,29 @@ void plan_write_real(struct plan_writer *w, const char *key, struct position at,
 	uint64_t bits;
 	memcpy(&bits, &value, sizeof(bits));
 	if (!isfinite(value))
-		fail(w, RC_INVALID);
+		plan_writer_fail(w, RC_INVALID);
 	add(w, key, at, PLAN_REAL, bits);
 }
 
 void plan_write_string(struct plan_writer *w, const char *key, struct position at, struct str value)
 {
-	add(w, key, at, PLAN_STRING, intern(w, value));
-}
-
-static void open_list(
-	struct plan_writer *w, const char *key, struct position at, enum plan_type type)
-{
-	add(w, key, at, type, 0);
-	if (w->depth == PLAN_DEPTH_MAX)
-		fail(w, RC_INVALID);
-	if (w->rc == RC_OK)
-		w->open[w->depth++] = (struct open_list){w->draft_count - 1, NONE};
+	add(w, key, at, PLAN_STRING, plan_writer_intern(w, value));
 }
 
 void plan_open_array(struct plan_writer *w, const char *key, struct position at)
 {
-	open_list(w, key, at, PLAN_ARRAY);
+	plan_writer_open(w, draft_of(w, key, at, PLAN_ARRAY, 0));
 }
 
 void plan_open_object(struct plan_writer *w, const char *key, struct position at)
 {
-	open_list(w, key, at, PLAN_OBJECT);
+	plan_writer_open(w, draft_of(w, key, at, PLAN_OBJECT, 0));
 }
 
 void plan_close(struct plan_writer *w)
 {
 	if (w->depth == 0)
-		fail(w, RC_INVALID);
+		plan_writer_fail(w, RC_INVALID);
 	if (w->rc == RC_OK)
 		w->depth--;
 }
@@ -267,7 +243,7 @@ struct layout {
 static int by_string(const void *x, const void *y, void *owner)
 {
 	const struct plan_writer *w = owner;
-	return str_compare(string_at(w, *(const uint32_t *)x), string_at(w, *(const uint32_t *)y));
+	return str_compare(plan_writer_string(w, *(const uint32_t *)x), plan_writer_string(w, *(const uint32_t *)y));
 }
 
 static void sort_strings(struct plan_writer *w, struct layout *l)
@@ -289,7 +265,7 @@ static bool sort_drafts(const struct plan_writer *w, struct layout *l)
 	l->level[0] = 0;
 	for (uint32_t i = 0; i < claimed && is_fine; i++) {
 		const struct draft *d = &w->drafts[l->level[i]];
-		for (uint32_t c = d->first; c != NONE; c = w->drafts[c].next) {
+		for (uint32_t c = d->first; c != PLAN_NONE; c = w->drafts[c].next) {
 			l->level[claimed++] = c;
 			uint32_t *in = &keyed_in[w->drafts[c].key];
 			is_fine = is_fine && (d->type != PLAN_OBJECT || *in != i);
@@ -322,7 +298,7 @@ static void put_all(const struct plan_writer *w, const struct layout *l, char *t
 	for (uint32_t i = 0; i < w->string_count; i++, at += 4)
 		plan_store32(at, w->strings[l->sorted[i]].n);
 	for (uint32_t i = 0; i < w->string_count; i++) {
-		struct str s = string_at(w, l->sorted[i]);
+		struct str s = plan_writer_string(w, l->sorted[i]);
 		memcpy(at, s.p, s.n + 1);
 		at += s.n + 1;
 	}
@@ -368,7 +344,7 @@ enum rc plan_writer_finish(struct plan_writer *w, struct buffer *out)
 {
 	if (w->rc != RC_OK)
 		return w->rc;
-	if (w->depth > 0 || w->draft_count == 0)
+	if (w->depth > 0 || w->draft_count == 0 || w->target_count > 0)
 		return RC_INVALID;
 	struct layout l = {
 		.level = heap_alloc(w->draft_count * sizeof(uint32_t)),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/composer.h"
 
+#include "process/record_file.h"
+
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -12,6 +14,9 @@
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* The child's have smaller numbers. */
+#define DESCRIPTORS_OF_CHILD 10
 
 extern char **environ;
 
@@ -25,6 +30,7 @@ struct composer {
 	struct watch watch;
 	struct timer deadline;
 	struct buffer plan;
+	struct record_file record;
 	bool is_asked_again;
 	bool is_late;
 };
@@ -91,6 +97,7 @@ static void finish(struct composer *c)
 	else if (WEXITSTATUS(status) > 1 || c->plan.n == 0)
 		snprintf(error, sizeof(error), "sluice-compile failed with exit code %d",
 			WEXITSTATUS(status));
+	record_file_close(&c->record, !error[0]);
 	struct str plan = error[0] ? STR_EMPTY : buffer_str(&c->plan);
 	c->fn(c->owner, plan, error[0] ? error : NULL);
 	buffer_deinit(&c->plan); /* a large one is not kept until the next time */
@@ -99,14 +106,18 @@ static void finish(struct composer *c)
 		composer_start(c);
 }
 
-/* argv of the child: "sluice-compile compile --out-fd 3 --plugins DIR ... CONFIG". */
-static char **make_arguments(const struct composer_options *o)
+/* argv of the child: "sluice-compile compile --out-fd=3 ... --plugins DIR ... CONFIG". */
+static char **make_arguments(const struct composer_options *o, const struct record_file *record)
 {
-	char **argv = heap_zalloc((o->plugin_dir_count * 2 + 7) * sizeof(char *));
+	char **argv = heap_zalloc((o->plugin_dir_count * 2 + 9) * sizeof(char *));
 	size_t n = 0;
 	argv[n++] = heap_strdup("sluice-compile");
 	argv[n++] = heap_strdup("compile");
 	argv[n++] = heap_strdup("--out-fd=3");
+	if (record->in >= 0)
+		argv[n++] = heap_strdup("--record-in=4");
+	if (record->out >= 0)
+		argv[n++] = heap_strdup("--record-out=5");
 	if (o->strict)
 		argv[n++] = heap_strdup("--strict");
 	for (size_t i = 0; i < o->plugin_dir_count; i++) {
@@ -124,7 +135,8 @@ static void free_arguments(char **argv)
 	free(argv);
 }
 
-/* The child has descriptors 0 (null), 2 and 3 alone: all others are close-on-exec. */
+/* The child has descriptors 0 (null), 2, 3 and those of the record alone: all others are
+ * close-on-exec. */
 static int spawn(struct composer *c, int out)
 {
 	posix_spawn_file_actions_t actions;
@@ -135,10 +147,14 @@ static int spawn(struct composer *c, int out)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, 2, 1);
 	posix_spawn_file_actions_adddup2(&actions, out, 3);
+	if (c->record.in >= 0)
+		posix_spawn_file_actions_adddup2(&actions, c->record.in, 4);
+	if (c->record.out >= 0)
+		posix_spawn_file_actions_adddup2(&actions, c->record.out, 5);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setsigmask(&attributes, &none);
-	char **argv = make_arguments(c->options);
+	char **argv = make_arguments(c->options, &c->record);
 	int error =
 		posix_spawn(&c->child, c->options->program, &actions, &attributes, argv, environ);
 	free_arguments(argv);
@@ -153,12 +169,13 @@ static int open_pipe_and_spawn(struct composer *c)
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
 		return errno;
-	/* dup2 onto itself would keep close-on-exec: keep the write end away from 3. */
-	int out = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
+	/* dup2 onto itself would keep close-on-exec: keep the ends away from those. */
+	int out = fcntl(ends[1], F_DUPFD_CLOEXEC, DESCRIPTORS_OF_CHILD);
 	int error = out < 0 ? errno : 0;
 	close(ends[1]);
 	if (error == 0) {
 		fcntl(out, F_SETFL, fcntl(out, F_GETFL) & ~O_NONBLOCK);
+		record_file_open(&c->record, DESCRIPTORS_OF_CHILD);
 		error = spawn(c, out);
 		close(out);
 	}
@@ -196,6 +213,8 @@ void composer_start(struct composer *c)
 	if (error == 0)
 		timer_start(c->loop, &c->deadline, c->options->deadline_ms);
 	else
+		record_file_close(&c->record, false);
+	if (error != 0)
 		give_up(c, error);
 }
 
@@ -210,6 +229,7 @@ struct composer *composer_new(
 	c->pipe = -1;
 	buffer_init(&c->plan, LIMIT_PLAN_BYTES + 65536);
 	timer_init(&c->deadline, on_deadline);
+	record_file_init(&c->record, options->state_dir);
 	return c;
 }
 
@@ -222,6 +242,7 @@ void composer_free(struct composer *c)
 		kill(c->child, SIGKILL);
 		end_child(c, &status);
 	}
+	record_file_deinit(&c->record);
 	buffer_deinit(&c->plan);
 	free(c);
 }

@@ -17,6 +17,7 @@ struct composer_options {
 	const char *const *plugin_dirs;
 	size_t plugin_dir_count;
 	bool strict;
+	const char *state_dir; /* for what one composition leaves to the next; or NULL */
 	int deadline_ms; /* then the child is killed */
 };
 

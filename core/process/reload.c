@@ -398,6 +398,7 @@ bool reload_start(struct gateway *g)
 	g->composer_options.plugin_dir_count = g->plugin_dir_count;
 	g->composer_options.deadline_ms = COMPOSE_DEADLINE_MS;
 	g->composer_options.strict = g->options->strict;
+	g->composer_options.state_dir = g->state_dir;
 	g->composer = composer_new(g->loop, &g->composer_options, on_plan, g);
 	g->watch = file_watch_new(g->loop, g->options->config_dir, QUIET_MS, on_change, g);
 	if (!g->watch) {

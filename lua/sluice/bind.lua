@@ -128,8 +128,12 @@ end
 
 function bind.attach_to_api(api, binding, state)
 	local compiled = compile(binding, state)
+	if api.is_ghost then -- it has it already
+		return
+	end
 	api.has_route = api.has_route or binding.is_route
 	if not compiled then
+		state.is_remarkable = true
 		if binding.is_tls then
 			api.tls = api.tls or { binding = binding } -- there was to be one
 		end
@@ -151,9 +155,9 @@ end
 
 -- --- on a service -------------------------------------------------------------------------------
 
-local function attach_to_service(service, binding, state)
+function bind.attach_to_service(service, binding, state)
 	local compiled = compile(binding, state)
-	if not compiled then
+	if not compiled or service.is_ghost then
 		return
 	end
 	local policy = compiled.definition.name
@@ -203,12 +207,12 @@ local function refuse_target(binding, kind, list, state)
 		.. ' "' .. binding.target_name .. '" in namespace "' .. space .. '"' .. hint, binding)
 end
 
-local function target_id(binding)
+function bind.target_id(binding)
 	return (binding.target_namespace or binding.namespace) .. "/" .. binding.target_name
 end
 
 local function bind_to_api(binding, state)
-	local api = binding.target_name and state.found.ApiInstance.by_id[target_id(binding)]
+	local api = binding.target_name and state.found.ApiInstance.by_id[bind.target_id(binding)]
 	if api then
 		binding.apis = { api }
 		bind.attach_to_api(api, binding, state)
@@ -218,16 +222,16 @@ local function bind_to_api(binding, state)
 end
 
 local function bind_to_service(binding, state)
-	local service = binding.target_name and state.services.by_id[target_id(binding)]
+	local service = binding.target_name and state.services.by_id[bind.target_id(binding)]
 	if service then
 		binding.apis = service.apis
-		attach_to_service(service, binding, state)
+		bind.attach_to_service(service, binding, state)
 	elseif binding.target_name then
 		refuse_target(binding, "Service", state.services.list, state)
 	end
 end
 
-local function is_selected(api, binding)
+function bind.is_selected(api, binding)
 	if binding.target_namespace and binding.target_namespace ~= api.namespace then
 		return false
 	end
@@ -242,7 +246,7 @@ end
 local function bind_to_selected(binding, state)
 	binding.apis = {}
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		if is_selected(api, binding) then
+		if bind.is_selected(api, binding) then
 			binding.apis[#binding.apis + 1] = api
 		end
 	end
@@ -260,11 +264,17 @@ local binders = {
 	ApiInstance = bind_to_api, Service = bind_to_service, Selector = bind_to_selected,
 }
 
+function bind.attach_inline(api, state)
+	api.entries, api.bound_routes, api.inline_counts, api.builtins = {}, {}, {}, {}
+	for _, binding in ipairs(api.inline_policies) do
+		bind.attach_to_api(api, binding, state)
+	end
+end
+
 function bind.run(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		api.entries, api.bound_routes, api.inline_counts, api.builtins = {}, {}, {}, {}
-		for _, binding in ipairs(api.inline_policies) do
-			bind.attach_to_api(api, binding, state)
+		if not api.is_ghost then
+			bind.attach_inline(api, state)
 		end
 	end
 	for _, binding in ipairs(state.found.PolicyBinding.list) do

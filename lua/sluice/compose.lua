@@ -1,9 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- From documents to the plan, step by step; no step looks outside of what it is given.
+--
+-- With thousands of files, APIs are composed apart first (apart.lua), and the whole is made of what
+-- that left. It is the same plan, byte by byte; what cannot be made so is composed as a whole.
+local apart = require("sluice.apart")
 local bind = require("sluice.bind")
 local definitions = require("sluice.definitions")
 local diagnose = require("sluice.diagnose")
 local documents = require("sluice.documents")
+local ghosts = require("sluice.ghosts")
 local listeners = require("sluice.listeners")
 local order = require("sluice.order")
 local plan = require("sluice.plan")
@@ -30,13 +35,16 @@ local readers = {
 local function read_kinds(state)
 	for _, kind in ipairs(documents.kinds) do
 		for _, resource in ipairs(readers[kind] and state.found[kind].list or {}) do
-			readers[kind](resource, state.report)
+			if not resource.is_ghost then
+				readers[kind](resource, state.report)
+			end
 		end
 	end
 	for _, resource in ipairs(state.found.Configuration.list) do
 		configuration.read(resource, state.report, state.settings)
 		if resource.closes_all then
 			resource.apis = state.found.ApiInstance.list
+			state.closes_all = true
 		end
 	end
 end
@@ -69,18 +77,29 @@ local function collect_services(state)
 	state.services = services
 end
 
+local function note_user(api, service, seen)
+	local users = service.apis
+	if not seen[users] then
+		seen[users] = true
+		users[#users + 1] = api
+	end
+end
+
 -- A mistake of a service is one of the APIs that use it.
 local function note_users(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		local seen = {}
-		for _, route in ipairs(api.routes) do
+		for _, route in ipairs(not api.is_ghost and api.routes or {}) do
 			for _, destination in ipairs(route.destinations) do
-				local users = destination.service.apis
-				if not seen[users] then
-					seen[users] = true
-					users[#users + 1] = api
-				end
+				note_user(api, destination.service, seen)
 			end
+		end
+		for _, id in ipairs(api.is_ghost and api.uses or {}) do
+			local service = state.services.by_id[id]
+			if not service or not service.address then -- it was another's, which is no more
+				ghosts.refuse({ api })
+			end
+			note_user(api, service, seen)
 		end
 	end
 end
@@ -98,23 +117,39 @@ end
 
 local function arrange(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		api.chain = order.chain(api.entries, state)
-		api.routes = order.routes(api, state)
+		if not api.is_ghost then
+			api.chain = order.chain(api.entries, state)
+			api.routes = order.routes(api, state)
+		end
 	end
 end
 
--- plan, findings, and whether something could not be given its place.
-function compose.run(input, host)
+-- --- the whole ----------------------------------------------------------------------------------
+
+local function load_definitions(input, host)
 	local report = diagnose.new(host)
-	local state = { report = report, host = host, ties = {},
+	local found = definitions.load(host.builtins, input.plugins, report)
+	found.findings = report.findings
+	return found
+end
+
+local function new_state(host, known)
+	local report = diagnose.new(host)
+	local state = { report = report, host = host, ties = {}, definitions = known,
 		settings = configuration.settings(host, report) }
-	state.definitions = definitions.load(host.builtins, input.plugins, report)
-	state.found, state.is_incomplete = documents.read(input.documents, report)
+	for _, finding in ipairs(known.findings) do
+		report.findings[#report.findings + 1] = finding
+	end
+	return state
+end
+
+local function compose_whole(input, roots, state)
+	state.found, state.is_incomplete = documents.read(roots, state.report)
 	read_kinds(state)
 	collect_services(state)
 	bind.run(state)
 	for _, resource in ipairs(state.found.Contract.list) do
-		contract.link(resource, state.found, report)
+		contract.link(resource, state.found, state.report)
 	end
 	scripts.run(input.scripts, state)
 	arrange(state)
@@ -122,9 +157,84 @@ function compose.run(input, host)
 	note_meant(state)
 	listeners.build(state)
 	plan.check(state)
-	local findings = report:finish()
+	local findings = state.report:finish()
 	state.is_strict = input.strict or state.settings.is_strict
 	return plan.build(state), findings, state.is_incomplete == true
+end
+
+local function append(list, more)
+	for _, each in ipairs(more or {}) do
+		list[#list + 1] = each
+	end
+end
+
+-- All documents in their order; of what is in `kept`, ghosts.
+local function read_all(input, kept)
+	local roots = {}
+	input.begin()
+	for i = 1, input.count do
+		if kept[i] then
+			for _, row in ipairs(kept[i]) do
+				roots[#roots + 1] = ghosts.read(row, i)
+			end
+		else
+			append(roots, input.read(i))
+		end
+	end
+	return roots
+end
+
+-- Rows of summaries, by the number of their file.
+local function compose_apart(input, host, known)
+	local state, roots, kept = new_state(host, known), {}, {}
+	for i = 1, input.count do
+		append(roots, not input.is_apart[i] and input.try(i))
+	end
+	state.found = documents.read(roots, state.report)
+	read_kinds(state)
+	collect_services(state)
+	if state.closes_all then
+		return kept
+	end
+	local world = apart.world(state)
+	for i = 1, input.count do
+		if input.is_apart[i] then
+			kept[i] = input.rows(i)
+			local own = not kept[i] and input.try(i)
+			kept[i] = kept[i] or own and apart.compose(world, own)
+			input.keep(i, kept[i])
+		end
+	end
+	return kept
+end
+
+local function compose_all(input, host, known, kept)
+	return compose_whole(input, input.documents or read_all(input, kept), new_state(host, known))
+end
+
+-- How often ghosts are read whole after all, before everything is.
+local ATTEMPTS_MAX = 2
+
+-- plan, findings, and whether something could not be given its place.
+function compose.run(input, host)
+	local known = load_definitions(input, host)
+	local kept = input.is_apart and compose_apart(input, host, known)
+	for _ = 1, kept and ATTEMPTS_MAX or 0 do
+		local ok, made, findings, is_incomplete = pcall(compose_all, input, host, known, kept)
+		if ok then
+			return made, findings, is_incomplete
+		end
+		if type(made) ~= "table" or not made.is_refusal then
+			error(made, 0)
+		end
+		if not made.parts then
+			break
+		end
+		for _, part in ipairs(made.parts) do
+			kept[part] = nil
+		end
+	end
+	return compose_all(input, host, known, {})
 end
 
 return compose

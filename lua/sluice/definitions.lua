@@ -163,13 +163,14 @@ local function add(found, definition, report)
 	found.names[#found.names + 1] = name
 end
 
--- {by_name, names}. Built-ins come first: no plugin can take their names.
+-- {by_name, names, plugin_by_path}. Built-ins come first: no plugin can take their names.
 function definitions.load(builtins, plugins, report)
-	local found = { by_name = {}, names = {} }
+	local found = { by_name = {}, names = {}, plugin_by_path = {} }
 	for _, root in ipairs(builtins) do
 		add(found, read_one(root, nil, report), report)
 	end
 	for _, plugin in ipairs(plugins) do
+		found.plugin_by_path[plugin.path or ""] = plugin
 		for _, root in ipairs(plugin.documents) do
 			add(found, read_one(root, plugin, report), report)
 		end

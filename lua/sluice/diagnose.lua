@@ -3,6 +3,8 @@
 --
 -- A finding belongs to a resource; the APIs that it stubs are those in resource.apis at the end, since
 -- most are found before it is known who uses what.
+local ghosts = require("sluice.ghosts")
+
 local diagnose = {}
 
 local Report = {}
@@ -90,6 +92,17 @@ local function sentence(finding)
 		finding.message)
 end
 
+-- Who was composed without what is wrong has to be composed anew.
+local function refuse_ghosts(first)
+	local found = {}
+	for api in pairs(first) do
+		found[#found + 1] = api.is_ghost and api or nil
+	end
+	if #found > 0 then
+		ghosts.refuse(found)
+	end
+end
+
 -- The list for the plan. Sets api.error, the first finding (by place) that stubs it.
 function Report:finish()
 	local first = {}
@@ -104,6 +117,7 @@ function Report:finish()
 			end
 		end
 	end
+	refuse_ghosts(first)
 	for api, finding in pairs(first) do
 		api.error = { message = sentence(finding), at = finding }
 	end

@@ -5,6 +5,7 @@
 -- the APIs it names are closed: a binding of a login that is left out would open them.
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
+local ghosts = require("sluice.ghosts")
 local schema = require("sluice.schema")
 
 local documents = {}
@@ -173,16 +174,32 @@ local function has_lost(root, kind)
 		or has_doubled(selector) or has_doubled(nodes.get(selector, "labels")))
 end
 
--- {kind = {list, by_id}}, and whether something was lost; `index` numbers resources in the order of files and documents.
+-- Two of one name have to say so.
+local function add_ghost(kind, ghost)
+	local first = kind.by_id[ghost.id]
+	if first then
+		ghosts.refuse(first.is_ghost and { first, ghost } or { ghost })
+	end
+	kind.by_id[ghost.id] = ghost
+	kind.list[#kind.list + 1] = ghost
+end
+
+-- {kind = {list, by_id}}, and whether something was lost; some of `roots` may be ghosts. `index` numbers
+-- resources in the order of files and documents.
 function documents.read(roots, report)
 	local found, is_incomplete = {}, false
 	for _, kind in ipairs(documents.kinds) do
 		found[kind] = { list = {}, by_id = {} }
 	end
 	for i, root in ipairs(roots) do
-		local resource = read_one(root, i, report)
+		local resource = not root.is_ghost and read_one(root, i, report)
+		if root.is_ghost then
+			root.index = i
+			add_ghost(found.ApiInstance, root)
+		end
 		local kind = resource and found[resource.kind]
-		is_incomplete = is_incomplete or has_lost(root, resource and resource.kind)
+		is_incomplete = is_incomplete
+			or not root.is_ghost and has_lost(root, resource and resource.kind)
 		if kind then
 			resource.index = i
 			local first = kind.by_id[resource.id]

@@ -109,6 +109,11 @@ function nodes.boolean(at, value)
 	return scalar(at, "boolean", value)
 end
 
+-- A number that is known when the plan is written: what `name` is among all of its kind.
+function nodes.target(at, name)
+	return scalar(at, "target", name)
+end
+
 -- A copy in which fn(node, path) replaces every scalar it returns something for.
 function nodes.transform(node, path, fn)
 	if node.type == "list" then

@@ -33,6 +33,7 @@ local function warn_of_ties(list, state)
 		local x, y = list[i - 1].binding, list[i].binding
 		local is_tie = x.order == y.order and x.source == y.source and x.source ~= "inline"
 			and x.resource.file ~= y.resource.file
+		state.is_remarkable = state.is_remarkable or is_tie
 		local pair = is_tie and x.resource.index .. " " .. y.resource.index
 		if is_tie and not state.ties[pair] then
 			state.ties[pair] = true
@@ -50,6 +51,7 @@ local function move_cors_first(entries, state)
 		list[#list + 1] = entry
 	end
 	local binding = #first > 0 and #rest > 0 and entries[1].policy ~= "cors" and first[1].binding
+	state.is_remarkable = state.is_remarkable or binding ~= false
 	if binding and not binding.is_told then
 		binding.is_told = true
 		state.report:warning(binding.ref, binding.path .. ".policyRef",

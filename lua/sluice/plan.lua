@@ -13,7 +13,7 @@ local BINDINGS_MAX = 64
 -- --- plugins ------------------------------------------------------------------------------------
 
 -- Only those that a binding uses, numbered by their first use.
-local function plugin_index(plugin, policy, state)
+local function use_plugin(plugin, policy, state)
 	local used = state.plugins.by_path[plugin.path]
 	if not used then
 		used = { plugin = plugin, index = #state.plugins.list, policies = {}, names = {} }
@@ -24,7 +24,24 @@ local function plugin_index(plugin, policy, state)
 		used.names[policy] = true
 		used.policies[#used.policies + 1] = nodes.string(nil, policy)
 	end
-	return used.index
+end
+
+-- As the chains of a ghost did.
+local function use_plugins_of(ghost, state)
+	if state.ghosts_plugins[ghost.plugins] then
+		return
+	end
+	state.ghosts_plugins[ghost.plugins] = true
+	local plugin
+	for name in (ghost.plugins .. "\n"):gmatch("([^\n]*)\n") do
+		if name == "" then
+			plugin = nil
+		elseif plugin then
+			use_plugin(plugin, name, state)
+		else
+			plugin = state.definitions.plugin_by_path[name]
+		end
+	end
 end
 
 local function plugins_node(state)
@@ -42,7 +59,7 @@ end
 
 -- --- services -----------------------------------------------------------------------------------
 
-local function service_node(service, settings)
+function plan.service_node(service, settings)
 	local at, address = service.address_node, service.address
 	local thresholds = service.thresholds or settings.thresholds
 	local out = nodes.map(service)
@@ -68,13 +85,19 @@ local function service_node(service, settings)
 	return nodes.put(out, "tls", service.tls)
 end
 
+-- What a ghost is in the plan.
+local function fragment_node(ghost)
+	return { type = "fragment", part = ghost.part, number = ghost.fragment }
+end
+
 -- Services without a usable address are left out; who uses them is a stub.
 local function services_node(state)
 	local list = nodes.list(nil)
 	for _, service in ipairs(state.services.list) do
 		if service.address and not service.duplicate_of then
-			service.plan_index = #list
-			list[#list + 1] = service_node(service, state.settings)
+			state.targets.service[service.id] = #list
+			list[#list + 1] = service.is_ghost and fragment_node(service)
+				or plan.service_node(service, state.settings)
 		end
 	end
 	return list
@@ -105,8 +128,8 @@ local function entry_node(entry, state)
 	local out = nodes.map(at)
 	nodes.put(out, "id", nodes.string(at, entry.id))
 	nodes.put(out, "policy", nodes.string(binding.ref, entry.policy))
-	nodes.put(out, "plugin", nodes.integer(at,
-		plugin_index(compiled.definition.plugin, entry.policy, state)))
+	use_plugin(compiled.definition.plugin, entry.policy, state)
+	nodes.put(out, "plugin", nodes.target(at, compiled.definition.plugin.path))
 	nodes.put(out, "config", compiled.config)
 	nodes.put(out, "rules", binding.read_rules)
 	local changed = binding.ordered_by
@@ -125,7 +148,7 @@ end
 local function destination_node(destination)
 	local service = destination.service
 	local out = nodes.map(destination.node)
-	nodes.put(out, "service", nodes.integer(destination.node, service.plan_index))
+	nodes.put(out, "service", nodes.target(destination.node, service.id))
 	nodes.put(out, "weight", destination.weight)
 	if destination.path ~= "" then
 		nodes.put(out, "destinationPath", nodes.string(destination.node, destination.path))
@@ -140,7 +163,7 @@ local function route_node(route)
 	nodes.put(out, "order", nodes.integer(route.node, route.binding.order))
 	local destinations = nodes.list(route.node)
 	for _, destination in ipairs(route.destinations) do
-		if destination.service.plan_index then
+		if destination.service.address and not destination.service.duplicate_of then
 			destinations[#destinations + 1] = destination_node(destination)
 		end
 	end
@@ -176,13 +199,26 @@ local function labels_node(api)
 	return out
 end
 
-local function api_node(api, state)
+-- For targets.
+local function listener_key(address)
+	return address.host .. "|" .. address.port
+end
+
+-- Until it is known who else is on a port, every API has its listener.
+local function listener_node(api, at, state)
+	if state.targets and (api.listener or -1) < 0 then
+		return nodes.integer(at, -1)
+	end
+	return nodes.target(at, listener_key(api.address))
+end
+
+function plan.api_node(api, state)
 	local out = nodes.map(api)
 	local at = api.address_node or api
 	nodes.put(out, "name", nodes.string(api, api.name))
 	nodes.put(out, "namespace", nodes.string(api, api.namespace))
 	nodes.put(out, "labels", labels_node(api))
-	nodes.put(out, "listener", nodes.integer(at, api.listener or -1))
+	nodes.put(out, "listener", listener_node(api, at, state))
 	nodes.put(out, "basePath", nodes.string(at, api.base_path or ""))
 	nodes.put(out, "address", nodes.string(at, nodes.text(api.spec, "address") or ""))
 	nodes.put(out, "responseTimeoutMs", api.response_timeout)
@@ -207,6 +243,7 @@ end
 local function listeners_node(state)
 	local list = nodes.list(nil)
 	for i, listener in ipairs(state.listeners) do
+		state.targets.listener[listener_key(listener)] = i - 1
 		local out = nodes.map(listener.node)
 		nodes.put(out, "address", nodes.string(listener.node, listener.host))
 		nodes.put(out, "port", nodes.integer(listener.node, listener.port))
@@ -236,37 +273,58 @@ local function settings_node(settings)
 	return nodes.put(out, "edge", edge.node(settings))
 end
 
--- Mistakes that only show in the whole.
+-- Mistakes that only show in the whole of an API.
+function plan.check_api(api, state)
+	if #api.chain > BINDINGS_MAX then
+		state.report:error(api, "spec.policies", string.format(
+			"%d policies are bound to it; a chain has at most %d", #api.chain, BINDINGS_MAX), api)
+	end
+	if #api.inline_routes == 0 and not api.has_route and not api.broken and not api.redirect then
+		state.report:warning(api, "spec.services",
+			"no services and no route: every request that no policy answers gets 404", api)
+	end
+end
+
 function plan.check(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		if #api.chain > BINDINGS_MAX then
-			state.report:error(api, "spec.policies", string.format(
-				"%d policies are bound to it; a chain has at most %d", #api.chain, BINDINGS_MAX), api)
-		end
-		if #api.inline_routes == 0 and not api.has_route and not api.broken
-			and not api.redirect then
-			state.report:warning(api, "spec.services",
-				"no services and no route: every request that no policy answers gets 404", api)
+		if not api.is_ghost then
+			plan.check_api(api, state)
 		end
 	end
 end
 
--- After report:finish(), which says which APIs are stubs.
-function plan.build(state)
-	state.plugins = { list = {}, by_path = {} }
-	local services = services_node(state)
+local function apis_node(state)
 	local apis = nodes.list(nil)
 	for _, api in ipairs(state.found.ApiInstance.list) do
-		if not api.duplicate_of then
-			apis[#apis + 1] = api_node(api, state)
+		if api.is_ghost then
+			use_plugins_of(api, state)
+			apis[#apis + 1] = fragment_node(api)
+		elseif not api.duplicate_of then
+			apis[#apis + 1] = plan.api_node(api, state)
 		end
 	end
+	return apis
+end
+
+-- After report:finish(), which says which APIs are stubs. `targets`: the numbers that nodes.target
+-- stands for.
+function plan.build(state)
+	state.plugins = { list = {}, by_path = {} }
+	state.targets = { service = {}, listener = {}, plugin = {} }
+	state.ghosts_plugins = {}
+	local services = services_node(state)
+	local listeners = listeners_node(state)
+	local apis = apis_node(state)
+	for path, used in pairs(state.plugins.by_path) do
+		state.targets.plugin[path] = used.index
+	end
 	local out = nodes.map(nil)
+	out.targets = state.targets
 	nodes.put(out, "version", nodes.integer(nil, 1))
 	nodes.put(out, "strict", state.is_strict and nodes.boolean(nil, true) or nil)
 	nodes.put(out, "plugins", plugins_node(state))
 	nodes.put(out, "services", services)
-	nodes.put(out, "listeners", listeners_node(state))
+	nodes.put(out, "listeners", listeners)
 	nodes.put(out, "apis", apis)
 	return nodes.put(out, "settings", settings_node(state.settings))
 end

@@ -56,7 +56,7 @@ static enum rc read_folder(void)
 {
 	const char *paths[] = {folder};
 	diagnostics_init(&diagnostics);
-	return sources_read(&sources, paths, 1, &diagnostics);
+	return sources_read(&sources, paths, 1, NULL, 0, &diagnostics);
 }
 
 static void end(void)
@@ -194,7 +194,7 @@ START_TEST(says_when_a_path_does_not_exist)
 {
 	const char *paths[] = {"/nonexistent/sluice"};
 	diagnostics_init(&diagnostics);
-	ck_assert_int_eq(sources_read(&sources, paths, 1, &diagnostics), RC_NOT_FOUND);
+	ck_assert_int_eq(sources_read(&sources, paths, 1, NULL, 0, &diagnostics), RC_NOT_FOUND);
 	ck_assert_str_eq(diagnostics.items[0].position.file, "/nonexistent/sluice");
 	sources_deinit(&sources);
 	diagnostics_deinit(&diagnostics);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lua/sluice/compose.lua reads: the files one by one, and what was composed apart of them. */
+#include "config/lua_priv.h"
+
+#include "base/memory.h"
+#include "plan/plan_fragment.h"
+
+#include <stdlib.h>
+
+/* Below, reading what is shared twice costs more than it saves. */
+#define APART_MIN 64
+
+/* --- which files are composed apart ---------------------------------------------------------- */
+
+/* By their first look: each line that begins with `kind:` goes on with ApiInstance. Where that is
+ * wrong, it shows as soon as the file is read. */
+static bool seems_apart(const struct source *s)
+{
+	struct str rest = str_n(s->bytes, s->size);
+	bool has_api = false;
+	while (!s->is_script && rest.n > 0) {
+		struct str line = str_cut(&rest, '\n');
+		if (!str_starts(line, STR("kind:")))
+			continue;
+		line = str_trim(str_from(line, 5));
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (!str_eq(line, STR("ApiInstance")))
+			return false;
+		has_api = true;
+	}
+	return has_api;
+}
+
+static bool has_scripts(const struct sources *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->items[i].is_script)
+			return true;
+	return false;
+}
+
+/* Scripts may look at everything: nothing can be apart. */
+static void choose_apart(struct lua_input *in, size_t apart_min)
+{
+	struct sources *s = in->sources;
+	size_t count = 0, min = apart_min ? apart_min : APART_MIN;
+	if (has_scripts(s))
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		struct source *each = &s->items[i];
+		each->is_apart = each->bytes ? seems_apart(each) : each->is_known;
+		count += s->items[i].is_apart;
+	}
+	in->has_apart = count >= min;
+}
+
+/* --- functions ------------------------------------------------------------------------------- */
+
+static struct lua_input *input_of(lua_State *L)
+{
+	return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static size_t check_file(lua_State *L)
+{
+	lua_Integer i = luaL_checkinteger(L, 1);
+	luaL_argcheck(L, i >= 1 && (size_t)i <= input_of(L)->sources->count, 1, "no such file");
+	return (size_t)i - 1;
+}
+
+/* begin(): what was read before is forgotten. */
+static int begin(lua_State *L)
+{
+	struct lua_input *in = input_of(L);
+	diagnostics_deinit(&in->found);
+	in->is_incomplete = false;
+	return 0;
+}
+
+static void push_roots(lua_State *L, const struct document_set *set, const char *file)
+{
+	int count = 0;
+	lua_newtable(L);
+	for (const struct node *root = set->roots; root; root = root->next) {
+		lua_push_node(L, root, file);
+		lua_rawseti(L, -2, ++count);
+	}
+}
+
+/* read(i) -> the roots of its documents; what is wrong is told. A file at a time: the trees of 10,000
+ * would take as much as Lua's. */
+static int read_file(lua_State *L)
+{
+	struct lua_input *in = input_of(L);
+	struct source *s = &in->sources->items[check_file(L)];
+	struct document_set set;
+	if (s->is_script)
+		return 0;
+	if (!s->bytes && !source_read(s, &in->found)) {
+		in->is_incomplete = true;
+		return 0;
+	}
+	enum rc rc = document_set_read(&set, s->name, str_n(s->bytes, s->size), &in->found);
+	in->is_incomplete = in->is_incomplete || rc != RC_OK;
+	push_roots(L, &set, s->name);
+	document_set_deinit(&set);
+	if (!in->has_apart) { /* nobody reads it again */
+		free(s->bytes);
+		s->bytes = NULL;
+	}
+	return 1;
+}
+
+/* try(i) -> the roots; or nil: something is wrong with it. */
+static int try_file(lua_State *L)
+{
+	struct source *s = &input_of(L)->sources->items[check_file(L)];
+	struct document_set set = {0};
+	struct diagnostics found;
+	if (s->is_script)
+		return 0;
+	diagnostics_init(&found);
+	bool is_fine =
+		(s->bytes || source_read(s, &found)) &&
+		document_set_read(&set, s->name, str_n(s->bytes, s->size), &found) == RC_OK &&
+		found.count == 0;
+	diagnostics_deinit(&found);
+	if (is_fine)
+		push_roots(L, &set, s->name);
+	if (set.pool)
+		document_set_deinit(&set);
+	return is_fine ? 1 : 0;
+}
+
+static void push_row(lua_State *L, struct str *rows)
+{
+	struct part_value value;
+	uint32_t count = 0;
+	part_read_count(rows, &count);
+	lua_createtable(L, (int)(count < rows->n ? count : 0), 0);
+	for (uint32_t i = 0; i < count && part_read_value(rows, &value); i++) {
+		if (value.is_text)
+			lua_pushlstring(L, value.text.p ? value.text.p : "", value.text.n);
+		else
+			lua_pushnumber(L, value.number);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+/* rows(i) -> those of its part; or nil: it has none. */
+static int rows_of(lua_State *L)
+{
+	const struct part *p = &input_of(L)->parts[check_file(L)];
+	if (p->fragment_count == 0)
+		return 0;
+	struct str rows = p->rows;
+	lua_createtable(L, (int)p->row_count, 0);
+	for (uint32_t i = 0; i < p->row_count && rows.n > 0; i++) {
+		push_row(L, &rows);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
+static void add_row(lua_State *L, struct part_maker *m)
+{
+	int count = (int)lua_objlen(L, -1);
+	part_maker_begin_row(m, (uint32_t)count);
+	for (int i = 1; i <= count; i++) {
+		size_t n = 0;
+		lua_rawgeti(L, -1, i);
+		if (lua_type(L, -1) == LUA_TNUMBER) {
+			part_maker_add_number(m, lua_tonumber(L, -1));
+		} else {
+			const char *text = lua_tolstring(L, -1, &n);
+			part_maker_add_text(m, str_n(text, n));
+		}
+		lua_pop(L, 1);
+	}
+}
+
+/* keep(i, rows): with the fragments since the last, they are its part; nil: it has none. */
+static int keep(lua_State *L)
+{
+	struct lua_input *in = input_of(L);
+	struct part *p = &in->parts[check_file(L)];
+	if (lua_istable(L, 2) && p->fragment_count == 0) {
+		int count = (int)lua_objlen(L, 2);
+		for (int i = 1; i <= count; i++) {
+			lua_rawgeti(L, 2, i);
+			add_row(L, &in->maker);
+			lua_pop(L, 1);
+		}
+		if (part_maker_take(&in->maker, p) != RC_OK)
+			luaL_error(L, "the parts of the plan are too large");
+	}
+	part_maker_reset(&in->maker);
+	return 0;
+}
+
+/* fragment(node) -> its number in the part that is being made */
+static int fragment(lua_State *L)
+{
+	struct lua_input *in = input_of(L);
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_node_to_plan(L, 1, in->fragments, NULL);
+	if (plan_writer_take_fragment(in->fragments, &in->maker.fragments) != RC_OK)
+		luaL_error(L, "a part of the plan is too large, or no plan");
+	lua_pushinteger(L, (lua_Integer)part_maker_end_fragment(&in->maker));
+	return 1;
+}
+
+struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, "input");
+	const struct lua_input *in = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	if (!in || i < 1 || (size_t)i > in->sources->count || number < 0)
+		return STR_EMPTY;
+	return part_fragment(&in->parts[i - 1], (uint32_t)number);
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+void lua_input_init(struct lua_input *in, struct sources *sources, size_t apart_min)
+{
+	*in = (struct lua_input){.sources = sources, .fragments = plan_writer_new()};
+	in->parts = heap_zalloc((sources->count + 1) * sizeof(struct part));
+	diagnostics_init(&in->found);
+	part_maker_init(&in->maker);
+	choose_apart(in, apart_min);
+}
+
+void lua_input_deinit(struct lua_input *in)
+{
+	for (size_t i = 0; in->parts && i < in->sources->count; i++)
+		part_deinit(&in->parts[i]);
+	free(in->parts);
+	diagnostics_deinit(&in->found);
+	part_maker_deinit(&in->maker);
+	plan_writer_free(in->fragments);
+	*in = (struct lua_input){0};
+}
+
+static void push_is_apart(lua_State *L, const struct sources *s)
+{
+	lua_createtable(L, (int)s->count, 0);
+	for (size_t i = 0; i < s->count; i++) {
+		lua_pushboolean(L, s->items[i].is_apart);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "is_apart");
+}
+
+static void set_function(lua_State *L, const char *name, lua_CFunction function, void *arg)
+{
+	lua_pushlightuserdata(L, arg);
+	lua_pushcclosure(L, function, 1);
+	lua_setfield(L, -2, name);
+}
+
+void lua_push_input(lua_State *L, struct lua_input *in)
+{
+	lua_pushlightuserdata(L, in);
+	lua_setfield(L, LUA_REGISTRYINDEX, "input");
+	lua_getfield(L, LUA_REGISTRYINDEX, "host");
+	set_function(L, "fragment", fragment, in);
+	lua_pop(L, 1);
+	set_function(L, "begin", begin, in);
+	set_function(L, "read", read_file, in);
+	set_function(L, "try", try_file, in);
+	set_function(L, "rows", rows_of, in);
+	set_function(L, "keep", keep, in);
+	lua_pushinteger(L, (lua_Integer)in->sources->count);
+	lua_setfield(L, -2, "count");
+	if (in->has_apart)
+		push_is_apart(L, in->sources);
+}

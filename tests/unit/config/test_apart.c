@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whatever stands in a folder, and whatever is done to it: composing APIs apart gives the plan and the
+ * findings of composing the whole, byte by byte. SLUICE_EDITS: how many edits. */
+#include "config/config.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "plan/plan.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES_MAX 14
+#ifdef SLUICE_SANITIZE
+#define EDITS_QUICK 30
+#else
+#define EDITS_QUICK 200
+#endif
+
+static char folder[128];
+static const char plugin_dir[] = BUILD_DIR "/lib/sluice/plugins";
+static uint64_t seed;
+static char variable[16];
+
+/* --- chance ---------------------------------------------------------------------------------- */
+
+static unsigned below(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed >> 33) % n;
+}
+
+static bool one_in(unsigned n)
+{
+	return below(n) == 0;
+}
+
+#define ANY(list) list[below(ARRAY_COUNT(list))]
+
+/* --- documents ------------------------------------------------------------------------------- */
+
+static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+static const char *const tiers[] = {"gold", "gold", "iron", "clay"};
+/* What may be bound, with its configuration; the first SIMPLE of them to any API. */
+#define SIMPLE 10
+static const char *const policies[] = {
+	"policyRef: {name: response-timeout}, config: {timeout: 2}",
+	"policyRef: {name: response-timeout}, config: {timeout: $WAIT}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: y}]}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: "
+	"\"${file:more.txt}\"}]}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: "
+	"\"${secret:a.word}\"}]}",
+	"policyRef: {name: rate-limiting}, config: {rateLimits: [{maximumRequests: 7, "
+	"timePeriodInMilliseconds: 1000}]}",
+	"policyRef: {name: cors}, config: {}",
+	"policyRef: {name: stream-idle-timeout}, config: {timeout: 3}",
+	"policyRef: {name: access-block}",
+	"policyRef: {name: header-removal}, config: {inboundHeaders: [x-a]}",
+	"policyRef: {name: route}, config: {destinationRef: {name: b}}",
+	"policyRef: {name: route}, config: {destinationRef: {name: c-up}}, rules: [{path: /x}]",
+	"policyRef: {name: tracing}, config: {}",
+	"policyRef: {name: idle-timeout}, config: {timeout: 3}",
+	"policyRef: {name: circuit-breaker}, config: {thresholds: {maxConnections: 3}}",
+};
+/* The same with something wrong. */
+static const char *const mistakes[] = {
+	"policyRef: {name: respons-timeout}, config: {timeout: 2}",
+	"policyRef: {name: response-timeout}, config: {timeut: 2}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: 7}",
+	"policyRef: {name: tls}, config: {certificate: {secretRef: {name: a}}}",
+	"policyRef: {name: rate-limiting}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: $NONE}]}",
+};
+
+static const char *policy(unsigned wrong)
+{
+	if (one_in(wrong))
+		return ANY(mistakes);
+	return one_in(8) ? ANY(policies) : policies[below(SIMPLE)];
+}
+
+static void head(FILE *f, const char *kind, const char *name)
+{
+	fprintf(f, "apiVersion: gateway.sluice.dev/v1\nkind: %s\nmetadata: {name: %s", kind, name);
+	if (one_in(12))
+		fprintf(f, ", namespace: other");
+	if (!one_in(3))
+		fprintf(f, ", labels: {tier: %s}", ANY(tiers));
+	fprintf(f, "}\nspec:\n");
+}
+
+static void api(FILE *f, const char *name)
+{
+	head(f, "ApiInstance", one_in(25) ? ANY(names) : name);
+	fprintf(f, "  address: http%s://0.0.0.0:%u/%s\n", one_in(30) ? "s" : "", 8081 + below(2),
+		one_in(25) ? ANY(names) : name);
+	if (!one_in(8))
+		fprintf(f, "  services:\n    up: {address: \"http://h%u:1/p\"}\n", below(9));
+	if (one_in(9))
+		fprintf(f, "  limits: {requestBodyBytes: %u}\n", 1000 + below(9));
+	if (one_in(30))
+		fprintf(f, "  polices: []\n");
+	fprintf(f, "  policies:\n");
+	for (unsigned i = below(4); i > 0; i--)
+		fprintf(f, "    - {%s}\n", policy(60));
+}
+
+static void binding(FILE *f, const char *name)
+{
+	static const char *const targets[] = {"{name: %s}", "{kind: Service, name: %s-up}",
+		"{kind: Service, name: %s}", "{kind: Selector, selector: {labels: {tier: %s}}}"};
+	unsigned target = below(4);
+	head(f, "PolicyBinding", name);
+	fprintf(f, "  targetRef: ");
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	fprintf(f, targets[target], target == 3 ? ANY(tiers) : ANY(names));
+#pragma GCC diagnostic pop
+	fprintf(f, "\n");
+	if (one_in(2))
+		fprintf(f, "  order: %u\n", 50 + below(3));
+	char *text = heap_strdup(policy(20)), *rest = strstr(text, ", config");
+	fprintf(f, "  %.*s\n", rest ? (int)(rest - text) : (int)strlen(text), text);
+	char *rules = rest ? strstr(rest, ", rules") : NULL;
+	if (rest)
+		fprintf(f, "  %.*s\n", rules ? (int)(rules - rest - 2) : (int)strlen(rest + 2),
+			rest + 2);
+	free(text);
+}
+
+static void other(FILE *f, const char *name)
+{
+	static const char *const settings[] = {"timeouts: {streamIdleSeconds: 9}",
+		"timeouts: {upstreamResponseSeconds: 4}", "routing: {rewriteHostHeader: false}",
+		"probe: {port: 8081}", "tracing: {}", "forwardProxy: {}", "strict: true",
+		"limits: {requestBodyBytes: 70000}"};
+	switch (below(5)) {
+	case 0:
+		head(f, "Service", name);
+		fprintf(f, "  address: http://s%u:%s\n", below(9), one_in(9) ? "x" : "80");
+		return;
+	case 1:
+		head(f, "Secret", one_in(9) ? "a" : name);
+		fprintf(f, "  data: {word: \"w%u$WAIT\"}\n", below(3));
+		return;
+	case 2:
+		head(f, "Configuration", name);
+		fprintf(f, "  %s\n", ANY(settings));
+		return;
+	case 3:
+		head(f, "Contract", name);
+		fprintf(f, "  apiId: %s\n  client: {id: x}\n", ANY(names));
+		return;
+	default:
+		head(f, "Extension", name);
+		fprintf(f, "  extends: [{name: %s}]\n", one_in(9) ? "proxy-wasm-filter" : "x");
+	}
+}
+
+static void odd(FILE *f, const char *name)
+{
+	switch (below(6)) {
+	case 0:
+		fprintf(f, "a: [\n");
+		return;
+	case 1:
+		api(f, name);
+		fprintf(f, "---\n{kind: Service, metadata: {name: b}, spec: {}}\n");
+		return;
+	case 2:
+		fprintf(f, "kind: ApiInstance\nkind: ApiInstance\nmetadata: {name: a}\n");
+		return;
+	case 3:
+		fprintf(f, "# nothing\n");
+		return;
+	case 4:
+		fprintf(f, "kind: ConfigMap\ndata: {}\n");
+		return;
+	default:
+		fprintf(f, "{\"kind\": \"ApiInstance\", \"metadata\": {\"name\": \"%s\"}}\n", name);
+	}
+}
+
+static void write_file(unsigned i)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/%02u.yaml", folder, i);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	const char *name = names[i % ARRAY_COUNT(names)];
+	unsigned kind = below(20);
+	if (kind < 13 || i < 6)
+		api(f, name);
+	else if (kind < 16)
+		binding(f, name);
+	else if (kind < 19)
+		other(f, name);
+	else
+		odd(f, name);
+	if (one_in(20)) {
+		fprintf(f, "---\n");
+		api(f, ANY(names));
+	}
+	fclose(f);
+}
+
+static void write_text(const char *name, const char *text)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void remove_text(const char *name)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	unlink(path);
+}
+
+static void remove_file(unsigned i)
+{
+	char name[32];
+	snprintf(name, sizeof(name), "%02u.yaml", i);
+	remove_text(name);
+}
+
+static void edit(void)
+{
+	unsigned i = below(FILES_MAX);
+	switch (below(24)) {
+	case 0:
+	case 1:
+	case 2:
+		remove_file(i);
+		return;
+	case 3:
+		write_text("more.txt", one_in(2) ? "more" : "less");
+		return;
+	case 4:
+		snprintf(variable, sizeof(variable), "%u", 1 + below(3));
+		return;
+	case 5:
+		if (one_in(3))
+			write_text("z.lua", "for api in sluice.apis() do api:warn('seen') end");
+		return;
+	case 6:
+	case 7:
+		remove_text("z.lua");
+		return;
+	default:
+		write_file(i);
+	}
+}
+
+/* --- composing ------------------------------------------------------------------------------- */
+
+static const char *environment(const char *name)
+{
+	return strcmp(name, "WAIT") == 0 && variable[0] ? variable : NULL;
+}
+
+struct outcome {
+	struct buffer plan;
+	struct buffer findings;
+	enum rc rc;
+};
+
+static struct buffer record; /* what the last composition left */
+static size_t apart_total, reused_total;
+
+enum way { WHOLE, APART, REUSING };
+
+static void compose(struct outcome *o, enum way way, int settled_s)
+{
+	const char *paths[] = {folder}, *plugins[] = {plugin_dir};
+	struct diagnostics diagnostics;
+	struct buffer left;
+	struct config_work work = {0};
+	struct config_options options = {
+		.paths = paths,
+		.path_count = 1,
+		.plugin_dirs = plugins,
+		.plugin_dir_count = 1,
+		.getenv = environment,
+		.apart_min = way == WHOLE ? SIZE_MAX : 1,
+		.settled_s = settled_s,
+		.record = way == REUSING ? buffer_str(&record) : STR_EMPTY,
+		.record_out = way == REUSING ? &left : NULL,
+		.work = &work,
+	};
+	buffer_init(&left, SIZE_MAX / 2);
+	buffer_init(&o->plan, LIMIT_PLAN_BYTES);
+	buffer_init(&o->findings, SIZE_MAX / 2);
+	diagnostics_init(&diagnostics);
+	o->rc = config_compile(&options, &o->plan, &diagnostics);
+	diagnostics_print(&diagnostics, &o->findings);
+	diagnostics_deinit(&diagnostics);
+	apart_total += work.apart;
+	reused_total += work.reused;
+	if (way != REUSING)
+		return;
+	struct buffer *older = one_in(8) ? &left : &record; /* now and then the older one stays */
+	buffer_deinit(older);
+	if (older == &record)
+		record = left;
+}
+
+static void forget(struct outcome *o)
+{
+	buffer_deinit(&o->plan);
+	buffer_deinit(&o->findings);
+}
+
+static void keep_for_study(const struct outcome *o, const char *name)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s.%s", folder, name);
+	FILE *f = fopen(path, "w");
+	if (!f)
+		return;
+	fwrite(o->plan.p, 1, o->plan.n, f);
+	fwrite(o->findings.p, 1, o->findings.n, f);
+	fclose(f);
+}
+
+static void compare(const struct outcome *whole, const struct outcome *made, const char *how, uint64_t n)
+{
+	bool is_same = whole->rc == made->rc && str_eq(buffer_str(&whole->plan), buffer_str(&made->plan)) &&
+		       str_eq(buffer_str(&whole->findings), buffer_str(&made->findings));
+	if (!is_same) {
+		keep_for_study(whole, "whole");
+		keep_for_study(made, how);
+	}
+	ck_assert_msg(is_same, "edit %llu of %s: %s is not what the whole is:\n%.*s\n--- but\n%.*s",
+		(unsigned long long)n,
+		folder, how, STR_ARG(buffer_str(&whole->findings)),
+		STR_ARG(buffer_str(&made->findings)));
+}
+
+static void open_folder(uint64_t number)
+{
+	const char *top = getenv("TMPDIR");
+	seed = 0x9e3779b97f4a7c15u * (number + 1);
+	snprintf(folder, sizeof(folder), "%s/sluice-apart-XXXXXX", top ? top : P_tmpdir);
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(variable, sizeof(variable), "1");
+	write_text("more.txt", "more");
+	write_text("secret.yaml", "apiVersion: gateway.sluice.dev/v1\nkind: Secret\nmetadata: {name: a}\n"
+				 "spec: {data: {word: hush}}\n");
+	for (unsigned i = 0; i < FILES_MAX; i++)
+		write_file(i);
+}
+
+static void close_folder(void)
+{
+	for (unsigned i = 0; i < FILES_MAX; i++)
+		remove_file(i);
+	remove_text("z.lua");
+	remove_text("more.txt");
+	remove_text("secret.yaml");
+	rmdir(folder);
+}
+
+/* Most records are of the folder before the last edit; some are damaged, or cut off. */
+static void harm_record(void)
+{
+	if (record.n == 0 || !one_in(10))
+		return;
+	if (one_in(2))
+		record.p[below((unsigned)record.n)] ^= (char)(1u << below(8));
+	else
+		record.n = below((unsigned)record.n);
+}
+
+static void try_all_ways(uint64_t n)
+{
+	struct outcome whole, made;
+	compose(&whole, WHOLE, 0);
+	compose(&made, APART, 0);
+	compare(&whole, &made, "apart", n);
+	forget(&made);
+	harm_record();
+	compose(&made, REUSING, n % 3 == 0 ? 0 : -2);
+	compare(&whole, &made, "reusing", n);
+	forget(&made);
+	forget(&whole);
+}
+
+START_TEST(no_way_of_composing_gives_another_plan)
+{
+	uint64_t edits = EDITS_QUICK;
+	const char *asked = getenv("SLUICE_EDITS");
+	if (asked)
+		ck_assert_int_eq(str_to_u64(str_of(asked), 1000000, &edits), RC_OK);
+	buffer_init(&record, SIZE_MAX / 2);
+	for (uint64_t n = 0; n < edits; n++) {
+		if (n % 50 == 0)
+			open_folder(n);
+		try_all_ways(n);
+		edit();
+		if (n % 50 == 49 || n + 1 == edits)
+			close_folder();
+	}
+	buffer_deinit(&record);
+	/* The ways were different ones. */
+	ck_assert_uint_gt(apart_total, edits);
+	ck_assert_uint_gt(reused_total, edits / 4);
+}
+END_TEST
+
+UNIT_SUITE(apart, no_way_of_composing_gives_another_plan)
