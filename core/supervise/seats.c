@@ -115,7 +115,8 @@ struct seat *seat_start(struct supervisor *s, enum trail_role role)
 	struct seat *seat = find_free(s);
 	if (!seat)
 		return NULL;
-	*seat = (struct seat){.started_ms = supervisor_now_ms(), .socket = -1};
+	*seat = (struct seat){
+		.started_ms = supervisor_now_ms(), .socket = -1, .avoids = s->avoid_plan};
 	seat->trail = trail_create(&seat->trail_fd);
 	if (seat->trail) {
 		seat->trail->orders = (struct trail_orders){

@@ -238,10 +238,13 @@ static bool has_room_for_another(const struct supervisor *s)
 	return seats_alive(s) < SEATS_MAX - 1;
 }
 
-/* It warmed up before its plan was to be avoided. */
+/* It warmed up before its plan was to be avoided; or it is still warming up, and was not told. */
 static bool is_avoided(const struct supervisor *s, const struct seat *seat)
 {
-	return s->avoid_plan && seat->serving.plan == s->avoid_plan;
+	if (!s->avoid_plan)
+		return false;
+	return seat->serving.plan ? seat->serving.plan == s->avoid_plan
+				  : seat->avoids != s->avoid_plan;
 }
 
 static void settle_active(struct supervisor *s, int64_t now)

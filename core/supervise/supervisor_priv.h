@@ -46,6 +46,7 @@ struct seat {
 	int trail_fd; /* owned */
 	struct trail *trail;
 	struct wire_serving serving; /* what it said last */
+	uint64_t avoids;             /* the plan that its orders name */
 	int64_t started_ms;
 	int64_t deadline_ms; /* of what it was told to do; 0: nothing */
 };
