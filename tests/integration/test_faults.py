@@ -54,7 +54,7 @@ class Scene:
         self.gateway = Gateway({"a.yaml": self.documents()}, options=self.options, wait=False,
                                env=self.faults.environment())
         self.deaths = self.deaths_explained()
-        self.crashes = 0
+        self.crashes = self.words = 0
 
     def documents(self):
         tls = {"policyRef": {"name": "tls"}, "config": {"certificate": {
@@ -122,8 +122,8 @@ class Scene:
         return False
 
     def reload(self):
-        self.round += 1
         before = self.gateway.metrics()
+        self.round += 1
         self.gateway.write("a.yaml", self.documents())
         self.gateway.admin("POST", "/reload")
 
@@ -171,7 +171,9 @@ class Scene:
         check(self.settle(self.gateway.is_answering, 15), "it is not ready")
         check(self.settle(self.serves, 15), f"the API is not served as it stands:\n"
               f"{self.gateway.error_text()[-3000:]}")
-        check(self.settle(lambda: self.serves(tls=True), 10), "nor with TLS")
+        # OpenSSL takes for missing what it once could not load, for want of memory, until the next start.
+        without_tls = kind == "allocate" and " tls: " in self.gateway.error_text()[self.words:]
+        check(self.settle(lambda: self.serves(tls=True), 10) or without_tls, "nor with TLS")
         self.without_password()
         return self.explain_deaths(kind)
 
@@ -251,6 +253,7 @@ def soak_every_system_call_fails_once():
 def starts(scene, kind, number, error):
     """It comes up, at the latest with the next gateway, or ends and says why."""
     scene.faults.arm(kind, number, error)
+    scene.words = len(scene.gateway.error_text())
     scene.deaths = scene.deaths_explained()
     scene.gateway.start()
 
