@@ -20,7 +20,7 @@
 #define HOOK_STEPS      1000
 #define COPY_DEPTH_MAX  64
 #define BYTES_PER_STEP  8
-#define BYTES_GROWN_PER_STEP 64
+#define GROWN_BYTES_MIN 4096 /* what is smaller costs less than its instructions */
 #define FRAMES_MAX      1000
 #define WORLD           3 /* index in the state of scripts.lua */
 
@@ -111,7 +111,8 @@ static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 		s->bytes_used = used;
 	/* What grows is cleared or moved, as the stack of one who recurses again and again; the
 	 * hook ends it soon. */
-	uint64_t moved = new_size > old_size ? new_size / BYTES_GROWN_PER_STEP : 0;
+	uint64_t moved =
+		new_size > old_size && new_size >= GROWN_BYTES_MIN ? new_size / BYTES_PER_STEP : 0;
 	*s->steps -= moved < *s->steps ? moved : *s->steps;
 	return fresh;
 }
@@ -175,7 +176,8 @@ static int repeat(lua_State *L)
 	return 1;
 }
 
-/* --- values from one state to the other -------------------------------------------------------- */
+/* --- values from one state to the other --------------------------------------------------------
+ */
 static bool copy_value(lua_State *from, int index, lua_State *to, int depth);
 
 static bool copy_table(lua_State *from, int index, lua_State *to, int depth)
@@ -186,7 +188,8 @@ static bool copy_table(lua_State *from, int index, lua_State *to, int depth)
 	lua_pushnil(from);
 	while (lua_next(from, index)) {
 		int top = lua_gettop(from);
-		if (!copy_value(from, top - 1, to, depth + 1) || !copy_value(from, top, to, depth + 1))
+		if (!copy_value(from, top - 1, to, depth + 1) ||
+			!copy_value(from, top, to, depth + 1))
 			return false;
 		lua_rawset(to, -3);
 		lua_pop(from, 1);
@@ -432,7 +435,8 @@ static void push_clean(lua_State *to, struct str text)
 		size_t length = utf8_sequence(text);
 		if (n + (length ? length : 1) > sizeof(clean))
 			break;
-		bool is_shown = length > 1 || (length == 1 && text.p[0] >= 0x20 && text.p[0] != 0x7f);
+		bool is_shown =
+			length > 1 || (length == 1 && text.p[0] >= 0x20 && text.p[0] != 0x7f);
 		if (is_shown)
 			memcpy(clean + n, text.p, length);
 		else
