@@ -38,6 +38,8 @@ static bool take(int argc, char **argv, int *i, struct supervise_options *o)
 		o->log_level = value;
 	else if (strcmp(argv[*i], "--standby") == 0)
 		o->standby = true;
+	else if (strcmp(argv[*i], "--help") == 0)
+		o->asks_help = true;
 	else if ((value = value_of("--listen-allow", argc, argv, i)))
 		return allow_add(&o->allow, value) ||
 		       refuse("--listen-allow takes ADDRESS:PORT or ADDRESS:FIRST-LAST, not",

@@ -251,6 +251,14 @@ static void make_arguments(struct supervisor *s, int argc, char **argv)
 	memcpy(s->argv + 2, argv, (size_t)argc * sizeof(char *));
 }
 
+/* Touches nothing: another one may be serving with this state folder. */
+static int give_help(const struct supervisor *s)
+{
+	execv(s->gateway_program, s->argv);
+	fprintf(stderr, "sluice: cannot run %s: %s\n", s->gateway_program, strerror(errno));
+	return 2;
+}
+
 static void set_log_level(const char *name)
 {
 	enum log_level level;
@@ -277,6 +285,8 @@ int supervisor_run(int argc, char **argv)
 	groups_init(&s.groups);
 	find_programs(&s);
 	make_arguments(&s, argc, argv);
+	if (s.options.asks_help)
+		return give_help(&s);
 	set_log_level(s.options.log_level);
 	raise_descriptors();
 	take_signals(&s);

@@ -139,6 +139,14 @@ def version_and_help_are_there():
 
 
 @case
+def help_is_there_while_a_gateway_runs():
+    with Backend() as backend, Gateway([api("a", backend)]) as gateway:
+        done = sluice("run", "--state", gateway.state, "--help")
+        equal(done.returncode, 0)
+        contains(done.stdout, "usage: sluice run")
+
+
+@case
 def wrong_command_lines_are_refused_with_a_hint():
     for args in (["rnu"], ["run"], ["run", "--confg", "x"], ["run", "--config"],
                  ["run", "--config", "x", "--workers", "none"], ["check"]):
