@@ -2,6 +2,7 @@
 /* What lua/sluice/compose.lua reads: the files one by one, and what was composed apart of them. */
 #include "config/lua_priv.h"
 
+#include "base/check.h"
 #include "base/memory.h"
 #include "plan/plan_fragment.h"
 
@@ -10,27 +11,73 @@
 /* Below, reading what is shared twice costs more than it saves. */
 #define APART_MIN 64
 
-/* --- which files are composed apart ---------------------------------------------------------- */
+/* --- the first look -------------------------------------------------------------------------- */
 
-/* By their first look: each line that begins with `kind:` goes on with ApiInstance. Where that is
- * wrong, it shows as soon as the file is read. */
+/* YAML has more line breaks than LF. */
+static bool has_other_breaks(struct str s)
+{
+	static const char *const breaks[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+	for (size_t i = 0; i < ARRAY_COUNT(breaks); i++)
+		if (str_find(s, str_of(breaks[i])) < s.n)
+			return true;
+	for (size_t i = str_index(s, '\r'); i < s.n; i++)
+		if (s.p[i] == '\r' && (i + 1 == s.n || s.p[i + 1] != '\n'))
+			return true;
+	return false;
+}
+
+struct look {
+	bool has_content; /* of the document at hand */
+	bool has_kind;
+};
+
+/* At the left edge: one of the four members of a document, each written as everybody does. */
+static bool look_at_member(struct look *l, struct str line)
+{
+	static const char *const members[] = {"apiVersion:", "metadata:", "spec:"};
+	l->has_content = true;
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+		if (str_starts(line, str_of(members[i])))
+			return true;
+	bool is_api = str_eq(line, STR("kind: ApiInstance")) && !l->has_kind;
+	l->has_kind = true;
+	return is_api;
+}
+
+static bool look_at_line(struct look *l, struct str line)
+{
+	struct str text = str_trim(line);
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	if (text.n == 0 || text.p[0] == '#' || text.p[0] == '\r')
+		return true;
+	if (line.p[0] == ' ')
+		return l->has_content;
+	if (!str_eq(line, STR("---")))
+		return look_at_member(l, line);
+	bool is_fine = l->has_kind || !l->has_content;
+	*l = (struct look){0};
+	return is_fine;
+}
+
+/* Whether it holds nothing but ApiInstances, by its lines, for sure: what looks in any way
+ * different is read with what all files share. */
 static bool seems_apart(const struct source *s)
 {
 	struct str rest = str_n(s->bytes, s->size);
+	struct look look = {0};
 	bool has_api = false;
-	while (!s->is_script && rest.n > 0) {
-		struct str line = str_cut(&rest, '\n');
-		if (!str_starts(line, STR("kind:")))
-			continue;
-		line = str_trim(str_from(line, 5));
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		if (!str_eq(line, STR("ApiInstance")))
+	if (s->is_script || has_other_breaks(rest))
+		return false;
+	while (rest.n > 0) {
+		if (!look_at_line(&look, str_cut(&rest, '\n')))
 			return false;
-		has_api = true;
+		has_api = has_api || look.has_kind;
 	}
-	return has_api;
+	return has_api && (look.has_kind || !look.has_content);
 }
+
+/* --- which files are composed apart ---------------------------------------------------------- */
 
 static bool has_scripts(const struct sources *s)
 {
@@ -88,8 +135,8 @@ static void push_roots(lua_State *L, const struct document_set *set, const char 
 	}
 }
 
-/* read(i) -> the roots of its documents; what is wrong is told. A file at a time: the trees of 10,000
- * would take as much as Lua's. */
+/* read(i) -> the roots of its documents; what is wrong is told. A file at a time: the trees of
+ * 10,000 would take as much as Lua's. */
 static int read_file(lua_State *L)
 {
 	struct lua_input *in = input_of(L);

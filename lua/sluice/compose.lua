@@ -178,7 +178,11 @@ local function read_all(input, kept)
 				roots[#roots + 1] = ghosts.read(row, i)
 			end
 		else
+			local first = #roots + 1
 			append(roots, input.read(i))
+			for n = first, next(kept) and input.is_apart[i] and #roots or 0 do
+				roots[n].is_taken_for_api = true
+			end
 		end
 	end
 	return roots
@@ -188,7 +192,11 @@ end
 local function compose_apart(input, host, known)
 	local state, roots, kept = new_state(host, known), {}, {}
 	for i = 1, input.count do
-		append(roots, not input.is_apart[i] and input.try(i))
+		local shared = input.is_apart[i] and {} or input.try(i)
+		if not shared then -- who can say what else it holds
+			return kept
+		end
+		append(roots, shared)
 	end
 	state.found = documents.read(roots, state.report)
 	read_kinds(state)

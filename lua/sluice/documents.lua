@@ -197,6 +197,9 @@ function documents.read(roots, report)
 			root.index = i
 			add_ghost(found.ApiInstance, root)
 		end
+		if resource and resource.kind ~= "ApiInstance" and root.is_taken_for_api then
+			ghosts.refuse(nil) -- what it is shared with was composed without it
+		end
 		local kind = resource and found[resource.kind]
 		is_incomplete = is_incomplete
 			or not root.is_ghost and has_lost(root, resource and resource.kind)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever stands in a folder, and whatever is done to it: composing APIs apart gives the plan and the
- * findings of composing the whole, byte by byte. SLUICE_EDITS: how many edits. */
+/* Whatever stands in a folder, and whatever is done to it: composing APIs apart gives the plan and
+ * the findings of composing the whole, byte by byte. SLUICE_EDITS: how many edits. */
 #include "config/config.h"
 
 #include "base/check.h"
@@ -334,30 +334,37 @@ static void keep_for_study(const struct outcome *o, const char *name)
 	fclose(f);
 }
 
-static void compare(const struct outcome *whole, const struct outcome *made, const char *how, uint64_t n)
+static void compare(
+	const struct outcome *whole, const struct outcome *made, const char *how, uint64_t n)
 {
-	bool is_same = whole->rc == made->rc && str_eq(buffer_str(&whole->plan), buffer_str(&made->plan)) &&
+	bool is_same = whole->rc == made->rc &&
+		       str_eq(buffer_str(&whole->plan), buffer_str(&made->plan)) &&
 		       str_eq(buffer_str(&whole->findings), buffer_str(&made->findings));
 	if (!is_same) {
 		keep_for_study(whole, "whole");
 		keep_for_study(made, how);
 	}
 	ck_assert_msg(is_same, "edit %llu of %s: %s is not what the whole is:\n%.*s\n--- but\n%.*s",
-		(unsigned long long)n,
-		folder, how, STR_ARG(buffer_str(&whole->findings)),
+		(unsigned long long)n, folder, how, STR_ARG(buffer_str(&whole->findings)),
 		STR_ARG(buffer_str(&made->findings)));
 }
 
-static void open_folder(uint64_t number)
+static void open_empty_folder(uint64_t number)
 {
 	const char *top = getenv("TMPDIR");
 	seed = 0x9e3779b97f4a7c15u * (number + 1);
 	snprintf(folder, sizeof(folder), "%s/sluice-apart-XXXXXX", top ? top : P_tmpdir);
 	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void open_folder(uint64_t number)
+{
+	open_empty_folder(number);
 	snprintf(variable, sizeof(variable), "1");
 	write_text("more.txt", "more");
-	write_text("secret.yaml", "apiVersion: gateway.sluice.dev/v1\nkind: Secret\nmetadata: {name: a}\n"
-				 "spec: {data: {word: hush}}\n");
+	write_text("secret.yaml",
+		"apiVersion: gateway.sluice.dev/v1\nkind: Secret\nmetadata: {name: a}\n"
+		"spec: {data: {word: hush}}\n");
 	for (unsigned i = 0; i < FILES_MAX; i++)
 		write_file(i);
 }
@@ -419,4 +426,111 @@ START_TEST(no_way_of_composing_gives_another_plan)
 }
 END_TEST
 
-UNIT_SUITE(apart, no_way_of_composing_gives_another_plan)
+static const char plain_api[] =
+	"apiVersion: gateway.sluice.dev/v1\nkind: ApiInstance\nmetadata: {name: %s}\n"
+	"spec:\n  address: http://0.0.0.0:8081/%s\n"
+	"  services: {up: {address: \"http://h:1\"}}\n";
+
+/* A binding behind an API in one file, so written that a look at its lines does not tell; and then
+ * the record of that is used, too. */
+START_TEST(a_binding_that_hides_in_a_file_of_apis_is_bound)
+{
+	static const char *const forms[] = {
+		"\"apiVersion\": gateway.sluice.dev/v1\n\"kind\": PolicyBinding\nmetadata: {name: "
+		"p}\n"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"{apiVersion: gateway.sluice.dev/v1, kind: PolicyBinding, metadata: {name: p},\n"
+		" spec: {targetRef: {name: a}, policyRef: {name: access-block}}}\n",
+		"  apiVersion: gateway.sluice.dev/v1\n  kind: PolicyBinding\n  metadata: {name: "
+		"p}\n"
+		"  spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\n? kind\n: PolicyBinding\nmetadata: {name: p}\n"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\n!!str kind: PolicyBinding\nmetadata: {name: "
+		"p}\n"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\nmetadata: {name: p}\n"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\rkind: PolicyBinding\rmetadata: {name: p}\r"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\u2028kind: PolicyBinding\u2028metadata: {name: "
+		"p}\u2028"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+		"apiVersion: gateway.sluice.dev/v1\xc2\x85kind: PolicyBinding\xc2\x85metadata: "
+		"{name: p}\xc2\x85"
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n",
+	};
+	char text[1200];
+	struct outcome whole, made;
+	buffer_init(&record, SIZE_MAX / 2);
+	open_empty_folder(0);
+	snprintf(text, sizeof(text), plain_api, "a", "a");
+	write_text("a.yaml", text);
+	for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+		int n = snprintf(text, sizeof(text), plain_api, "b", "b");
+		snprintf(text + n, sizeof(text) - (size_t)n, "---\n%s", forms[i]);
+		remove_text("b.yaml");
+		compose(&made, REUSING, -2); /* a record of the API alone */
+		forget(&made);
+		write_text("b.yaml", text);
+		compose(&whole, WHOLE, 0);
+		ck_assert_msg(
+			memmem(whole.plan.p, whole.plan.n, "blocked", 7) != NULL ||
+				memmem(whole.findings.p, whole.findings.n, "error", 5) != NULL,
+			"form %zu binds nothing:\n%.*s", i, STR_ARG(buffer_str(&whole.findings)));
+		for (int times = 0; times < 2; times++) {
+			compose(&made, times ? REUSING : APART, -2);
+			compare(&whole, &made, times ? "reusing" : "apart", i);
+			forget(&made);
+		}
+		compose(&made, REUSING, -2);
+		compare(&whole, &made, "reusing", i);
+		forget(&made);
+		forget(&whole);
+	}
+	buffer_deinit(&record);
+	remove_text("a.yaml");
+	remove_text("b.yaml");
+	close_folder();
+}
+END_TEST
+
+/* What is wrong with its text leaves the binding where it is. */
+START_TEST(a_binding_beside_a_mistake_is_bound)
+{
+	static const char head[] =
+		"apiVersion: gateway.sluice.dev/v1\nkind: PolicyBinding\nmetadata: {name: p}\n";
+	static const char *const forms[] = {
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}, order: 1, order: "
+		"1}\n",
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n---\n[]\n",
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n---\na: *b\n",
+		"spec: {targetRef: {name: a}, policyRef: {name: access-block}}\n---\na: [\n",
+	};
+	char text[1200];
+	struct outcome whole, made;
+	buffer_init(&record, SIZE_MAX / 2);
+	open_empty_folder(0);
+	snprintf(text, sizeof(text), plain_api, "a", "a");
+	write_text("a.yaml", text);
+	for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+		snprintf(text, sizeof(text), "%s%s", head, forms[i]);
+		write_text("p.yaml", text);
+		compose(&whole, WHOLE, 0);
+		ck_assert_msg(whole.findings.n > 0, "form %zu is right", i);
+		for (int times = 0; times < 3; times++) {
+			compose(&made, times ? REUSING : APART, -2);
+			compare(&whole, &made, times ? "reusing" : "apart", i);
+			forget(&made);
+		}
+		forget(&whole);
+	}
+	buffer_deinit(&record);
+	remove_text("a.yaml");
+	remove_text("p.yaml");
+	close_folder();
+}
+END_TEST
+
+UNIT_SUITE(apart, a_binding_that_hides_in_a_file_of_apis_is_bound,
+	a_binding_beside_a_mistake_is_bound, no_way_of_composing_gives_another_plan)
