@@ -9,7 +9,9 @@ bool file_write_all(int fd, struct str bytes)
 {
 	while (bytes.n > 0) {
 		ssize_t n = write(fd, bytes.p, bytes.n);
-		if (n < 0 && errno != EINTR)
+		if (n == 0)
+			errno = EIO; /* no file does that; none may hold us up */
+		if (n == 0 || (n < 0 && errno != EINTR))
 			return false;
 		if (n > 0)
 			bytes = str_from(bytes, (size_t)n);

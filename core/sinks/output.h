@@ -24,7 +24,8 @@ struct output {
 
 /* "-" is standard output. RC_IO with errno. */
 MUST_USE enum rc output_open(struct output *o, const char *path);
-/* The same, and without the file for now: what is written is lost, until output_reopen finds it. */
+/* The same, and without the file for now: what is written is lost, until output_reopen finds it
+ * and the sandbox lets it be opened. */
 void output_await(struct output *o, const char *path);
 /* Borrows a descriptor. */
 void output_borrow(struct output *o, int fd);
