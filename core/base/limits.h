@@ -66,6 +66,8 @@
 #define LIMIT_BINDINGS_PER_CHAIN 64
 #define LIMIT_APIS               100000
 #define LIMIT_PLAN_BYTES         (256u << 20)
+/* `sluice check` lets the policies of a configuration try theirs so long: 10,000 bindings take one second. */
+#define LIMIT_PLAN_CHECK_SECONDS 20
 
 /* Times, in milliseconds. Head: absolute from its first byte. */
 #define LIMIT_HEAD_MS              10000

@@ -25,6 +25,7 @@ struct build_options {
 	const struct generation *former; /* or NULL */
 	struct metrics *metrics;         /* where APIs get their cells */
 	struct service_book *services;   /* where services get their rows; NULL: nowhere */
+	bool only_checks; /* nothing will serve: plugins come from where they lie, `strict` is no matter */
 };
 
 /* Takes the plan over, also on failure. RC_INVALID: something fatal, which `diagnostics` names.

@@ -36,10 +36,11 @@ static bool build_listener(
 	if (tls && tls->type == PLAN_OBJECT) {
 		l->tls = build_tls_server(tls, message, sizeof(message));
 		if (!l->tls) {
-			refuse(b, tls, "tls", message);
+			refuse(b, build_tls_place(tls), "tls", message);
 			return false;
 		}
 		l->tls_identity = plan_hash(tls) | 1;
+		build_tls_warnings(b, tls);
 	}
 	if (route_table_new(plan_get(b->root, "apis"), index, &l->routes, message,
 		    sizeof(message)) != RC_OK) {

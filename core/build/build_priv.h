@@ -57,3 +57,7 @@ struct tls_context *build_tls_server(
 	const struct plan_node *tls, char *message, size_t message_size);
 struct tls_context *build_tls_client(
 	const struct plan_node *tls, char *message, size_t message_size);
+/* What of it will work, and maybe not as it was meant: certificates out of date or order. */
+void build_tls_warnings(struct build *b, const struct plan_node *tls);
+/* The node that a mistake of it is told at. */
+const struct plan_node *build_tls_place(const struct plan_node *tls);

@@ -133,9 +133,12 @@ void build_services(struct build *b)
 		struct service *s = make(b, plan_at(list, i), message, sizeof(message));
 		b->services[i].service = s;
 		b->services[i].hash = plan_hash(plan_at(list, i));
+		const struct plan_node *tls = plan_get(plan_at(list, i), "tls");
 		if (s)
 			g->services[g->service_count++] = s;
-		else
+		if (s && tls)
+			build_tls_warnings(b, tls);
+		if (!s)
 			b->services[i].error =
 				heap_printf("its service's TLS settings: %s", message);
 	}

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_priv.h"
 
+#include "net/certificates.h"
+
+#include <time.h>
+
 #define ALPN_MAX 4
 
 /* HTTP/1.1 is what this gateway speaks; other protocols of the list are not offered. */
@@ -61,4 +65,35 @@ struct tls_context *build_tls_client(
 	if (tls_client_context_new(&options, &context, message, message_size) != RC_OK)
 		return NULL;
 	return context;
+}
+
+/* --- what can be used, and is questionable ----------------------------------------------------- */
+struct warning {
+	struct diagnostics *diagnostics;
+	const struct plan_node *at;
+	const char *path;
+};
+
+static void warn(void *arg, const char *message)
+{
+	const struct warning *w = arg;
+	diagnostics_add(w->diagnostics, SEVERITY_WARNING, w->at->position, w->path, "%s", message);
+}
+
+void build_tls_warnings(struct build *b, const struct plan_node *tls)
+{
+	const struct plan_node *crt = plan_get(plan_get(tls, "certificate"), "crt");
+	const struct plan_node *authorities = plan_get(tls, "trustedCA");
+	struct warning w = {b->diagnostics, crt, "certificate.crt"};
+	if (crt && crt->type == PLAN_STRING)
+		certificates_check_chain(crt->u.string, time(NULL), warn, &w);
+	w = (struct warning){b->diagnostics, authorities, "trustedCA"};
+	if (authorities && authorities->type == PLAN_STRING)
+		certificates_check_authorities(authorities->u.string, time(NULL), warn, &w);
+}
+
+const struct plan_node *build_tls_place(const struct plan_node *tls)
+{
+	const struct plan_node *certificate = plan_get(tls, "certificate");
+	return certificate ? certificate : tls;
 }

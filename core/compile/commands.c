@@ -252,13 +252,15 @@ static void print_count(size_t n, const char *what, const char *end)
 	fprintf(stderr, "%zu %s%s%s", n, what, n == 1 ? "" : "s", end);
 }
 
-int command_check(const struct compile_options *o)
+int command_check(const struct compile_options *o, struct load_check *check)
 {
 	struct buffer plan;
 	struct diagnostics diagnostics;
 	buffer_init(&plan, LIMIT_PLAN_BYTES);
 	diagnostics_init(&diagnostics);
 	enum rc rc = compile_paths(o, &plan, &diagnostics);
+	if (rc == RC_OK)
+		load_check_finish(check, buffer_str(&plan), &diagnostics);
 	if (o->json) {
 		print_json(&diagnostics);
 	} else if (diagnostics.errors + diagnostics.warnings > 0) {

@@ -2,6 +2,7 @@
 /* compile/commands.h - what sluice-compile does; each returns the exit code. */
 #pragma once
 
+#include "compile/load_check.h"
 #include "compile/options.h"
 
 #include "base/buffer.h"
@@ -12,7 +13,7 @@
 enum { EXIT_GOOD, EXIT_ERRORS, EXIT_BROKEN };
 
 int command_compile(const struct compile_options *o);
-int command_check(const struct compile_options *o);
+int command_check(const struct compile_options *o, struct load_check *check);
 int command_explain(const struct compile_options *o);
 int command_schema(const struct compile_options *o);
 

@@ -13,10 +13,12 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
+	struct load_check check;
+	load_check_start(&check, options.no_load ? NULL : options.gateway);
 	limit_process();
 	switch (options.command) {
 	case COMMAND_CHECK:
-		return command_check(&options);
+		return command_check(&options, &check);
 	case COMMAND_EXPLAIN:
 		return command_explain(&options);
 	case COMMAND_SCHEMA:

@@ -16,8 +16,11 @@ static const char CHECK_HELP[] =
 	"usage: sluice check [options] PATH...\n"
 	"\n"
 	"Says everything that is wrong with the configuration at PATH (folders and files, read\n"
-	"as one) without running any of it. Exits with 0 when there is no error, else with 1.\n"
+	"as one) without serving any of it. Plugins are loaded to judge their configurations, in a\n"
+	"process that can write no file, reach no network and start no program. Exits with 0 when\n"
+	"there is no error, else with 1.\n"
 	"\n"
+	"  --no-load          plugins are not loaded: what their schemas do not say is not found\n"
 	"  --plugins DIR      where policy plugins (*.so) are; may be given several times\n"
 	"                     (default: where this installation has them)\n"
 	"  --json             the findings as JSON on standard output\n"
@@ -88,11 +91,14 @@ enum option {
 	JSON,
 	STRICT,
 	NAMES,
+	NO_LOAD,
+	GATEWAY,
 	HELP,
 	UNKNOWN
 };
 static const char *const names[] = {"--plugins", "--api", "--request", "--header", "--out-fd",
-	"--record-in", "--record-out", "--print", "--json", "--strict", "--names", "--help"};
+	"--record-in", "--record-out", "--print", "--json", "--strict", "--names", "--no-load",
+	"--gateway", "--help"};
 
 static const struct command_entry *find_command(const char *name)
 {
@@ -154,6 +160,9 @@ static bool set(struct compile_options *o, enum option option, const char *value
 	case REQUEST:
 		o->request = value;
 		return true;
+	case GATEWAY:
+		o->gateway = value;
+		return true;
 	case OUT_FD:
 		return set_descriptor(&o->out_fd, value);
 	case RECORD_IN:
@@ -188,6 +197,9 @@ static bool belongs(enum command command, enum option option)
 		return command == COMMAND_COMPILE;
 	case JSON:
 		return command == COMMAND_CHECK || command == COMMAND_EXPLAIN;
+	case NO_LOAD:
+	case GATEWAY:
+		return command == COMMAND_CHECK;
 	case NAMES:
 		return command == COMMAND_SCHEMA;
 	case STRICT:
@@ -209,6 +221,8 @@ static bool *flag_of(struct compile_options *o, enum option option)
 		return &o->strict;
 	case NAMES:
 		return &o->names;
+	case NO_LOAD:
+		return &o->no_load;
 	default:
 		return NULL;
 	}

@@ -25,6 +25,8 @@ struct compile_options {
 	bool print;          /* compile: JSON instead */
 	bool json;           /* check, explain */
 	bool names;          /* schema: what there is */
+	bool no_load;        /* check: plugins stay files */
+	const char *gateway; /* check: the program that loads them; NULL: nobody does */
 	bool strict;         /* check: warnings count, too; compile: the plan is marked */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "plan/plan_diagnostics.h"
 
 #include <stdlib.h>
 
@@ -109,26 +110,6 @@ static void take_diagnostics(lua_State *L, struct diagnostics *diagnostics)
 	}
 }
 
-static void write_diagnostics(struct plan_writer *w, const struct diagnostics *d)
-{
-	const struct position none = {0};
-	plan_open_array(w, "diagnostics", none);
-	for (size_t i = 0; i < d->count; i++) {
-		const struct diagnostic *g = &d->items[i];
-		const char *severity = g->severity == SEVERITY_ERROR ? "error" : "warning";
-		plan_open_object(w, NULL, none);
-		plan_write_string(w, "severity", none, str_of(severity));
-		plan_write_string(w, "file", none, str_of(g->position.file));
-		plan_write_integer(w, "line", none, g->position.line);
-		plan_write_integer(w, "column", none, g->position.column);
-		plan_write_string(w, "path", none, str_of(g->path));
-		plan_write_string(w, "message", none, str_of(g->message));
-		plan_write_string(w, "subject", none, str_of(g->subject));
-		plan_close(w);
-	}
-	plan_close(w);
-}
-
 static void write_files(struct plan_writer *w, const struct sources *s)
 {
 	const struct position none = {0};
@@ -163,7 +144,7 @@ static void write_plan(lua_State *L, int index, struct compile *c)
 	lua_pop(L, 2);
 	if (c->incomplete)
 		plan_write_bool(w, "incomplete", none, true);
-	write_diagnostics(w, c->diagnostics);
+	plan_write_diagnostics(w, c->diagnostics);
 	write_files(w, &c->sources);
 	plan_close(w);
 }

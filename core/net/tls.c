@@ -147,7 +147,35 @@ static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t s
 	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) && add_chain(ctx, bio);
 	X509_free(leaf);
 	BIO_free(bio);
-	return ok ? ok : refuse(message, size, "the certificate (crt) is not usable PEM");
+	return ok ? ok : refuse(message, size, "the certificate (crt) cannot be used");
+}
+
+static bool is_encrypted(struct str pem)
+{
+	return memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL;
+}
+
+static bool is_key_of(SSL_CTX *ctx, EVP_PKEY *key)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(ctx);
+	return leaf && X509_check_private_key(leaf, key) == 1;
+}
+
+static int refuse_plainly(char *message, size_t size, const char *what)
+{
+	ERR_clear_error();
+	return refuse(message, size, what);
+}
+
+static int refuse_anothers(SSL_CTX *ctx, char *message, size_t size)
+{
+	STACK_OF(X509) *rest = NULL;
+	SSL_CTX_get0_chain_certs(ctx, &rest);
+	return refuse_plainly(message, size,
+		sk_X509_num(rest) > 0
+			? "the private key does not match the certificate, which is the first "
+			  "of crt: the leaf comes before those who vouch for it"
+			: "the private key does not match the certificate");
 }
 
 static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *message, size_t size)
@@ -155,14 +183,19 @@ static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *me
 	BIO *bio = bio_of(pem);
 	EVP_PKEY *key =
 		bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
-	int ok = key && SSL_CTX_use_PrivateKey(ctx, key);
+	bool is_anothers = key && !is_key_of(ctx, key);
+	int ok = key && !is_anothers && SSL_CTX_use_PrivateKey(ctx, key);
 	EVP_PKEY_free(key);
 	BIO_free(bio);
-	if (!ok)
-		return refuse(message, size, "the private key (key) is not usable PEM");
-	if (!SSL_CTX_check_private_key(ctx))
-		return refuse(message, size, "the private key does not match the certificate");
-	return 1;
+	if (is_anothers)
+		return refuse_anothers(ctx, message, size);
+	if (!ok && passphrase.n == 0 && is_encrypted(pem))
+		return refuse_plainly(message, size,
+			"the private key (key) is encrypted, and there is no keyPassphrase");
+	if (!ok && is_encrypted(pem))
+		return refuse(message, size,
+			"the private key (key) cannot be used with this keyPassphrase");
+	return ok ? ok : refuse(message, size, "the private key (key) cannot be used");
 }
 
 static int set_alpn(struct tls_context *c, const struct str *protocols, size_t count, char *message,
@@ -191,7 +224,7 @@ static int trust(SSL_CTX *ctx, struct str pem, char *message, size_t size)
 	}
 	int ok = bio && is_at_end() && count > 0;
 	BIO_free(bio);
-	return ok ? ok : refuse(message, size, "trustedCA is not usable PEM");
+	return ok ? ok : refuse(message, size, "trustedCA cannot be used");
 }
 
 /* Whose certificates count is part of a session's identity: one that was begun under other rules is

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program `sluice-gateway`, which `sluice run` starts: the words of `run`, behind
  * "--supervised" when a supervisor holds the other end of descriptor 3. Without it the program
- * serves alone, for a debugger or a profiler. */
+ * serves alone, for a debugger or a profiler. With "--check-plan" it serves nothing: see
+ * process/plan_check.h. */
 #include "base/memory.h"
 #include "process/gateway.h"
+#include "process/plan_check.h"
 
 #include <unistd.h>
 
@@ -21,6 +23,8 @@ static char *program_dir(void)
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], "--check-plan") == 0)
+		return plan_check_run();
 	bool is_supervised = argc > 1 && strcmp(argv[1], "--supervised") == 0;
 	int skip = is_supervised ? 2 : 1;
 	struct run_options options;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "plan/plan_diagnostics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,34 +52,11 @@ static void set_outcome(struct gateway *g, bool is_accepted, const char *error)
 
 /* --- what was found -------------------------------------------------------------------------- */
 
-static void take_problem(struct gateway *g, const struct plan_node *node)
-{
-	struct str severity = plan_string(node, "severity", STR("error"));
-	char *file = heap_strndup(plan_string(node, "file", STR_EMPTY));
-	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
-	char *message = heap_strndup(plan_string(node, "message", STR_EMPTY));
-	char *subject = heap_strndup(plan_string(node, "subject", STR_EMPTY));
-	struct position at = {
-		.file = file[0] ? file : NULL,
-		.line = (uint32_t)plan_integer(node, "line", 0),
-		.column = (uint32_t)plan_integer(node, "column", 0),
-	};
-	diagnostics_add_for(&g->problems, subject,
-		str_eq(severity, STR("warning")) ? SEVERITY_WARNING : SEVERITY_ERROR, at, path,
-		message);
-	free(subject);
-	free(message);
-	free(path);
-	free(file);
-}
-
 static void take_problems_of_plan(struct gateway *g, const struct plan *plan)
 {
-	const struct plan_node *list = plan_get(plan_root(plan), "diagnostics");
 	diagnostics_deinit(&g->problems);
 	diagnostics_init(&g->problems);
-	for (size_t i = 0; i < plan_count(list); i++)
-		take_problem(g, plan_at(list, i));
+	plan_read_diagnostics(plan_root(plan), &g->problems);
 }
 
 static void add_problems(struct gateway *g, const struct diagnostics *more)

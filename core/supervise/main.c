@@ -38,14 +38,25 @@ static char *program_dir(void)
 	return heap_strndup(str_n(path, (size_t)n - 1));
 }
 
-/* argv[0] becomes the compiler's path; the rest stays. */
-static int hand_over(char **argv)
+/* argv[0] becomes the compiler's path; a check is told where the gateway's program stands, which loads
+ * plugins; the rest stays. */
+static int hand_over(int argc, char **argv)
 {
 	char *dir = program_dir();
 	char *program = heap_printf("%s/sluice-compile", dir);
-	argv[0] = program;
-	execv(program, argv);
+	char *gateway = heap_printf("--gateway=%s/sluice-gateway", dir);
+	char **all = heap_zalloc(((size_t)argc + 2) * sizeof(char *));
+	int n = 0;
+	all[n++] = program;
+	all[n++] = argv[1];
+	if (strcmp(argv[1], "check") == 0)
+		all[n++] = gateway;
+	for (int i = 2; i < argc; i++)
+		all[n++] = argv[i];
+	execv(program, all);
 	fprintf(stderr, "sluice: cannot run %s: %s\n", program, strerror(errno));
+	free(all);
+	free(gateway);
 	free(program);
 	free(dir);
 	return 2;
@@ -88,6 +99,6 @@ int main(int argc, char **argv)
 		return upgrade_is_possible(argv[2]) ? 0 : 1;
 	if (is(command, "check") || is(command, "explain") || is(command, "compile") ||
 		is(command, "schema"))
-		return hand_over(argv);
+		return hand_over(argc, argv);
 	return unknown(command);
 }

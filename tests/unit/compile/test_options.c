@@ -36,6 +36,10 @@ START_TEST(reads_a_check)
 	ck_assert_uint_eq(options.plugin_dir_count, 2);
 	ck_assert_str_eq(options.plugin_dirs[1], "b");
 	ck_assert(options.json);
+	ck_assert_ptr_null(options.gateway);
+	ck_assert_int_eq(parse("p check --gateway=g --no-load x"), OPTIONS_RUN);
+	ck_assert_str_eq(options.gateway, "g");
+	ck_assert(options.no_load);
 }
 END_TEST
 

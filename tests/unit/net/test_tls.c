@@ -303,23 +303,23 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 		struct tls_server_options o;
 		const char *message; /* its beginning */
 	} rows[] = {
-		{{.key_pem = leaf.key}, "the certificate (crt) is not usable PEM"},
+		{{.key_pem = leaf.key}, "the certificate (crt) cannot be used"},
 		{{.certificate_pem = STR("nonsense"), .key_pem = leaf.key},
-			"the certificate (crt) is not usable PEM"},
+			"the certificate (crt) cannot be used"},
 		{{.certificate_pem = str_n(half, sizeof(half)), .key_pem = leaf.key},
-			"the certificate (crt) is not usable PEM"},
+			"the certificate (crt) cannot be used"},
 		{{.certificate_pem = buffer_str(&torn), .key_pem = leaf.key},
-			"the certificate (crt) is not usable PEM"},
-		{{.certificate_pem = leaf.crt}, "the private key (key) is not usable PEM"},
+			"the certificate (crt) cannot be used"},
+		{{.certificate_pem = leaf.crt}, "the private key (key) cannot be used"},
 		{{.certificate_pem = leaf.crt, .key_pem = STR("nonsense")},
-			"the private key (key) is not usable PEM"},
+			"the private key (key) cannot be used"},
 		{{.certificate_pem = leaf.crt, .key_pem = ca.key}, "the private key"},
 		{{.certificate_pem = locked.crt, .key_pem = locked.key},
-			"the private key (key) is not usable PEM"},
+			"the private key (key) is encrypted, and there is no keyPassphrase"},
 		{{.certificate_pem = locked.crt,
 			 .key_pem = locked.key,
 			 .key_passphrase = STR("wrong")},
-			"the private key (key) is not usable PEM"},
+			"the private key (key) cannot be used"},
 		{{.certificate_pem = leaf.crt, .key_pem = leaf.key, .min_version = STR("1.1")},
 			"TLS versions are 1.2 and 1.3"},
 		{{.certificate_pem = leaf.crt,
@@ -346,7 +346,7 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 			 .key_pem = leaf.key,
 			 .requires_client_certificate = true,
 			 .trusted_ca_pem = STR("nonsense")},
-			"trustedCA is not usable PEM"},
+			"trustedCA cannot be used"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct tls_context *c = NULL;
@@ -374,8 +374,8 @@ START_TEST(refuses_unusable_client_settings_with_a_sentence)
 		struct tls_client_options o;
 		const char *message;
 	} rows[] = {
-		{{.trusted_ca_pem = STR("nonsense")}, "trustedCA is not usable PEM"},
-		{{.certificate_pem = leaf.crt}, "the private key (key) is not usable PEM"},
+		{{.trusted_ca_pem = STR("nonsense")}, "trustedCA cannot be used"},
+		{{.certificate_pem = leaf.crt}, "the private key (key) cannot be used"},
 		{{.max_version = STR("x")}, "TLS versions are 1.2 and 1.3"},
 		{{.ciphers = STR("!")}, "no usable cipher in the list"},
 	};
