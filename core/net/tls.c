@@ -152,7 +152,7 @@ static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t s
 
 static bool is_encrypted(struct str pem)
 {
-	return memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL;
+	return pem.n > 0 && memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL;
 }
 
 static bool is_key_of(SSL_CTX *ctx, EVP_PKEY *key)

@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 from harness import *
-from harness.cases import BUILD, TOP
+from harness.cases import BUILD, SANITIZER
 from harness.documents import document, port_of, to_yaml
 from harness.gateway import PLUGINS
 
@@ -54,7 +54,8 @@ def check_finds_what_only_configure_finds():
 
 @case
 def check_says_whose_configure_ends_it():
-    for how in ("null", "abort", "stack"):
+    # A sanitizer ends the program at a null pointer by itself, with a report of its own.
+    for how in ("abort",) if SANITIZER else ("null", "abort", "stack"):
         with rows(how):
             done = check_documents([api("a", "http://127.0.0.1:9", policies=[policy("hostile", configure=how)])],
                                    plugins=HOSTILE)
