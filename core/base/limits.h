@@ -62,6 +62,10 @@
  * bytes each in a scrape. */
 #define LIMIT_BINDINGS_MEASURED 2000
 
+/* How long the metrics of an API that is gone can still be scraped, at least: Prometheus asks once a
+ * minute where nothing else is said, and takes a value as current for five. */
+#define LIMIT_STALE_SERIES_MS 150000
+
 #define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64
 #define LIMIT_APIS               100000

@@ -4,7 +4,9 @@
  *   family (name, help, kind) -> series (one set of labels) -> cell (one per worker, plus one)
  *
  * A worker touches its own cells alone: adding is a load and a store, relaxed. Reading sums the cells
- * of a series, from any thread, while others go on counting.
+ * of a series, from any thread, while others go on counting. Cells of one worker lie side by side in
+ * the order of their making, so that what is counted together is found together: with 10,000 APIs,
+ * cells on cache lines of their own cost 4 KiB an API, and a miss each.
  *
  * Invariants   M1  cell index 0..workers-1 is written by that worker, index `workers` by the main
  *                  thread; nobody else writes a cell.
@@ -39,11 +41,7 @@ struct metric_label {
 
 /* Opaque to writers but for the two inline functions. */
 struct metric_cell {
-	_Atomic uint64_t value;   /* counter, gauge; histogram: how many observations */
-	_Atomic uint64_t sum;     /* histogram: of the observations, in the family's unit * 1e6 */
-	const double *bounds;     /* histogram: borrowed from the family */
-	uint32_t bound_count;
-	_Atomic uint64_t *buckets; /* histogram: bound_count + 1, not cumulative */
+	_Atomic uint64_t value; /* histogram: the sum of the observations, in its unit * 1e6 */
 };
 
 struct metrics *metrics_new(unsigned workers);
@@ -78,6 +76,8 @@ static inline void metric_set(struct metric_cell *c, uint64_t value)
 }
 /* A histogram's observation, in millionths of the family's unit (microseconds of _seconds). */
 void metric_observe(struct metric_cell *c, uint64_t micro);
+/* How many of them a histogram's cell has. */
+uint64_t metric_observations(const struct metric_cell *c);
 /* Those that somebody has counted by itself: bound_count + 1 of them, and their sum. */
 void metric_observe_many(struct metric_cell *c, const uint64_t *buckets, uint64_t sum_micro);
 

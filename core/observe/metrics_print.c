@@ -42,8 +42,11 @@ static void put_start(
 	char before = '{';
 	buffer_add(out, str_of(s->family->name));
 	buffer_add(out, suffix);
-	for (size_t i = 0; i < s->label_count; i++, before = ',')
-		put_label(out, before, s->labels[i].name, s->labels[i].value);
+	size_t at = 0;
+	for (size_t i = 0; i < s->label_count; i++, before = ',') {
+		struct metric_label label = metric_series_label(s, &at);
+		put_label(out, before, label.name, label.value);
+	}
 	if (le.n > 0) {
 		put_label(out, before, STR("le"), le);
 		before = ',';
@@ -76,11 +79,10 @@ static void sum_cells(const struct metric_series *s, struct histogram *h)
 	const struct metric_family *f = s->family;
 	*h = (struct histogram){0};
 	for (unsigned w = 0; w <= f->metrics->workers; w++) {
-		const void *at = s->cells + w * f->cell_bytes;
-		const struct metric_cell *c = at;
+		const struct metric_histogram *c = metric_histogram_at(s, w);
 		for (uint32_t i = 0; i <= f->bound_count; i++)
 			h->buckets[i] += atomic_load_explicit(&c->buckets[i], memory_order_relaxed);
-		h->sum += atomic_load_explicit(&c->sum, memory_order_relaxed);
+		h->sum += atomic_load_explicit(&c->sum.value, memory_order_relaxed);
 	}
 }
 

@@ -407,6 +407,7 @@ static bool serve(struct gateway *g)
 	g->watchdog = watchdog_start(supervision_trail(g->supervision), g->threads, g->workers);
 	overload_start(g->overload, g->threads, g->workers);
 	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
+	stale_series_start(&g->stale_series, g->loop, g->metrics);
 	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
 		g->options->config_dir, g->workers);
 	bool is_started = reload_start(g);
@@ -448,6 +449,7 @@ static void gateway_deinit(struct gateway *g)
 		watch_stop(&g->signals);
 		close(g->signal_fd);
 	}
+	stale_series_stop(&g->stale_series);
 	service_book_free(g->services);
 	if (g->metrics)
 		metrics_free(g->metrics);

@@ -26,6 +26,7 @@
 #include "process/overload.h"
 #include "process/plan_file.h"
 #include "process/pulse.h"
+#include "process/stale_series.h"
 #include "process/supervision.h"
 #include "process/trace_session.h"
 #include "process/watchdog.h"
@@ -59,6 +60,7 @@ struct gateway {
 	struct log_choice log_choice;
 	struct metrics *metrics;
 	struct service_book *services;
+	struct stale_series stale_series;
 	struct record_ring **rings; /* owned; NULL: no access log */
 	struct sinks *sinks;
 	struct registry *registry;

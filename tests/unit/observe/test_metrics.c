@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "base/check.h"
 #include "observe/metrics.h"
 
 #include <pthread.h>
@@ -17,6 +18,30 @@ static void assert_prints(struct metrics *m, const char *expected)
 	buffer_add_char(&out, '\0');
 	ck_assert_str_eq(out.p, expected);
 	buffer_deinit(&out);
+}
+
+static void assert_has(struct metrics *m, const char *expected)
+{
+	struct buffer out;
+	buffer_init(&out, 1u << 20);
+	metrics_print(m, &out);
+	ck_assert_msg(str_find(buffer_str(&out), str_of(expected)) < out.n, "%s in %.*s", expected,
+		(int)out.n, out.p);
+	buffer_deinit(&out);
+}
+
+/* A sum, the family, and the buckets. */
+static size_t cell_bytes(size_t bounds)
+{
+	return 16 + (bounds + 1) * 8;
+}
+
+static char number_text[16];
+
+static struct metric_label numbered_label(unsigned i)
+{
+	int n = snprintf(number_text, sizeof(number_text), "%u", i);
+	return (struct metric_label){STR("api"), str_n(number_text, (size_t)n)};
 }
 
 static struct metric_family *counter(struct metrics *m)
@@ -168,13 +193,62 @@ START_TEST(workers_do_not_share_cache_lines)
 			metrics_family(m, name, "", METRIC_HISTOGRAM, bounds, count);
 		struct metric_series *s = metrics_series(f, NULL, 0);
 		for (unsigned i = 0; i < 3; i++) {
-			struct metric_cell *c = metric_series_cell(s, i);
-			struct metric_cell *next = metric_series_cell(s, i + 1);
-			ck_assert_uint_eq((uintptr_t)c % 64, 0);
-			ck_assert((uintptr_t)next >= (uintptr_t)(c->buckets + count + 1));
+			uintptr_t c = (uintptr_t)metric_series_cell(s, i);
+			uintptr_t next = (uintptr_t)metric_series_cell(s, i + 1);
+			ck_assert_uint_gt(next / 64, (c + cell_bytes(count) - 1) / 64);
 		}
 	}
 	metrics_free(m);
+}
+END_TEST
+
+START_TEST(cells_of_one_worker_do_not_overlap)
+{
+	struct metrics *m = metrics_new(1);
+	double bounds[METRIC_BUCKETS_MAX];
+	struct metric_series *series[400];
+	for (size_t i = 0; i < METRIC_BUCKETS_MAX; i++)
+		bounds[i] = (double)(i + 1);
+	struct metric_family *h =
+		metrics_family(m, "h", "", METRIC_HISTOGRAM, bounds, METRIC_BUCKETS_MAX);
+	for (unsigned i = 0; i < 400; i++) {
+		struct metric_label label = numbered_label(i);
+		series[i] = metrics_series(i % 2 ? h : counter(m), &label, 1);
+	}
+	for (unsigned i = 0; i < 400; i++)
+		if (i % 2)
+			for (unsigned k = 0; k <= METRIC_BUCKETS_MAX; k++)
+				metric_observe(metric_series_cell(series[i], 0), k * 1000000 + 1);
+		else
+			metric_add(metric_series_cell(series[i], 0), i);
+	for (unsigned i = 0; i < 400; i++)
+		ck_assert_uint_eq(metric_series_value(series[i]),
+			i % 2 ? METRIC_BUCKETS_MAX + 1 : i);
+	metrics_free(m);
+}
+END_TEST
+
+START_TEST(an_observation_is_below_its_bound_to_the_millionth)
+{
+	static const double bounds[] = {-1, 0, 0.000001, 0.0005, 0.1, 0.3, 1, 60, 1e6, 1e13};
+	static const uint64_t last[] = {0, 0, 1, 500, 100000, 300000, 1000000, 60000000,
+		UINT64_C(1000000000000), UINT64_C(1000000000001)};
+	for (size_t i = 1; i < ARRAY_COUNT(bounds); i++) {
+		char expected[400];
+		struct metrics *m = metrics_new(1);
+		struct metric_family *f =
+			metrics_family(m, "h", "", METRIC_HISTOGRAM, &bounds[i], 1);
+		struct metric_cell *c = metric_series_cell(metrics_series(f, NULL, 0), 0);
+		metric_observe(c, last[i]);
+		snprintf(expected, sizeof(expected), "h_bucket{le=\"%.15g\"} 1\n", bounds[i]);
+		assert_has(m, expected);
+		bool is_last = i + 1 == ARRAY_COUNT(bounds);
+		metric_observe(c, last[i] + 1);
+		snprintf(expected, sizeof(expected), "h_bucket{le=\"%.15g\"} %d\n", bounds[i],
+			is_last ? 2 : 1);
+		assert_has(m, expected);
+		metrics_free(m);
+	}
 }
 END_TEST
 
@@ -224,11 +298,14 @@ START_TEST(a_swept_place_is_free_for_another)
 	for (unsigned i = 1; i < METRICS_SERIES_MAX - 1; i++)
 		numbered(f, i);
 	struct metric_series *other = numbered(f, METRICS_SERIES_MAX);
+	metric_add(metric_series_cell(first, 0), 5);
+	metric_add(metric_series_cell(first, 1), 5);
 	metric_series_unref(first);
 	metric_series_unref(other);
 	metrics_sweep(m);
 	metrics_sweep(m);
 	struct metric_series *late = numbered(f, METRICS_SERIES_MAX + 1);
+	ck_assert_uint_eq(metric_series_value(late), 0);
 	metric_add(metric_series_cell(late, 0), 1);
 	ck_assert_ptr_eq(numbered(f, METRICS_SERIES_MAX + 1), late);
 	ck_assert_ptr_ne(numbered(f, METRICS_SERIES_MAX + 2), late);
@@ -308,6 +385,7 @@ UNIT_SUITE(metrics, a_series_is_the_sum_of_its_cells, the_same_labels_are_the_sa
 	a_gauge_may_be_raised_here_and_lowered_there,
 	a_histogram_is_cumulative_and_its_bounds_are_inclusive,
 	a_histogram_without_labels_has_whole_seconds_without_a_point,
-	workers_do_not_share_cache_lines, beyond_the_bound_everything_is_other,
+	workers_do_not_share_cache_lines, cells_of_one_worker_do_not_overlap,
+	an_observation_is_below_its_bound_to_the_millionth, beyond_the_bound_everything_is_other,
 	a_swept_place_is_free_for_another, a_series_comes_back_within_a_sweep_with_its_values,
 	workers_count_while_the_main_thread_prints)

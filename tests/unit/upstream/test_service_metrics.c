@@ -61,7 +61,7 @@ START_TEST(a_pool_tells_its_rows)
 	ask_run(&b, s, false, &r);
 	ask_run(&b, s, false, &r);
 	ck_assert_uint_eq(value_of(row->connects), 1);
-	ck_assert_uint_eq(value_of(row->connect_time), 1);
+	ck_assert_uint_eq(metric_observations(row->connect_time), 1);
 	ck_assert_uint_eq(value_of(row->connections), 0);
 	upstream_tell(b.upstream);
 	ck_assert_uint_eq(value_of(row->connections), 1);
