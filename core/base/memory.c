@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static void *or_die(void *p, size_t size)
 {
@@ -27,6 +28,18 @@ void *heap_zalloc(size_t size)
 void *heap_realloc(void *p, size_t size)
 {
 	return or_die(realloc(p, size ? size : 1), size);
+}
+
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+
+void *heap_alloc_large(size_t size)
+{
+	if (size < 2 * HUGE_PAGE_BYTES)
+		return heap_alloc(size);
+	size_t whole = (size + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+	void *p = or_die(aligned_alloc(HUGE_PAGE_BYTES, whole), size);
+	madvise(p, whole, MADV_HUGEPAGE); /* a hint */
+	return p;
 }
 
 char *heap_strndup(struct str s)

@@ -91,11 +91,11 @@ static uint64_t mixed_stat(uint64_t h, const struct stat *st)
 static void walk_folder(struct walk *w, const struct step *above, int depth);
 
 /* A link counts with itself and with what it leads to. */
-static void walk_entry(struct walk *w, const struct step *above, int depth)
+static void walk_entry(struct walk *w, const struct step *above, int folder, const char *name, int depth)
 {
 	struct stat own, target;
 	uint64_t h = str_hash(str_n(w->path, w->path_n));
-	if (lstat(w->path, &own) != 0)
+	if (fstatat(folder, name, &own, AT_SYMLINK_NOFOLLOW) != 0)
 		return; /* gone meanwhile: the next walk tells */
 	h = mixed_stat(h, &own);
 	target = own;
@@ -125,7 +125,7 @@ static void walk_entries(struct walk *w, DIR *d, const struct step *here, int de
 		w->path[folder_n] = '/';
 		memcpy(w->path + folder_n + 1, name.p, name.n + 1);
 		w->path_n = folder_n + 1 + name.n;
-		walk_entry(w, here, depth);
+		walk_entry(w, here, dirfd(d), e->d_name, depth);
 	}
 	w->path_n = folder_n;
 	w->path[folder_n] = '\0';

@@ -241,7 +241,7 @@ enum rc plan_decode(struct str bytes, struct plan **out, char *message, size_t m
 	d.records = strings + string_bytes;
 	struct plan *p = heap_zalloc(sizeof(*p));
 	p->strings = heap_strndup(str_n(strings, string_bytes));
-	p->nodes = heap_alloc(d.node_count * sizeof(struct plan_node));
+	p->nodes = heap_alloc_large(d.node_count * sizeof(struct plan_node));
 	d.nodes = p->nodes;
 	d.strings = heap_alloc(d.string_count * sizeof(struct str));
 	d.keyed_in = heap_alloc(d.string_count * sizeof(uint32_t));

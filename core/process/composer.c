@@ -98,8 +98,9 @@ static void finish(struct composer *c)
 		snprintf(error, sizeof(error), "sluice-compile failed with exit code %d",
 			WEXITSTATUS(status));
 	record_file_close(&c->record, !error[0]);
-	struct str plan = error[0] ? STR_EMPTY : buffer_str(&c->plan);
-	c->fn(c->owner, plan, error[0] ? error : NULL);
+	if (error[0])
+		buffer_reset(&c->plan);
+	c->fn(c->owner, &c->plan, error[0] ? error : NULL);
 	buffer_deinit(&c->plan); /* a large one is not kept until the next time */
 	buffer_init(&c->plan, LIMIT_PLAN_BYTES + 65536);
 	if (c->is_asked_again)
@@ -192,7 +193,8 @@ static void give_up(struct composer *c, int error)
 {
 	char text[200];
 	snprintf(text, sizeof(text), "cannot run %s: %s", c->options->program, strerror(error));
-	c->fn(c->owner, STR_EMPTY, text);
+	buffer_reset(&c->plan);
+	c->fn(c->owner, &c->plan, text);
 }
 
 void composer_start(struct composer *c)

@@ -7,6 +7,7 @@
  * Threads      the main loop. One composition at a time; asking while one runs queues one more. */
 #pragma once
 
+#include "base/buffer.h"
 #include "loop/loop.h"
 
 struct composer;
@@ -22,7 +23,7 @@ struct composer_options {
 };
 
 /* `plan` is the plan's bytes, or empty with `error` saying why there is none. */
-typedef void composer_fn(void *owner, struct str plan, const char *error);
+typedef void composer_fn(void *owner, struct buffer *plan, const char *error);
 
 /* Options are borrowed for the composer's life. */
 struct composer *composer_new(

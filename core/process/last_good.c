@@ -22,6 +22,14 @@ void offer_deinit(struct offer *o)
 	*o = (struct offer){0};
 }
 
+/* A buffer has room to grow; what is kept has none. */
+void offer_take_bytes(struct offer *o, struct buffer *bytes)
+{
+	o->byte_count = bytes->n;
+	o->bytes = heap_realloc(bytes->p, bytes->n);
+	buffer_init(bytes, bytes->bytes_max);
+}
+
 struct last_good *last_good_new(const char *state_dir)
 {
 	struct last_good *l = heap_zalloc(sizeof(*l));
@@ -64,8 +72,7 @@ static enum rc load(const struct last_good *l, unsigned nth, struct offer *o)
 		buffer_deinit(&bytes);
 		return rc;
 	}
-	o->bytes = bytes.p; /* the buffer's memory changes hands */
-	o->byte_count = bytes.n;
+	offer_take_bytes(o, &bytes);
 	return RC_OK;
 }
 
@@ -147,7 +154,7 @@ static const struct api *find_loss(struct last_good *l, const struct generation 
 	return NULL;
 }
 
-void last_good_take(struct last_good *l, const struct generation *g, const struct offer *o)
+void last_good_take(struct last_good *l, const struct generation *g, struct offer *o)
 {
 	const struct api *loss = find_loss(l, g);
 	if (loss) {
@@ -158,7 +165,9 @@ void last_good_take(struct last_good *l, const struct generation *g, const struc
 		return;
 	}
 	fill_from_generation(l, g);
-	plan_store_save(l->store, g->number, str_n(o->bytes, o->byte_count));
+	plan_store_save(l->store, g->number, o->bytes, o->byte_count);
+	o->bytes = NULL;
+	o->byte_count = 0;
 }
 
 struct plan_store_stats last_good_stats(struct last_good *l)

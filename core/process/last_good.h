@@ -24,6 +24,8 @@ struct offer {
 };
 
 void offer_deinit(struct offer *o);
+/* The buffer's memory changes hands: it is empty afterwards. */
+void offer_take_bytes(struct offer *o, struct buffer *bytes);
 
 struct last_good;
 
@@ -31,8 +33,8 @@ struct last_good;
 struct last_good *last_good_new(const char *state_dir);
 /* Waits for the disk. NULL is harmless. */
 void last_good_free(struct last_good *l);
-/* `g` serves the plan of `o`: saves it when it is good. */
-void last_good_take(struct last_good *l, const struct generation *g, const struct offer *o);
+/* `g` serves the plan of `o`: saves it when it is good, and takes its bytes for that. */
+void last_good_take(struct last_good *l, const struct generation *g, struct offer *o);
 /* The newest saved plan that this version can read and that was not given before. RC_NOT_FOUND:
  * there is none, or no more. */
 MUST_USE enum rc last_good_offer(struct last_good *l, struct offer *o);

@@ -102,17 +102,15 @@ void plan_store_free(struct plan_store *s)
 	free(s);
 }
 
-void plan_store_save(struct plan_store *s, uint64_t generation, struct str bytes)
+void plan_store_save(struct plan_store *s, uint64_t generation, char *bytes, size_t n)
 {
-	char *copy = heap_alloc(bytes.n + 1);
-	memcpy(copy, bytes.p, bytes.n);
 	if (!s->has_thread)
 		thread_start(&s->thread, run, s);
 	s->has_thread = true;
 	pthread_mutex_lock(&s->lock);
 	char *former = s->waiting;
-	s->waiting = copy;
-	s->waiting_bytes = bytes.n;
+	s->waiting = bytes;
+	s->waiting_bytes = n;
 	s->waiting_generation = generation;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);

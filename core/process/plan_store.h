@@ -40,8 +40,9 @@ struct plan_store_info {
 struct plan_store *plan_store_new(const char *dir);
 /* Waits for the save under way and the one that waits. */
 void plan_store_free(struct plan_store *s);
-/* Copies `bytes`. A save that still waits for the disk is replaced by this one. */
-void plan_store_save(struct plan_store *s, uint64_t generation, struct str bytes);
+/* Takes `bytes` over, which are the heap's. A save that still waits for the disk is replaced by this
+ * one. */
+void plan_store_save(struct plan_store *s, uint64_t generation, char *bytes, size_t n);
 struct plan_store_stats plan_store_stats(struct plan_store *s);
 
 /* The nth newest slot that is whole (0: the newest) of the store in `dir`. A damaged slot is skipped,

@@ -172,10 +172,10 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 {
 	g->serves_saved = g->activating.is_saved;
 	g->saved = g->activating.saved;
-	last_good_take(g->last_good, generation, &g->activating);
 	plan_file_free(g->current_file);
 	g->current_file =
 		plan_file_new(g->state_dir, str_n(g->activating.bytes, g->activating.byte_count));
+	last_good_take(g->last_good, generation, &g->activating);
 	if (g->state == GATEWAY_STARTING)
 		g->state = GATEWAY_SERVING;
 }
@@ -302,12 +302,12 @@ static void refuse_avoided(struct gateway *g, struct offer *offer)
 	offer_deinit(offer);
 }
 
-static void on_plan(void *owner, struct str bytes, const char *error)
+static void on_plan(void *owner, struct buffer *bytes, const char *error)
 {
 	struct gateway *g = owner;
 	char message[160] = "";
 	struct offer offer = {0};
-	if (!error && plan_decode(bytes, &offer.plan, message, sizeof(message)) != RC_OK)
+	if (!error && plan_decode(buffer_str(bytes), &offer.plan, message, sizeof(message)) != RC_OK)
 		error = message;
 	if (error) {
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
@@ -325,8 +325,7 @@ static void on_plan(void *owner, struct str bytes, const char *error)
 		confirm(g, &offer);
 		return;
 	}
-	offer.bytes = (char *)heap_strndup(bytes);
-	offer.byte_count = bytes.n;
+	offer_take_bytes(&offer, bytes);
 	if (activation_is_busy(g->activation)) {
 		offer_deinit(&g->pending);
 		g->pending = offer;

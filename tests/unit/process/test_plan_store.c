@@ -330,7 +330,7 @@ START_TEST(saves_in_the_background_and_the_last_one_for_certain)
 	for (unsigned i = 1; i <= 50; i++) {
 		char text[16];
 		snprintf(text, sizeof(text), "plan %u", i);
-		plan_store_save(s, i, str_of(text));
+		plan_store_save(s, i, heap_strdup(text), strlen(text));
 	}
 	plan_store_free(s);
 	assert_loads(0, "plan 50");
@@ -345,7 +345,7 @@ START_TEST(counts_what_it_cannot_save)
 	int fd = open(dir, O_WRONLY | O_CREAT, 0600);
 	close(fd);
 	struct plan_store *s = plan_store_new(dir);
-	plan_store_save(s, 1, STR("plan"));
+	plan_store_save(s, 1, heap_strdup("plan"), 4);
 	struct plan_store_stats stats;
 	do {
 		sched_yield();
