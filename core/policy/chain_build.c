@@ -48,9 +48,9 @@ static void binding_init(
 	}
 }
 
+/* As many places as there may be entries: a list is never longer than the chain. */
 static void list_add(struct chain_list *list, const struct chain_binding *b)
 {
-	list->items = heap_realloc(list->items, (list->count + 1u) * sizeof(*list->items));
 	list->items[list->count++] = b;
 }
 
@@ -69,24 +69,83 @@ static void walk_add(struct chain_walk *w, const struct chain_binding *b, enum c
 		w->streams |= b->bit;
 }
 
+#define LISTS 8
+
+static void each_list(struct chain *c, struct chain_list *lists[LISTS])
+{
+	size_t n = 0;
+	for (int d = 0; d < 2; d++) {
+		lists[n++] = &c->walk[d].heads;
+		lists[n++] = &c->walk[d].bodies;
+		lists[n++] = &c->walk[d].ends;
+	}
+	lists[n++] = &c->logs;
+	lists[n++] = &c->dones;
+}
+
+static void fill(struct chain *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct chain_binding *b = &c->bindings[i];
+		walk_add(&c->walk[CHAIN_REQUEST], b, CHAIN_REQUEST);
+		if (b->log)
+			list_add(&c->logs, b);
+		if (b->done)
+			list_add(&c->dones, b);
+	}
+	for (size_t i = c->count; i-- > 0;)
+		walk_add(&c->walk[CHAIN_RESPONSE], &c->bindings[i], CHAIN_RESPONSE);
+}
+
+/* The lists of a draft stand behind the bindings of the chain that stays: one block, so that a
+ * request that walks them finds them on the lines beside it. */
+static void settle_lists(struct chain *c, const struct chain_list *const drafts[LISTS],
+	const struct chain_binding **room)
+{
+	struct chain_list *lists[LISTS];
+	each_list(c, lists);
+	for (size_t i = 0; i < LISTS; i++) {
+		lists[i]->items = room;
+		lists[i]->count = drafts[i]->count;
+		for (size_t k = 0; k < drafts[i]->count; k++)
+			*room++ = &c->bindings[drafts[i]->items[k]->index];
+	}
+}
+
+static struct chain *settle(struct chain *draft)
+{
+	struct chain_list *lists[LISTS];
+	size_t bindings = draft->count * sizeof(draft->bindings[0]), items = 0;
+	each_list(draft, lists);
+	for (size_t i = 0; i < LISTS; i++)
+		items += lists[i]->count;
+	size_t size = sizeof(*draft) + bindings + items * sizeof(lists[0]->items[0]);
+	struct chain *c = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	CHECK(c);
+	memcpy(c, draft, sizeof(*draft) + bindings);
+	settle_lists(c, (const struct chain_list *const *)lists,
+		(const struct chain_binding **)(void *)((char *)c->bindings + bindings));
+	return c;
+}
+
 enum rc chain_new(const struct chain_binding_options *bindings, size_t count, struct chain **out)
 {
 	if (count > LIMIT_BINDINGS_PER_CHAIN)
 		return RC_FULL;
-	struct chain *chain = heap_zalloc(sizeof(*chain) + count * sizeof(chain->bindings[0]));
-	chain->count = (uint16_t)count;
-	for (size_t i = 0; i < count; i++) {
-		struct chain_binding *b = &chain->bindings[i];
-		binding_init(b, &bindings[i], (uint16_t)i);
-		walk_add(&chain->walk[CHAIN_REQUEST], b, CHAIN_REQUEST);
-		if (b->log)
-			list_add(&chain->logs, b);
-		if (b->done)
-			list_add(&chain->dones, b);
-	}
-	for (size_t i = count; i-- > 0;)
-		walk_add(&chain->walk[CHAIN_RESPONSE], &chain->bindings[i], CHAIN_RESPONSE);
-	*out = chain;
+	struct chain *draft = heap_zalloc(sizeof(*draft) + count * sizeof(draft->bindings[0]));
+	const struct chain_binding **places =
+		heap_alloc(LISTS * count * sizeof(const struct chain_binding *));
+	struct chain_list *lists[LISTS];
+	draft->count = (uint16_t)count;
+	each_list(draft, lists);
+	for (size_t i = 0; i < LISTS; i++)
+		lists[i]->items = places + i * count;
+	for (size_t i = 0; i < count; i++)
+		binding_init(&draft->bindings[i], &bindings[i], (uint16_t)i);
+	fill(draft);
+	*out = settle(draft);
+	free(places);
+	free(draft);
 	return RC_OK;
 }
 
@@ -96,13 +155,6 @@ void chain_free(struct chain *chain)
 		return;
 	for (size_t i = 0; i < chain->count; i++)
 		instance_unref(chain->bindings[i].instance);
-	for (int d = 0; d < 2; d++) {
-		free(chain->walk[d].heads.items);
-		free(chain->walk[d].bodies.items);
-		free(chain->walk[d].ends.items);
-	}
-	free(chain->logs.items);
-	free(chain->dones.items);
 	free(chain);
 }
 

@@ -36,13 +36,21 @@ struct shard {
 	struct bucket *overflow; /* owned; made when needed */
 };
 
+/* Where all requests count as one, there is one shard, and no room for 64. */
+#define GROUP_SHARDS 8
+#define GROUP_COUNT  (BUCKET_SHARDS / GROUP_SHARDS)
+
+struct shard_group {
+	struct shard *_Atomic shards[GROUP_SHARDS]; /* owned; made when needed */
+};
+
 struct buckets {
 	_Atomic unsigned refs;
 	size_t window_count;
-	struct window_limit windows[WINDOWS_MAX];
 	size_t bucket_bytes;
-	size_t capacity_max;                         /* of a shard: a power of two */
-	struct shard *_Atomic shards[BUCKET_SHARDS]; /* owned; made when needed */
+	size_t capacity_max;                              /* of a shard: a power of two */
+	struct shard_group *_Atomic groups[GROUP_COUNT]; /* owned; made when needed */
+	struct window_limit windows[];
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -70,22 +78,47 @@ static void shard_free(struct shard *s)
 	free(s);
 }
 
-/* Two workers may make it at once: one of theirs stays. */
+/* Two workers may make it at once: one of theirs stays. So it is with a shard. */
+static struct shard_group *group_at(struct buckets *b, size_t i)
+{
+	struct shard_group *g = atomic_load_explicit(&b->groups[i], memory_order_acquire);
+	if (g)
+		return g;
+	struct shard_group *made = calloc(1, sizeof(*made));
+	if (!made || atomic_compare_exchange_strong(&b->groups[i], &g, made))
+		return made;
+	free(made);
+	return g;
+}
+
 static struct shard *shard_at(struct buckets *b, size_t i)
 {
-	struct shard *s = atomic_load_explicit(&b->shards[i], memory_order_acquire);
+	struct shard_group *g = group_at(b, i / GROUP_SHARDS);
+	if (!g)
+		return NULL;
+	struct shard *_Atomic *place = &g->shards[i % GROUP_SHARDS];
+	struct shard *s = atomic_load_explicit(place, memory_order_acquire);
 	if (s)
 		return s;
 	struct shard *made = shard_new();
-	if (!made || atomic_compare_exchange_strong(&b->shards[i], &s, made))
+	if (!made || atomic_compare_exchange_strong(place, &s, made))
 		return made;
 	shard_free(made);
 	return s;
 }
 
+/* NULL: it was never needed. */
+static struct shard *shard_that_is(const struct buckets *b, size_t i)
+{
+	struct shard_group *g = atomic_load(&b->groups[i / GROUP_SHARDS]);
+	return g ? atomic_load(&g->shards[i % GROUP_SHARDS]) : NULL;
+}
+
 struct buckets *buckets_new(const struct window_limit *windows, size_t count)
 {
-	struct buckets *b = count <= WINDOWS_MAX ? lines_alloc(sizeof(*b)) : NULL;
+	if (count > WINDOWS_MAX)
+		return NULL;
+	struct buckets *b = lines_alloc(sizeof(*b) + count * sizeof(b->windows[0]));
 	if (!b)
 		return NULL;
 	memset(b, 0, sizeof(*b));
@@ -111,10 +144,12 @@ void buckets_unref(struct buckets *b)
 	if (!b || atomic_fetch_sub(&b->refs, 1) != 1)
 		return;
 	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
-		struct shard *s = atomic_load(&b->shards[i]);
+		struct shard *s = shard_that_is(b, i);
 		if (s)
 			shard_free(s);
 	}
+	for (size_t i = 0; i < GROUP_COUNT; i++)
+		free(atomic_load(&b->groups[i]));
 	free(b);
 }
 
@@ -311,7 +346,7 @@ size_t buckets_count(struct buckets *b)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < BUCKET_SHARDS; i++) {
-		struct shard *s = atomic_load(&b->shards[i]);
+		struct shard *s = shard_that_is(b, i);
 		if (!s)
 			continue;
 		pthread_mutex_lock(&s->lock);
