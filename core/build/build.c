@@ -17,6 +17,15 @@ void build_fatal(
 	b->fatal_count++;
 }
 
+void build_sha256(struct build *b, const struct plan_node *n, uint8_t out[SHA256_BYTES])
+{
+	buffer_reset(&b->content);
+	if (n)
+		plan_canonical(n, &b->content);
+	CHECK(!b->content.failed);
+	sha256(buffer_str(&b->content), out);
+}
+
 static void deinit(struct build *b)
 {
 	for (size_t i = 0; i < b->plugin_count; i++)
@@ -26,6 +35,7 @@ static void deinit(struct build *b)
 		free(b->services[i].error);
 	free(b->services);
 	map_deinit(&b->former_services);
+	buffer_deinit(&b->content);
 }
 
 static size_t count_errors(const struct build *b)
@@ -64,6 +74,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 		.generation = heap_zalloc(sizeof(struct generation)),
 	};
 	map_init(&b.former_services);
+	buffer_init(&b.content, SIZE_MAX);
 	b.is_incomplete = plan_bool(b.root, "incomplete", false);
 	if (b.is_incomplete && options->former)
 		build_fatal(&b, NULL, "",
@@ -73,7 +84,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	b.generation->number = options->number;
 	b.generation->plan_digest = plan_digest(plan);
 	const struct plan_node *settings = plan_get(b.root, "settings");
-	b.settings_hash = settings ? plan_hash(settings) : 0;
+	build_sha256(&b, settings, b.settings_sha256);
 	build_limits(&b);
 	build_edge(&b);
 	build_plugins(&b);

@@ -166,17 +166,25 @@ static void take_services(struct build *b, struct api *api, const struct plan_no
 	}
 }
 
+/* From the beginning of a cache line on, to the end of one. */
+static void *lines_zalloc(size_t size)
+{
+	size_t whole = (size + 63) & ~(size_t)63;
+	void *p = aligned_alloc(64, whole);
+	CHECK(p);
+	return memset(p, 0, whole);
+}
+
 static struct api *build_api(struct build *b, const struct plan_node *node)
 {
-	struct api *api = heap_zalloc(sizeof(*api));
+	struct api *api = lines_zalloc(sizeof(*api));
 	api->refs = 1;
 	api->id = full_name(node);
+	api->id_bytes = (uint32_t)strlen(api->id);
 	api->address = heap_strndup(plan_string(node, "address", STR_EMPTY));
 	api->policy_count = plan_count(plan_get(node, "chain"));
 	api->worker_count = b->options->workers;
-	api->workers = aligned_alloc(64, api->worker_count * sizeof(struct api_worker));
-	CHECK(api->workers);
-	memset(api->workers, 0, api->worker_count * sizeof(struct api_worker));
+	api->workers = lines_zalloc(api->worker_count * sizeof(struct api_worker));
 	build_api_metrics(b, api);
 	api->response_timeout_ms = (int)plan_integer(node, "responseTimeoutMs", 0);
 	api->stream_idle_timeout_ms =
@@ -204,58 +212,98 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 }
 
 /* --- what did not change ---------------------------------------------------------------------- */
-static uint64_t mixed(uint64_t h, uint64_t value)
+static void put_bytes(struct build *b, const void *bytes, size_t n)
 {
-	h = (h ^ value) * 0x9e3779b97f4a7c15;
-	return h ^ (h >> 32);
+	buffer_add(&b->content, str_n(bytes, n));
 }
 
-/* Indices in the node are as good as what they point to, once that is mixed in. */
-static uint64_t mixed_destinations(const struct build *b, uint64_t h, const struct plan_node *node)
+/* An index in a node says nothing, and moves when others come and go: what it points to counts. */
+static void put_destination(struct build *b, const struct plan_node *target)
 {
-	const struct plan_node *routes = plan_get(node, "routes");
-	for (size_t i = 0; i < plan_count(routes); i++) {
+	static const char *const without[] = {"service", NULL};
+	static const uint8_t none[SHA256_BYTES];
+	int64_t at = plan_integer(target, "service", -1);
+	bool is_there = at >= 0 && (size_t)at < b->service_count;
+	plan_canonical_without(target, without, &b->content);
+	put_bytes(b, is_there ? b->services[at].sha256 : none, SHA256_BYTES);
+}
+
+static void put_routes(struct build *b, const struct plan_node *routes)
+{
+	static const char *const without[] = {"destinations", NULL};
+	size_t count = plan_count(routes);
+	put_bytes(b, &count, sizeof(count));
+	for (size_t i = 0; i < count; i++) {
 		const struct plan_node *targets = plan_get(plan_at(routes, i), "destinations");
-		for (size_t k = 0; k < plan_count(targets); k++) {
-			int64_t at = plan_integer(plan_at(targets, k), "service", -1);
-			if (at >= 0 && (size_t)at < b->service_count)
-				h = mixed(h, b->services[at].hash);
-		}
+		size_t target_count = plan_count(targets);
+		plan_canonical_without(plan_at(routes, i), without, &b->content);
+		put_bytes(b, &target_count, sizeof(target_count));
+		for (size_t k = 0; k < target_count; k++)
+			put_destination(b, plan_at(targets, k));
 	}
-	return h;
 }
 
-static uint64_t mixed_plugins(struct build *b, uint64_t h, const struct plan_node *node)
+static void put_chain(struct build *b, const struct plan_node *chain)
 {
-	const struct plan_node *chain = plan_get(node, "chain");
-	for (size_t i = 0; i < plan_count(chain); i++) {
-		uint64_t digest = 0;
+	static const char *const without[] = {"plugin", NULL};
+	static const uint8_t none[SHA256_BYTES];
+	size_t count = plan_count(chain);
+	put_bytes(b, &count, sizeof(count));
+	for (size_t i = 0; i < count; i++) {
 		const struct built_plugin *used = plugin_of(b, plan_at(chain, i));
-		if (used && used->plugin)
-			memcpy(&digest, plugin_sha256(used->plugin), sizeof(digest));
-		h = mixed(h, digest);
+		bool is_loaded = used && used->plugin;
+		plan_canonical_without(plan_at(chain, i), without, &b->content);
+		put_bytes(b, is_loaded ? plugin_sha256(used->plugin) : none, SHA256_BYTES);
 	}
-	return h;
 }
 
-/* Of everything that build_api looks at but the quarantine, which take_former asks; never 0. */
-static uint64_t identity_of(struct build *b, const struct plan_node *node)
+/* Of everything that build_api looks at but the quarantine, which take_former asks. Which listener
+ * leads to an API is the route tables' matter. */
+static void identity_of(
+	struct build *b, const struct plan_node *node, uint8_t identity[SHA256_BYTES])
 {
-	uint64_t h = mixed(plan_hash(node), b->settings_hash);
-	h = mixed_destinations(b, h, node);
-	h = mixed_plugins(b, h, node);
-	return mixed(h, b->is_incomplete) | 1;
+	static const char *const without[] = {"routes", "chain", "listener", NULL};
+	buffer_reset(&b->content);
+	plan_canonical_without(node, without, &b->content);
+	put_routes(b, plan_get(node, "routes"));
+	put_chain(b, plan_get(node, "chain"));
+	put_bytes(b, b->settings_sha256, SHA256_BYTES);
+	put_bytes(b, &b->is_incomplete, sizeof(b->is_incomplete));
+	CHECK(!b->content.failed);
+	sha256(buffer_str(&b->content), identity);
 }
 
-/* The services are the same objects, not only alike. */
-static bool has_these_services(const struct build *b, const struct api *api)
+/* Whether the services that `targets` name are the API's from `*at` on; passes them. */
+static bool has_services_of(
+	const struct build *b, const struct api *api, const struct plan_node *targets, size_t *at)
 {
-	for (size_t i = 0; i < api->service_count; i++) {
-		const struct api_service *s = &api->services[i];
-		if (s->index >= b->service_count || b->services[s->index].service != s->service)
+	for (size_t k = 0; k < plan_count(targets); k++) {
+		int64_t index = plan_integer(plan_at(targets, k), "service", -1);
+		if (index < 0 || (size_t)index >= b->service_count)
 			return false;
+		const struct service *s = b->services[index].service;
+		size_t known = 0;
+		while (known < *at && api->services[known].service != s)
+			known++;
+		if (known < *at)
+			continue;
+		if (*at == api->service_count || api->services[*at].service != s)
+			return false;
+		++*at;
 	}
 	return true;
+}
+
+/* The services are the same objects, not only alike; what number the plan gives them, no matter. */
+static bool has_these_services(
+	const struct build *b, const struct api *api, const struct plan_node *node)
+{
+	const struct plan_node *routes = plan_get(node, "routes");
+	size_t at = 0;
+	for (size_t i = 0; i < plan_count(routes); i++)
+		if (!has_services_of(b, api, plan_get(plan_at(routes, i), "destinations"), &at))
+			return false;
+	return at == api->service_count;
 }
 
 /* Of the former generation's APIs: those by name, and those that the new one has, too. */
@@ -276,13 +324,15 @@ static void formers_init(struct formers *f, const struct generation *former)
 		map_put(&f->places, str_of(former->apis[i]->id), (void *)(uintptr_t)(i + 1));
 }
 
-static struct api *take_former(
-	const struct build *b, struct formers *f, const char *id, uint64_t identity)
+/* What went wrong may go right the next time, and its message names lines. */
+static struct api *take_former(const struct build *b, struct formers *f, const char *id,
+	const struct plan_node *node, const uint8_t identity[SHA256_BYTES])
 {
 	size_t place = f->generation ? (uintptr_t)map_get(&f->places, str_of(id)) : 0;
 	struct api *former = place ? f->generation->apis[place - 1] : NULL;
-	if (!former || former->identity != identity || f->are_kept[place - 1] ||
-		!has_these_services(b, former) || quarantine_holds_chain(former->chain))
+	if (!former || former->error || memcmp(former->identity, identity, SHA256_BYTES) != 0 ||
+		f->are_kept[place - 1] || !has_these_services(b, former, node) ||
+		quarantine_holds_chain(former->chain))
 		return NULL;
 	f->are_kept[place - 1] = true;
 	return api_ref(former);
@@ -303,15 +353,15 @@ static void note_dropped(struct build *b, struct formers *f)
 static struct api *kept_or_built(
 	struct build *b, struct formers *formers, const struct plan_node *node)
 {
-	uint64_t identity = identity_of(b, node);
+	uint8_t identity[SHA256_BYTES];
+	identity_of(b, node, identity);
 	char *id = full_name(node);
-	struct api *api = take_former(b, formers, id, identity);
+	struct api *api = take_former(b, formers, id, node, identity);
 	free(id);
 	if (api)
 		return api;
 	api = build_api(b, node);
-	/* What went wrong may go right the next time, and its message names lines. */
-	api->identity = api->error ? 0 : identity;
+	memcpy(api->identity, identity, sizeof(api->identity));
 	return api;
 }
 

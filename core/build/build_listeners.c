@@ -27,6 +27,7 @@ static bool build_listener(
 	struct build *b, const struct plan_node *node, size_t index, struct generation_listener *l)
 {
 	char message[256] = "", text[ADDRESS_TEXT_BYTES];
+	uint8_t digest[SHA256_BYTES];
 	if (!address_of(node, &l->address)) {
 		refuse(b, node, "listeners", "not an address that can be listened on");
 		return false;
@@ -39,7 +40,9 @@ static bool build_listener(
 			refuse(b, build_tls_place(tls), "tls", message);
 			return false;
 		}
-		l->tls_identity = plan_hash(tls) | 1;
+		build_sha256(b, tls, digest);
+		memcpy(&l->tls_identity, digest, sizeof(l->tls_identity));
+		l->tls_identity |= 1;
 		build_tls_warnings(b, tls);
 	}
 	if (route_table_new(plan_get(b->root, "apis"), index, &l->routes, message,

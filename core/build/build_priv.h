@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "crypto/crypto.h"
 
 struct built_plugin {
 	struct plugin *plugin; /* borrowed from the registry; NULL: it could not be loaded */
@@ -17,7 +18,7 @@ struct built_plugin {
 struct built_service {
 	struct service *service; /* borrowed from the generation; NULL: it cannot be used */
 	char *error;             /* owned: why */
-	uint64_t hash;           /* of its node */
+	uint8_t sha256[SHA256_BYTES]; /* of its node */
 };
 
 struct build {
@@ -30,7 +31,8 @@ struct build {
 	struct built_service *services; /* owned: by index of the plan's services */
 	size_t service_count;
 	struct map former_services; /* by name, of the former generation */
-	uint64_t settings_hash;     /* what is the same for all APIs */
+	uint8_t settings_sha256[SHA256_BYTES]; /* what is the same for all APIs */
+	struct buffer content;                 /* of what is being hashed */
 	size_t fatal_count;
 	bool is_incomplete; /* a part could not be read: policies may be missing from every chain */
 };
@@ -38,6 +40,9 @@ struct build {
 /* Reports what leaves the former generation in place. */
 void build_fatal(struct build *b, const struct plan_node *at, const char *path, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
+
+/* Of a node's content (plan_canonical); NULL: of nothing. */
+void build_sha256(struct build *b, const struct plan_node *n, uint8_t out[SHA256_BYTES]);
 
 void build_edge(struct build *b);
 /* Its redirect and its error pages. */

@@ -68,7 +68,7 @@ static bool needs_tls(const struct service_options *o)
 static struct service *make(
 	struct build *b, const struct plan_node *node, char *message, size_t message_size)
 {
-	char name[512], identity[32] = "";
+	char name[512], identity[SHA256_BYTES * 2];
 	struct service_options o = options_of(node);
 	struct str plain = plan_string(node, "name", STR_EMPTY);
 	struct str space = plan_string(node, "namespace", STR("default"));
@@ -78,9 +78,10 @@ static struct service *make(
 		o.rows = service_book_rows(b->options->services, o.name);
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (needs_tls(&o)) {
-		uint64_t hash = tls ? plan_hash(tls) : 0;
-		snprintf(identity, sizeof(identity), "%016llx", (unsigned long long)hash);
-		o.tls_identity = str_of(identity);
+		uint8_t digest[SHA256_BYTES];
+		build_sha256(b, tls, digest);
+		sha256_hex(digest, identity);
+		o.tls_identity = str_n(identity, sizeof(identity));
 	}
 	struct service *former = find_former(b, &o);
 	if (former)
@@ -132,7 +133,7 @@ void build_services(struct build *b)
 		char message[256] = "";
 		struct service *s = make(b, plan_at(list, i), message, sizeof(message));
 		b->services[i].service = s;
-		b->services[i].hash = plan_hash(plan_at(list, i));
+		build_sha256(b, plan_at(list, i), b->services[i].sha256);
 		const struct plan_node *tls = plan_get(plan_at(list, i), "tls");
 		if (s)
 			g->services[g->service_count++] = s;

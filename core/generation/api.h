@@ -8,7 +8,8 @@
  *              A2  workers[w] is written by worker w alone.
  *              A3  an API is freed only after every worker has told that it retired it with no pin
  *                  left.
- *              A4  of two generations, the later one has the same API when the identity is equal.
+ *              A4  of two generations, the later one has the same API when the identity is equal and it
+ *                  has no error.
  * Ownership    made by build on the main thread, then immutable but for workers[]. Counted by the
  *              generations that have it: one, or two while the next is under way.
  */
@@ -51,27 +52,30 @@ struct api_redirect {
 	uint16_t port, status;
 };
 
+/* What every request looks at stands first: of 10,000 APIs none is in the caches when its turn
+ * comes, and each line of it is a wait. */
 struct api {
-	char *id;                     /* owned: "namespace/name" */
-	char *address;                /* owned: as it was written, for reports */
-	uint64_t identity;            /* hash of all that it was built from; 0: never kept */
-	unsigned refs;                /* main thread: generations; build makes it with one */
-	char *error;                  /* owned: why it answers 503; NULL: it is served */
-	bool is_quarantined;          /* that is the error: a binding of it has crashed the gateway */
-	struct chain *chain;          /* owned; NULL only with an error */
-	size_t policy_count;          /* that were bound to it, for reports */
-	struct route_api *routes;     /* owned: rules of its bindings and its routes */
-	struct api_service *services; /* owned: those that its routes name, once each */
-	size_t service_count;
+	struct api_worker *workers;    /* owned: one each */
+	struct chain *chain;           /* owned; NULL only with an error */
+	struct route_api *routes;      /* owned: rules of its bindings and its routes */
+	struct api_service *services;  /* owned: those that its routes name, once each */
+	char *error;                   /* owned: why it answers 503; NULL: it is served */
 	struct api_redirect *redirect; /* owned; NULL: none */
-	struct error_pages *errors;    /* owned; NULL: the edge's */
+	char *id;                      /* owned: "namespace/name" */
+	uint32_t id_bytes;
+	bool is_quarantined; /* that is the error: a binding of it has crashed the gateway */
+	bool is_blocked;     /* by access-block: refuses every request */
+	size_t service_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;
-	bool is_blocked; /* by access-block: refuses every request */
+	struct error_pages *errors; /* owned; NULL: the edge's */
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */
-	struct api_worker *workers;                         /* owned: one each */
+	uint8_t identity[32]; /* SHA-256 of all that it was built from */
+	unsigned refs;        /* main thread: generations; build makes it with one */
+	char *address;        /* owned: as it was written, for reports */
+	size_t policy_count;  /* that were bound to it, for reports */
 	unsigned worker_count;
 	unsigned retired_count; /* main thread: workers that have let go */
 };

@@ -23,9 +23,10 @@ static uint64_t mixed(uint64_t h)
 
 static uint64_t hash_of_key(const struct instance_key *key)
 {
-	uint64_t plugin;
+	uint64_t plugin, config;
 	memcpy(&plugin, key->plugin_sha256, sizeof(plugin));
-	return mixed(mixed(plugin ^ key->binding_hash) ^ key->config_hash);
+	memcpy(&config, key->config_sha256, sizeof(config));
+	return mixed(plugin ^ config);
 }
 
 static uint64_t hash_of_binding(struct str binding)

@@ -59,10 +59,14 @@ void plan_free(struct plan *p);
 const struct plan_node *plan_root(const struct plan *p);
 /* Of the bytes that it was decoded from: tells one plan from another. */
 uint64_t plan_digest(const struct plan *p);
-/* A hash of a subtree's content, for telling whether a configuration changed: positions and the
- * order of members do not count, the order of elements does. The key of `n` itself does not count.
- * Not for content that somebody may want to collide. */
-uint64_t plan_hash(const struct plan_node *n);
+/* Appends a subtree's content so that two are the same bytes when, and only when, they mean the same:
+ * positions and the order of members do not count, the order of elements does, and the key of `n`
+ * itself does not. To be hashed where it has to be known whether a configuration changed. No form
+ * begins like another one, so several may follow each other. */
+void plan_canonical(const struct plan_node *n, struct buffer *out);
+/* Of an object, without the members of these names (NULL at the end); of anything else as above. */
+void plan_canonical_without(
+	const struct plan_node *n, const char *const *names, struct buffer *out);
 
 /* NULL when `object` is NULL, no object, or has no such member. */
 const struct plan_node *plan_get(const struct plan_node *object, const char *key);

@@ -2,6 +2,7 @@
 #include "policy/instance.h"
 
 #include "base/memory.h"
+#include "crypto/crypto.h"
 #include "policy/host_priv.h"
 #include "policy/quarantine.h"
 #include "policy/run.h"
@@ -13,17 +14,24 @@
 bool instance_key_equal(const struct instance_key *a, const struct instance_key *b)
 {
 	return memcmp(a->plugin_sha256, b->plugin_sha256, sizeof(a->plugin_sha256)) == 0 &&
-	       a->binding_hash == b->binding_hash && a->config_hash == b->config_hash;
+	       memcmp(a->config_sha256, b->config_sha256, sizeof(a->config_sha256)) == 0;
 }
 
 struct instance_key instance_key_of(const struct instance_options *o)
 {
 	struct instance_key key;
-	memset(&key, 0, sizeof(key));
+	struct buffer content;
 	memcpy(key.plugin_sha256, o->plugin->sha256, sizeof(key.plugin_sha256));
+	buffer_init(&content, SIZE_MAX);
 	/* A plugin may hold several policies: the name is part of what the binding is. */
-	key.binding_hash = str_hash(o->binding) * 31 + str_hash(o->policy);
-	key.config_hash = o->config ? plan_hash(o->config) : 0;
+	buffer_addf(&content, "%zu,%zu:", o->binding.n, o->policy.n);
+	buffer_add(&content, o->binding);
+	buffer_add(&content, o->policy);
+	if (o->config)
+		plan_canonical(o->config, &content);
+	CHECK(!content.failed);
+	sha256(buffer_str(&content), key.config_sha256);
+	buffer_deinit(&content);
 	return key;
 }
 
@@ -34,36 +42,50 @@ static void instance_free(struct sluice_instance *i)
 	instance_fields_free(i); /* when configure failed without a state */
 	breadcrumb_give_back(i->label);
 	plan_free(i->plan);
-	free(i->binding);
-	free(i->config_path);
-	free(i->subject);
-	free(i->worker_data);
-	free(i->worker_started);
-	free(i->attached);
 	free(i);
+}
+
+static char *put_text(char **to, struct str s)
+{
+	char *at = *to;
+	if (s.n > 0)
+		memcpy(at, s.p, s.n);
+	*to += s.n + 1;
+	return at;
+}
+
+/* With room for what depends on the number of workers, then the texts: all zero before them. */
+static struct sluice_instance *instance_alloc(const struct instance_options *o)
+{
+	struct sluice_instance *i;
+	size_t per_worker = sizeof(*i->attached) + sizeof(*i->worker_data) + 1;
+	size_t texts = o->binding.n + o->config_path.n + o->subject.n + 3;
+	i = heap_zalloc(sizeof(*i) + o->workers * per_worker + texts);
+	i->attached = (struct link *)(i + 1);
+	i->worker_data = (void **)(i->attached + o->workers);
+	i->worker_started = (bool *)(i->worker_data + o->workers);
+	char *to = (char *)(i->worker_started + o->workers);
+	i->binding = put_text(&to, o->binding);
+	i->config_path = put_text(&to, o->config_path);
+	i->subject = put_text(&to, o->subject);
+	return i;
 }
 
 static struct sluice_instance *instance_make(
 	const struct instance_options *o, const struct sluice_policy *policy, struct plan *plan)
 {
-	struct sluice_instance *i = heap_zalloc(sizeof(*i));
+	struct sluice_instance *i = instance_alloc(o);
 	i->call =
 		(struct sluice_call){.size = sizeof(i->call), .host = host_table(), .instance = i};
 	i->policy = policy;
 	i->plugin = o->plugin;
 	i->key = instance_key_of(o);
 	i->plan = plan;
-	i->binding = heap_strndup(o->binding);
-	i->config_path = heap_strndup(o->config_path);
-	i->subject = heap_strndup(o->subject);
 	i->refs = 1;
 	i->quarantine_key = quarantine_key_of_instance(&i->key);
 	i->label = breadcrumb_take(i->quarantine_key, o->binding);
 	i->breadcrumb = i->label ? i->label : o->breadcrumb & 0xffffff;
 	i->workers = o->workers;
-	i->worker_data = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_data));
-	i->worker_started = heap_zalloc((o->workers + 1u) * sizeof(*i->worker_started));
-	i->attached = heap_zalloc((o->workers + 1u) * sizeof(*i->attached));
 	for (uint32_t w = 0; w < o->workers; w++)
 		list_init(&i->attached[w]);
 	i->bytes_max = o->bytes_max ? o->bytes_max : INSTANCE_BYTES_MAX;

@@ -26,8 +26,7 @@ struct sluice_instance;
 
 struct instance_key {
 	uint8_t plugin_sha256[32];
-	uint64_t binding_hash;
-	uint64_t config_hash;
+	uint8_t config_sha256[32]; /* of the binding, the policy's name and the configuration */
 };
 bool instance_key_equal(const struct instance_key *a, const struct instance_key *b);
 

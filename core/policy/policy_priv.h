@@ -56,23 +56,24 @@ struct sluice_instance {
 	struct plugin *plugin;
 	struct instance_key key;
 	struct plan *plan; /* owned: the configuration */
-	char *binding;     /* owned */
-	char *config_path; /* owned */
-	char *subject;     /* owned */
+	/* These stand behind the struct, in one block with it. */
+	char *binding;
+	char *config_path;
+	char *subject;
 	uint32_t refs;
 	uint32_t breadcrumb;
 	uint32_t omitted; /* bit per enum callback that it has no use for */
 	uint32_t label; /* the same, when it was taken for this instance */
 	uint64_t quarantine_key;
 	uint32_t workers;
-	void **worker_data;              /* owned: by worker */
-	bool *worker_started;            /* owned: by worker */
+	void **worker_data;              /* by worker; in the block, too */
+	bool *worker_started;            /* by worker; likewise */
 	struct diagnostics *diagnostics; /* borrowed, during configure */
 	size_t config_errors;
 	size_t bytes_max;
 	_Atomic size_t bytes_used;
 	_Atomic uint64_t refusals_logged; /* bit per host call */
-	struct link *attached;            /* owned: by worker; struct policy_attachment */
+	struct link *attached;            /* by worker; likewise; struct policy_attachment */
 	struct metric_series **counters;  /* owned: by handle, refs; grown in configure */
 	int32_t counter_count;
 	struct sluice_field *fields; /* owned: list, on the instance's account */
@@ -97,7 +98,7 @@ struct chain_binding {
 };
 
 struct chain_list {
-	const struct chain_binding **items; /* owned; in walking order */
+	const struct chain_binding **items; /* behind the chain's bindings; in walking order */
 	uint16_t count;
 };
 

@@ -35,9 +35,10 @@ uint64_t quarantine_key_of_plugin(const uint8_t sha256[32])
 
 uint64_t quarantine_key_of_instance(const struct instance_key *key)
 {
-	uint64_t h;
+	uint64_t h, config;
 	memcpy(&h, key->plugin_sha256, sizeof(h));
-	return never_zero(mix(mix(mix(h, 2), key->binding_hash), key->config_hash));
+	memcpy(&config, key->config_sha256, sizeof(config));
+	return never_zero(mix(mix(h, 2), config));
 }
 
 bool quarantine_holds(uint64_t key)

@@ -20,6 +20,8 @@ struct bench {
 	struct metrics *metrics;
 	struct diagnostics diagnostics;
 	struct plan_writer *w;
+	bool has_another_service; /* before "up" */
+	int64_t service_number;   /* of the route */
 };
 
 static void bench_init(struct bench *b)
@@ -59,6 +61,13 @@ static void begin(struct bench *b)
 static void write_service(struct bench *b, const char *scheme, int64_t port)
 {
 	plan_open_array(b->w, "services", at);
+	if (b->has_another_service) {
+		plan_open_object(b->w, NULL, at);
+		text(b, "name", "another");
+		text(b, "host", "127.0.0.1");
+		number(b, "port", 1);
+		plan_close(b->w);
+	}
 	plan_open_object(b->w, NULL, at);
 	text(b, "name", "up");
 	text(b, "namespace", "default");
@@ -108,7 +117,7 @@ static void write_route(struct bench *b)
 	plan_open_object(b->w, NULL, at);
 	plan_open_array(b->w, "destinations", at);
 	plan_open_object(b->w, NULL, at);
-	number(b, "service", 0);
+	number(b, "service", b->service_number);
 	plan_close(b->w);
 	plan_close(b->w);
 	plan_close(b->w);
@@ -289,6 +298,28 @@ START_TEST(an_api_that_did_not_change_is_taken_over)
 	ck_assert_uint_eq(other->dropped_api_count, 1);
 	ck_assert_ptr_eq(other->dropped_apis[0], api);
 	generation_free(same);
+	generation_free(other);
+	bench_deinit(&b);
+}
+END_TEST
+
+START_TEST(an_api_is_kept_when_others_move_the_numbers_of_its_services)
+{
+	struct bench b = {0};
+	bench_init(&b);
+	struct generation *first = build_simple(&b, 9090, NULL);
+	b.has_another_service = true;
+	b.service_number = 1;
+	struct generation *moved = build_simple(&b, 9090, first);
+	ck_assert_ptr_eq(moved->apis[0], first->apis[0]);
+	assert_str(service_options(moved->apis[0]->services[0].service)->name, "default/up");
+	/* The number that "up" had at first leads to another one now. */
+	b.service_number = 0;
+	struct generation *other = build_simple(&b, 9090, moved);
+	ck_assert_ptr_ne(other->apis[0], first->apis[0]);
+	assert_str(service_options(other->apis[0]->services[0].service)->name, "default/another");
+	generation_free(first);
+	generation_free(moved);
 	generation_free(other);
 	bench_deinit(&b);
 }
@@ -628,7 +659,9 @@ END_TEST
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
-	an_api_that_did_not_change_is_taken_over, an_api_is_built_anew_when_the_settings_change,
+	an_api_that_did_not_change_is_taken_over,
+	an_api_is_kept_when_others_move_the_numbers_of_its_services,
+	an_api_is_built_anew_when_the_settings_change,
 	a_stub_is_never_taken_over, a_kept_api_has_all_that_it_points_to,
 	an_api_is_built_anew_when_its_edge_changes, a_body_mode_that_is_not_known_makes_a_stub,
 	a_quarantined_api_is_not_taken_over,
