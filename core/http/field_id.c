@@ -18,5 +18,6 @@ __attribute__((constructor)) static void fill_slots(void)
 
 enum field_id field_id_of(struct str name)
 {
-	return name.n > 0 && memchr(name.p, '\r', name.n) ? FIELD_OTHER : field_id_find(name);
+	enum field_id id = field_id_find(name);
+	return id != FIELD_OTHER && memchr(name.p, '\r', name.n) ? FIELD_OTHER : id;
 }

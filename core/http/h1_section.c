@@ -291,7 +291,7 @@ static inline enum progress take_line(
 	struct fields *f = p->fields;
 	if (UNLIKELY(head_roles[id] != 0 || !line->is_plain || f->count == f->capacity))
 		return head_take_field(p, section, line, id);
-	f->items[f->count++] = (struct field){line->name, line->value, id};
+	fields_place(f, line->name, id, line->value);
 	return LINE_NEXT;
 }
 

@@ -55,7 +55,7 @@ void fields_reserve(struct fields *f, uint32_t n)
 		grow(f, n);
 }
 
-enum rc fields_grow(struct fields *f)
+__attribute__((noinline)) enum rc fields_grow(struct fields *f)
 {
 	if (f->count >= f->max || !grow(f, f->capacity ? f->capacity * 2 : 16))
 		return RC_FULL;
@@ -93,7 +93,6 @@ enum rc fields_add(struct fields *f, struct str name, struct str value)
 	return fields_add_id(f, field_id_check(name), name, value);
 }
 
-/* Names of one length mostly differ at their end: X-Forwarded-For, x-in-1. */
 static inline bool has_name(const struct field *field, struct str name)
 {
 	struct str own = field->name;
@@ -114,7 +113,7 @@ static size_t remove_from(struct fields *f, struct str name, uint32_t from)
 	return removed;
 }
 
-enum rc fields_put(struct fields *f, const struct field *field)
+__attribute__((noinline)) enum rc fields_replace(struct fields *f, const struct field *field)
 {
 	for (uint32_t i = 0; i < f->count; i++)
 		if (f->items[i].id == field->id && has_name(&f->items[i], field->name)) {
@@ -147,11 +146,14 @@ size_t fields_remove(struct fields *f, struct str name)
 size_t fields_remove_id(struct fields *f, enum field_id id)
 {
 	uint32_t kept = 0;
+	if (!(f->known >> id & 1))
+		return 0;
 	for (uint32_t i = 0; i < f->count; i++)
 		if (f->items[i].id != id)
 			f->items[kept++] = f->items[i];
 	size_t removed = f->count - kept;
 	f->count = kept;
+	f->known &= ~((uint64_t)1 << id);
 	return removed;
 }
 
@@ -163,6 +165,8 @@ const struct field *fields_get(const struct fields *f, struct str name)
 
 const struct field *fields_get_id(const struct fields *f, enum field_id id)
 {
+	if (!(f->known >> id & 1))
+		return NULL;
 	for (uint32_t i = 0; i < f->count; i++)
 		if (f->items[i].id == id)
 			return &f->items[i];
@@ -172,7 +176,8 @@ const struct field *fields_get_id(const struct fields *f, enum field_id id)
 const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at)
 {
 	enum field_id id = field_id_of(name);
-	for (uint32_t i = *at; i < f->count; i++) {
+	uint32_t end = fields_may_have(f, id, name) ? f->count : 0;
+	for (uint32_t i = *at; i < end; i++) {
 		const struct field *field = &f->items[i];
 		if (field->id == id && (id != FIELD_OTHER || has_name(field, name))) {
 			*at = i + 1;

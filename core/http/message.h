@@ -9,6 +9,8 @@
  *                  fields) never stands in `fields`: codecs take it out on receiving and write it
  *                  anew on sending, from `content_length` and what the connection needs.
  *              M3  field.id is what field_id_of(field.name) gives.
+ *              M4  every field of `items` has its bits in `known` and `others`. There may be bits
+ *                  of fields that are gone: they cost a look and tell nothing.
  */
 #pragma once
 
@@ -68,7 +70,35 @@ struct fields {
 	uint32_t capacity;
 	uint32_t max;        /* fields_append gives no room beyond; LIMIT_FIELDS at first */
 	struct arena *arena; /* borrowed */
+	uint64_t known;      /* bit per id */
+	uint64_t others;     /* of names without an id, by field_bit_of */
 };
+_Static_assert(FIELD_COUNT <= 64, "a bit for each");
+
+/* Names of one length mostly differ at their end: X-Forwarded-For, x-in-1. 0 for an empty one. */
+static inline uint64_t field_bit_of(struct str name)
+{
+	if (UNLIKELY(name.n == 0))
+		return 0;
+	unsigned last = (unsigned char)name.p[name.n - 1] | 0x20;
+	return (uint64_t)1 << ((last ^ (name.n << 3)) & 63);
+}
+
+/* Whether one of that name may be among them: most look-ups are for what is not there. */
+static inline bool fields_may_have(const struct fields *f, enum field_id id, struct str name)
+{
+	return id != FIELD_OTHER ? f->known >> id & 1 : (f->others & field_bit_of(name)) != 0;
+}
+
+/* There is room for it. */
+static inline void fields_place(
+	struct fields *f, struct str name, enum field_id id, struct str value)
+{
+	f->items[f->count++] = (struct field){name, value, id};
+	f->known |= (uint64_t)1 << id;
+	if (id == FIELD_OTHER)
+		f->others |= field_bit_of(name);
+}
 
 void fields_init(struct fields *f, struct arena *arena);
 /* Room for n fields in one allocation, as far as the arena has it. */
@@ -81,7 +111,7 @@ MUST_USE static inline enum rc fields_append(
 {
 	if (UNLIKELY(f->count == f->capacity) && fields_grow(f) != RC_OK)
 		return RC_FULL;
-	f->items[f->count++] = (struct field){name, value, id};
+	fields_place(f, name, id, value);
 	return RC_OK;
 }
 /* Validated and copied into the arena: for policies and the gateway. RC_INVALID, RC_FULL. */
@@ -92,7 +122,13 @@ MUST_USE enum rc fields_set(struct fields *f, struct str name, struct str value)
 MUST_USE enum rc fields_add_id(struct fields *f, int id, struct str name, struct str value);
 MUST_USE enum rc fields_set_id(struct fields *f, int id, struct str name, struct str value);
 /* As fields_set, for a field that was checked and outlives the message: nothing is copied. */
-MUST_USE enum rc fields_put(struct fields *f, const struct field *field);
+MUST_USE enum rc fields_replace(struct fields *f, const struct field *field);
+MUST_USE static inline enum rc fields_put(struct fields *f, const struct field *field)
+{
+	if (LIKELY(!fields_may_have(f, field->id, field->name)))
+		return fields_append(f, field->name, field->id, field->value);
+	return fields_replace(f, field);
+}
 /* The enum field_id of a valid name; -1 when it is none. */
 int field_id_check(struct str name);
 /* How many were removed. */

@@ -135,6 +135,8 @@ static void take_out(
 	bool may_be_any = edge->header == EDGE_OTHER_HEADER;
 	uint32_t kept = 0;
 	bool has_range = false;
+	if (!(f->known & (gateway_owned | BIT(RANGE) | BIT(OTHER))))
+		return;
 	for (uint32_t i = 0; i < f->count; i++) {
 		const struct field *field = &f->items[i];
 		if (field->id == FIELD_OTHER) {
@@ -263,6 +265,8 @@ static inline bool is_ours(const struct field *f)
 void forward_clean_response(struct fields *f)
 {
 	uint32_t at = 0;
+	if (!(f->known & BIT(OTHER)))
+		return;
 	while (at < f->count && LIKELY(!is_ours(&f->items[at])))
 		at++;
 	uint32_t kept = at;

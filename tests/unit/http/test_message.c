@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/prng.h"
 #include "support.h"
 
 static void add(struct fields *f, const char *name, const char *value)
@@ -119,6 +120,53 @@ START_TEST(a_spent_arena_is_an_error_and_no_more)
 }
 END_TEST
 
+/* --- what may be among them ------------------------------------------------------------------ */
+
+static const char *const spellings[] = {"Cookie", "cOOKIE", "x-in-0", "X-In-0", "x-in-1", "x-on-0",
+	"X-Forwarded-For", "x-forwarded-for", "date", "Dat", "dAT", "0-ni-x", "a", "A", "~", "^"};
+
+/* By looking at each. */
+static const struct field *look_for(const struct fields *f, struct str name)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (str_eq_nocase(f->items[i].name, name))
+			return &f->items[i];
+	return NULL;
+}
+
+static void change(struct fields *f, uint64_t random)
+{
+	struct str name = str_of(spellings[random % ARRAY_COUNT(spellings)]);
+	uint64_t how = random >> 32 & 7;
+	if (f->count > 12 || how == 0)
+		fields_remove(f, name);
+	else if (how == 1)
+		fields_remove_id(f, field_id_of(name));
+	else if (how < 4)
+		ck_assert_int_eq(fields_set(f, name, STR("s")), RC_OK);
+	else
+		ck_assert_int_eq(fields_add(f, name, STR("a")), RC_OK);
+}
+
+START_TEST(whatever_is_there_is_found_in_any_spelling)
+{
+	struct prng random = {.s = {1, 2, 3, 4}};
+	struct fields f;
+	fields_init(&f, test_arena());
+	for (int i = 0; i < 2000; i++) {
+		change(&f, prng_next(&random));
+		for (size_t k = 0; k < ARRAY_COUNT(spellings); k++) {
+			struct str name = str_of(spellings[k]);
+			enum field_id id = field_id_of(name);
+			const struct field *found = look_for(&f, name);
+			ck_assert_ptr_eq(fields_get(&f, name), found);
+			if (id != FIELD_OTHER)
+				ck_assert_ptr_eq(fields_get_id(&f, id), found);
+		}
+	}
+}
+END_TEST
+
 START_TEST(knows_methods_exactly)
 {
 	ck_assert_int_eq(http_method_of(STR("GET")), METHOD_GET);
@@ -144,4 +192,5 @@ END_TEST
 UNIT_SUITE(message, keeps_order_and_repeated_names, set_replaces_all_at_the_first_place,
 	removes_by_name_and_by_id, setters_own_what_they_take,
 	setters_refuse_what_could_split_a_head, refuses_more_fields_than_the_limit,
-	a_spent_arena_is_an_error_and_no_more, knows_methods_exactly, knows_reasons)
+	a_spent_arena_is_an_error_and_no_more, whatever_is_there_is_found_in_any_spelling,
+	knows_methods_exactly, knows_reasons)
