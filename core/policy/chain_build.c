@@ -67,6 +67,8 @@ static void walk_add(struct chain_walk *w, const struct chain_binding *b, enum c
 		w->body_or_end |= b->bit;
 	if (mode == BODY_STREAM)
 		w->streams |= b->bit;
+	if (mode == BODY_BUFFER)
+		w->collects |= b->bit;
 }
 
 #define LISTS 8

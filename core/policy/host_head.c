@@ -115,23 +115,20 @@ static struct fields *fields_of(struct sluice_exchange *x, enum sluice_side side
 }
 
 /* The gateway writes these itself, from what it knows of the connection and the body. */
-static bool is_gateways_own(enum field_id id)
+static inline bool is_gateways_own(enum field_id id)
 {
-	switch (id) {
-	case FIELD_HOST:
-	case FIELD_CONNECTION:
-	case FIELD_CONTENT_LENGTH:
-	case FIELD_TRANSFER_ENCODING:
-	case FIELD_KEEP_ALIVE:
-	case FIELD_PROXY_CONNECTION:
-	case FIELD_TE:
-	case FIELD_TRAILER:
-	case FIELD_UPGRADE:
-	case FIELD_EXPECT:
-		return true;
-	default:
-		return false;
-	}
+#define BIT(id) ((uint64_t)1 << FIELD_##id)
+	const uint64_t own = BIT(HOST) | BIT(CONNECTION) | BIT(CONTENT_LENGTH) |
+			     BIT(TRANSFER_ENCODING) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) |
+			     BIT(TE) | BIT(TRAILER) | BIT(UPGRADE) | BIT(EXPECT);
+#undef BIT
+	return own >> id & 1;
+}
+
+/* It stands in no list: requests have it as their authority. */
+static inline bool is_host(struct sluice_str name)
+{
+	return UNLIKELY(name.n == 4) && str_eq_nocase(str_in(name), STR("host"));
 }
 
 int32_t host_field_get(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
@@ -142,7 +139,7 @@ int32_t host_field_get(struct sluice_exchange *x, enum sluice_side side, struct 
 	struct fields *fields = fields_of(x, side);
 	if (!fields)
 		return SLUICE_E_NOT_FOUND;
-	if (side == SLUICE_REQUEST && str_eq_nocase(str_in(name), STR("host"))) {
+	if (side == SLUICE_REQUEST && is_host(name)) {
 		*value = str_out(x->request->authority);
 		return SLUICE_OK;
 	}
@@ -161,7 +158,7 @@ int32_t host_field_next(struct sluice_exchange *x, enum sluice_side side, struct
 	struct fields *fields = fields_of(x, side);
 	if (!fields)
 		return SLUICE_E_NOT_FOUND;
-	if (side == SLUICE_REQUEST && str_eq_nocase(str_in(name), STR("host"))) {
+	if (side == SLUICE_REQUEST && is_host(name)) {
 		if ((*at)++)
 			return SLUICE_E_NOT_FOUND;
 		if (name_out)
@@ -182,24 +179,44 @@ int32_t host_field_next(struct sluice_exchange *x, enum sluice_side side, struct
 	return SLUICE_OK;
 }
 
-/* The fields to change, or NULL and why not. `id` is that of the name. */
-static inline struct fields *fields_to_change(
-	struct sluice_exchange *x, enum host_call call, enum sluice_side side, int id, int32_t *why)
+/* Why the fields of that side cannot be changed. */
+static __attribute__((cold, noinline)) int32_t refuse_change(
+	struct sluice_exchange *x, enum host_call call, enum sluice_side side)
 {
-	struct fields *fields = NULL;
+	if (!host_allows(x, call))
+		return host_refuse(call);
+	if (side == SLUICE_REQUEST && x->request_sent)
+		return host_refuse_late(call, "the request has been sent on");
+	if (side == SLUICE_RESPONSE && x->response_sent)
+		return host_refuse_late(call, "the response has been sent");
+	if (side == SLUICE_RESPONSE && !(IN_RESPONSE >> x->callback & 1))
+		return host_refuse_late(call, "there is no response yet");
+	return SLUICE_E_INVALID;
+}
+
+/* The fields to change, or NULL: refuse_change tells why. */
+static inline struct fields *fields_to_change(
+	const struct sluice_exchange *x, enum host_call call, enum sluice_side side)
+{
 	if (UNLIKELY(!host_allows(x, call)))
-		*why = host_refuse(call);
-	else if (UNLIKELY(side == SLUICE_REQUEST && x->request_sent))
-		*why = host_refuse_late(call, "the request has been sent on");
-	else if (UNLIKELY(side == SLUICE_RESPONSE && x->response_sent))
-		*why = host_refuse_late(call, "the response has been sent");
-	else if (UNLIKELY(side == SLUICE_RESPONSE && !(IN_RESPONSE >> x->callback & 1)))
-		*why = host_refuse_late(call, "there is no response yet");
-	else if (id < 0 || is_gateways_own((enum field_id)id))
-		*why = SLUICE_E_INVALID;
-	else if (!(fields = fields_of(x, side)))
-		*why = SLUICE_E_INVALID;
-	return fields;
+		return NULL;
+	if (side == SLUICE_REQUEST)
+		return UNLIKELY(x->request_sent) ? NULL : &x->request->fields;
+	bool may = side == SLUICE_RESPONSE && !x->response_sent && x->response &&
+		   (IN_RESPONSE >> x->callback & 1);
+	return LIKELY(may) ? &x->response->fields : NULL;
+}
+
+/* Whether the fields may be changed, and one of this id among them; `why` when not. */
+static bool allows_change(struct sluice_exchange *x, enum host_call call, enum sluice_side side,
+	int id, int32_t *why)
+{
+	*why = SLUICE_E_INVALID;
+	if (!fields_to_change(x, call, side))
+		*why = refuse_change(x, call, side);
+	else if (id >= 0 && !is_gateways_own((enum field_id)id))
+		return true;
+	return false;
 }
 
 static inline int32_t code_of(enum rc rc)
@@ -219,8 +236,9 @@ int32_t host_field_set(struct sluice_exchange *x, enum sluice_side side, struct 
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	struct fields *fields = fields_to_change(x, HOST_field_set, side, id, &why);
-	return fields ? code_of(fields_set_id(fields, id, str_in(name), str_in(value))) : why;
+	if (!allows_change(x, HOST_field_set, side, id, &why))
+		return why;
+	return code_of(fields_set_id(fields_of(x, side), id, str_in(name), str_in(value)));
 }
 
 int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
@@ -228,16 +246,18 @@ int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct 
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	struct fields *fields = fields_to_change(x, HOST_field_add, side, id, &why);
-	return fields ? code_of(fields_add_id(fields, id, str_in(name), str_in(value))) : why;
+	if (!allows_change(x, HOST_field_add, side, id, &why))
+		return why;
+	return code_of(fields_add_id(fields_of(x, side), id, str_in(name), str_in(value)));
 }
 
 int32_t host_field_remove(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name)
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	struct fields *fields = fields_to_change(x, HOST_field_remove, side, id, &why);
-	return fields ? (int32_t)fields_remove(fields, str_in(name)) : why;
+	if (!allows_change(x, HOST_field_remove, side, id, &why))
+		return why;
+	return (int32_t)fields_remove(fields_of(x, side), str_in(name));
 }
 
 /* --- prepared fields ------------------------------------------------------------------------- */
@@ -272,24 +292,27 @@ void instance_fields_free(struct sluice_instance *i)
 	}
 }
 
+static __attribute__((noinline)) int32_t put_value(struct sluice_exchange *x, struct fields *fields,
+	const struct sluice_field *f, struct str value)
+{
+	if (!field_value_is_valid(value))
+		return SLUICE_E_INVALID;
+	struct field field = f->field;
+	field.value = arena_copy(x->arena, value);
+	return field.value.n == value.n ? code_of(fields_put(fields, &field)) : SLUICE_E_FULL;
+}
+
 /* The instance outlives the exchange: what it holds need not be copied. */
 int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side,
 	const struct sluice_field *f, struct sluice_str value)
 {
-	int32_t why;
+	struct fields *fields = fields_to_change(x, HOST_field_set_prepared, side);
+	if (UNLIKELY(!fields))
+		return refuse_change(x, HOST_field_set_prepared, side);
 	if (UNLIKELY(!f))
 		return SLUICE_E_INVALID;
-	struct fields *fields =
-		fields_to_change(x, HOST_field_set_prepared, side, (int)f->field.id, &why);
-	if (UNLIKELY(!fields))
-		return why;
-	if (!value.p)
-		return code_of(fields_put(fields, &f->field));
-	if (!field_value_is_valid(str_in(value)))
-		return SLUICE_E_INVALID;
-	struct field field = f->field;
-	field.value = arena_copy(x->arena, str_in(value));
-	return field.value.n == value.n ? code_of(fields_put(fields, &field)) : SLUICE_E_FULL;
+	return value.p ? put_value(x, fields, f, str_in(value))
+		       : code_of(fields_put(fields, &f->field));
 }
 
 int32_t host_path_set(struct sluice_exchange *x, struct sluice_str path, struct sluice_str query)

@@ -109,6 +109,7 @@ struct chain_walk {
 	struct chain_list ends;
 	uint64_t body_or_end; /* bits of bindings that want the body to come by */
 	uint64_t streams;     /* bits of bindings that may replace what passes */
+	uint64_t collects;    /* bits of bindings that want it whole */
 };
 
 struct chain {
@@ -143,19 +144,33 @@ static inline breadcrumb_word *policy_word(struct policy_thread *t)
 	return t->word;
 }
 
+static inline uint64_t policy_crumb(
+	struct policy_thread *t, uint32_t binding, enum callback callback)
+{
+	return (uint64_t)++t->sequence << 32 | (uint64_t)binding << 8 | (uint64_t)(callback + 1);
+}
+
 static inline void policy_mark(uint32_t binding, enum callback callback)
 {
 	struct policy_thread *t = &policy_thread;
-	uint64_t word =
-		(uint64_t)++t->sequence << 32 | (uint64_t)binding << 8 | (uint64_t)(callback + 1);
-	atomic_store_explicit(policy_word(t), word, memory_order_relaxed);
+	atomic_store_explicit(
+		policy_word(t), policy_crumb(t, binding, callback), memory_order_relaxed);
 }
 
-/* From one callback straight into the same one of another instance. */
+/* Into the same callback of one instance after the other: what is the same for all of them is told
+ * once, and what is not takes a dozen instructions. */
+static inline void policy_enter_many(struct sluice_exchange *x, enum callback callback)
+{
+	struct policy_thread *t = &policy_thread;
+	t->exchange = x;
+	t->callback = callback;
+	policy_word(t);
+}
 static inline void policy_enter_next(struct sluice_instance *i, enum callback callback)
 {
-	policy_thread.instance = i;
-	policy_mark(i->breadcrumb, callback);
+	struct policy_thread *t = &policy_thread;
+	t->instance = i;
+	atomic_store_explicit(t->word, policy_crumb(t, i->breadcrumb, callback), memory_order_relaxed);
 }
 
 /* `i` is NULL while a plugin is loaded. */
