@@ -12,7 +12,7 @@ struct header {
 	struct sluice_str name;
 	struct sluice_expr *value;
 	struct sluice_field *field; /* the name, and the value when it stands for itself */
-	int is_literal;
+	int is_plain;   /* a literal that replaces: prepared as it is */
 	int is_further; /* one of that name stands before it in the list */
 };
 
@@ -100,12 +100,12 @@ static int32_t header_init(
 		return SLUICE_E_INVALID;
 	list->count++;
 	struct sluice_str literal = literal_of(call, value);
-	h->is_literal = literal.p != NULL;
 	h->field = host->field_prepare(call->instance, name, literal);
 	if (!h->field)
 		return complain(call, value, SLUICE_STR("this is no field value"));
 	for (size_t i = 0; i + 1 < list->count; i++)
 		h->is_further |= equals_nocase(list->items[i].name, name);
+	h->is_plain = literal.p && !h->is_further;
 	if (s->expr->uses(h->value) & SLUICE_EXPR_PAYLOAD)
 		return complain(
 			call, value, SLUICE_STR("payload is not at hand when the fields are sent"));
@@ -172,14 +172,13 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 }
 
 /* --- exchanges ------------------------------------------------------------------------------- */
-static int32_t inject_one(const struct sluice_call *call, struct sluice_exchange *x,
+/* By itself: the walk over what is prepared needs no frame. */
+static __attribute__((noinline)) int32_t inject_value(const struct sluice_call *call, struct sluice_exchange *x,
 	enum sluice_side side, const struct header *h)
 {
 	const struct sluice_host *host = call->host;
 	const struct state *s = call->state;
 	struct sluice_str value = {NULL, 0};
-	if (h->is_literal && !h->is_further)
-		return host->field_set_prepared(x, side, h->field, value);
 	int32_t rc = s->expr->to_string(h->value, x, NULL, &value);
 	if (rc == SLUICE_OK)
 		return h->is_further ? host->field_add(x, side, h->name, value)
@@ -211,18 +210,26 @@ static void log_failure(const struct sluice_call *call, struct sluice_exchange *
 	call->host->log(call->instance, x, SLUICE_LOG_ERROR, (struct sluice_str){text, n});
 }
 
+static __attribute__((noinline)) int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct header *h, int32_t rc)
+{
+	log_failure(call, x, h, rc);
+	rc = call->host->respond_error(x, 500, NULL, 0, SLUICE_STR("Header injection failed"),
+		SLUICE_STR("header_injection_failed"));
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}
+
 static int32_t inject(const struct sluice_call *call, struct sluice_exchange *x,
 	enum sluice_side side, const struct headers *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		int32_t rc = inject_one(call, x, side, &list->items[i]);
-		if (rc == SLUICE_OK)
-			continue;
-		log_failure(call, x, &list->items[i], rc);
-		rc = call->host->respond_error(x, 500, NULL, 0,
-			SLUICE_STR("Header injection failed"),
-			SLUICE_STR("header_injection_failed"));
-		return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+	const struct sluice_str as_prepared = {NULL, 0};
+	const struct header *end = list->items + list->count;
+	for (const struct header *h = list->items; h != end; h++) {
+		int32_t rc = h->is_plain ? call->host->field_set_prepared(
+						   x, side, h->field, as_prepared)
+					 : inject_value(call, x, side, h);
+		if (rc != SLUICE_OK)
+			return refuse(call, x, h, rc);
 	}
 	return SLUICE_CONTINUE;
 }

@@ -192,36 +192,55 @@ static void bucket_open(
 
 /* Ended windows begin anew with the request that finds them so. Workers' clocks differ by a turn:
  * a moment before the start counts as the start. */
-static int bucket_has_quota(const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+static inline int window_has_quota(
+	const struct window_limit *limit, struct window *w, int64_t now_ms)
 {
-	int has = 1;
-	for (size_t i = 0; i < b->window_count; i++) {
-		struct window *w = &bucket->windows[i];
-		if (now_ms >= window_end(b, w, i))
-			*w = (struct window){.start_ms = now_ms};
-		has &= w->used < b->windows[i].requests_max;
-	}
-	return has;
+	if (now_ms >= w->start_ms + limit->period_ms)
+		*w = (struct window){.start_ms = now_ms};
+	return w->used < limit->requests_max;
 }
 
-static struct quota bucket_take(const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+static inline struct quota window_take(
+	const struct window_limit *limit, struct window *w, int64_t now_ms, int allowed)
 {
-	struct quota q = {.allowed = bucket_has_quota(b, bucket, now_ms), .remaining = UINT64_MAX};
-	for (size_t i = 0; i < b->window_count; i++) {
-		struct window *w = &bucket->windows[i];
-		w->used += (uint64_t)q.allowed;
-		uint64_t remaining = b->windows[i].requests_max - w->used;
-		int64_t reset = window_end(b, w, i) - now_ms;
-		if (reset > b->windows[i].period_ms)
-			reset = b->windows[i].period_ms;
-		/* The least remaining; among equals the one that takes longest to recover. */
-		if (remaining > q.remaining || (remaining == q.remaining && reset <= q.reset_ms))
-			continue;
-		q.limit = b->windows[i].requests_max;
-		q.remaining = remaining;
-		q.reset_ms = reset;
+	int64_t reset = w->start_ms + limit->period_ms - now_ms;
+	w->used += (uint64_t)allowed;
+	return (struct quota){
+		.allowed = allowed,
+		.limit = limit->requests_max,
+		.remaining = limit->requests_max - w->used,
+		.reset_ms = reset > limit->period_ms ? limit->period_ms : reset,
+	};
+}
+
+/* The least remaining; among equals the one that takes longest to recover. */
+static int is_nearer(const struct quota *a, const struct quota *b)
+{
+	return a->remaining < b->remaining ||
+	       (a->remaining == b->remaining && a->reset_ms > b->reset_ms);
+}
+
+static struct quota bucket_take_all(const struct buckets *b, struct window *windows, int64_t now_ms)
+{
+	int allowed = 1;
+	for (size_t i = 0; i < b->window_count; i++)
+		allowed &= window_has_quota(&b->windows[i], &windows[i], now_ms);
+	struct quota nearest = window_take(&b->windows[0], &windows[0], now_ms, allowed);
+	for (size_t i = 1; i < b->window_count; i++) {
+		struct quota q = window_take(&b->windows[i], &windows[i], now_ms, allowed);
+		if (is_nearer(&q, &nearest))
+			nearest = q;
 	}
-	return q;
+	return nearest;
+}
+
+static inline struct quota bucket_take(
+	const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+{
+	struct window *w = bucket->windows;
+	if (b->window_count > 1)
+		return bucket_take_all(b, w, now_ms);
+	return window_take(&b->windows[0], w, now_ms, window_has_quota(&b->windows[0], w, now_ms));
 }
 
 /* --- shards ---------------------------------------------------------------------------------- */
