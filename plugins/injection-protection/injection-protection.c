@@ -24,6 +24,8 @@ struct state {
 	size_t custom_count;
 	int sql, xss;
 	int target, headers, body;
+	struct sluice_str header_names; /* a view of the configuration; empty: all */
+	int all_types;
 	int rejects;
 	int32_t attempts;
 };
@@ -96,6 +98,10 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		.headers = flag(host, config, SLUICE_STR("protectHeaders")),
 		.body = flag(host, config, SLUICE_STR("protectBody")),
 		.rejects = flag(host, config, SLUICE_STR("rejectRequests")),
+		.all_types = host->value_bool(
+			host->value_get(config, SLUICE_STR("checkAllContentTypes")), 0),
+		.header_names = host->value_string(
+			host->value_get(config, SLUICE_STR("headersToProtect")), SLUICE_STR("")),
 	};
 	read_built_in(host, host->value_get(config, SLUICE_STR("builtInProtections")), s);
 	s->attempts = host->counter_define(call->instance, SLUICE_STR("injection_attempts"),
@@ -207,7 +213,8 @@ static int32_t judge_body_kind(const struct sluice_call *call, struct sluice_exc
 {
 	const struct state *s = call->state;
 	uint32_t kinds = content_kinds(call->host, x, SLUICE_REQUEST);
-	if (!s->body || kinds == CONTENT_OTHER || call->host->body_length(x, SLUICE_REQUEST) == 0)
+	int is_other = kinds == CONTENT_OTHER && !s->all_types;
+	if (!s->body || is_other || call->host->body_length(x, SLUICE_REQUEST) == 0)
 		return let_body_pass(call, x);
 	int is_encoded = content_is_encoded(call->host, x, SLUICE_REQUEST);
 	if (!is_encoded && inputs_head_is_clear(call->host, x, kinds))
@@ -220,11 +227,22 @@ static int32_t judge_body_kind(const struct sluice_call *call, struct sluice_exc
 		SLUICE_STR("injection_encoded"));
 }
 
+static struct inputs inputs_for(
+	const struct sluice_call *call, struct sluice_exchange *x, struct finding *f)
+{
+	return (struct inputs){.call = call,
+		.exchange = x,
+		.judge = judge,
+		.arg = f,
+		.headers = f->state->header_names,
+		.all_types = f->state->all_types};
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
 	struct finding f = {.state = s};
-	struct inputs in = {.call = call, .exchange = x, .judge = judge, .arg = &f};
+	struct inputs in = inputs_for(call, x, &f);
 	int found = s->target ? inputs_of_target(&in) : 0;
 	if (found == 0 && s->headers)
 		found = inputs_of_headers(&in);
@@ -242,7 +260,7 @@ static int32_t request_body(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
 {
 	struct finding f = {.state = call->state};
-	struct inputs in = {.call = call, .exchange = x, .judge = judge, .arg = &f};
+	struct inputs in = inputs_for(call, x, &f);
 	uint32_t kinds = content_kinds(call->host, x, SLUICE_REQUEST);
 	if (f.state->rejects && !inputs_body_is_clear(kinds, body->bytes))
 		return refuse_unclear(call, x);

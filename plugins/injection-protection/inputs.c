@@ -7,6 +7,10 @@
 
 #include "sluice/text.h"
 
+/* Of forms in parts within each other: RFC 7578 knew one within another once, and each may have to
+ * be read in four ways. */
+#define DEPTH_MAX 2
+
 typedef size_t decode_fn(struct sluice_str in, char *out);
 
 static int judge(struct inputs *in, enum input input, struct sluice_str value)
@@ -65,8 +69,10 @@ static int judge_parts(struct inputs *in, enum input input, struct sluice_str te
 int inputs_of_target(struct inputs *in)
 {
 	const struct sluice_host *host = in->call->host;
-	struct sluice_str query = host->fact(in->exchange, SLUICE_FACT_TARGET);
-	struct sluice_str path = sluice_cut(&query, '?');
+	struct sluice_str path = host->fact(in->exchange, SLUICE_FACT_TARGET);
+	/* Not that of the target, in which secrets are masked. */
+	struct sluice_str query = host->fact(in->exchange, SLUICE_FACT_QUERY);
+	path = sluice_cut(&path, '?');
 	char *decoded = room(in, path.n);
 	if (!decoded)
 		return -1;
@@ -96,6 +102,15 @@ static int is_exempt(struct sluice_str name)
 	return 0;
 }
 
+/* Whether a list of names, separated by commas, has this one. */
+static int is_listed(struct sluice_str list, struct sluice_str name)
+{
+	while (list.n)
+		if (content_equal(sluice_trim(sluice_cut(&list, ',')), name))
+			return 1;
+	return 0;
+}
+
 int inputs_of_headers(struct inputs *in)
 {
 	const struct sluice_host *host = in->call->host;
@@ -104,7 +119,7 @@ int inputs_of_headers(struct inputs *in)
 	int found = 0;
 	while (found == 0 && host->field_next(in->exchange, SLUICE_REQUEST, SLUICE_STR(""), &at,
 				     &name, &value) == SLUICE_OK) {
-		if (is_exempt(name))
+		if (in->headers.n ? !is_listed(in->headers, name) : is_exempt(name))
 			continue;
 		found = equals(name, "cookie")
 				? judge_parts(in, INPUT_HEADER, value, ';', 1, percent)
@@ -335,30 +350,63 @@ static const char *behind_blank(struct sluice_str part, int is_strict)
 	return NULL;
 }
 
-/* The names in a part's head, and what it holds, unless that is a file. */
-static int judge_part(struct inputs *in, struct sluice_str part)
+static int judge_content(struct inputs *in, uint32_t kinds, struct sluice_str type,
+	struct sluice_str body, int depth);
+
+/* The parameters in a part's head: names of fields and files. */
+static int judge_part_head(struct inputs *in, struct sluice_str head)
 {
-	const char *strict = behind_blank(part, 1), *loose = behind_blank(part, 0);
-	const char *content[] = {strict, loose != strict ? loose : NULL};
-	const char *head_end = strict ? strict : loose ? loose : part.p + part.n;
-	struct sluice_str head = {part.p, (size_t)(head_end - part.p)}, rest = head;
-	while (rest.n) {
-		sluice_cut(&rest, '"');
-		int found = judge(in, INPUT_BODY, sluice_cut(&rest, '"'));
-		if (found)
-			return found;
-	}
-	if (!loose)
-		return judge(in, INPUT_BODY, part);
-	if (loose == strict && is_file(head))
-		return 0;
-	for (size_t i = 0; i < 2; i++) {
-		size_t n = content[i] ? part.n - (size_t)(content[i] - part.p) : 0;
-		int found = n ? judge(in, INPUT_BODY, (struct sluice_str){content[i], n}) : 0;
+	while (head.n) {
+		struct sluice_str line = next_line(&head);
+		sluice_cut(&line, ':');
+		int found = line.n ? judge_parts(in, INPUT_BODY, line, ';', 1, percent) : 0;
 		if (found)
 			return found;
 	}
 	return 0;
+}
+
+/* The media type of a part; an empty one: it is a text. */
+static struct sluice_str part_type(struct sluice_str head)
+{
+	while (head.n) {
+		struct sluice_str value = next_line(&head);
+		if (content_equal(sluice_trim(sluice_cut(&value, ':')), SLUICE_STR("content-type")))
+			return sluice_trim(value);
+	}
+	return SLUICE_STR("");
+}
+
+/* What it says to be, and a text: not everybody believes what a part says. */
+static int judge_part_content(
+	struct inputs *in, struct sluice_str head, struct sluice_str content, int depth)
+{
+	struct sluice_str type = part_type(head);
+	uint32_t kinds = (type.n ? content_kind_of(type) : 0) | CONTENT_TEXT;
+	return judge_content(in, kinds, type, content, depth + 1);
+}
+
+/* The names in a part's head, and what it holds, unless that is a file. */
+static int judge_part(struct inputs *in, struct sluice_str part, int depth)
+{
+	const char *strict = behind_blank(part, 1), *loose = behind_blank(part, 0);
+	const char *content[] = {strict, loose != strict ? loose : NULL};
+	const char *head_end = strict ? strict : loose ? loose : part.p + part.n;
+	struct sluice_str head = {part.p, (size_t)(head_end - part.p)};
+	int found = judge_part_head(in, head);
+	if (found)
+		return found;
+	if (!loose)
+		return judge(in, INPUT_BODY, part);
+	if (loose == strict && is_file(head) && !in->all_types)
+		return 0;
+	for (size_t i = 0; i < 2 && found == 0; i++) {
+		size_t n = content[i] ? part.n - (size_t)(content[i] - part.p) : 0;
+		if (n)
+			found = judge_part_content(
+				in, head, (struct sluice_str){content[i], n}, depth);
+	}
+	return found;
 }
 
 /* The delimiter that begins at p, "--" and the boundary: 1 when its line has nothing else, or "--";
@@ -379,7 +427,7 @@ static int is_delimiter(const char *p, const char *end, struct sluice_str bounda
 /* The parts between delimiters at the beginning of lines. Those on which parsers disagree count
  * when `is_loose`; *is_unsure says that there is one. */
 static int judge_parts_between(struct inputs *in, struct sluice_str text,
-	struct sluice_str boundary, int is_loose, int *is_unsure)
+	struct sluice_str boundary, int is_loose, int *is_unsure, int depth)
 {
 	const char *from = text.p, *end = text.p + text.n;
 	for (const char *line = text.p; line;) {
@@ -390,25 +438,28 @@ static int judge_parts_between(struct inputs *in, struct sluice_str text,
 			const char *to = line;
 			to -= to > from && to[-1] == '\n';
 			to -= to > from && to[-1] == '\r';
-			int found = judge_part(in, (struct sluice_str){from, (size_t)(to - from)});
+			int found = judge_part(
+				in, (struct sluice_str){from, (size_t)(to - from)}, depth);
 			if (found)
 				return found;
 			from = delimits > 0 ? (next ? next + 1 : end) : line + 2 + boundary.n;
 		}
 		line = next ? next + 1 : NULL;
 	}
-	return judge_part(in, (struct sluice_str){from, (size_t)(end - from)});
+	return judge_part(in, (struct sluice_str){from, (size_t)(end - from)}, depth);
 }
 
-static int judge_multipart(struct inputs *in, struct sluice_str text)
+/* `type` has the boundary. Parts within parts within parts are a text. */
+static int judge_multipart(
+	struct inputs *in, struct sluice_str type, struct sluice_str text, int depth)
 {
-	struct sluice_str type = content_type_of(in->call->host, in->exchange);
 	struct sluice_str boundary = content_parameter(type, SLUICE_STR("boundary"));
 	int is_unsure = 0;
-	if (boundary.n == 0)
+	if (boundary.n == 0 || depth >= DEPTH_MAX)
 		return judge(in, INPUT_BODY, text);
-	int found = judge_parts_between(in, text, boundary, 0, &is_unsure);
-	return found || !is_unsure ? found : judge_parts_between(in, text, boundary, 1, &is_unsure);
+	int found = judge_parts_between(in, text, boundary, 0, &is_unsure, depth);
+	return found || !is_unsure ? found
+				   : judge_parts_between(in, text, boundary, 1, &is_unsure, depth);
 }
 
 /* --- what can be read ------------------------------------------------------------------------ */
@@ -472,22 +523,29 @@ int inputs_body_is_clear(uint32_t kinds, struct sluice_str body)
 	return kinds != CONTENT_XML || xml_is_clear(body);
 }
 
-int inputs_of_body(struct inputs *in, uint32_t kinds, struct sluice_str body)
+static int judge_content(struct inputs *in, uint32_t kinds, struct sluice_str type,
+	struct sluice_str body, int depth)
 {
-	if (body.n == 0)
-		return 0;
-	int is_text = kinds == 0 || (kinds & CONTENT_TEXT);
+	int is_text =
+		kinds == 0 || (kinds & CONTENT_TEXT) || (in->all_types && (kinds & CONTENT_OTHER));
 	int is_json = (kinds & CONTENT_JSON) || (is_text && looks_like_json(body));
-	int found = judge(in, INPUT_WHOLE_BODY, body);
-	if (found == 0 && is_json)
-		found = judge_json(in, body);
+	int found = is_json ? judge_json(in, body) : 0;
 	if (found == 0 && (kinds & CONTENT_FORM))
 		found = judge_parts(in, INPUT_BODY, body, '&', 1, percent_plus);
 	if (found == 0 && (kinds & CONTENT_XML))
 		found = judge_xml(in, body);
 	if (found == 0 && (kinds & CONTENT_MULTIPART))
-		found = judge_multipart(in, body);
+		found = judge_multipart(in, type, body, depth);
 	if (found == 0 && is_text)
 		found = judge(in, INPUT_BODY, body);
 	return found;
+}
+
+int inputs_of_body(struct inputs *in, uint32_t kinds, struct sluice_str body)
+{
+	if (body.n == 0)
+		return 0;
+	int found = judge(in, INPUT_WHOLE_BODY, body);
+	struct sluice_str type = content_type_of(in->call->host, in->exchange);
+	return found ? found : judge_content(in, kinds, type, body, 0);
 }

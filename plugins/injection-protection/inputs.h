@@ -24,6 +24,8 @@ struct inputs {
 	/* 0: go on; anything else ends the walk, which returns it. */
 	int (*judge)(void *arg, enum input input, struct sluice_str value);
 	void *arg;
+	struct sluice_str headers; /* names of those to look at, separated by commas; empty: all */
+	int all_types; /* also media types of which nobody knows that they hold values */
 	char *decoded; /* owned */
 	size_t decoded_bytes;
 };

@@ -14,10 +14,12 @@ struct view {
 	struct token tokens[4 * AHEAD]; /* a window that moves on; the rules look at `at` */
 	size_t at;
 	struct token before, before_that;
-	int is_broken; /* a quote was broken out of, and an operator came behind it */
-	int is_first;  /* nothing but parentheses came since the break or the beginning */
-	int is_empty;  /* the string that was broken out of */
-	char quote;    /* 0: where a number stands */
+	int is_broken;  /* a quote was broken out of, and an operator came behind it */
+	int is_first;   /* nothing but parentheses came since the break or the beginning */
+	int is_empty;   /* the string that was broken out of */
+	int is_numeric; /* no quote, and nothing but numbers and what is between numbers until here
+			 */
+	char quote;     /* 0: where a number stands */
 };
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -119,8 +121,11 @@ static int same_type(const struct token *a, const struct token *b)
 static int compares_literals(const struct view *v, size_t i)
 {
 	i = skip_openers(v, i);
-	const struct token *a = peek(v, i), *b = peek(v, skip_openers(v, i + 2));
-	return is_literal(a) && is_comparison(peek(v, i + 1)) && is_literal(b) && same_type(a, b);
+	const struct token *a = peek(v, i++);
+	while (is_kind(v, i, TOKEN_RIGHT))
+		i++;
+	const struct token *b = peek(v, skip_openers(v, i + 1));
+	return is_literal(a) && is_comparison(peek(v, i)) && is_literal(b) && same_type(a, b);
 }
 
 /* ascii(substring(x,1,1))>64 */
@@ -170,6 +175,52 @@ static int is_condition(const struct view *v, size_t i)
 								  is_keyword(v, i + 1, WORD_NOT))));
 }
 
+static int same_text(struct sluice_str a, struct sluice_str b)
+{
+	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+/* Where a condition may end that was put behind a number. */
+static int ends_condition(const struct view *v, size_t i)
+{
+	const struct token *t = peek(v, i);
+	return is_over(t) || is_logical(t) || begins_clause(t);
+}
+
+/* 1 or id>0, 1 or id=id, 1 and name is not null, 1 or true: a value that begins with a number goes
+ * on as a condition. Unlike prose, one that compares a name with a literal or with itself, and ends
+ * there.
+ */
+static int continues_number(const struct view *v, size_t i)
+{
+	i = skip_openers(v, i);
+	const struct token *name = peek(v, i);
+	if (is_keyword(v, i, WORD_TRUE))
+		return ends_condition(v, i + 1);
+	if (is_keyword(v, i, WORD_EXISTS))
+		return is_kind(v, i + 1, TOKEN_LEFT);
+	if (name->kind != TOKEN_VARIABLE && !is_plain_word(name))
+		return 0;
+	i = name->is_function ? skip_group(v, i + 1) : skip_name(v, i);
+	if (!i)
+		return 0;
+	if (is_keyword(v, i, WORD_IS))
+		return is_keyword(v, i + 1, WORD_NULL) || is_keyword(v, i + 1, WORD_NOT);
+	if (is_keyword(v, i, WORD_NOT))
+		i++;
+	if (is_keyword(v, i, WORD_IN))
+		return is_kind(v, i + 1, TOKEN_LEFT);
+	if (!is_comparison(peek(v, i)))
+		return 0;
+	size_t k = skip_openers(v, i + 1);
+	if (is_literal(peek(v, k)))
+		return 1;
+	if (name->is_function || peek(v, k)->kind != name->kind)
+		return 0;
+	size_t end = skip_name(v, k);
+	return same_text(peek(v, end - 1)->text, peek(v, i - 1)->text) && ends_condition(v, end);
+}
+
 /* Nothing that anybody could read. */
 static int is_wordless(struct sluice_str s)
 {
@@ -203,6 +254,12 @@ static int is_between_strings(const struct view *v)
 	return is_comparison(t) || t->kind == TOKEN_OPERATOR;
 }
 
+/* Of a value that is a number until here, or several. */
+static int is_behind_number(const struct view *v)
+{
+	return v->is_numeric && v->before.kind != TOKEN_END;
+}
+
 static const char *find_tautology(const struct view *v)
 {
 	const struct token *t = peek(v, 0);
@@ -213,6 +270,8 @@ static const char *find_tautology(const struct view *v)
 	if (is_logical(t) && !is_arithmetic && (compares_literals(v, 1) || compares_function(v, 1)))
 		return "tautology";
 	if (is_logical(t) && v->is_broken && (is_condition(v, 1) || is_truth_between(v)))
+		return "tautology";
+	if (is_logical(t) && is_behind_number(v) && continues_number(v, 1))
 		return "tautology";
 	int is_choice = t->kind == TOKEN_WORD && t->is_function &&
 			(t->word == WORD_IF || t->word == WORD_IIF);
@@ -254,7 +313,9 @@ static const char *find_union(const struct view *v)
 	while (is_keyword(v, i, WORD_ALL) || is_keyword(v, i, WORD_DISTINCT) ||
 		is_kind(v, i, TOKEN_LEFT))
 		i++;
-	return is_keyword(v, i, WORD_SELECT) && is_select_list(v, i + 1) ? "union" : NULL;
+	return is_keyword(v, i, WORD_SELECT) && (is_behind_number(v) || is_select_list(v, i + 1))
+		       ? "union"
+		       : NULL;
 }
 
 static int has_from(const struct view *v, size_t i)
@@ -295,9 +356,10 @@ static const char *find_subquery(const struct view *v)
 	if (selects_what_prose_does_not(v, i + 1) ||
 		(is_kind(v, i + 1, TOKEN_LEFT) && has_from(v, i + 2)))
 		return "subquery";
-	return expects_value(&v->before) && (has_from(v, i + 1) || is_literal(peek(v, i + 1)))
-		       ? "subquery"
-		       : NULL;
+	int is_expected =
+		expects_value(&v->before) || (v->is_numeric && v->before.kind == TOKEN_COMMA);
+	return is_expected && (has_from(v, i + 1) || is_literal(peek(v, i + 1))) ? "subquery"
+										 : NULL;
 }
 
 /* A whole query as a value. */
@@ -319,6 +381,53 @@ static int is_table(const struct view *v, size_t i)
 	       t->kind == TOKEN_LEFT || is_keyword(v, i, WORD_WHERE) ||
 	       is_keyword(v, i, WORD_SET) || is_keyword(v, i, WORD_VALUES) ||
 	       is_keyword(v, i, WORD_SELECT);
+}
+
+static int is_text(const struct view *v, size_t i, const char *word)
+{
+	struct sluice_str text = peek(v, i)->text;
+	if (!is_kind(v, i, TOKEN_WORD) || text.n != strlen(word))
+		return 0;
+	for (size_t k = 0; k < text.n; k++)
+		if ((text.p[k] | 0x20) != word[k])
+			return 0;
+	return 1;
+}
+
+/* call a(), and not: call me (please) */
+static int is_call(const struct view *v, size_t i)
+{
+	if (!is_text(v, i, "call") || !is_plain_word(peek(v, i + 1)))
+		return 0;
+	size_t end = skip_name(v, i + 1);
+	const struct token *name = peek(v, end - 1), *left = peek(v, end);
+	return left->kind == TOKEN_LEFT && left->text.p == name->text.p + name->text.n;
+}
+
+/* ;drop schema a, ;truncate a, ;copy a from program 'x', ;call a(): statements that read like prose
+ * elsewhere. */
+static int is_bare_statement(const struct view *v)
+{
+	static const char *const objects[] = {"schema", "index", "function", "procedure", "trigger",
+		"role", "sequence", "login", "type", "extension"};
+	switch (peek(v, 1)->word) {
+	case WORD_DROP:
+	case WORD_ALTER:
+	case WORD_CREATE:
+		for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+			if (is_text(v, 2, objects[i]) && is_kind(v, 3, TOKEN_WORD))
+				return 1;
+		return is_keyword(v, 2, WORD_TABLE) || is_keyword(v, 2, WORD_DATABASE);
+	case WORD_TRUNCATE:
+		return is_table(v, 2);
+	case WORD_PLAIN:
+		if (is_text(v, 1, "copy"))
+			return is_kind(v, 2, TOKEN_WORD) &&
+			       (is_keyword(v, 3, WORD_FROM) || is_text(v, 3, "to"));
+		return is_call(v, 1);
+	default:
+		return 0;
+	}
 }
 
 static const char *find_stacked(const struct view *v)
@@ -366,7 +475,8 @@ static const char *find_stacked(const struct view *v)
 	default:
 		break;
 	}
-	return is_statement ? "statement" : NULL;
+	int may_follow = is_behind_number(v) || (v->quote && v->is_first);
+	return is_statement || (may_follow && is_bare_statement(v)) ? "statement" : NULL;
 }
 
 /* --- functions that nobody calls in a value -------------------------------------------------- */
@@ -496,10 +606,27 @@ static int continues_expression(const struct token *t)
 	       t->word == WORD_MOD;
 }
 
+/* What a list of numbers, or a sum of them, consists of. */
+static int is_number_part(const struct token *t)
+{
+	switch (t->kind) {
+	case TOKEN_NUMBER:
+	case TOKEN_LEFT:
+	case TOKEN_RIGHT:
+	case TOKEN_COMMA:
+		return 1;
+	case TOKEN_OPERATOR:
+		return t->word == WORD_PLAIN;
+	default:
+		return t->kind == TOKEN_WORD && t->word == WORD_NULL;
+	}
+}
+
 static void advance(struct view *v)
 {
 	v->before_that = v->before;
 	v->before = v->tokens[v->at++];
+	v->is_numeric &= is_number_part(&v->before);
 	if (v->before.kind != TOKEN_RIGHT)
 		v->is_first = 0;
 	if (v->at + AHEAD > TOKENS_MAX) {
@@ -565,6 +692,7 @@ const char *sql_injection(struct sluice_str value)
 			continue;
 		struct view v = {.lexer = {from, value.p + value.n},
 			.is_empty = from == value.p + 1,
+			.is_numeric = !quotes[i],
 			.quote = quotes[i]};
 		const char *shape = find(&v);
 		if (shape)

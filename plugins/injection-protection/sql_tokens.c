@@ -117,17 +117,18 @@ static struct token make_comment(struct sql_lexer *l, size_t mark)
 	return (struct token){.kind = TOKEN_COMMENT, .text = {from, (size_t)(l->p - from)}};
 }
 
-/* 12, 1.5, .5, 1e3, 0x1f; with letters behind it (90s) it is a word. */
+/* 12, 1.5, .5, 1e3, 0x1f; with letters behind it (90s) it is a word, unless it has a dot or an
+ * exponent: 1.union and 1e0union are two tokens to databases. */
 static struct token make_number(struct sql_lexer *l)
 {
 	size_t n = 0;
-	int is_hex = at(l, 0) == '0' && upper(at(l, 1)) == 'X';
-	while (is_digit(at(l, n)) || at(l, n) == '.' || (is_hex && is_word(at(l, n))))
-		n++;
+	int is_hex = at(l, 0) == '0' && upper(at(l, 1)) == 'X', is_closed = 0;
+	for (; is_digit(at(l, n)) || at(l, n) == '.' || (is_hex && is_word(at(l, n))); n++)
+		is_closed |= at(l, n) == '.';
 	if (!is_hex && upper(at(l, n)) == 'E' && is_digit(at(l, n + 1)))
-		for (n += 2; is_digit(at(l, n)); n++)
+		for (n += 2, is_closed = 1; is_digit(at(l, n)); n++)
 			;
-	if (!is_word(at(l, n)))
+	if (is_closed || !is_word(at(l, n)))
 		return make(l, TOKEN_NUMBER, n);
 	while (is_word(at(l, n)))
 		n++;
