@@ -55,27 +55,34 @@
 #define LIMIT_SERVICE_CONNECTIONS 1024
 #define LIMIT_SERVICE_WAITERS     1024
 /* Services that have metrics of their own; all others share theirs. Six series each in the largest
- * family stay within METRICS_SERIES_MAX, about 8 KiB of memory each and 4 KiB of text: of more a scrape
- * would carry tens of megabytes. */
+ * family stay within METRICS_SERIES_MAX, about 8 KiB of memory each and 4 KiB of text: of more a
+ * scrape would carry tens of megabytes. */
 #define LIMIT_SERVICES_MEASURED 1600
-/* Bindings that have metrics of their own on a worker; all others share theirs. 16 lines of about 150
- * bytes each in a scrape. */
+/* Bindings that have metrics of their own on a worker; all others share theirs. 16 lines of about
+ * 150 bytes each in a scrape. */
 #define LIMIT_BINDINGS_MEASURED 2000
 
-/* How long the metrics of an API that is gone can still be scraped, at least: Prometheus asks once a
- * minute where nothing else is said, and takes a value as current for five. */
+/* How long the metrics of an API that is gone can still be scraped, at least: Prometheus asks once
+ * a minute where nothing else is said, and takes a value as current for five. */
 #define LIMIT_STALE_SERIES_MS 150000
 
 #define LIMIT_WORKERS            256
 #define LIMIT_BINDINGS_PER_CHAIN 64
-#define LIMIT_APIS               100000
-#define LIMIT_PLAN_BYTES         (256u << 20)
-/* `sluice check` lets the policies of a configuration try theirs so long: 10,000 bindings take one second. */
+/* Parts of requests that one policy may call secret, and values of them that are remembered of one
+ * exchange: a line of the log is compared with each. What is shorter than the shortest API key is
+ * no secret, and is likely to be a word. */
+#define LIMIT_SECRETS_PER_INSTANCE 16
+#define LIMIT_SECRETS_PER_EXCHANGE 32
+#define LIMIT_SECRET_BYTES_MIN     8
+#define LIMIT_APIS                 100000
+#define LIMIT_PLAN_BYTES           (256u << 20)
+/* `sluice check` lets the policies of a configuration try theirs so long: 10,000 bindings take one
+ * second. */
 #define LIMIT_PLAN_CHECK_SECONDS 20
 
 /* Times, in milliseconds. Head: absolute from its first byte. */
-#define LIMIT_HEAD_MS              10000
-#define LIMIT_TLS_HANDSHAKE_MS     10000
+#define LIMIT_HEAD_MS          10000
+#define LIMIT_TLS_HANDSHAKE_MS 10000
 /* A balancer sends its PROXY header with the connection. */
 #define LIMIT_PROXY_HEADER_MS      5000
 #define LIMIT_KEEPALIVE_IDLE_MS    60000

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "policy/chain_build.h"
 #include "policy/quarantine.h"
+#include "policy/secrets.h"
 
 #include <stdio.h>
 
@@ -113,6 +114,7 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 	}
 	if (!api->error && chain_new(bindings, count, &api->chain) != RC_OK)
 		stub(b, api, list, "more policies are bound to it than one chain may have (64)");
+	api->has_secrets = api->chain && chain_has_secrets(api->chain);
 	free(bindings);
 }
 
@@ -365,6 +367,12 @@ static struct api *kept_or_built(
 	return api;
 }
 
+/* Of an API with an error nobody knows. */
+static void note_secrets(struct generation *g, const struct api *api)
+{
+	g->hides_queries |= api->error || (api->has_secrets && chain_hides_queries(api->chain));
+}
+
 void build_apis(struct build *b)
 {
 	const struct plan_node *list = plan_get(b->root, "apis");
@@ -373,6 +381,7 @@ void build_apis(struct build *b)
 	g->apis = heap_zalloc((plan_count(list) + 1) * sizeof(struct api *));
 	formers_init(&formers, b->options->former);
 	for (size_t i = 0; i < plan_count(list); i++)
-		g->apis[g->api_count++] = kept_or_built(b, &formers, plan_at(list, i));
+		note_secrets(
+			g, g->apis[g->api_count++] = kept_or_built(b, &formers, plan_at(list, i)));
 	note_dropped(b, &formers);
 }

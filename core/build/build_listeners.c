@@ -52,6 +52,7 @@ static bool build_listener(
 	}
 	l->key = heap_strndup(key);
 	l->apis = b->generation->apis;
+	l->hides_queries = b->generation->hides_queries;
 	const struct generation_listener *former =
 		b->options->former ? generation_find_listener(b->options->former, key) : NULL;
 	if (former && former->tls && l->tls)

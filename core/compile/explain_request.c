@@ -4,6 +4,7 @@
 #include "compile/explain_priv.h"
 
 #include "base/limits.h"
+#include "http/query_mask.h"
 #include "http/uri.h"
 #include "plan/plan_limits.h"
 #include "route/route_table.h"
@@ -353,6 +354,16 @@ static struct str name_of(struct explain *x, const struct plan_node *n)
 		STR_ARG(explain_text(n, "name")));
 }
 
+/* What a policy calls secret it says when it runs, and no policy runs here: where there is one that
+ * might, no value of a query is shown. What is printed ends in logs of pipelines. */
+static struct str shown(struct explain *x, const struct prediction *p, struct str target)
+{
+	bool is_open =
+		p->api && !plan_get(p->api, "error") && plan_count(plan_get(p->api, "chain")) == 0;
+	char *text = is_open ? NULL : arena_alloc(&x->arena, target.n + 2);
+	return text ? query_mask_all(target, text, target.n + 2) : is_open ? target : STR_EMPTY;
+}
+
 static void print_bindings(const struct prediction *p)
 {
 	const struct plan_node *chain = plan_get(p->api, "chain");
@@ -376,7 +387,8 @@ static void print_page(const struct explain *x, const struct prediction *p)
 
 static void print_text(struct explain *x, const struct prediction *p)
 {
-	printf("request %.*s %.*s\n", STR_ARG(x->request.method_name), STR_ARG(x->request.target));
+	struct str request = shown(x, p, x->request.target);
+	printf("request %.*s %.*s\n", STR_ARG(x->request.method_name), STR_ARG(request));
 	if (p->api) {
 		struct str name = name_of(x, p->api);
 		printf("  meets API %.*s\n", STR_ARG(name));
@@ -387,8 +399,8 @@ static void print_text(struct explain *x, const struct prediction *p)
 	if (p->destinations > 1)
 		printf(", which draws one of %zu services; for example", p->destinations);
 	if (p->route) {
-		struct str name = name_of(x, p->service);
-		printf("\n  goes to %.*s  service %.*s\n", STR_ARG(p->target), STR_ARG(name));
+		struct str name = name_of(x, p->service), target = shown(x, p, p->target);
+		printf("\n  goes to %.*s  service %.*s\n", STR_ARG(target), STR_ARG(name));
 		return;
 	}
 	printf("  answers %d %s", p->status, outcomes[p->outcome].reason);
@@ -396,8 +408,10 @@ static void print_text(struct explain *x, const struct prediction *p)
 		printf(": %s", p->detail);
 	if (p->allowed.n > 0)
 		printf(": the route is for %.*s", STR_ARG(p->allowed));
-	if (p->location.n > 0)
-		printf(" to %.*s", STR_ARG(p->location));
+	if (p->location.n > 0) {
+		struct str location = shown(x, p, p->location);
+		printf(" to %.*s", STR_ARG(location));
+	}
 	if (is_open(p))
 		printf(", unless a policy answers before");
 	putchar('\n');
@@ -444,9 +458,9 @@ static void print_json(struct explain *x, const struct prediction *p)
 	if (p->route) {
 		add_text(&b, "route", explain_text(p->route, "name"));
 		add_text(&b, "service", name_of(x, p->service));
-		add_text(&b, "upstream", p->target);
+		add_text(&b, "upstream", shown(x, p, p->target));
 	}
-	add_text(&b, "location", p->location);
+	add_text(&b, "location", shown(x, p, p->location));
 	add_text(&b, "allowed", p->allowed);
 	buffer_addf(&b, ",\"errorPage\":%s,\"policiesMayAnswer\":%s}\n",
 		page_of(x, p) ? "true" : "false", is_open(p) ? "true" : "false");

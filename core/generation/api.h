@@ -8,10 +8,9 @@
  *              A2  workers[w] is written by worker w alone.
  *              A3  an API is freed only after every worker has told that it retired it with no pin
  *                  left.
- *              A4  of two generations, the later one has the same API when the identity is equal and it
- *                  has no error.
- * Ownership    made by build on the main thread, then immutable but for workers[]. Counted by the
- *              generations that have it: one, or two while the next is under way.
+ *              A4  of two generations, the later one has the same API when the identity is equal
+ * and it has no error. Ownership    made by build on the main thread, then immutable but for
+ * workers[]. Counted by the generations that have it: one, or two while the next is under way.
  */
 #pragma once
 
@@ -65,11 +64,12 @@ struct api {
 	uint32_t id_bytes;
 	bool is_quarantined; /* that is the error: a binding of it has crashed the gateway */
 	bool is_blocked;     /* by access-block: refuses every request */
+	bool has_secrets;    /* its chain hides parts of requests */
 	size_t service_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;
-	struct error_pages *errors; /* owned; NULL: the edge's */
+	struct error_pages *errors;                         /* owned; NULL: the edge's */
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */
 	uint8_t identity[32]; /* SHA-256 of all that it was built from */

@@ -16,10 +16,11 @@
 struct generation_listener {
 	char *key; /* owned: "0.0.0.0:8081" */
 	struct address address;
-	struct tls_context *tls;    /* ref; NULL: plain */
-	uint64_t tls_identity;      /* hash of its settings, in which generations differ; 0: plain */
+	struct tls_context *tls; /* ref; NULL: plain */
+	uint64_t tls_identity;   /* hash of its settings, in which generations differ; 0: plain */
 	struct route_table *routes; /* owned: base paths to indices of apis */
 	struct api **apis;          /* borrowed: the generation's */
+	bool hides_queries;         /* some API of the generation has secrets in queries */
 	int *fds;                   /* borrowed from whoever keeps the ports */
 	unsigned fd_count; /* at least worker_count: worker w has w, w + worker_count, ... */
 	unsigned worker_count;
@@ -32,6 +33,7 @@ struct generation {
 	struct edge edge;
 	struct api **apis; /* refs; NULL: taken out */
 	size_t api_count;
+	bool hides_queries;        /* some API has secrets in queries, or may have */
 	struct api **dropped_apis; /* borrowed: the former generation's that this one has not */
 	size_t dropped_api_count;
 	struct generation_listener *listeners;

@@ -58,7 +58,8 @@ struct local_response {
 	struct http_response head; /* content_length is set */
 	struct str body;
 	struct str reason; /* short word for log and metrics */
-	struct str message; /* of an error, for the client: its body may be worded anew; else empty */
+	struct str
+		message; /* of an error, for the client: its body may be worded anew; else empty */
 };
 
 enum chain_pause {
@@ -105,7 +106,7 @@ struct sluice_exchange {
 	struct str client_address, local_address;
 	struct str request_id;
 	struct str trace_id; /* of a valid traceparent; else empty */
-	struct str api; /* "namespace/name" */
+	struct str api;      /* "namespace/name" */
 	const char *tls_version;
 	struct str tls_server_name;
 	/* Called on the worker when a pause ended: step the direction again. */
@@ -125,6 +126,7 @@ struct sluice_exchange {
 	uint16_t response_from;            /* bindings below it take part in a response walk */
 	void **data;                       /* per binding; in the arena, made on first use */
 	struct chain_property *properties; /* list in the arena */
+	struct exchange_secrets *secrets;  /* in the arena; NULL: none; policy/secrets.h */
 	struct str principal, client_id, client_name;
 	struct local_response *answer; /* given in the callback that runs */
 	struct str body_at_hand;       /* during a body callback: expressions' `payload` */

@@ -90,6 +90,8 @@ static void fill(struct chain *c)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct chain_binding *b = &c->bindings[i];
 		walk_add(&c->walk[CHAIN_REQUEST], b, CHAIN_REQUEST);
+		if (b->instance->secrets)
+			c->secretive |= b->bit;
 		if (b->log)
 			list_add(&c->logs, b);
 		if (b->done)

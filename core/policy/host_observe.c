@@ -7,6 +7,7 @@
 #include "observe/log.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
+#include "policy/secrets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,13 +26,17 @@ void policy_log(struct sluice_instance *i, const struct sluice_exchange *x,
 	enum log_level own = (unsigned)level > LOG_ERROR ? LOG_ERROR : (enum log_level)level;
 	if (!log_is_on(own))
 		return;
+	struct buffer masked;
 	const struct log_field fields[] = {
 		{"binding", str_of(i->binding)},
 		{"policy", str_of(i->policy->name)},
 		{"requestId", x ? x->request_id : STR_EMPTY},
 		{"traceId", x ? x->trace_id : STR_EMPTY},
 	};
-	log_write_fields(own, message, fields, ARRAY_COUNT(fields));
+	buffer_init(&masked, 4 * message.n + 64);
+	log_write_fields(own, x ? secrets_masked(x, message, &masked) : message, fields,
+		ARRAY_COUNT(fields));
+	buffer_deinit(&masked);
 }
 
 void host_log(struct sluice_instance *i, struct sluice_exchange *x, enum sluice_log_level level,

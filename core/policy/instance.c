@@ -6,6 +6,7 @@
 #include "policy/host_priv.h"
 #include "policy/quarantine.h"
 #include "policy/run.h"
+#include "policy/secrets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ static void instance_free(struct sluice_instance *i)
 {
 	instance_counters_free(i);
 	instance_fields_free(i); /* when configure failed without a state */
+	instance_secrets_free(i);
 	breadcrumb_give_back(i->label);
 	plan_free(i->plan);
 	free(i);
@@ -123,6 +125,7 @@ static void instance_release(struct sluice_instance *i)
 		policy_leave();
 	}
 	instance_fields_free(i);
+	instance_secrets_free(i);
 	size_t left = atomic_load_explicit(&i->bytes_used, memory_order_relaxed);
 	if (left) {
 		char text[96];

@@ -63,7 +63,7 @@ struct sluice_instance {
 	uint32_t refs;
 	uint32_t breadcrumb;
 	uint32_t omitted; /* bit per enum callback that it has no use for */
-	uint32_t label; /* the same, when it was taken for this instance */
+	uint32_t label;   /* the same, when it was taken for this instance */
 	uint64_t quarantine_key;
 	uint32_t workers;
 	void **worker_data;              /* by worker; in the block, too */
@@ -77,6 +77,7 @@ struct sluice_instance {
 	struct metric_series **counters;  /* owned: by handle, refs; grown in configure */
 	int32_t counter_count;
 	struct sluice_field *fields; /* owned: list, on the instance's account */
+	struct secret_name *secrets; /* owned: list, likewise; policy/secrets.h */
 };
 
 /* --- chains ---------------------------------------------------------------------------------- */
@@ -116,6 +117,7 @@ struct chain {
 	uint16_t count;
 	struct chain_walk walk[2];
 	struct chain_list logs, dones;
+	uint64_t secretive; /* bits of bindings that have named secrets */
 	struct chain_binding bindings[];
 };
 

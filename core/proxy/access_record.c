@@ -2,8 +2,10 @@
 #include "proxy/access_record.h"
 
 #include "base/clock.h"
+#include "http/query_mask.h"
 #include "observe/metrics.h"
 #include "proxy/exchange_priv.h"
+#include "proxy/listener.h"
 
 /* Names and values: a comma before all but the first. */
 static void add_name(struct buffer *b, const char *name)
@@ -70,29 +72,20 @@ struct str access_record_reason(const struct exchange *e)
 	return STR("ok");
 }
 
-/* What stands in a query is often a secret. */
-static struct str without_values(struct str target, char out[TARGET_BYTES_MAX])
-{
-	size_t n = 0;
-	bool is_value = false, is_query = false;
-	for (size_t i = 0; i < target.n && n < TARGET_BYTES_MAX - 1; i++) {
-		char c = target.p[i];
-		bool was_value = is_value;
-		is_value = is_query && c != '&' && (is_value || c == '=');
-		if (!is_value || !was_value)
-			out[n++] = c;
-		if (is_value && !was_value)
-			out[n++] = '*';
-		is_query = is_query || c == '?';
-	}
-	return str_n(out, n);
-}
-
 /* Apart, so that other records do not pay for its stack. */
 static __attribute__((noinline)) void add_masked_target(struct buffer *b, struct str target)
 {
 	char masked[TARGET_BYTES_MAX];
-	add_cut_text(b, "target", without_values(target, masked), TARGET_BYTES_MAX);
+	add_cut_text(b, "target", query_mask_all(target, masked, sizeof(masked)), TARGET_BYTES_MAX);
+}
+
+/* Where nobody has said which parameters are secret, since no chain of policies is known. */
+static bool hides_all(const struct exchange *e)
+{
+	if (e->api)
+		return e->api->error != NULL;
+	const struct generation_listener *serves = proxy_listener_serves(e->listener);
+	return serves && serves->hides_queries;
 }
 
 static void add_request(struct buffer *b, const struct exchange *e, bool is_masked)
@@ -102,7 +95,7 @@ static void add_request(struct buffer *b, const struct exchange *e, bool is_mask
 	add_text(b, "traceId", e->x.trace_id);
 	add_text(b, "api", e->x.api);
 	add_text(b, "method", r->method_name);
-	if (UNLIKELY(is_masked))
+	if (UNLIKELY(is_masked || hides_all(e)))
 		add_masked_target(b, r->target);
 	else
 		add_cut_text(b, "target", r->target, TARGET_BYTES_MAX);
@@ -190,8 +183,7 @@ static void count(const struct exchange *e, int64_t now_us)
 	metric_observe(own->duration, (uint64_t)(now_us - e->down->started_us));
 }
 
-static inline void write(
-	const struct exchange *e, struct buffer *b, int64_t now_us, bool is_masked)
+static inline void write(const struct exchange *e, struct buffer *b, int64_t now_us, bool is_masked)
 {
 	buffer_reset(b);
 	add_time(b, loop_wall_us(e->worker->loop));

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/quarantine.h"
+#include "policy/secrets.h"
 #include "proxy/listener.h"
 #include "proxy/redirect.h"
 
@@ -83,6 +84,8 @@ bool request_route(struct exchange *e)
 	e->x.api = str_n(api->id, api->id_bytes);
 	warm(api);
 	proxy_worker_pin(e->worker, api);
+	if (UNLIKELY(api->has_secrets))
+		chain_hide_secrets(&e->x, api->chain);
 	if (api->error)
 		return fail(e, api->is_quarantined ? FAULT_QUARANTINED : FAULT_API_UNAVAILABLE,
 			api->error);
@@ -179,8 +182,8 @@ bool request_select(struct exchange *e)
 	if (e->service)
 		return begin_attempt(e); /* it was chosen, and a body gathered */
 	struct route_choice choice;
-	enum rc rc = route_api_choose(e->api->routes, r, exchange_path_rest(e), prng_next(&e->worker->prng),
-		e->x.arena, &choice, &e->allowed_methods);
+	enum rc rc = route_api_choose(e->api->routes, r, exchange_path_rest(e),
+		prng_next(&e->worker->prng), e->x.arena, &choice, &e->allowed_methods);
 	if (rc == RC_NOT_FOUND)
 		return fail(e, FAULT_NO_ROUTE, NULL);
 	if (rc == RC_REFUSED)

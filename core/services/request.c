@@ -2,9 +2,11 @@
 /* services/request.c - "sluice.request/1": query parameters and cookies. */
 #include "sluice/request.h"
 
+#include "http/query_mask.h"
 #include "http/uri.h"
 #include "policy/chain.h"
 #include "policy/run.h"
+#include "policy/secrets.h"
 #include "services/services_priv.h"
 
 static bool may_change(const struct sluice_exchange *x)
@@ -81,33 +83,9 @@ static int32_t query_remove(struct sluice_exchange *x, struct sluice_str name)
 	return rest.removed;
 }
 
-/* `target` with *** for the values of that name; the query's names come as they came. */
-static struct rest target_redacted(struct str target, struct str name, struct arena *arena)
+static bool is_named(void *name, struct str other)
 {
-	size_t question = str_index(target, '?');
-	struct str left = str_from(target, question + 1);
-	/* A value of nothing grows by three, and there is at most one for each byte. */
-	struct rest rest = {.p = arena_alloc(arena, target.n + 3 * left.n + 4)};
-	if (!rest.p || !left.n)
-		return rest;
-	memcpy(rest.p, target.p, question + 1);
-	rest.n = question + 1;
-	for (bool is_first = true; left.p; is_first = false) {
-		struct str pair = str_cut(&left, '&'), value = pair;
-		struct str key = str_cut(&value, '=');
-		bool is_secret = value.p && str_eq(uri_query_decode(key, arena), name);
-		if (!is_first)
-			rest.p[rest.n++] = '&';
-		size_t n = is_secret ? key.n + 1 : pair.n;
-		memcpy(rest.p + rest.n, pair.p, n);
-		rest.n += n;
-		if (is_secret) {
-			memcpy(rest.p + rest.n, "***", 3);
-			rest.n += 3;
-			rest.removed++;
-		}
-	}
-	return rest;
+	return str_eq(*(const struct str *)name, other);
 }
 
 static int32_t query_redact(struct sluice_exchange *x, struct sluice_str name)
@@ -115,14 +93,12 @@ static int32_t query_redact(struct sluice_exchange *x, struct sluice_str name)
 	if (!may_change(x))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct http_request *r = x->request;
+	struct str secret = str_in(name);
+	int32_t masked;
 	if (!r->query.n)
 		return 0;
-	struct rest rest = target_redacted(r->target, str_in(name), x->arena);
-	if (x->arena->failed)
-		return SLUICE_E_FULL;
-	if (rest.removed)
-		r->target = str_n(rest.p, rest.n);
-	return rest.removed;
+	r->target = query_mask(r->target, is_named, &secret, x->arena, &masked);
+	return masked < 0 ? SLUICE_E_FULL : masked;
 }
 
 /* --- cookies --------------------------------------------------------------------------------- */
@@ -207,6 +183,20 @@ static int32_t cookie_remove(struct sluice_exchange *x, struct sluice_str name)
 	return x->arena->failed ? SLUICE_E_FULL : removed;
 }
 
+/* --- secrets --------------------------------------------------------------------------------- */
+_Static_assert((int)SLUICE_PART_QUERY == SECRET_QUERY && (int)SLUICE_PART_HEADER == SECRET_HEADER &&
+		       (int)SLUICE_PART_COOKIE == SECRET_COOKIE,
+	"the SDK's parts are those of enum secret_part");
+
+static int32_t secret_define(
+	struct sluice_instance *instance, uint32_t part, struct sluice_str name)
+{
+	if (!policy_runs(instance, CALLBACK_CONFIGURE))
+		return SLUICE_E_WRONG_CALLBACK;
+	enum rc rc = policy_secret_add(instance, part, str_in(name));
+	return rc == RC_OK ? SLUICE_OK : rc == RC_FULL ? SLUICE_E_FULL : SLUICE_E_INVALID;
+}
+
 const void *services_request_table(void)
 {
 	static const struct sluice_request_service table = {
@@ -216,6 +206,7 @@ const void *services_request_table(void)
 		.query_remove = query_remove,
 		.cookie_remove = cookie_remove,
 		.query_redact = query_redact,
+		.secret_define = secret_define,
 	};
 	return &table;
 }

@@ -52,6 +52,19 @@ static enum place place_of(struct sluice_str text)
 	return sluice_equal(text, SLUICE_STR("cookie")) ? IN_COOKIE : IN_HEADER;
 }
 
+/* Also of keys that are refused, which may be mistyped ones, and of requests that others answer. */
+static int32_t hide(const struct state *s, const struct sluice_call *call)
+{
+	static const uint32_t parts[] = {
+		[IN_HEADER] = SLUICE_PART_HEADER,
+		[IN_QUERY] = SLUICE_PART_QUERY,
+		[IN_COOKIE] = SLUICE_PART_COOKIE,
+	};
+	if (!SLUICE_HAS(s->request, secret_define))
+		return SLUICE_OK;
+	return s->request->secret_define(call->instance, parts[s->place], s->name);
+}
+
 static int32_t name_init(
 	struct state *s, const struct sluice_call *call, const struct sluice_value *config)
 {
@@ -64,7 +77,7 @@ static int32_t name_init(
 		return complain(call, at, SLUICE_STR("the gateway itself writes this field"));
 	memcpy(s->name_text, name.p, name.n);
 	s->name = (struct sluice_str){s->name_text, name.n};
-	return SLUICE_OK;
+	return hide(s, call);
 }
 
 static int32_t scheme_init(
@@ -204,8 +217,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	const struct state *s = call->state;
 	struct sluice_str text;
 	uint8_t digest[DIGEST_BYTES];
-	/* Also of keys that are refused: they may be mistyped ones. */
-	if (s->place == IN_QUERY && s->request->query_redact(x, s->name) < 0)
+	if (s->place == IN_QUERY && !SLUICE_HAS(s->request, secret_define) &&
+		s->request->query_redact(x, s->name) < 0)
 		return SLUICE_FAIL;
 	int32_t rc = key_given(call, x, &text);
 	if (rc == SLUICE_E_NOT_FOUND)

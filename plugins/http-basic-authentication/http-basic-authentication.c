@@ -6,6 +6,7 @@
  * Who does not know the keys cannot tell how near a guess came, neither by its time nor by trying
  * prefixes. */
 #include "sluice/crypto.h"
+#include "sluice/request.h"
 #include "sluice/sluice.h"
 
 #include <string.h>
@@ -80,6 +81,15 @@ static void release(const struct sluice_call *call)
 	call->host->instance_free(call->instance, s);
 }
 
+/* A line of the log may be worded with the field. */
+static void hide(const struct sluice_call *call)
+{
+	const struct sluice_request_service *request = call->host->service(SLUICE_REQUEST_SERVICE);
+	if (request && SLUICE_HAS(request, secret_define))
+		request->secret_define(
+			call->instance, SLUICE_PART_HEADER, SLUICE_STR("authorization"));
+}
+
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
 	void *previous, void **out)
 {
@@ -103,6 +113,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 			host->counter_define(call->instance, SLUICE_STR("authentication_failures"),
 				SLUICE_STR("Requests refused by HTTP basic authentication")),
 	};
+	hide(call);
 	int32_t rc = expect(call, s, password);
 	if (rc == SLUICE_OK) {
 		*out = s;
@@ -189,6 +200,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
 	static const char *const services[] = {SLUICE_CRYPTO_SERVICE, NULL};
+	static const char *const optional[] = {SLUICE_REQUEST_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,
@@ -198,6 +210,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 		.version = "1.0.0",
 		.policies = policies,
 		.requires_services = services,
+		.optional_services = optional,
 	};
 	return &plugin;
 }

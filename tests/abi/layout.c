@@ -152,7 +152,8 @@ static void print_schema(void)
 	BEGIN(sluice_schema_service);
 #define S(f) FIELD(sluice_schema_service, f)
 	S(size), S(reserved), S(document_new), S(document_free), S(document_root), S(compile),
-		S(free), S(types), S(item_types), S(property_types), S(check), S(property_item_types);
+		S(free), S(types), S(item_types), S(property_types), S(check),
+		S(property_item_types);
 #undef S
 	FINISH(sluice_schema_service);
 	printf("service %s\n", SLUICE_SCHEMA_SERVICE);
@@ -186,10 +187,13 @@ static void print_request(void)
 	BEGIN(sluice_request_service);
 #define R(f) FIELD(sluice_request_service, f)
 	R(size), R(reserved), R(query_next), R(cookie_next), R(query_remove), R(cookie_remove),
-		R(query_redact);
+		R(query_redact), R(secret_define);
 #undef R
 	FINISH(sluice_request_service);
 	printf("service %s\n", SLUICE_REQUEST_SERVICE);
+	VALUE(SLUICE_PART_QUERY);
+	VALUE(SLUICE_PART_HEADER);
+	VALUE(SLUICE_PART_COOKIE);
 }
 
 static void print_results(void)

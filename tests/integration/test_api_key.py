@@ -4,6 +4,7 @@
 import hashlib
 import json
 
+
 from harness import *
 from harness.documents import document
 
@@ -68,6 +69,68 @@ def finds_the_key_where_it_is_told_to():
             equal(backend.requests[-1].get("authorization"), "Bearer plain-key-1")
             equal(gateway.get("/", {"authorization": "Basic plain-key-1"}, port=header).get(
                 "www-authenticate"), 'Bearer realm="sluice"')
+
+
+def hidden(documents, asks, **config):
+    """All that the gateway writes of requests with a key in the query; asks: (port's index, target, reason)."""
+    # No value of these may be shown; the second as some clients write it.
+    keys = ("canary-4711-key", "canary%2D4711%2Dkey")
+    with Gateway(documents, options=["--log-level", "debug"]) as gateway, \
+            Stories(gateway, len(asks)) as stories:
+        for i, (port, target, reason) in enumerate(asks):
+            with rows(target):
+                gateway.get(target.replace("KEY", keys[i % 2]), port=gateway.ports[port])
+                story = stories.next()
+                record = gateway.records(i + 1)[i]
+                equal(record["reason"], reason)
+                contains(record["target"], "*")
+                check("4711" not in json.dumps(record) + json.dumps(story), "the key got out")
+        check("4711" not in gateway.error_text(), "the key got into the log")
+        contains(gateway.error_text(), "asked for")
+
+
+@case
+def hides_the_key_whoever_answers():
+    key_in_query = keys(key("canary-4711-key", "c"), **{"in": "query", "name": "key"})
+    blocks = {"policyRef": {"name": "ip-blocklist"}, "config": {"ips": ["127.0.0.1"]},
+              "rules": [{"path": "/blocked"}]}
+    tells = {"policyRef": {"name": "message-logging"}, "config": {"loggingConfiguration": [
+        {"itemName": "all", "itemData": {
+            "message": "#['asked for ' ++ attributes.requestUri ++ attributes.queryParams.key]",
+            "firstSection": True}}]}}
+    skipped = {**key_in_query, "rules": [{"path": "/elsewhere"}]}
+    with Backend(reply(200, "x")) as backend:
+        moved = api("moved", backend, policies=[key_in_query])
+        moved["spec"]["redirect"] = {"scheme": "https"}
+        documents = [api("a", backend, base="/shop", policies=[tells, blocks, key_in_query]),
+                     api("skipped", backend, policies=[skipped]),
+                     api("broken", backend, policies=[key_in_query, {"policyRef": {"name": "no-such"}}]),
+                     api("closed", backend, policies=[{"policyRef": {"name": "access-block"}}, key_in_query]),
+                     moved]
+        hidden(documents, [
+            (0, "/shop/blocked?key=KEY", "ip_blocked"),
+            (0, "/shop/a?key=KEY", "ok"),
+            (0, "/shop/a?Key=KEY", "api_key_missing"),
+            (0, "/shop/a?a=1&k%65y=KEY&key=KEY", "api_key_ambiguous"),
+            (0, "/nobody?key=KEY", "no_api"),
+            (1, "/a?key=KEY", "ok"),
+            (2, "/a?key=KEY", "api_unavailable"),
+            (3, "/a?key=KEY", "access_blocked"),
+            (4, "/a?key=KEY", "redirected"),
+        ])
+
+
+@case
+def hides_a_key_in_a_field_from_the_log():
+    tells = {"policyRef": {"name": "message-logging"}, "config": {"loggingConfiguration": [
+        {"itemName": "all", "itemData": {"message": "#['by ' ++ attributes.headers['x-api-key']]",
+                                         "firstSection": True}}]}}
+    with Backend(reply(200, "x")) as backend, Gateway(
+            [api("a", backend, policies=[tells, keys(key("canary-4711-key", "c"))])]) as gateway:
+        equal(gateway.get("/", {"x-api-key": "canary-4711-key"}).status, 200)
+        gateway.records(1)
+        contains(gateway.error_text(), "by ***")
+        check("4711" not in gateway.error_text(), "the key got into the log")
 
 
 @case

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """sluice explain says of a request what the gateway then does with it."""
 import json
-import subprocess
 
 from harness import *
-from harness.cases import BUILD, SCALE
-from harness.gateway import PLUGINS, environment
+from harness.gateway import PLUGINS
 
 
 def documents(backend):
@@ -68,27 +66,6 @@ def predicted(gateway, method, url, headers):
     return json.loads(done.stdout)
 
 
-class Stories:
-    """What sluicectl trace tells of every request."""
-
-    def __init__(self, gateway, count):
-        self.process = subprocess.Popen(
-            [f"{BUILD}/bin/sluicectl", "trace", "--json", "--count", str(count), "--for", "1h",
-             "--state", gateway.state], stdout=subprocess.PIPE, text=True, env=environment())
-        contains(self.process.stdout.readline(), '"begin"')
-
-    def next(self):
-        return json.loads(self.process.stdout.readline())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait(60 * SCALE)
-        self.process.stdout.close()
-
-
 def event(story, name):
     return next((e for e in story["events"] if e["event"] == name), {})
 
@@ -126,6 +103,21 @@ def it_agrees_with_the_gateway_about_every_reason():
                                      {**headers, **length})
                     equal(told["reason"], reason)
                     compare(told, stories.next(), answer)
+
+
+@case
+def no_value_of_a_query_is_shown_where_a_policy_may_call_it_secret():
+    with Backend(reply(200, "x")) as backend:
+        port, folder = documents(backend)
+        with Gateway(folder) as gateway:
+            for path in ("/shop/items/7", "/shop/beta", "/broken/x", "/nobody"):
+                for how in ((), ("--json",)):
+                    told = explain(gateway, "GET", f"http://127.0.0.1:{port}{path}?a&k=canary-4711",
+                                   None, *how).stdout
+                    check("canary" not in told, "it is not shown")
+            contains(explain(gateway, "GET", f"http://127.0.0.1:{port}/shop/items/7?k=1").stdout,
+                     "/v2/7?k=*")
+            contains(explain(gateway, "GET", f"http://127.0.0.1:{port}/small?k=1").stdout, "/small?k=1")
 
 
 @case

@@ -19,12 +19,12 @@ from .backend import Backend, echo, reply
 from .cases import SCALE, case, check, contains, equal, main, one_of, rows, scratch, wait_for
 from .certificates import Authority
 from .documents import api, binding, configuration, service
-from .gateway import Gateway, sluice, sluicectl
+from .gateway import Gateway, Stories, sluice, sluicectl
 from .ports import free_port
 from .wire import Client, Closed, TimedOut, parse_requests
 
 __all__ = [
-    "Authority", "Backend", "Client", "Closed", "Gateway", "SCALE", "TimedOut", "api", "binding",
-    "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
+    "Authority", "Backend", "Client", "Closed", "Gateway", "SCALE", "Stories", "TimedOut", "api",
+    "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
     "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
 ]

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from .cases import BUILD, SCALE, TOP, scratch, wait_for
+from .cases import BUILD, SCALE, TOP, contains, scratch, wait_for
 from .documents import port_of, to_yaml
 from .tools import built
 from .wire import Client, Closed, TimedOut
@@ -229,3 +229,24 @@ class Gateway:
             print(f"    besides: {e}")
         else:
             print(f"    the gateway wrote:\n{self.error_text()[-2000:]}")
+
+
+class Stories:
+    """What sluicectl trace tells of every request."""
+
+    def __init__(self, gateway, count):
+        self.process = subprocess.Popen(
+            [f"{BUILD}/bin/sluicectl", "trace", "--json", "--count", str(count), "--for", "1h",
+             "--state", gateway.state], stdout=subprocess.PIPE, text=True, env=environment())
+        contains(self.process.stdout.readline(), '"begin"')
+
+    def next(self):
+        return json.loads(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(60 * SCALE)
+        self.process.stdout.close()

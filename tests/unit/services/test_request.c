@@ -242,6 +242,51 @@ START_TEST(takes_cookies_out_of_their_fields)
 }
 END_TEST
 
+/* --- secrets --------------------------------------------------------------------------------- */
+static int32_t define_secrets(const struct sluice_call *call, const struct sluice_value *config,
+	void *previous, void **state)
+{
+	const struct sluice_request_service *s = call->host->service(SLUICE_REQUEST_SERVICE);
+	struct sluice_instance *i = call->instance;
+	ck_assert(SLUICE_HAS(s, secret_define));
+	ck_assert_int_eq(s->secret_define(i, SLUICE_PART_QUERY, SLUICE_STR("key")), SLUICE_OK);
+	ck_assert_int_eq(s->secret_define(i, SLUICE_PART_COOKIE, SLUICE_STR("")), SLUICE_E_INVALID);
+	ck_assert_int_eq(s->secret_define(i, 9, SLUICE_STR("key")), SLUICE_E_INVALID);
+	for (int n = 1; n < 16; n++)
+		ck_assert_int_eq(
+			s->secret_define(i, SLUICE_PART_HEADER, SLUICE_STR("x-key")), SLUICE_OK);
+	ck_assert_int_eq(
+		s->secret_define(i, SLUICE_PART_HEADER, SLUICE_STR("more")), SLUICE_E_FULL);
+	return SLUICE_OK;
+}
+
+static int32_t define_too_late(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_request_service *s = call->host->service(SLUICE_REQUEST_SERVICE);
+	removed = s->secret_define(call->instance, SLUICE_PART_QUERY, SLUICE_STR("key"));
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(secrets_are_named_in_configure_alone)
+{
+	static const struct sluice_policy hiding = {
+		.size = sizeof(hiding),
+		.name = "hiding",
+		.version = "1.0.0",
+		.configure = define_secrets,
+		.request_head = define_too_late,
+	};
+	struct rig *r = rig_new(1);
+	rig_bind(r, rig_policy(r, &hiding), "hiding", "{}");
+	struct visit *v = visit_new(r, 0);
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, REQ), CHAIN_MORE);
+	ck_assert_int_eq(removed, SLUICE_E_WRONG_CALLBACK);
+	visit_free(v);
+	rig_free(r);
+}
+END_TEST
+
 /* --- where it is legal ----------------------------------------------------------------------- */
 START_TEST(a_request_is_changed_in_request_head_alone)
 {
@@ -278,5 +323,6 @@ END_TEST
 
 UNIT_SUITE(request_service, gives_all_parameters_decoded, gives_every_value_of_one_parameter,
 	takes_parameters_out_of_the_query, hides_values_from_the_record,
-	gives_the_cookies_of_all_fields, takes_cookies_out_of_their_fields,
-	a_request_is_changed_in_request_head_alone, says_so_when_the_memory_is_spent)
+	secrets_are_named_in_configure_alone, gives_the_cookies_of_all_fields,
+	takes_cookies_out_of_their_fields, a_request_is_changed_in_request_head_alone,
+	says_so_when_the_memory_is_spent)
