@@ -31,9 +31,16 @@ static void deinit(struct build *b)
 	for (size_t i = 0; i < b->plugin_count; i++)
 		free(b->plugins[i].error);
 	free(b->plugins);
-	for (size_t i = 0; i < b->service_count; i++)
+	for (size_t i = 0; i < b->service_count; i++) {
 		free(b->services[i].error);
+		free(b->services[i].path);
+	}
 	free(b->services);
+	free(b->kept_services);
+	free(b->bases);
+	free(b->former_parts);
+	for (size_t i = 0; i < PLAN_LISTS; i++)
+		plan_free(b->decoded[i]);
 	map_deinit(&b->former_services);
 	buffer_deinit(&b->content);
 }
@@ -69,6 +76,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 {
 	struct build b = {
 		.options = options,
+		.plan = plan,
 		.root = plan_root(plan),
 		.diagnostics = diagnostics,
 		.generation = heap_zalloc(sizeof(struct generation)),
@@ -84,13 +92,13 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	b.generation->number = options->number;
 	b.generation->plan_digest = plan_digest(plan);
 	const struct plan_node *settings = plan_get(b.root, "settings");
-	build_sha256(&b, settings, b.settings_sha256);
+	build_sha256(&b, settings, b.generation->settings_sha256);
 	build_limits(&b);
 	build_edge(&b);
 	build_plugins(&b);
-	build_services(&b);
-	build_apis(&b);
-	build_listeners(&b);
+	build_parts(&b);
+	if (build_services(&b) && build_apis(&b))
+		build_listeners(&b);
 	if (plan_bool(b.root, "strict", false) && !options->only_checks)
 		refuse_errors(&b);
 	deinit(&b);

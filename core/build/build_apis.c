@@ -118,11 +118,16 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 	free(bindings);
 }
 
+static struct str path_of_service(const struct route_services *s, size_t i)
+{
+	return str_of(build_service_facts((struct build *)s->owner, (uint32_t)i)->path);
+}
+
 static void build_routes(struct build *b, struct api *api, const struct plan_node *node)
 {
 	char message[256] = "";
-	const struct plan_node *services = plan_get(b->root, "services");
-	if (route_api_new(node, services, &api->routes, message, sizeof(message)) != RC_OK)
+	struct route_services services = {b->service_count, path_of_service, b};
+	if (route_api_new(node, &services, &api->routes, message, sizeof(message)) != RC_OK)
 		stub(b, api, node, message);
 }
 
@@ -148,13 +153,13 @@ static void take_service(struct build *b, struct api *api, const struct plan_nod
 	}
 	if (has_service(api, (size_t)at))
 		return;
-	const struct plan_node *node = plan_at(plan_get(b->root, "services"), (size_t)at);
+	const struct built_service *s = build_service_facts(b, (uint32_t)at);
 	api->services =
 		heap_realloc(api->services, (api->service_count + 1) * sizeof(struct api_service));
 	api->services[api->service_count++] = (struct api_service){
 		.index = (size_t)at,
-		.service = service_ref(b->services[at].service),
-		.rewrites_host = plan_bool(node, "rewriteHost", true),
+		.service = service_ref(s->service),
+		.rewrites_host = s->rewrites_host,
 	};
 }
 
@@ -184,6 +189,9 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 	api->id = full_name(node);
 	api->id_bytes = (uint32_t)strlen(api->id);
 	api->address = heap_strndup(plan_string(node, "address", STR_EMPTY));
+	struct route_base base = route_base_of(node);
+	api->base_path = heap_strndup(base.path);
+	api->path_options = base.options;
 	api->policy_count = plan_count(plan_get(node, "chain"));
 	api->worker_count = b->options->workers;
 	api->workers = lines_zalloc(api->worker_count * sizeof(struct api_worker));
@@ -269,7 +277,7 @@ static void identity_of(
 	plan_canonical_without(node, without, &b->content);
 	put_routes(b, plan_get(node, "routes"));
 	put_chain(b, plan_get(node, "chain"));
-	put_bytes(b, b->settings_sha256, SHA256_BYTES);
+	put_bytes(b, b->generation->settings_sha256, SHA256_BYTES);
 	put_bytes(b, &b->is_incomplete, sizeof(b->is_incomplete));
 	CHECK(!b->content.failed);
 	sha256(buffer_str(&b->content), identity);
@@ -311,7 +319,7 @@ static bool has_these_services(
 /* Of the former generation's APIs: those by name, and those that the new one has, too. */
 struct formers {
 	const struct generation *generation; /* or NULL */
-	struct map places;                   /* 1 + index by id */
+	struct map places;                   /* 1 + index by id; filled when first needed */
 	bool *are_kept;                      /* owned: by index */
 };
 
@@ -319,18 +327,25 @@ static void formers_init(struct formers *f, const struct generation *former)
 {
 	*f = (struct formers){.generation = former};
 	map_init(&f->places);
-	if (!former)
-		return;
-	f->are_kept = heap_zalloc(former->api_count + 1);
-	for (size_t i = 0; i < former->api_count; i++)
+	if (former)
+		f->are_kept = heap_zalloc(former->api_count + 1);
+}
+
+/* 1 + its index; 0: there is none. */
+static size_t find_former(struct formers *f, const char *id)
+{
+	const struct generation *former = f->generation;
+	size_t count = former && f->places.count == 0 ? former->api_count : 0;
+	for (size_t i = 0; i < count; i++)
 		map_put(&f->places, str_of(former->apis[i]->id), (void *)(uintptr_t)(i + 1));
+	return (uintptr_t)map_get(&f->places, str_of(id));
 }
 
 /* What went wrong may go right the next time, and its message names lines. */
 static struct api *take_former(const struct build *b, struct formers *f, const char *id,
 	const struct plan_node *node, const uint8_t identity[SHA256_BYTES])
 {
-	size_t place = f->generation ? (uintptr_t)map_get(&f->places, str_of(id)) : 0;
+	size_t place = find_former(f, id);
 	struct api *former = place ? f->generation->apis[place - 1] : NULL;
 	if (!former || former->error || memcmp(former->identity, identity, SHA256_BYTES) != 0 ||
 		f->are_kept[place - 1] || !has_these_services(b, former, node) ||
@@ -373,15 +388,116 @@ static void note_secrets(struct generation *g, const struct api *api)
 	g->hides_queries |= api->error || (api->has_secrets && chain_hides_queries(api->chain));
 }
 
-void build_apis(struct build *b)
+/* --- what stands in a part of the same bytes --------------------------------------------------- */
+
+/* The next service that a fragment leads to: the same object as the one of the former API, built from
+ * the same. Services that were met before do not count; `at` is how many were. */
+static bool has_this_service(
+	const struct build *b, const struct api *api, uint32_t number, size_t *at)
 {
-	const struct plan_node *list = plan_get(b->root, "apis");
+	const struct built_service *s = &b->services[number];
+	const struct generation *former = b->options->former;
+	if (!s->service || s->former == GENERATION_NONE ||
+		memcmp(s->sha256, former->service_digests[s->former], SHA256_BYTES) != 0)
+		return false;
+	for (size_t i = 0; i < *at; i++)
+		if (api->services[i].service == s->service)
+			return true;
+	return *at < api->service_count && api->services[(*at)++].service == s->service;
+}
+
+/* Whether everything that the fragment leads to is what the former API was built with. */
+static bool leads_to_same(const struct build *b, const struct api *api,
+	const struct plan_part *part, struct plan_part_fragment f)
+{
+	size_t plugins = 0, services = 0;
+	for (uint32_t i = f.first_target; i < f.end_target; i++) {
+		enum plan_lead lead;
+		uint32_t number = plan_part_target(part, i, &lead);
+		if (lead == PLAN_TO_SERVICE && !has_this_service(b, api, number, &services))
+			return false;
+		if (lead != PLAN_TO_PLUGIN)
+			continue;
+		if (plugins == chain_count(api->chain) || !b->plugins[number].plugin ||
+			chain_plugin(api->chain, plugins) != b->plugins[number].plugin)
+			return false;
+		plugins++;
+	}
+	return plugins == chain_count(api->chain) && services == api->service_count;
+}
+
+static struct api *keep(struct build *b, struct formers *f, uint32_t i)
+{
+	uint32_t number = build_former_item(b, PLAN_APIS, i);
+	if (number == GENERATION_NONE || f->are_kept[number] ||
+		memcmp(f->generation->settings_sha256, b->generation->settings_sha256,
+			SHA256_BYTES) != 0)
+		return NULL;
+	struct plan_place at = plan_list_place(b->plan, PLAN_APIS, i);
+	const struct plan_part *part = plan_part_at(b->plan, at.part);
+	struct api *api = f->generation->apis[number];
+	if (api->error || quarantine_holds_chain(api->chain) ||
+		!leads_to_same(b, api, part, plan_part_fragment(part, at.item)))
+		return NULL;
+	f->are_kept[number] = true;
+	return api_ref(api);
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+/* That of an API that has not been decoded is a target of its fragment. */
+static int64_t listener_of(const struct build *b, uint32_t i)
+{
+	struct plan_place at = plan_list_place(b->plan, PLAN_APIS, i);
+	const struct plan_part *part = plan_part_at(b->plan, at.part);
+	struct plan_part_fragment f = plan_part_fragment(part, at.item);
+	for (uint32_t k = f.first_target; k < f.end_target; k++) {
+		enum plan_lead lead;
+		uint32_t number = plan_part_target(part, k, &lead);
+		if (lead == PLAN_TO_LISTENER)
+			return number;
+	}
+	return -1;
+}
+
+static void note_base(struct build *b, const struct api *api, uint32_t i, int64_t listener)
+{
+	b->bases[i] = (struct route_base){
+		.path = str_of(api->base_path),
+		.id = str_n(api->id, api->id_bytes),
+		.listener = listener,
+		.options = api->path_options,
+	};
+}
+
+static bool take_api(struct build *b, struct formers *formers, uint32_t i)
+{
+	struct generation *g = b->generation;
+	struct api *api = keep(b, formers, i);
+	const struct plan_node *node = api ? NULL : build_node_of(b, PLAN_APIS, i);
+	if (!api && !node)
+		return false;
+	int64_t listener = node ? plan_integer(node, "listener", -1) : listener_of(b, i);
+	if (!api)
+		api = kept_or_built(b, formers, node);
+	build_note_item(b, PLAN_APIS, i, (uint32_t)g->api_count);
+	note_base(b, api, i, listener);
+	note_secrets(g, api);
+	g->apis[g->api_count++] = api;
+	return true;
+}
+
+bool build_apis(struct build *b)
+{
+	uint32_t count = plan_list_count(b->plan, PLAN_APIS);
 	struct generation *g = b->generation;
 	struct formers formers;
-	g->apis = heap_zalloc((plan_count(list) + 1) * sizeof(struct api *));
+	bool is_fine = true;
+	g->apis = heap_zalloc((count + 1) * sizeof(struct api *));
+	b->bases = heap_alloc((count + 1) * sizeof(*b->bases));
 	formers_init(&formers, b->options->former);
-	for (size_t i = 0; i < plan_count(list); i++)
-		note_secrets(
-			g, g->apis[g->api_count++] = kept_or_built(b, &formers, plan_at(list, i)));
+	for (uint32_t i = 0; i < count && is_fine; i++)
+		is_fine = take_api(b, &formers, i);
 	note_dropped(b, &formers);
+	return is_fine;
 }

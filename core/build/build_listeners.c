@@ -45,7 +45,7 @@ static bool build_listener(
 		l->tls_identity |= 1;
 		build_tls_warnings(b, tls);
 	}
-	if (route_table_new(plan_get(b->root, "apis"), index, &l->routes, message,
+	if (route_table_new(b->bases, b->generation->api_count, index, &l->routes, message,
 		    sizeof(message)) != RC_OK) {
 		refuse(b, node, "listeners", message);
 		return false;

@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
+#include "plan/plan_parts.h"
 
 struct built_plugin {
 	struct plugin *plugin; /* borrowed from the registry; NULL: it could not be loaded */
@@ -19,19 +20,33 @@ struct built_service {
 	struct service *service; /* borrowed from the generation; NULL: it cannot be used */
 	char *error;             /* owned: why */
 	uint8_t sha256[SHA256_BYTES]; /* of its node */
+	uint32_t former;              /* its number in the former generation, or GENERATION_NONE */
+	bool has_facts;               /* of its node: what follows is known */
+	bool rewrites_host;
+	char *path; /* owned: the prefix in its address; NULL: none */
+};
+
+/* Of the former generation: by its numbers. */
+struct former_part {
+	const struct generation_part *part; /* or NULL: there was none of these bytes */
+	bool is_checked;                    /* the bytes of the new one are what their digest says */
 };
 
 struct build {
 	const struct build_options *options;
+	const struct plan *plan;
 	const struct plan_node *root;
+	struct former_part *former_parts; /* owned: by part */
+	struct plan *decoded[PLAN_LISTS]; /* owned: the fragments that build_node_of gave last */
 	struct diagnostics *diagnostics;
 	struct generation *generation;
 	struct built_plugin *plugins; /* owned: by index of the plan's plugins */
 	size_t plugin_count;
 	struct built_service *services; /* owned: by index of the plan's services */
 	size_t service_count;
-	struct map former_services; /* by name, of the former generation */
-	uint8_t settings_sha256[SHA256_BYTES]; /* what is the same for all APIs */
+	struct map former_services; /* 1 + number by name, of the former generation; filled late */
+	bool *kept_services;        /* owned: by the former generation's number */
+	struct route_base *bases;   /* owned: by API; views into the APIs */
 	struct buffer content;                 /* of what is being hashed */
 	size_t fatal_count;
 	bool is_incomplete; /* a part could not be read: policies may be missing from every chain */
@@ -44,12 +59,26 @@ void build_fatal(struct build *b, const struct plan_node *at, const char *path, 
 /* Of a node's content (plan_canonical); NULL: of nothing. */
 void build_sha256(struct build *b, const struct plan_node *n, uint8_t out[SHA256_BYTES]);
 
+/* Which parts the former generation has, too. */
+void build_parts(struct build *b);
+/* The node of a service or an API, wherever it stands; until the next call for that list. NULL: the
+ * plan is damaged, which is fatal. */
+const struct plan_node *build_node_of(struct build *b, enum plan_list list, uint32_t i);
+/* The number that it has in the former generation where it stands in a part of the same bytes;
+ * else GENERATION_NONE. */
+uint32_t build_former_item(const struct build *b, enum plan_list list, uint32_t i);
+/* What became of it, for the next generation. */
+void build_note_item(struct build *b, enum plan_list list, uint32_t i, uint32_t number);
+/* What routes need to know of a service. */
+const struct built_service *build_service_facts(struct build *b, uint32_t i);
+
 void build_edge(struct build *b);
 /* Its redirect and its error pages. */
 void build_api_edge(struct api *api, const struct plan_node *node);
 void build_plugins(struct build *b);
-void build_services(struct build *b);
-void build_apis(struct build *b);
+/* False: the plan is damaged. */
+bool build_services(struct build *b);
+bool build_apis(struct build *b);
 void build_listeners(struct build *b);
 /* What the plan says about connections, and about one API (`node`); defaults where it does not. */
 void build_limits(struct build *b);

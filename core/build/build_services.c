@@ -53,10 +53,28 @@ static bool is_same(const struct service_options *a, const struct service_option
 	       memcmp(&a->breaker, &b->breaker, sizeof(a->breaker)) == 0;
 }
 
-static struct service *find_former(struct build *b, const struct service_options *options)
+static void index_former(struct build *b)
 {
-	struct service *former = map_get(&b->former_services, options->name);
-	return former && is_same(service_options(former), options) ? former : NULL;
+	const struct generation *former = b->options->former;
+	for (size_t i = 0; i < former->service_count; i++)
+		map_put(&b->former_services, service_options(former->services[i])->name,
+			(void *)(uintptr_t)(i + 1));
+}
+
+/* `number`: its place there. */
+static struct service *find_former(
+	struct build *b, const struct service_options *options, uint32_t *number)
+{
+	if (!b->options->former)
+		return NULL;
+	if (b->former_services.count == 0)
+		index_former(b);
+	size_t place = (uintptr_t)map_get(&b->former_services, options->name);
+	struct service *found = place ? b->options->former->services[place - 1] : NULL;
+	if (!found || !is_same(service_options(found), options))
+		return NULL;
+	*number = (uint32_t)place - 1;
+	return found;
 }
 
 static bool needs_tls(const struct service_options *o)
@@ -65,8 +83,8 @@ static bool needs_tls(const struct service_options *o)
 }
 
 /* NULL with the reason in `message` when its TLS settings cannot be used. */
-static struct service *make(
-	struct build *b, const struct plan_node *node, char *message, size_t message_size)
+static struct service *make(struct build *b, const struct plan_node *node, uint32_t *number,
+	char *message, size_t message_size)
 {
 	char name[512], identity[SHA256_BYTES * 2];
 	struct service_options o = options_of(node);
@@ -83,7 +101,7 @@ static struct service *make(
 		sha256_hex(digest, identity);
 		o.tls_identity = str_n(identity, sizeof(identity));
 	}
-	struct service *former = find_former(b, &o);
+	struct service *former = find_former(b, &o, number);
 	if (former)
 		return service_ref(former);
 	if (needs_tls(&o)) {
@@ -96,52 +114,95 @@ static struct service *make(
 	return s;
 }
 
-static void index_former(struct build *b)
-{
-	const struct generation *former = b->options->former;
-	for (size_t i = 0; former && i < former->service_count; i++)
-		map_put(&b->former_services, service_options(former->services[i])->name,
-			former->services[i]);
-}
-
-/* What is left in the index after the kept ones were taken out. */
+/* What is not in the new generation. */
 static void note_dropped(struct build *b)
 {
 	struct generation *g = b->generation;
-	for (size_t i = 0; i < g->service_count; i++) {
-		struct str name = service_options(g->services[i])->name;
-		if (map_get(&b->former_services, name) == g->services[i])
-			map_remove(&b->former_services, name);
-	}
-	g->dropped = heap_zalloc((b->former_services.count + 1) * sizeof(struct service *));
-	size_t at = 0;
-	const struct map_entry *entry;
-	while ((entry = map_next(&b->former_services, &at)))
-		g->dropped[g->dropped_count++] = service_ref(entry->value);
+	const struct generation *former = b->options->former;
+	size_t count = former ? former->service_count : 0;
+	g->dropped = heap_zalloc((count + 1) * sizeof(struct service *));
+	for (size_t i = 0; i < count; i++)
+		if (!b->kept_services[i])
+			g->dropped[g->dropped_count++] = service_ref(former->services[i]);
 }
 
-void build_services(struct build *b)
+static void take_facts(struct built_service *s, const struct plan_node *node)
 {
-	const struct plan_node *list = plan_get(b->root, "services");
+	struct str path = plan_string(node, "path", STR_EMPTY);
+	s->has_facts = true;
+	s->rewrites_host = plan_bool(node, "rewriteHost", true);
+	s->path = path.n > 0 ? heap_strndup(path) : NULL;
+}
+
+const struct built_service *build_service_facts(struct build *b, uint32_t i)
+{
+	struct built_service *s = &b->services[i];
+	const struct plan_node *node = s->has_facts ? NULL : build_node_of(b, PLAN_SERVICES, i);
+	if (node)
+		take_facts(s, node);
+	return s;
+}
+
+static void add(struct build *b, uint32_t i, bool can_be_kept)
+{
 	struct generation *g = b->generation;
-	size_t count = plan_count(list);
+	struct built_service *s = &b->services[i];
+	uint32_t number = (uint32_t)g->service_count++;
+	g->services[number] = s->service;
+	memcpy(g->service_digests[number], s->sha256, SHA256_BYTES);
+	if (can_be_kept)
+		build_note_item(b, PLAN_SERVICES, i, number);
+	if (s->former != GENERATION_NONE)
+		b->kept_services[s->former] = true;
+}
+
+/* Without a look at its node. */
+static bool keep(struct build *b, uint32_t i)
+{
+	struct built_service *s = &b->services[i];
+	s->former = build_former_item(b, PLAN_SERVICES, i);
+	if (s->former == GENERATION_NONE)
+		return false;
+	const struct generation *former = b->options->former;
+	s->service = service_ref(former->services[s->former]);
+	memcpy(s->sha256, former->service_digests[s->former], SHA256_BYTES);
+	add(b, i, true);
+	return true;
+}
+
+static bool build_service(struct build *b, uint32_t i)
+{
+	char message[256] = "";
+	struct built_service *s = &b->services[i];
+	const struct plan_node *node = build_node_of(b, PLAN_SERVICES, i);
+	if (!node)
+		return false;
+	const struct plan_node *tls = plan_get(node, "tls");
+	s->service = make(b, node, &s->former, message, sizeof(message));
+	build_sha256(b, node, s->sha256);
+	take_facts(s, node);
+	if (s->service)
+		add(b, i, !tls); /* what there is to be said about it is to be said again */
+	if (s->service && tls)
+		build_tls_warnings(b, tls);
+	if (!s->service)
+		s->error = heap_printf("its service's TLS settings: %s", message);
+	return true;
+}
+
+bool build_services(struct build *b)
+{
+	struct generation *g = b->generation;
+	uint32_t count = plan_list_count(b->plan, PLAN_SERVICES);
+	size_t former_count = b->options->former ? b->options->former->service_count : 0;
+	bool is_fine = true;
 	b->service_count = count;
 	b->services = heap_zalloc((count + 1) * sizeof(struct built_service));
+	b->kept_services = heap_zalloc(former_count + 1);
 	g->services = heap_zalloc((count + 1) * sizeof(struct service *));
-	index_former(b);
-	for (size_t i = 0; i < count; i++) {
-		char message[256] = "";
-		struct service *s = make(b, plan_at(list, i), message, sizeof(message));
-		b->services[i].service = s;
-		build_sha256(b, plan_at(list, i), b->services[i].sha256);
-		const struct plan_node *tls = plan_get(plan_at(list, i), "tls");
-		if (s)
-			g->services[g->service_count++] = s;
-		if (s && tls)
-			build_tls_warnings(b, tls);
-		if (!s)
-			b->services[i].error =
-				heap_printf("its service's TLS settings: %s", message);
-	}
+	g->service_digests = heap_alloc((count + 1) * sizeof(*g->service_digests));
+	for (uint32_t i = 0; i < count && is_fine; i++)
+		is_fine = keep(b, i) || build_service(b, i);
 	note_dropped(b);
+	return is_fine;
 }

@@ -113,6 +113,8 @@ enum rc compile_with_records(const struct compile_options *o, struct str record,
 		.strict = o->strict,
 		.record = record,
 		.record_out = record_out,
+		/* Who keeps records composes again and again, and looks for what is new. */
+		.takes_parts = record_out != NULL,
 	};
 	enum rc rc;
 	if (o->command == COMMAND_SCHEMA)

@@ -204,7 +204,7 @@ static bool find_api(struct explain *x, int64_t listener, struct prediction *p, 
 	struct route_table *table = NULL;
 	struct route_match match;
 	const struct plan_node *apis = plan_get(x->root, "apis");
-	if (listener < 0 || route_table_new(apis, (size_t)listener, &table, message,
+	if (listener < 0 || route_table_of_plan(apis, (size_t)listener, &table, message,
 				    sizeof(message)) != RC_OK) {
 		decide(p, OUTCOME_NO_API, "no listener");
 		return false;
@@ -301,13 +301,14 @@ static void predict(struct explain *x, int64_t listener, struct prediction *p)
 	char message[200];
 	struct str rest;
 	struct route_api *compiled = NULL;
+	struct route_services services = route_services_of_plan(plan_get(x->root, "services"));
 	if (x->request.method == METHOD_CONNECT)
 		decide(p, OUTCOME_METHOD, "CONNECT is not served");
 	else if (!has_canonical_path(x))
 		decide(p, OUTCOME_BAD_REQUEST, "not a path that the gateway takes");
 	else if (!find_api(x, listener, p, &rest) || is_decided_by_api(x, p))
 		return;
-	else if (route_api_new(p->api, plan_get(x->root, "services"), &compiled, message,
+	else if (route_api_new(p->api, &services, &compiled, message,
 			 sizeof(message)) != RC_OK)
 		decide(p, OUTCOME_UNAVAILABLE, "its rules cannot be used");
 	else

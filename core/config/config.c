@@ -7,6 +7,7 @@
 #include "config/reuse.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "plan/plan_diagnostics.h"
 
@@ -18,6 +19,7 @@ struct compile {
 	struct sources sources;
 	struct plugin_files plugins;
 	struct plan_writer *writer;
+	struct plan_parts_writer parts;
 	const char *schema_name; /* of make_schema */
 	struct lua_input input;
 	struct reuse reuse;
@@ -168,6 +170,7 @@ static int compose(lua_State *L)
 	lua_getfield(L, -1, "targets");
 	lua_setfield(L, LUA_REGISTRYINDEX, "targets");
 	write_plan(L, lua_gettop(L), c);
+	lua_input_write_parts(L, &c->input, &c->parts);
 	return 0;
 }
 
@@ -223,6 +226,7 @@ static void deinit(struct compile *c)
 	sources_deinit(&c->sources);
 	reuse_deinit(&c->reuse);
 	plan_writer_free(c->writer);
+	plan_parts_deinit(&c->parts);
 }
 
 static void tell_work(const struct compile *c)
@@ -241,10 +245,24 @@ static enum rc compose_all(struct compile *c)
 {
 	plugin_files_read(&c->plugins, c->options->plugin_dirs, c->options->plugin_dir_count,
 		c->diagnostics);
-	lua_input_init(&c->input, &c->sources, c->options->apart_min);
+	lua_input_init(
+		&c->input, &c->sources, c->options->apart_min, c->options->takes_parts);
 	if (c->input.has_apart)
 		reuse_parts(&c->reuse, c->options, &c->sources, &c->plugins, c->input.parts);
 	return run_lua(c, compose);
+}
+
+static enum rc finish(struct compile *c, struct buffer *plan)
+{
+	if (c->parts.count == 0)
+		return plan_writer_finish(c->writer, plan);
+	struct buffer tree;
+	buffer_init(&tree, LIMIT_PLAN_BYTES);
+	enum rc rc = plan_writer_finish(c->writer, &tree);
+	if (rc == RC_OK)
+		rc = plan_parts_finish(&c->parts, buffer_str(&tree), plan);
+	buffer_deinit(&tree);
+	return rc;
 }
 
 enum rc config_compile(
@@ -252,13 +270,14 @@ enum rc config_compile(
 {
 	struct compile c = {.options = options, .diagnostics = diagnostics};
 	c.writer = plan_writer_new();
+	plan_parts_init(&c.parts);
 	reuse_begin(&c.reuse, options);
 	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, c.reuse.record,
 		options->settled_s, diagnostics);
 	if (rc == RC_OK)
 		rc = compose_all(&c);
 	if (rc == RC_OK)
-		rc = plan_writer_finish(c.writer, plan);
+		rc = finish(&c, plan);
 	if (rc == RC_OK && c.input.has_apart)
 		reuse_end(&c.reuse, options, &c.sources, c.input.parts);
 	if (rc == RC_OK)
@@ -273,6 +292,7 @@ enum rc config_schema(const struct config_options *options, const char *name, st
 	struct compile c = {
 		.options = options, .diagnostics = diagnostics, .schema_name = name};
 	c.writer = plan_writer_new();
+	plan_parts_init(&c.parts);
 	plugin_files_read(&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);
 	enum rc rc = run_lua(&c, make_schema);
 	if (rc == RC_OK)

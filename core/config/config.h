@@ -26,6 +26,8 @@ struct config_options {
 	/* With so many files that seem to hold nothing but ApiInstances, those are composed one by one,
 	 * which takes less memory and gives the same plan. 0: the default; SIZE_MAX: never. */
 	size_t apart_min;
+	/* What is composed apart stands apart in the plan (plan/plan_parts.h). */
+	bool takes_parts;
 	/* What the former composition left, so that files that have not changed need not be read; of
 	 * whatever is wrong with it, it is as if it were not there. */
 	struct str record;

@@ -218,10 +218,10 @@ static void add_row(lua_State *L, struct part_maker *m)
 		size_t n = 0;
 		lua_rawgeti(L, -1, i);
 		if (lua_type(L, -1) == LUA_TNUMBER) {
-			part_maker_add_number(m, lua_tonumber(L, -1));
+			part_add_number(&m->rows, lua_tonumber(L, -1));
 		} else {
 			const char *text = lua_tolstring(L, -1, &n);
-			part_maker_add_text(m, str_n(text, n));
+			part_add_text(&m->rows, str_n(text, n));
 		}
 		lua_pop(L, 1);
 	}
@@ -246,43 +246,133 @@ static int keep(lua_State *L)
 	return 0;
 }
 
+static void add_target(void *arg, struct str key, struct str name)
+{
+	struct buffer *pairs = arg;
+	part_add_text(pairs, key);
+	part_add_text(pairs, name);
+}
+
+static void count_target(void *arg, struct str key, struct str name)
+{
+	*(uint32_t *)arg += 2;
+}
+
+static void add_targets(struct lua_input *in)
+{
+	uint32_t count = 0;
+	plan_writer_each_target(in->fragments, count_target, &count);
+	part_add_count(&in->maker.targets, count);
+	plan_writer_each_target(in->fragments, add_target, &in->maker.targets);
+}
+
 /* fragment(node) -> its number in the part that is being made */
 static int fragment(lua_State *L)
 {
 	struct lua_input *in = input_of(L);
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_node_to_plan(L, 1, in->fragments, NULL);
+	add_targets(in);
 	if (plan_writer_take_fragment(in->fragments, &in->maker.fragments) != RC_OK)
 		luaL_error(L, "a part of the plan is too large, or no plan");
 	lua_pushinteger(L, (lua_Integer)part_maker_end_fragment(&in->maker));
 	return 1;
 }
 
-struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number)
+static struct lua_input *registered(lua_State *L)
 {
 	lua_getfield(L, LUA_REGISTRYINDEX, "input");
-	const struct lua_input *in = lua_touserdata(L, -1);
+	struct lua_input *in = lua_touserdata(L, -1);
 	lua_pop(L, 1);
+	return in;
+}
+
+struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number)
+{
+	const struct lua_input *in = registered(L);
 	if (!in || i < 1 || (size_t)i > in->sources->count || number < 0)
 		return STR_EMPTY;
 	return part_fragment(&in->parts[i - 1], (uint32_t)number);
 }
 
+/* --- parts of the plan ----------------------------------------------------------------------- */
+
+bool lua_input_place(lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place)
+{
+	struct lua_input *in = registered(L);
+	if (!in || !in->places || i < 1 || (size_t)i > in->sources->count)
+		return false;
+	uint32_t count = in->parts[i - 1].fragment_count;
+	if (number < 0 || number >= (lua_Integer)count)
+		return false;
+	uint32_t **places = &in->places[i - 1];
+	if (!*places)
+		*places = heap_zalloc(count * sizeof(uint32_t));
+	(*places)[number] = 1 + place * 2 + str_eq(list, STR("apis"));
+	return true;
+}
+
+/* Those of one fragment; false: they are not what a part has. */
+static bool write_targets(lua_State *L, struct plan_parts_writer *w, struct str *targets)
+{
+	struct part_value key, name;
+	enum plan_lead lead;
+	uint32_t count;
+	if (!part_read_count(targets, &count))
+		return false;
+	for (uint32_t i = 0; i + 1 < count; i += 2) {
+		if (!part_read_value(targets, &key) || !part_read_value(targets, &name) ||
+			!plan_lead_of(key.text, &lead))
+			return false;
+		plan_parts_add_target(w, lead, lua_target_number(L, key.text, name.text));
+	}
+	return true;
+}
+
+static bool write_part(
+	lua_State *L, struct plan_parts_writer *w, const struct part *p, const uint32_t *places)
+{
+	struct str targets = p->targets;
+	for (uint32_t i = 0; i < p->fragment_count; i++) {
+		uint32_t place = places[i] - 1;
+		if (places[i] == 0)
+			return false;
+		plan_parts_add_fragment(w, place & 1 ? PLAN_APIS : PLAN_SERVICES, place / 2);
+		if (!write_targets(L, w, &targets))
+			return false;
+	}
+	plan_parts_add_part(w, p->sha256, p->content);
+	return true;
+}
+
+void lua_input_write_parts(lua_State *L, struct lua_input *in, struct plan_parts_writer *w)
+{
+	for (size_t i = 0; in->places && i < in->sources->count; i++)
+		if (in->places[i] && !write_part(L, w, &in->parts[i], in->places[i]))
+			luaL_error(L, "the parts of the plan are not whole");
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
-void lua_input_init(struct lua_input *in, struct sources *sources, size_t apart_min)
+void lua_input_init(
+	struct lua_input *in, struct sources *sources, size_t apart_min, bool takes_parts)
 {
 	*in = (struct lua_input){.sources = sources, .fragments = plan_writer_new()};
 	in->parts = heap_zalloc((sources->count + 1) * sizeof(struct part));
 	diagnostics_init(&in->found);
 	part_maker_init(&in->maker);
 	choose_apart(in, apart_min);
+	if (takes_parts && in->has_apart)
+		in->places = heap_zalloc((sources->count + 1) * sizeof(uint32_t *));
 }
 
 void lua_input_deinit(struct lua_input *in)
 {
 	for (size_t i = 0; in->parts && i < in->sources->count; i++)
 		part_deinit(&in->parts[i]);
+	for (size_t i = 0; in->places && i < in->sources->count; i++)
+		free(in->places[i]);
+	free(in->places);
 	free(in->parts);
 	diagnostics_deinit(&in->found);
 	part_maker_deinit(&in->maker);

@@ -18,6 +18,7 @@
 
 #include "json/json.h"
 #include "plan/plan.h"
+#include "plan/plan_parts.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -65,17 +66,26 @@ struct lua_input {
 	struct diagnostics found;      /* of the documents, since the last begin() */
 	struct part_maker maker;       /* of the file that is composed apart */
 	struct plan_writer *fragments; /* owned */
-	bool has_apart;                /* some files are composed apart */
-	bool is_incomplete;            /* a file is no YAML */
+	/* Owned: of each source, where the fragments of its part stand in the plan: 1 + 2 * place, and 1
+	 * more for APIs; 0: nowhere. NULL: they are put into the tree. */
+	uint32_t **places;
+	bool has_apart;     /* some files are composed apart */
+	bool is_incomplete; /* a file is no YAML */
 };
 
-void lua_input_init(struct lua_input *in, struct sources *sources, size_t apart_min);
+/* `takes_parts`: what is composed apart stands apart in the plan, too. */
+void lua_input_init(
+	struct lua_input *in, struct sources *sources, size_t apart_min, bool takes_parts);
 void lua_input_deinit(struct lua_input *in);
 /* Puts the functions and members of it into the table on top: count, is_apart (a list of booleans, or
  * nil), begin(), read(i), try(i), rows(i), keep(i, rows); and fragment(node) into the host's table. */
 void lua_push_input(lua_State *L, struct lua_input *in);
 /* Of the part of file `i`, from 1. */
 struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number);
+/* Notes that it is element `place` of a list of the plan. False: it belongs into the tree. */
+bool lua_input_place(lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place);
+/* The table of what was placed. Raises a Lua error on a part that is not there as a whole. */
+void lua_input_write_parts(lua_State *L, struct lua_input *in, struct plan_parts_writer *w);
 
 /* The functions of lua_host.c and lua_schema.c into the table on top. */
 void lua_register_host(lua_State *L, struct lua_host *host);

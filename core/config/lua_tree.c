@@ -334,12 +334,27 @@ void lua_push_json(lua_State *L, const struct json_value *v, int origins, int pa
 
 /* --- to the plan ----------------------------------------------------------------------------- */
 
-static void list_to_plan(lua_State *L, int index, struct plan_writer *w)
+/* Element `i` of the list `key`, from 0. */
+static void fragment_to_plan(
+	lua_State *L, int index, struct plan_writer *w, const char *key, uint32_t i)
+{
+	lua_getfield(L, index, "part");
+	lua_getfield(L, index, "number");
+	lua_Integer part = lua_tointeger(L, -2), number = lua_tointeger(L, -1);
+	lua_pop(L, 2);
+	if (!lua_input_place(L, part, number, str_of(key), i))
+		plan_write_fragment(w, lua_input_fragment(L, part, number), lua_target_number, L);
+}
+
+static void list_to_plan(lua_State *L, int index, struct plan_writer *w, const char *key)
 {
 	int count = (int)lua_objlen(L, index);
 	for (int i = 1; i <= count; i++) {
 		lua_rawgeti(L, index, i);
-		lua_node_to_plan(L, -1, w, NULL);
+		if (type_letter(L, lua_gettop(L)) == 'f')
+			fragment_to_plan(L, lua_gettop(L), w, key, (uint32_t)i - 1);
+		else
+			lua_node_to_plan(L, -1, w, NULL);
 		lua_pop(L, 1);
 	}
 }
@@ -409,15 +424,6 @@ static void target_to_plan(
 	lua_pop(L, 1);
 }
 
-static void fragment_to_plan(lua_State *L, int index, struct plan_writer *w)
-{
-	lua_getfield(L, index, "part");
-	lua_getfield(L, index, "number");
-	struct str bytes = lua_input_fragment(L, lua_tointeger(L, -2), lua_tointeger(L, -1));
-	lua_pop(L, 2);
-	plan_write_fragment(w, bytes, lua_target_number, L);
-}
-
 void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char *key)
 {
 	index = absolute(L, index);
@@ -425,16 +431,14 @@ void lua_node_to_plan(lua_State *L, int index, struct plan_writer *w, const char
 	if (lua_gettop(L) > TREE_DEPTH_MAX * 8)
 		luaL_error(L, "a configuration is nested too deep");
 	char letter = type_letter(L, index);
-	if (letter == 'f') {
-		fragment_to_plan(L, index, w);
-		return;
-	}
+	if (letter == 'f')
+		luaL_error(L, "a part of the plan outside of its lists");
 	struct position at = lua_node_position(L, index);
 	if (letter == 't') {
 		target_to_plan(L, index, w, key, at);
 	} else if (letter == 'l') {
 		plan_open_array(w, key, at);
-		list_to_plan(L, index, w);
+		list_to_plan(L, index, w, key);
 		plan_close(w);
 	} else if (letter == 'm') {
 		plan_open_object(w, key, at);

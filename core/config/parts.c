@@ -4,10 +4,18 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "crypto/crypto.h"
 
 #include <stdlib.h>
 
-#define HEADER_BYTES 8
+enum {
+	AT_FRAGMENT_COUNT = 0,
+	AT_ROW_COUNT = 4,
+	AT_CONTENT_BYTES = 8,
+	AT_TARGET_BYTES = 12,
+	AT_SHA256 = 16,
+	HEADER_BYTES = AT_SHA256 + SHA256_BYTES,
+};
 
 static uint32_t load(const char *p)
 {
@@ -16,33 +24,49 @@ static uint32_t load(const char *p)
 	return v;
 }
 
-static void add_count(struct buffer *b, uint32_t v)
+void part_add_count(struct buffer *to, uint32_t count)
 {
-	buffer_add(b, str_n((const char *)&v, sizeof(v)));
+	buffer_add(to, str_n((const char *)&count, sizeof(count)));
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-enum rc part_open(struct part *p, struct str bytes)
+/* Where each fragment ends stands before them. */
+static bool has_fragments(struct str content, uint32_t count)
 {
-	struct part out = {.bytes = bytes};
-	if (bytes.n < HEADER_BYTES)
-		return RC_INVALID;
-	out.fragment_count = load(bytes.p);
-	out.row_count = load(bytes.p + 4);
-	out.ends = bytes.p + HEADER_BYTES;
-	if (out.fragment_count == 0 || out.fragment_count > (bytes.n - HEADER_BYTES) / 4)
-		return RC_INVALID;
-	struct str rest = str_from(bytes, HEADER_BYTES + (size_t)out.fragment_count * 4);
 	uint32_t last = 0;
-	for (uint32_t i = 0; i < out.fragment_count; i++) {
-		uint32_t end = load(out.ends + (size_t)i * 4);
-		if (end < last || end > rest.n)
-			return RC_INVALID;
+	if (count == 0 || count > content.n / 4)
+		return false;
+	size_t n = content.n - (size_t)count * 4;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t end = load(content.p + (size_t)i * 4);
+		if (end < last || end > n)
+			return false;
 		last = end;
 	}
-	out.fragments = str_slice(rest, 0, last);
-	out.rows = str_from(rest, last);
+	return last == n;
+}
+
+enum rc part_open(struct part *p, struct str bytes)
+{
+	if (bytes.n < HEADER_BYTES)
+		return RC_INVALID;
+	struct part out = {
+		.bytes = bytes,
+		.fragment_count = load(bytes.p + AT_FRAGMENT_COUNT),
+		.row_count = load(bytes.p + AT_ROW_COUNT),
+		.sha256 = (const uint8_t *)bytes.p + AT_SHA256,
+	};
+	uint32_t content = load(bytes.p + AT_CONTENT_BYTES);
+	uint32_t targets = load(bytes.p + AT_TARGET_BYTES);
+	struct str rest = str_from(bytes, HEADER_BYTES);
+	if ((uint64_t)content + targets > rest.n)
+		return RC_INVALID;
+	out.content = str_slice(rest, 0, content);
+	out.targets = str_slice(rest, content, targets);
+	out.rows = str_from(rest, (size_t)content + targets);
+	if (!has_fragments(out.content, out.fragment_count))
+		return RC_INVALID;
 	*p = out;
 	return RC_OK;
 }
@@ -57,37 +81,39 @@ struct str part_fragment(const struct part *p, uint32_t number)
 {
 	if (number >= p->fragment_count)
 		return STR_EMPTY;
-	uint32_t from = number ? load(p->ends + (size_t)(number - 1) * 4) : 0;
-	return str_slice(p->fragments, from, load(p->ends + (size_t)number * 4) - from);
+	const char *ends = p->content.p;
+	uint32_t from = number ? load(ends + (size_t)(number - 1) * 4) : 0;
+	uint32_t to = load(ends + (size_t)number * 4);
+	return str_slice(p->content, (size_t)p->fragment_count * 4 + from, to - from);
 }
 
-bool part_read_count(struct str *rows, uint32_t *count)
+bool part_read_count(struct str *from, uint32_t *count)
 {
-	if (rows->n < 4)
+	if (from->n < 4)
 		return false;
-	*count = load(rows->p);
-	*rows = str_from(*rows, 4);
+	*count = load(from->p);
+	*from = str_from(*from, 4);
 	return true;
 }
 
-bool part_read_value(struct str *rows, struct part_value *out)
+bool part_read_value(struct str *from, struct part_value *out)
 {
 	uint32_t n;
-	if (rows->n < 1)
+	if (from->n < 1)
 		return false;
-	*out = (struct part_value){.is_text = rows->p[0] == 's'};
-	*rows = str_from(*rows, 1);
+	*out = (struct part_value){.is_text = from->p[0] == 's'};
+	*from = str_from(*from, 1);
 	if (!out->is_text) {
-		if (rows->n < sizeof(out->number))
+		if (from->n < sizeof(out->number))
 			return false;
-		memcpy(&out->number, rows->p, sizeof(out->number));
-		*rows = str_from(*rows, sizeof(out->number));
+		memcpy(&out->number, from->p, sizeof(out->number));
+		*from = str_from(*from, sizeof(out->number));
 		return true;
 	}
-	if (!part_read_count(rows, &n) || n > rows->n)
+	if (!part_read_count(from, &n) || n > from->n)
 		return false;
-	out->text = str_slice(*rows, 0, n);
-	*rows = str_from(*rows, n);
+	out->text = str_slice(*from, 0, n);
+	*from = str_from(*from, n);
 	return true;
 }
 
@@ -98,6 +124,7 @@ void part_maker_init(struct part_maker *m)
 	*m = (struct part_maker){0};
 	buffer_init(&m->ends, LIMIT_PLAN_BYTES);
 	buffer_init(&m->fragments, LIMIT_PLAN_BYTES);
+	buffer_init(&m->targets, LIMIT_PLAN_BYTES);
 	buffer_init(&m->rows, LIMIT_PLAN_BYTES);
 }
 
@@ -105,6 +132,7 @@ void part_maker_deinit(struct part_maker *m)
 {
 	buffer_deinit(&m->ends);
 	buffer_deinit(&m->fragments);
+	buffer_deinit(&m->targets);
 	buffer_deinit(&m->rows);
 }
 
@@ -112,52 +140,66 @@ void part_maker_reset(struct part_maker *m)
 {
 	buffer_reset(&m->ends);
 	buffer_reset(&m->fragments);
+	buffer_reset(&m->targets);
 	buffer_reset(&m->rows);
 	m->fragment_count = m->row_count = 0;
 }
 
 uint32_t part_maker_end_fragment(struct part_maker *m)
 {
-	add_count(&m->ends, (uint32_t)m->fragments.n);
+	part_add_count(&m->ends, (uint32_t)m->fragments.n);
 	return m->fragment_count++;
 }
 
 void part_maker_begin_row(struct part_maker *m, uint32_t value_count)
 {
-	add_count(&m->rows, value_count);
+	part_add_count(&m->rows, value_count);
 	m->row_count++;
 }
 
-void part_maker_add_text(struct part_maker *m, struct str text)
+void part_add_text(struct buffer *to, struct str text)
 {
-	buffer_add_char(&m->rows, 's');
-	add_count(&m->rows, (uint32_t)text.n);
-	buffer_add(&m->rows, text);
+	buffer_add_char(to, 's');
+	part_add_count(to, (uint32_t)text.n);
+	buffer_add(to, text);
 }
 
-void part_maker_add_number(struct part_maker *m, double number)
+void part_add_number(struct buffer *to, double number)
 {
-	buffer_add_char(&m->rows, 'n');
-	buffer_add(&m->rows, str_n((const char *)&number, sizeof(number)));
+	buffer_add_char(to, 'n');
+	buffer_add(to, str_n((const char *)&number, sizeof(number)));
+}
+
+static void put_header(const struct part_maker *m, char *to, uint32_t content_bytes)
+{
+	uint32_t target_bytes = (uint32_t)m->targets.n;
+	memcpy(to + AT_FRAGMENT_COUNT, &m->fragment_count, 4);
+	memcpy(to + AT_ROW_COUNT, &m->row_count, 4);
+	memcpy(to + AT_CONTENT_BYTES, &content_bytes, 4);
+	memcpy(to + AT_TARGET_BYTES, &target_bytes, 4);
+	sha256(str_n(to + HEADER_BYTES, content_bytes), (uint8_t *)to + AT_SHA256);
 }
 
 enum rc part_maker_take(struct part_maker *m, struct part *out)
 {
-	size_t n = HEADER_BYTES + m->ends.n + m->fragments.n + m->rows.n;
-	bool failed = m->ends.failed || m->fragments.failed || m->rows.failed;
+	const struct buffer *pieces[] = {&m->ends, &m->fragments, &m->targets, &m->rows};
+	size_t n = HEADER_BYTES;
+	bool failed = false;
+	for (size_t i = 0; i < ARRAY_COUNT(pieces); i++) {
+		failed |= pieces[i]->failed;
+		n += pieces[i]->n;
+	}
 	if (failed || n > LIMIT_PLAN_BYTES) {
 		part_maker_reset(m);
 		return RC_FULL;
 	}
 	char *bytes = heap_alloc(n), *at = bytes + HEADER_BYTES;
-	memcpy(bytes, &m->fragment_count, 4);
-	memcpy(bytes + 4, &m->row_count, 4);
-	const struct buffer *pieces[] = {&m->ends, &m->fragments, &m->rows};
 	for (size_t i = 0; i < ARRAY_COUNT(pieces); i++) {
 		if (pieces[i]->n > 0)
 			memcpy(at, pieces[i]->p, pieces[i]->n);
 		at += pieces[i]->n;
 	}
+	put_header(m, bytes, (uint32_t)(m->ends.n + m->fragments.n));
 	part_maker_reset(m);
 	enum rc rc = part_open(out, str_n(bytes, n));
 	if (rc == RC_OK)

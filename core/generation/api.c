@@ -47,6 +47,7 @@ void api_unref(struct api *api)
 	free(api->workers);
 	free(api->id);
 	free(api->address);
+	free(api->base_path);
 	free(api->error);
 	free(api);
 }

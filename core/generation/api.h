@@ -65,6 +65,7 @@ struct api {
 	bool is_quarantined; /* that is the error: a binding of it has crashed the gateway */
 	bool is_blocked;     /* by access-block: refuses every request */
 	bool has_secrets;    /* its chain hides parts of requests */
+	uint8_t path_options; /* enum path_options: of its base path */
 	size_t service_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
@@ -75,6 +76,7 @@ struct api {
 	uint8_t identity[32]; /* SHA-256 of all that it was built from */
 	unsigned refs;        /* main thread: generations; build makes it with one */
 	char *address;        /* owned: as it was written, for reports */
+	char *base_path;      /* owned: for the tables of the next generation */
 	size_t policy_count;  /* that were bound to it, for reports */
 	unsigned worker_count;
 	unsigned retired_count; /* main thread: workers that have let go */

@@ -24,6 +24,9 @@ void generation_free(struct generation *g)
 	for (size_t i = 0; i < g->service_count; i++)
 		service_unref(g->services[i]);
 	free(g->services);
+	free(g->service_digests);
+	free(g->parts);
+	free(g->items);
 	for (size_t i = 0; i < g->dropped_count; i++)
 		service_unref(g->dropped[i]);
 	free(g->dropped);

@@ -26,6 +26,14 @@ struct generation_listener {
 	unsigned worker_count;
 };
 
+#define GENERATION_NONE UINT32_MAX
+
+/* What a part of the plan was built into, for the next generation, which may have the same part. */
+struct generation_part {
+	uint8_t sha256[32];
+	uint32_t first_item, item_count; /* in `items`: its fragments */
+};
+
 struct generation {
 	uint64_t number;
 	uint64_t plan_digest; /* of the plan that it was built from */
@@ -40,6 +48,11 @@ struct generation {
 	size_t listener_count;
 	struct service **services; /* refs; one that did not change is the former generation's */
 	size_t service_count;
+	uint8_t (*service_digests)[32]; /* owned: SHA-256 of what each was built from */
+	struct generation_part *parts;  /* owned */
+	uint32_t part_count;
+	uint32_t *items; /* owned: numbers of services or APIs; GENERATION_NONE: not to be kept */
+	uint8_t settings_sha256[32]; /* of what is the same for all APIs */
 	struct service **dropped; /* refs: the former generation's that this one has not */
 	size_t dropped_count;
 };

@@ -13,12 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct plan {
-	char *strings;           /* owned: their bytes, each with a NUL */
-	struct plan_node *nodes; /* owned: the root is the first */
-	uint64_t digest;
-};
-
 #define NO_OBJECT UINT32_MAX
 
 struct decoder {
@@ -204,8 +198,9 @@ static enum rc check_header(struct str b, char *message, size_t size)
 		return refuse(message, size, RC_INVALID, "it does not begin like one");
 	if (plan_load32(b.p + PLAN_AT_VERSION) != PLAN_VERSION) {
 		snprintf(message, size,
-			"this plan has version %u of the binary form; this build reads version %u",
-			plan_load32(b.p + PLAN_AT_VERSION), PLAN_VERSION);
+			"this plan has version %u of the binary form; this build reads versions %u "
+			"and %u",
+			plan_load32(b.p + PLAN_AT_VERSION), PLAN_VERSION, PLAN_PARTS_VERSION);
 		return RC_UNSUPPORTED;
 	}
 	if (b.n > LIMIT_PLAN_BYTES)
@@ -217,7 +212,13 @@ static enum rc check_header(struct str b, char *message, size_t size)
 	return RC_OK;
 }
 
-/* The parts fill the whole exactly. */
+bool plan_is_tree(struct str b)
+{
+	return b.n > PLAN_AT_LENGTH && memcmp(b.p, PLAN_MAGIC, 8) == 0 &&
+	       plan_load32(b.p + PLAN_AT_VERSION) == PLAN_VERSION;
+}
+
+/* Its members fill the whole exactly. */
 static bool is_length_right(struct str b, const struct decoder *d, uint32_t string_bytes)
 {
 	uint64_t n = PLAN_HEADER_BYTES + (uint64_t)d->string_count * 4 + string_bytes +
@@ -225,7 +226,7 @@ static bool is_length_right(struct str b, const struct decoder *d, uint32_t stri
 	return d->string_count > 0 && d->node_count > 0 && n == b.n;
 }
 
-enum rc plan_decode(struct str bytes, struct plan **out, char *message, size_t message_size)
+enum rc plan_decode_tree(struct str bytes, struct plan **out, char *message, size_t message_size)
 {
 	struct decoder d = {0};
 	enum rc rc = check_header(bytes, message, message_size);
@@ -268,6 +269,7 @@ void plan_free(struct plan *p)
 		return;
 	free(p->strings);
 	free(p->nodes);
+	plan_parts_free(p->parts);
 	free(p);
 }
 

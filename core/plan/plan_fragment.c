@@ -33,6 +33,16 @@ void plan_write_target(struct plan_writer *w, const char *key, struct position a
 	w->target_count++;
 }
 
+void plan_writer_each_target(const struct plan_writer *w, plan_target_seen_fn *seen, void *arg)
+{
+	for (uint32_t i = 0; i < w->draft_count && w->target_count > 0; i++) {
+		const struct draft *d = &w->drafts[i];
+		if (d->type == PLAN_TARGET)
+			seen(arg, plan_writer_string(w, d->key),
+				plan_writer_string(w, (uint32_t)d->value));
+	}
+}
+
 static void put_node(const struct draft *d, char *to)
 {
 	plan_store32(to + PLAN_NODE_KEY, d->key);

@@ -18,6 +18,10 @@ void plan_write_target(
  * plan_writer_finish, but for keys that repeat, which show in the plan; RC_FULL: `out` is. */
 MUST_USE enum rc plan_writer_take_fragment(struct plan_writer *w, struct buffer *out);
 
+typedef void plan_target_seen_fn(void *arg, struct str key, struct str name);
+/* Those of the tree written so far, in the order in which plan_write_fragment asks for them. */
+void plan_writer_each_target(const struct plan_writer *w, plan_target_seen_fn *seen, void *arg);
+
 /* A checksum against damage, not against malice: 20 MB take 8 ms. */
 uint64_t plan_sum(struct str bytes);
 

@@ -42,6 +42,32 @@ enum {
 
 #define PLAN_COLUMN_MAX 0xffffffu
 
+/* With parts (plan_parts.h): magic, version, length and checksum stand at the same places. */
+#define PLAN_PARTS_VERSION 2
+
+enum {
+	PLAN_PARTS_AT_SUMMED = 24, /* the checksum begins here */
+	PLAN_PARTS_AT_TREE_BYTES = PLAN_PARTS_AT_SUMMED,
+	PLAN_PARTS_AT_COUNT = 28,
+	PLAN_PARTS_AT_TABLE_BYTES = 32,
+	PLAN_PARTS_HEADER_BYTES = 36,
+};
+
+struct plan_parts;
+
+struct plan {
+	char *strings;           /* owned: their bytes, each with a NUL */
+	struct plan_node *nodes; /* owned: the root is the first */
+	uint64_t digest;
+	struct plan_parts *parts; /* owned; NULL: all of it is in the nodes */
+};
+
+/* Of bytes without parts. */
+enum rc plan_decode_tree(struct str bytes, struct plan **out, char *message, size_t message_size);
+bool plan_is_tree(struct str bytes);
+bool plan_has_parts(struct str bytes);
+void plan_parts_free(struct plan_parts *parts);
+
 static inline uint32_t plan_load32(const char *p)
 {
 	uint32_t v;
@@ -93,6 +119,14 @@ static inline uint64_t plan_hash_bytes(struct str s)
 static inline uint64_t plan_checksum(struct str bytes)
 {
 	return plan_hash_bytes(str_from(bytes, PLAN_AT_STRING_COUNT));
+}
+
+/* The same of one with parts: over the tree and the table, which end at `summed_end`. The contents
+ * have their SHA-256 in the table. */
+static inline uint64_t plan_parts_checksum(struct str bytes, size_t summed_end)
+{
+	return plan_hash_bytes(
+		str_slice(bytes, PLAN_PARTS_AT_SUMMED, summed_end - PLAN_PARTS_AT_SUMMED));
 }
 
 /* --- the writer ------------------------------------------------------------------------------ */

@@ -162,6 +162,16 @@ void chain_free(struct chain *chain)
 	free(chain);
 }
 
+size_t chain_count(const struct chain *chain)
+{
+	return chain->count;
+}
+
+const struct plugin *chain_plugin(const struct chain *chain, size_t i)
+{
+	return chain->bindings[i].instance->plugin;
+}
+
 const struct chain_binding *chain_binding_at(const struct chain *chain, size_t i)
 {
 	return i < chain->count ? &chain->bindings[i] : NULL;

@@ -36,6 +36,9 @@ MUST_USE enum rc chain_new(
 	const struct chain_binding_options *bindings, size_t count, struct chain **out);
 /* No exchange runs it any more. NULL is harmless. */
 void chain_free(struct chain *chain);
+size_t chain_count(const struct chain *chain);
+/* That binding i is an instance of. */
+const struct plugin *chain_plugin(const struct chain *chain, size_t i);
 /* Binding i, in request order. */
 const struct chain_binding *chain_binding_at(const struct chain *chain, size_t i);
 struct sluice_instance *chain_binding_instance(const struct chain_binding *b);

@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "observe/log.h"
+#include "plan/plan_parts.h"
 
 struct last_good {
 	char *dir; /* owned */
@@ -50,10 +51,10 @@ void last_good_free(struct last_good *l)
 }
 
 /* --- loading --------------------------------------------------------------------------------- */
-static bool decode(const struct last_good *l, unsigned nth, struct buffer *bytes, struct offer *o)
+static bool open_plan(const struct last_good *l, unsigned nth, struct offer *o)
 {
 	char message[160];
-	if (plan_decode(buffer_str(bytes), &o->plan, message, sizeof(message)) == RC_OK)
+	if (plan_open(str_n(o->bytes, o->byte_count), &o->plan, message, sizeof(message)) == RC_OK)
 		return true;
 	log_write(LOG_ERROR, "the saved plan number %u of %s cannot be used: %s", nth + 1, l->dir,
 		message);
@@ -66,14 +67,15 @@ static enum rc load(const struct last_good *l, unsigned nth, struct offer *o)
 	buffer_init(&bytes, LIMIT_PLAN_BYTES);
 	*o = (struct offer){.is_saved = true};
 	enum rc rc = plan_store_load(l->dir, nth, &bytes, &o->saved);
-	if (rc == RC_OK && !decode(l, nth, &bytes, o))
-		rc = RC_INVALID;
 	if (rc != RC_OK) {
 		buffer_deinit(&bytes);
 		return rc;
 	}
 	offer_take_bytes(o, &bytes);
-	return RC_OK;
+	if (open_plan(l, nth, o))
+		return RC_OK;
+	offer_deinit(o);
+	return RC_INVALID;
 }
 
 enum rc last_good_offer(struct last_good *l, struct offer *o)
@@ -98,8 +100,16 @@ enum rc last_good_find(const struct last_good *l, uint64_t digest, struct offer 
 }
 
 /* --- judging --------------------------------------------------------------------------------- */
-static void fill_from_plan(struct last_good *l, const struct plan *plan)
+static void fill_from_plan(struct last_good *l, const struct offer *o)
 {
+	char message[160];
+	struct plan *plan = NULL;
+	struct str bytes = str_n(o->bytes, o->byte_count);
+	if (plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK) {
+		log_write(LOG_ERROR, "what the last good configuration serves cannot be told: %s",
+			message);
+		return;
+	}
 	const struct plan_node *apis = plan_get(plan_root(plan), "apis");
 	for (size_t i = 0; i < plan_count(apis); i++) {
 		const struct plan_node *api = plan_at(apis, i);
@@ -112,6 +122,7 @@ static void fill_from_plan(struct last_good *l, const struct plan *plan)
 		map_put(&l->served, str_of(id), l);
 		free(id);
 	}
+	plan_free(plan);
 }
 
 static void fill_from_generation(struct last_good *l, const struct generation *g)
@@ -135,7 +146,7 @@ static void fill_from_store(struct last_good *l)
 			continue;
 		if (rc != RC_OK)
 			return;
-		fill_from_plan(l, newest.plan);
+		fill_from_plan(l, &newest);
 		offer_deinit(&newest);
 		return;
 	}

@@ -15,7 +15,7 @@
 
 /* A plan and its binary form, on the way to a worker. */
 struct offer {
-	struct plan *plan;     /* owned until it is activated */
+	struct plan *plan;     /* owned until it is activated; its parts are in `bytes` */
 	struct plan *settings; /* owned: of the plan that is activated; NULL */
 	char *bytes;           /* owned; NULL: there is no offer */
 	size_t byte_count;

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "plan/plan_diagnostics.h"
+#include "plan/plan_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -307,9 +308,14 @@ static void on_plan(void *owner, struct buffer *bytes, const char *error)
 	struct gateway *g = owner;
 	char message[160] = "";
 	struct offer offer = {0};
-	if (!error && plan_decode(buffer_str(bytes), &offer.plan, message, sizeof(message)) != RC_OK)
-		error = message;
+	if (!error) {
+		offer_take_bytes(&offer, bytes);
+		if (plan_open(str_n(offer.bytes, offer.byte_count), &offer.plan, message,
+			    sizeof(message)) != RC_OK)
+			error = message;
+	}
 	if (error) {
+		offer_deinit(&offer);
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
 		set_outcome(g, false, error);
 		supervision_refused(g->supervision, error);
@@ -325,7 +331,6 @@ static void on_plan(void *owner, struct buffer *bytes, const char *error)
 		confirm(g, &offer);
 		return;
 	}
-	offer_take_bytes(&offer, bytes);
 	if (activation_is_busy(g->activation)) {
 		offer_deinit(&g->pending);
 		g->pending = offer;

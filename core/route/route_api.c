@@ -48,7 +48,7 @@ struct route_api {
 
 struct compiler {
 	struct route_api *api;
-	const struct plan_node *services;
+	const struct route_services *services;
 	bool folds_case; /* the API sees paths in lower case */
 	char *message;
 	size_t size;
@@ -118,7 +118,7 @@ static enum rc join_prefix(
 static enum rc compile_prefix(
 	struct compiler *c, const struct plan_node *node, struct destination *d)
 {
-	struct str service_path = plan_string(plan_at(c->services, d->service), "path", STR_EMPTY);
+	struct str service_path = c->services->path(c->services, d->service);
 	struct str path = plan_string(node, "destinationPath", STR_EMPTY);
 	struct str prefix;
 	if (without_slashes(service_path).n == 0 && without_slashes(path).n == 0)
@@ -142,7 +142,7 @@ static enum rc compile_destination(
 	struct destination *d = &route->destinations[route->destination_count++];
 	int64_t service = plan_integer(node, "service", -1);
 	int64_t weight = plan_integer(node, "weight", 1);
-	if (service < 0 || (size_t)service >= plan_count(c->services))
+	if (service < 0 || (size_t)service >= c->services->count)
 		return refuse(c, "service", STR_EMPTY, "there is none with this index");
 	if (weight < 0 || weight > UINT32_MAX)
 		return refuse(c, "weight", STR_EMPTY, "expected a number from 0 to 4294967295");
@@ -185,7 +185,17 @@ static enum rc compile_routes(struct compiler *c, const struct plan_node *routes
 	return RC_OK;
 }
 
-enum rc route_api_new(const struct plan_node *api, const struct plan_node *services,
+static struct str path_in_plan(const struct route_services *s, size_t i)
+{
+	return plan_string(plan_at(s->owner, i), "path", STR_EMPTY);
+}
+
+struct route_services route_services_of_plan(const struct plan_node *list)
+{
+	return (struct route_services){plan_count(list), path_in_plan, list};
+}
+
+enum rc route_api_new(const struct plan_node *api, const struct route_services *services,
 	struct route_api **out, char *message, size_t message_size)
 {
 	struct compiler c = {

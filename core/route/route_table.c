@@ -18,9 +18,8 @@
 #define NO_API UINT32_MAX
 
 struct base_path {
-	struct str path; /* borrowed from the plan while the tree is made */
+	struct str path; /* borrowed while the tree is made */
 	uint32_t api;
-	const struct plan_node *node;
 };
 
 /* 20 bytes, so that those of 10,000 base paths stay in the second-level cache. */
@@ -44,9 +43,8 @@ struct route_table {
 /* --- making ---------------------------------------------------------------------------------- */
 
 /* In lower case for an API that has no regard to it: composition has made it so. */
-static struct str base_path_of(const struct plan_node *api)
+static struct str without_slashes(struct str path)
 {
-	struct str path = plan_string(api, "basePath", STR_EMPTY);
 	while (path.n > 0 && path.p[path.n - 1] == '/')
 		path.n--;
 	return path;
@@ -59,29 +57,29 @@ static int by_path(const void *x, const void *y)
 	return order ? order : (a->api < b->api ? -1 : a->api > b->api);
 }
 
-static void name_of(const struct plan_node *api, char *out, size_t size)
+static void name_of(const struct route_base *base, char *out, size_t size)
 {
-	struct str name = plan_string(api, "name", STR_EMPTY);
-	struct str space = plan_string(api, "namespace", STR("default"));
-	snprintf(out, size, "%.*s/%.*s", STR_ARG(space), STR_ARG(name));
+	const char *slash = base->space.n > 0 ? "/" : "";
+	snprintf(out, size, "%.*s%s%.*s", STR_ARG(base->space), slash, STR_ARG(base->id));
 }
 
-static enum rc check_paths(
-	const struct base_path *paths, size_t count, char *message, size_t message_size)
+static enum rc check_paths(const struct route_base *bases, const struct base_path *paths,
+	size_t count, char *message, size_t message_size)
 {
 	char name[256], other[256];
 	for (size_t i = 0; i < count; i++) {
 		struct str path = paths[i].path;
-		name_of(paths[i].node, name, sizeof(name));
-		if (path.n > 0 && path.p[0] != '/') {
+		bool is_path = path.n == 0 || path.p[0] == '/';
+		if (is_path && (i == 0 || !str_eq(path, paths[i - 1].path)))
+			continue;
+		name_of(&bases[paths[i].api], name, sizeof(name));
+		if (!is_path) {
 			snprintf(message, message_size,
 				"the base path \"%.*s\" of %s does not begin with a slash",
 				STR_ARG(path), name);
 			return RC_INVALID;
 		}
-		if (i == 0 || !str_eq(path, paths[i - 1].path))
-			continue;
-		name_of(paths[i - 1].node, other, sizeof(other));
+		name_of(&bases[paths[i - 1].api], other, sizeof(other));
 		snprintf(message, message_size, "%s and %s have the same base path \"%.*s\"", other,
 			name, (int)(path.n ? path.n : 1), path.n ? path.p : "/");
 		return RC_EXISTS;
@@ -158,15 +156,25 @@ static void make_tree(struct route_table *t, const struct base_path *paths, size
 	t->root_api = paths[0].path.n == 0 ? paths[0].api : NO_API;
 }
 
-static size_t take_paths(const struct plan_node *apis, size_t listener, struct base_path *paths)
+/* Folders are read in the order of their names, which base paths often follow. */
+static bool are_sorted(const struct base_path *paths, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (by_path(&paths[i - 1], &paths[i]) > 0)
+			return false;
+	return true;
+}
+
+static size_t take_paths(const struct route_base *bases, size_t base_count, size_t listener,
+	struct base_path *paths)
 {
 	size_t count = 0;
-	for (size_t i = 0; i < plan_count(apis); i++) {
-		const struct plan_node *api = plan_at(apis, i);
-		if (plan_integer(api, "listener", -1) == (int64_t)listener)
-			paths[count++] = (struct base_path){base_path_of(api), (uint32_t)i, api};
-	}
-	qsort(paths, count, sizeof(*paths), by_path);
+	for (size_t i = 0; i < base_count; i++)
+		if (bases[i].listener == (int64_t)listener)
+			paths[count++] = (struct base_path){
+				without_slashes(bases[i].path), (uint32_t)i};
+	if (!are_sorted(paths, count))
+		qsort(paths, count, sizeof(*paths), by_path);
 	return count;
 }
 
@@ -185,32 +193,55 @@ static void copy_paths(struct route_table *t, struct base_path *paths, size_t co
 	}
 }
 
-static void take_options(struct route_table *t, const struct plan_node *apis, size_t listener)
+static void take_options(
+	struct route_table *t, const struct route_base *bases, size_t count, size_t listener)
 {
-	t->options = heap_zalloc(plan_count(apis) + 1);
-	for (size_t i = 0; i < plan_count(apis); i++) {
-		const struct plan_node *api = plan_at(apis, i);
-		t->options[i] = path_options_of(api);
-		if (plan_integer(api, "listener", -1) == (int64_t)listener)
+	t->options = heap_zalloc(count + 1);
+	for (size_t i = 0; i < count; i++) {
+		t->options[i] = bases[i].options;
+		if (bases[i].listener == (int64_t)listener)
 			t->folds_case |= t->options[i] & PATHS_LOWER;
 	}
 }
 
-enum rc route_table_new(const struct plan_node *apis, size_t listener, struct route_table **out,
-	char *message, size_t message_size)
+enum rc route_table_new(const struct route_base *bases, size_t base_count, size_t listener,
+	struct route_table **out, char *message, size_t message_size)
 {
-	struct base_path *paths = heap_alloc((plan_count(apis) + 1) * sizeof(*paths));
-	size_t count = take_paths(apis, listener, paths);
-	enum rc rc = check_paths(paths, count, message, message_size);
+	struct base_path *paths = heap_alloc((base_count + 1) * sizeof(*paths));
+	size_t count = take_paths(bases, base_count, listener, paths);
+	enum rc rc = check_paths(bases, paths, count, message, message_size);
 	if (rc == RC_OK) {
 		struct route_table *t = heap_zalloc(sizeof(*t));
 		t->root_api = NO_API;
-		take_options(t, apis, listener);
+		take_options(t, bases, base_count, listener);
 		copy_paths(t, paths, count);
 		make_tree(t, paths, count);
 		*out = t;
 	}
 	free(paths);
+	return rc;
+}
+
+struct route_base route_base_of(const struct plan_node *api)
+{
+	return (struct route_base){
+		.path = plan_string(api, "basePath", STR_EMPTY),
+		.space = plan_string(api, "namespace", STR("default")),
+		.id = plan_string(api, "name", STR_EMPTY),
+		.listener = plan_integer(api, "listener", -1),
+		.options = path_options_of(api),
+	};
+}
+
+enum rc route_table_of_plan(const struct plan_node *apis, size_t listener,
+	struct route_table **out, char *message, size_t message_size)
+{
+	size_t count = plan_count(apis);
+	struct route_base *bases = heap_alloc((count + 1) * sizeof(*bases));
+	for (size_t i = 0; i < count; i++)
+		bases[i] = route_base_of(plan_at(apis, i));
+	enum rc rc = route_table_new(bases, count, listener, out, message, message_size);
+	free(bases);
 	return rc;
 }
 

@@ -32,9 +32,21 @@ struct route_match {
 			    alone */
 };
 
-/* Of the plan's apis whose "listener" is `listener`. One sentence in `message`: RC_EXISTS when two
- * have the same base path, RC_INVALID when one is no path. */
-MUST_USE enum rc route_table_new(const struct plan_node *apis, size_t listener,
+/* What a table knows of an API: all views are borrowed while it is made. */
+struct route_base {
+	struct str path;      /* a slash at its end does not count */
+	struct str space, id; /* for messages: the namespace, empty where `id` has it, and the name */
+	int64_t listener;     /* below 0: on none */
+	uint8_t options;      /* enum path_options */
+};
+
+/* Of those of `bases`, the plan's apis, whose listener it is. One sentence in `message`: RC_EXISTS
+ * when two have the same base path, RC_INVALID when one is no path. */
+MUST_USE enum rc route_table_new(const struct route_base *bases, size_t count, size_t listener,
+	struct route_table **out, char *message, size_t message_size);
+/* The same of an API of the plan, and of a list of them. */
+struct route_base route_base_of(const struct plan_node *api);
+MUST_USE enum rc route_table_of_plan(const struct plan_node *apis, size_t listener,
 	struct route_table **out, char *message, size_t message_size);
 /* NULL is harmless. */
 void route_table_free(struct route_table *t);
@@ -50,9 +62,18 @@ MUST_USE enum rc route_table_take(const struct route_table *t, struct http_reque
 
 struct route_api;
 
-/* Compiles an API of the plan (its "chain" and "routes"); `services` are the plan's. Keeps nothing
- * of the plan. RC_INVALID: one sentence in `message`. */
-MUST_USE enum rc route_api_new(const struct plan_node *api, const struct plan_node *services,
+/* The services that routes lead to, by their numbers in the plan. */
+struct route_services {
+	size_t count;
+	/* The prefix in the address of one; empty: none. */
+	struct str (*path)(const struct route_services *s, size_t i);
+	const void *owner;
+};
+struct route_services route_services_of_plan(const struct plan_node *list);
+
+/* Compiles an API of the plan (its "chain" and "routes"). Keeps nothing of the plan. RC_INVALID: one
+ * sentence in `message`. */
+MUST_USE enum rc route_api_new(const struct plan_node *api, const struct route_services *services,
 	struct route_api **out, char *message, size_t message_size);
 /* NULL is harmless. */
 void route_api_free(struct route_api *r);

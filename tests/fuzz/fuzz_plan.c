@@ -2,11 +2,13 @@
 /* fuzz: links plan base */
 /* Reading trusts no byte, and what was read is a plan: written again it reads as the same one.
  *
- *   first byte even   the rest is a binary form, whose length and checksum are put right
+ *   first byte even   the rest is a binary form, with parts or without, whose lengths and checksums
+ *                     are put right
  *   first byte odd    the rest are calls of the writer; what it takes reads back call by call */
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "plan/plan_parts.h"
 #include "plan/plan_priv.h"
 
 #include <stdlib.h>
@@ -81,18 +83,59 @@ static void check_plan(const struct plan *p)
 	buffer_deinit(&text);
 }
 
+static void seal_tree(char *p, size_t n)
+{
+	if (n < PLAN_HEADER_BYTES)
+		return;
+	plan_store32(p + PLAN_AT_LENGTH, (uint32_t)n);
+	plan_store64(p + PLAN_AT_CHECKSUM, plan_checksum(str_n(p, n)));
+}
+
+static void seal_parts(char *p, size_t n)
+{
+	if (n < PLAN_PARTS_HEADER_BYTES)
+		return;
+	uint64_t tree = plan_load32(p + PLAN_PARTS_AT_TREE_BYTES);
+	uint64_t end = PLAN_PARTS_HEADER_BYTES + tree + plan_load32(p + PLAN_PARTS_AT_TABLE_BYTES);
+	if (end > n)
+		return;
+	seal_tree(p + PLAN_PARTS_HEADER_BYTES, (size_t)tree);
+	plan_store32(p + PLAN_AT_LENGTH, (uint32_t)n);
+	plan_store64(p + PLAN_AT_CHECKSUM, plan_parts_checksum(str_n(p, n), (size_t)end));
+}
+
+/* Part by part, as a gateway reads it: what one tree of all holds is what they hold. */
+static void read_parts(const struct plan *p)
+{
+	for (uint32_t i = 0; i < plan_part_count(p); i++)
+		for (uint32_t k = 0; k < plan_part_at(p, i)->fragment_count; k++) {
+			struct plan *fragment;
+			if (plan_part_decode(plan_part_at(p, i), k, &fragment) != RC_OK)
+				continue;
+			check_plan(fragment);
+			plan_free(fragment);
+		}
+}
+
 static void read_form(struct str in)
 {
-	struct plan *p;
+	struct plan *p, *opened;
 	char message[160];
 	char *copy = heap_strndup(in);
-	if (in.n >= PLAN_HEADER_BYTES) {
-		plan_store32(copy + PLAN_AT_LENGTH, (uint32_t)in.n);
-		plan_store64(copy + PLAN_AT_CHECKSUM, plan_checksum(str_n(copy, in.n)));
-	}
-	if (plan_decode(str_n(copy, in.n), &p, message, sizeof(message)) == RC_OK) {
+	if (plan_has_parts(in))
+		seal_parts(copy, in.n);
+	else
+		seal_tree(copy, in.n);
+	struct str sealed = str_n(copy, in.n);
+	bool is_open = plan_open(sealed, &opened, message, sizeof(message)) == RC_OK;
+	if (plan_decode(sealed, &p, message, sizeof(message)) == RC_OK) {
+		CHECK(is_open && plan_digest(p) == plan_digest(opened));
 		check_plan(p);
 		plan_free(p);
+	}
+	if (is_open) {
+		read_parts(opened);
+		plan_free(opened);
 	}
 	free(copy);
 }

@@ -57,7 +57,7 @@ static void make_table(void)
 	CHECK(plan_writer_finish(w, &bytes) == RC_OK);
 	plan_writer_free(w);
 	CHECK(plan_decode(buffer_str(&bytes), &plan, message, sizeof(message)) == RC_OK);
-	CHECK(route_table_new(plan_root(plan), 0, &table, message, sizeof(message)) == RC_OK);
+	CHECK(route_table_of_plan(plan_root(plan), 0, &table, message, sizeof(message)) == RC_OK);
 	buffer_deinit(&bytes);
 }
 

@@ -272,14 +272,31 @@ static const char *environment(const char *name)
 
 struct outcome {
 	struct buffer plan;
+	struct buffer with_parts; /* as it was, where it has parts */
 	struct buffer findings;
 	enum rc rc;
 };
 
+/* One tree of all, so that it can be compared. */
+static void put_together(struct outcome *o)
+{
+	char message[160] = "";
+	struct plan *plan = NULL;
+	struct plan_writer *w = plan_writer_new();
+	o->with_parts = o->plan;
+	buffer_init(&o->plan, LIMIT_PLAN_BYTES);
+	enum rc rc = plan_decode(buffer_str(&o->with_parts), &plan, message, sizeof(message));
+	ck_assert_msg(rc == RC_OK, "%s: %s", folder, message);
+	plan_write_copy(w, NULL, plan_root(plan));
+	ck_assert_int_eq(plan_writer_finish(w, &o->plan), RC_OK);
+	plan_writer_free(w);
+	plan_free(plan);
+}
+
 static struct buffer record; /* what the last composition left */
 static size_t apart_total, reused_total;
 
-enum way { WHOLE, APART, REUSING };
+enum way { WHOLE, APART, PARTS, REUSING };
 
 static void compose(struct outcome *o, enum way way, int settled_s)
 {
@@ -297,13 +314,17 @@ static void compose(struct outcome *o, enum way way, int settled_s)
 		.settled_s = settled_s,
 		.record = way == REUSING ? buffer_str(&record) : STR_EMPTY,
 		.record_out = way == REUSING ? &left : NULL,
+		.takes_parts = way == PARTS || way == REUSING,
 		.work = &work,
 	};
 	buffer_init(&left, SIZE_MAX / 2);
 	buffer_init(&o->plan, LIMIT_PLAN_BYTES);
+	buffer_init(&o->with_parts, LIMIT_PLAN_BYTES);
 	buffer_init(&o->findings, SIZE_MAX / 2);
 	diagnostics_init(&diagnostics);
 	o->rc = config_compile(&options, &o->plan, &diagnostics);
+	if (o->rc == RC_OK && options.takes_parts)
+		put_together(o);
 	diagnostics_print(&diagnostics, &o->findings);
 	diagnostics_deinit(&diagnostics);
 	apart_total += work.apart;
@@ -319,6 +340,7 @@ static void compose(struct outcome *o, enum way way, int settled_s)
 static void forget(struct outcome *o)
 {
 	buffer_deinit(&o->plan);
+	buffer_deinit(&o->with_parts);
 	buffer_deinit(&o->findings);
 }
 
@@ -392,14 +414,18 @@ static void harm_record(void)
 
 static void try_all_ways(uint64_t n)
 {
-	struct outcome whole, made;
+	struct outcome whole, made, anew;
 	compose(&whole, WHOLE, 0);
 	compose(&made, APART, 0);
 	compare(&whole, &made, "apart", n);
 	forget(&made);
+	compose(&anew, PARTS, 0);
+	compare(&whole, &anew, "in-parts", n);
 	harm_record();
 	compose(&made, REUSING, n % 3 == 0 ? 0 : -2);
 	compare(&whole, &made, "reusing", n);
+	ck_assert(str_eq(buffer_str(&anew.with_parts), buffer_str(&made.with_parts)));
+	forget(&anew);
 	forget(&made);
 	forget(&whole);
 }

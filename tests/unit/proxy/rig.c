@@ -194,8 +194,9 @@ static void use_probes(struct rig *g)
 	chain_free(api->chain);
 	route_api_free(api->routes);
 	api->chain = g->bench->chain;
-	enum rc rc = route_api_new(plan_at(plan_get(root, "apis"), 0), plan_get(root, "services"),
-		&api->routes, message, sizeof(message));
+	struct route_services services = route_services_of_plan(plan_get(root, "services"));
+	enum rc rc = route_api_new(plan_at(plan_get(root, "apis"), 0), &services, &api->routes,
+		message, sizeof(message));
 	ck_assert_msg(rc == RC_OK, "%s", message);
 	plan_free(plan);
 }

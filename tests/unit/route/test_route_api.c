@@ -39,8 +39,8 @@ static enum rc make(const char *text)
 	api = NULL;
 	message[0] = '\0';
 	plan = plan_text(text);
-	enum rc rc =
-		route_api_new(plan_root(plan), plan_root(services), &api, message, sizeof(message));
+	struct route_services list = route_services_of_plan(plan_root(services));
+	enum rc rc = route_api_new(plan_root(plan), &list, &api, message, sizeof(message));
 	plan_free(plan);
 	plan = NULL;
 	plan_free(services);

@@ -14,7 +14,7 @@ static enum rc make(const char *apis)
 {
 	plan = plan_text(apis);
 	message[0] = '\0';
-	return route_table_new(plan_root(plan), 0, &table, message, sizeof(message));
+	return route_table_of_plan(plan_root(plan), 0, &table, message, sizeof(message));
 }
 
 static void drop(void)
@@ -183,7 +183,7 @@ START_TEST(finds_what_a_naive_search_finds)
 	plan_writer_free(w);
 	buffer_deinit(&bytes);
 	ck_assert_int_eq(
-		route_table_new(plan_root(plan), 0, &table, message, sizeof(message)), RC_OK);
+		route_table_of_plan(plan_root(plan), 0, &table, message, sizeof(message)), RC_OK);
 	size_t found = 0;
 	for (int i = 0; i < LOOKUPS; i++) {
 		char path[64];
