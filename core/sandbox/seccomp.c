@@ -12,6 +12,7 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -42,23 +43,23 @@ static const int for_all[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv,
 	SYS_pwritev, SYS_close, SYS_futex, SYS_clock_gettime, SYS_clock_getres,
 	SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getrandom, SYS_mmap, SYS_munmap,
-	SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_openat, SYS_fstat,
+	SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_mincore, SYS_fstat,
 	SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_lseek, SYS_getdents64,
 	SYS_readlinkat, SYS_faccessat, SYS_faccessat2, SYS_fcntl, SYS_dup, SYS_dup3, SYS_getcwd,
-	SYS_uname, SYS_sysinfo, SYS_getrusage, SYS_prlimit64, SYS_getpid, SYS_getppid, SYS_gettid,
+	SYS_uname, SYS_sysinfo, SYS_getrusage, SYS_getpid, SYS_getppid, SYS_gettid,
 	SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_getgroups, SYS_getresuid,
 	SYS_getresgid, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack,
-	SYS_tgkill, SYS_exit, SYS_exit_group, SYS_restart_syscall, SYS_sched_yield,
+	SYS_exit, SYS_exit_group, SYS_restart_syscall, SYS_sched_yield,
 	SYS_sched_getaffinity, SYS_set_robust_list, SYS_get_robust_list, SYS_rseq,
 	SYS_set_tid_address, SYS_prctl, SYS_membarrier, SYS_ppoll, SYS_getcpu, SYS_capget,
 #ifdef SYS_open
-	SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_poll, SYS_dup2, SYS_arch_prctl,
+	SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_poll, SYS_dup2, SYS_arch_prctl,
 	SYS_time, SYS_getpgrp,
 #endif
 };
 
 static const int for_gateway[] = {
-	SYS_epoll_pwait, SYS_epoll_ctl, SYS_accept4, SYS_recvfrom, SYS_sendto, SYS_recvmsg,
+	SYS_openat, SYS_tgkill, SYS_prlimit64, SYS_epoll_pwait, SYS_epoll_ctl, SYS_accept4, SYS_recvfrom, SYS_sendto, SYS_recvmsg,
 	SYS_sendmsg, SYS_sendmmsg, SYS_recvmmsg, SYS_connect, SYS_shutdown, SYS_setsockopt,
 	SYS_getsockopt, SYS_getsockname, SYS_getpeername, SYS_bind, SYS_listen, SYS_accept,
 	SYS_sendfile, SYS_splice, SYS_epoll_create1, SYS_epoll_pwait2, SYS_eventfd2, SYS_pipe2,
@@ -77,7 +78,7 @@ static const int for_gateway[] = {
 	/* The compiler, whom the gateway starts, draws its fences closer. */
 	SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
 #ifdef SYS_epoll_wait
-	SYS_epoll_wait, SYS_epoll_create, SYS_pipe, SYS_eventfd, SYS_select, SYS_rename, SYS_mkdir,
+	SYS_open, SYS_epoll_wait, SYS_epoll_create, SYS_pipe, SYS_eventfd, SYS_select, SYS_rename, SYS_mkdir,
 	SYS_unlink, SYS_rmdir, SYS_link, SYS_symlink, SYS_chmod, SYS_vfork, SYS_fork, SYS_alarm,
 	SYS_inotify_init, SYS_pause,
 #endif
@@ -148,6 +149,17 @@ static void allow_clone(struct program *p, uint32_t verdict)
 	give(p, SECCOMP_RET_ALLOW);
 }
 
+/* For reading alone, also where there is no Landlock. */
+static void allow_reading(struct program *p, int call, unsigned flags, uint32_t verdict)
+{
+	when(p, (uint32_t)call, 4);
+	load(p, argument(flags));
+	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+		       O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0, 1));
+	give(p, verdict);
+	give(p, SECCOMP_RET_ALLOW);
+}
+
 static uint32_t verdict_of(enum sandbox_mode mode)
 {
 	switch (mode) {
@@ -207,7 +219,15 @@ enum rc seccomp_enter_compile(enum sandbox_mode mode, bool *has)
 {
 	struct program p;
 	uint32_t verdict = verdict_of(mode);
+	/* It makes no others, so that its number is its own: nobody else's is signalled or limited. */
+	const int own[] = {(int)getpid(), 0};
 	begin(&p, verdict);
+	allow_reading(&p, SYS_openat, 2, verdict);
+#ifdef SYS_open
+	allow_reading(&p, SYS_open, 1, verdict);
+#endif
+	allow_values(&p, SYS_tgkill, 0, own, 1, verdict);
+	allow_values(&p, SYS_prlimit64, 0, own, ARRAY_COUNT(own), verdict);
 	allow_values(&p, SYS_ioctl, 1, ioctls, ARRAY_COUNT(ioctls), verdict_of_ioctl(mode));
 	return finish(&p, verdict, has);
 }
