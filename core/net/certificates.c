@@ -89,7 +89,9 @@ void certificates_check_authorities(struct str pem, time_t now, certificates_fn 
 	while ((certificate = next(bio, &l))) {
 		check_validity(&l);
 		if (X509_check_ca(certificate) == 0)
-			tell(&l, "is no authority (basicConstraints): it vouches for nobody");
+			tell(&l, X509_check_issued(certificate, certificate) == X509_V_OK
+					 ? "is no authority (basicConstraints): it vouches for itself alone"
+					 : "is no authority (basicConstraints): it vouches for nobody");
 		X509_free(certificate);
 	}
 	BIO_free(bio);

@@ -14,6 +14,7 @@
 #include "services/services.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -22,23 +23,23 @@
 
 #define MEMORY_BYTES_MAX ((rlim_t)2 << 30)
 #define LABELS           16384 /* bindings beyond these stay without a name */
+#define PROCESSOR_SECONDS_MAX (2 * LIMIT_PLAN_CHECK_SECONDS)
 
 /* --- an end that plugin code brings ---------------------------------------------------------- */
 static struct trail_label labels[LABELS];
 static breadcrumb_word crumb;
+static int answer_fd = -1;
 
 /* Only what is safe in a signal's handler. */
 static void on_deadly(int number)
 {
 	struct breadcrumb b = breadcrumb_read(&crumb);
 	const char *who = b.is_inside && b.binding < LABELS ? labels[b.binding].text : "";
-	char text[1 + TRAIL_LABEL_BYTES] = "!";
+	char text[1 + TRAIL_LABEL_BYTES] = {number == SIGALRM ? '?' : '!'};
 	size_t n = 1;
-	for (; who[n - 1] && n < sizeof(text); n++)
+	for (; n < sizeof(text) && who[n - 1]; n++)
 		text[n] = who[n - 1];
-	if (write(STDOUT_FILENO, text, n) < 0)
-		_exit(2);
-	_exit(number == SIGALRM ? 3 : 2);
+	_exit(write(answer_fd, text, n) < 0 ? 3 : 2);
 }
 
 static void catch_deadly(void)
@@ -63,10 +64,18 @@ static void limit(int resource, rlim_t value)
 	setrlimit(resource, &l);
 }
 
+/* Plugins may print: that is no part of the answer. */
+static bool keep_answer_apart(void)
+{
+	answer_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return answer_fd >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+}
+
 static bool fence_in(void)
 {
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	alarm(LIMIT_PLAN_CHECK_SECONDS);
+	limit(RLIMIT_CPU, PROCESSOR_SECONDS_MAX); /* of who takes no alarm */
 	limit(RLIMIT_CORE, 0);
 #ifndef SLUICE_SANITIZE /* sanitizers reserve terabytes of addresses, start threads and trace */
 	struct sandbox_report report;
@@ -138,36 +147,43 @@ static bool answer(const struct diagnostics *found)
 	plan_write_diagnostics(w, found);
 	plan_close(w);
 	bool ok = plan_writer_finish(w, &bytes) == RC_OK &&
-		  file_write_all(STDOUT_FILENO, buffer_str(&bytes));
+		  file_write_all(answer_fd, buffer_str(&bytes));
 	buffer_deinit(&bytes);
 	plan_writer_free(w);
 	return ok;
 }
 
-int plan_check_run(void)
+static bool judge(struct str bytes)
 {
 	char message[200];
 	struct plan *plan = NULL;
-	struct buffer bytes;
 	struct diagnostics found;
-	log_set_level(LOG_ERROR);
-	if (!fence_in()) {
-		fprintf(stderr, "sluice check: the sandbox cannot be entered: %s\n", strerror(errno));
-		return 2;
-	}
-	buffer_init(&bytes, LIMIT_PLAN_BYTES + 65536);
+	if (plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK)
+		return false;
 	diagnostics_init(&found);
-	bool ok = read_plan(&bytes) &&
-		  plan_decode(buffer_str(&bytes), &plan, message, sizeof(message)) == RC_OK;
-	buffer_deinit(&bytes);
-	if (ok) {
-		catch_deadly();
-		if (plan_bool(plan_root(plan), "incomplete", false))
-			plan_free(plan);
-		else
-			try_plan(plan, &found);
-		ok = answer(&found);
-	}
+	catch_deadly();
+	if (plan_bool(plan_root(plan), "incomplete", false))
+		plan_free(plan);
+	else
+		try_plan(plan, &found);
+	bool ok = answer(&found);
 	diagnostics_deinit(&found);
+	return ok;
+}
+
+int plan_check_run(void)
+{
+	struct buffer bytes;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody would hear the answer */
+	log_set_level(LOG_ERROR);
+	buffer_init(&bytes, LIMIT_PLAN_BYTES + 65536);
+	/* The time counts from here: until then, composing takes what it takes. */
+	bool ok = keep_answer_apart() && read_plan(&bytes);
+	if (ok && !fence_in()) {
+		fprintf(stderr, "sluice check: the sandbox cannot be entered: %s\n", strerror(errno));
+		ok = false;
+	}
+	ok = ok && judge(buffer_str(&bytes));
+	buffer_deinit(&bytes);
 	return ok ? 0 : 2;
 }

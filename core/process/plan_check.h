@@ -7,7 +7,8 @@
  * deny besides. What it finds goes back as a plan with `diagnostics`.
  *
  *   standard input    a plan, to its end
- *   standard output   a plan; or, when plugin code ends the program, '!' and whose it was
+ *   standard output   a plan; or, when plugin code ends the program, '!' and whose it was; or, when
+ *                     its time is over, '?' and whose. What plugins print goes to standard error.
  */
 #pragma once
 

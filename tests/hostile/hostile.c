@@ -8,11 +8,13 @@
 #include "sluice/sluice.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static volatile int sink;
@@ -66,6 +68,45 @@ static void overflow(void)
 	free((void *)p);
 }
 
+/* In the folder where it runs. */
+static void write_a_file(void)
+{
+	FILE *f = fopen("hostile-was-here", "w");
+	if (f)
+		fclose(f);
+}
+
+static void multiply(void)
+{
+	for (int i = 0; i < 64; i++)
+		if (fork() == 0)
+			sleep(20);
+}
+
+/* Past what a handler or an alarm would do about it. */
+static void outlast(void)
+{
+	sigset_t all;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	for (;;)
+		sleep(3600);
+}
+
+static void chatter(void)
+{
+	for (int i = 0; i < 10000; i++)
+		puts("what a policy prints while somebody looks for a mistake in it");
+	fflush(stdout);
+}
+
+/* What a process can do to others of its user. */
+static void attack_others(void)
+{
+	kill(getppid(), SIGKILL);
+	syscall(SYS_tgkill, getppid(), getppid(), SIGKILL);
+}
+
 static void misbehave(struct sluice_str how)
 {
 	volatile int zero = 0, *volatile nowhere = NULL;
@@ -91,6 +132,16 @@ static void misbehave(struct sluice_str how)
 		free_twice();
 	else if (is(how, "overflow"))
 		overflow();
+	else if (is(how, "file"))
+		write_a_file();
+	else if (is(how, "fork"))
+		multiply();
+	else if (is(how, "outlast"))
+		outlast();
+	else if (is(how, "chatter"))
+		chatter();
+	else if (is(how, "kill"))
+		attack_others();
 }
 
 /* --- misuse of the host's calls -------------------------------------------------------------- */

@@ -19,11 +19,11 @@ HOSTILE = f"{BUILD}/tests/hostile"
 PLACE = re.compile(r"^[^ :]+\.yaml:\d+:\d+: ")
 
 
-def check_documents(documents, *options, plugins=PLUGINS):
+def check_documents(documents, *options, plugins=PLUGINS, env=None):
     folder = scratch("checked")
     with open(f"{folder}/a.yaml", "w") as f:
         f.write(to_yaml(documents))
-    return sluice("check", *options, "--plugins", plugins, folder)
+    return sluice("check", *options, "--plugins", plugins, folder, env=env)
 
 
 def policy(name, **config):
@@ -61,6 +61,42 @@ def check_says_whose_configure_ends_it():
                                    plugins=HOSTILE)
             equal(done.returncode, 1)
             contains(done.stderr, "default/a:hostile: this binding crashed the program that tried it")
+
+
+def checked_with(how, *options, **more):
+    documents = [api("a", "http://127.0.0.1:9", policies=[policy("hostile", configure=how)])]
+    return check_documents(documents, *options, plugins=HOSTILE, **more)
+
+
+@case
+def check_hears_findings_alone():
+    """What a policy prints goes where messages go."""
+    done = checked_with("chatter")
+    equal(done.returncode, 0, done.stderr[-300:])
+    contains(done.stderr, "what a policy prints")
+    equal(json.loads(checked_with("chatter", "--json").stdout)["errors"], 0)
+
+
+@case
+def check_lets_nobody_out():
+    if SANITIZER:
+        return  # their runtimes do what the fences deny
+    before = set(os.listdir("."))
+    for how in ("file", "fork", "kill"):
+        with rows(how):
+            done = checked_with(how, env={"SLUICE_SANDBOX": "on"})
+            equal((done.returncode, done.stderr), (0, ""))
+    equal(set(os.listdir(".")) - before, set())
+
+
+@case(modes="full", seconds=120)
+def check_waits_for_nobody():
+    for how, why in (("sleep", "default/a:hostile: this binding was still being tried after 20 s"),
+                     ("outlast", "sluice-gateway did not answer in time")):
+        with rows(how):
+            done = checked_with(how)
+            equal(done.returncode, 1)
+            contains(done.stderr, why)
 
 
 @case
@@ -138,7 +174,9 @@ def certificate_table():
         ("another's authority", pair(leaf.crt + other.crt, leaf.key),
          "certificate 2 (/CN=Other CA) did not issue the one before it"),
         ("no authority", pair(leaf.crt, leaf.key, trustedCA=own_crt, **clients),
-         "certificate 1 (/CN=own) is no authority (basicConstraints)"),
+         "certificate 1 (/CN=own) is no authority (basicConstraints): it vouches for itself alone"),
+        ("another's leaf", pair(leaf.crt, leaf.key, trustedCA=second.crt, **clients),
+         "certificate 1 (/CN=b.test) is no authority (basicConstraints): it vouches for nobody"),
         ("good", pair(leaf.crt + ca.crt, leaf.key, trustedCA=ca.crt, **clients), ""),
         ("unlocked", pair(leaf.crt, locked, of_it={"keyPassphrase": "right"}), ""),
     ]
