@@ -3,8 +3,9 @@
 -- have in common, without what only core/json knows.
 --
 -- The result takes everything that ours takes, and maybe more: a condition that cannot be written there is
--- left out. Inside of `not` and `if` leaving out would take less, so the whole of these goes instead. What may
--- come from outside ($NAME, ${file:…}) is taken wherever a scalar is.
+-- left out. Inside of `not` and `if` leaving out would take less, so the whole of these goes instead; of `oneOf`
+-- it could make two branches fit, so it becomes `anyOf`. What may come from outside ($NAME, ${file:…}) is
+-- taken wherever a scalar is.
 local nodes = require("sluice.nodes")
 
 local draft7 = {}
@@ -18,50 +19,109 @@ local function ref(name)
 end
 
 -- --- patterns -----------------------------------------------------------------------------------
+-- Readers compile patterns with ECMAScript's flag "u", which takes no needless backslash: one mistake of a
+-- pattern, and the whole schema is of no use to them.
+
+local SYNTAX = "^[%^%$\\%.%*%+%?%(%)%[%]{}|/]$"
+
+-- The class that begins at `at`, whole.
+local function class_at(pattern, at)
+	local i = pattern:match("^%[%^?()", at)
+	i = i and (pattern:match("^%]()", i) or i) -- a first one is an element
+	while i and i <= #pattern do
+		local after = pattern:match("^\\.()", i)
+		if not after and pattern:sub(i, i) == "]" then
+			return pattern:sub(at, i)
+		end
+		i = after or i + 1
+	end
+end
+
+-- What an escape is there; nil: nothing that means the same.
+local function escape(text, in_class)
+	local c = text:sub(2)
+	if c:match("^[dDsSwWtnrf]$") or (c:match("^[bB]$") and not in_class) or c:match(SYNTAX) then
+		return text
+	elseif c == "-" and in_class then
+		return text
+	end
+	return not c:match("%w") and c or nil
+end
 
 local function both_cases(letter)
 	return letter:lower() .. letter:upper()
 end
 
--- Between [ and ]: letters and ranges of them, in both cases.
-local function fold_class(class)
+-- What has to be added to the inside of a class for its letters to count in both cases.
+local function other_cases(inside)
 	local more = {}
-	for from, to in class:gmatch("(%a)%-(%a)") do
+	local rest = inside:gsub("\\.", ""):gsub("(%a)%-(%a)", function(from, to)
 		more[#more + 1] = from:lower() .. "-" .. to:lower() .. from:upper() .. "-" .. to:upper()
-	end
-	local rest = class:gsub("%a%-%a", ""):gsub("\\%a", "")
+		return ""
+	end)
 	for letter in rest:gmatch("%a") do
 		more[#more + 1] = both_cases(letter)
 	end
-	return class .. table.concat(more)
+	return table.concat(more)
 end
 
--- The same without regard to case, for what has no flag for it.
-local function fold(pattern)
-	local out, at = {}, 1
-	while at <= #pattern do
-		local escape, class = pattern:match("^\\.", at), pattern:match("^%[%^?%]?[^%]]*", at)
-		local piece = escape or class or pattern:sub(at, at)
-		at = at + #piece
-		if class then
-			piece = fold_class(class)
-		elseif not escape and piece:match("%a") then
-			piece = "[" .. both_cases(piece) .. "]"
-		end
-		out[#out + 1] = piece
-	end
-	return table.concat(out)
-end
-
--- nil: it uses what ECMAScript does not have.
-local function portable(pattern)
-	local plain, count = pattern:gsub("^%(%?i%)", "")
-	local bare = plain:gsub("\\.", ""):gsub("%[%^?%]?[^%]]*%]", "")
-	if bare:find("%(%?[^:=!]") or bare:find("%(%*") or bare:find("[%*%+%?}]%+")
-		or plain:find("\\[AZzGhHKQRXCpP]") or plain:find("%[:") then
+-- A class, of which `text` is the whole; nil: it cannot be said there.
+local function class(text, folds)
+	local start, inside = text:match("^(%[%^?)(.*)%]$")
+	if inside:find("[:", 1, true) or inside:find("\\[dDsSwW]%-.") or inside:find("%-\\[dDsSwW]") then
 		return nil
 	end
-	return count > 0 and fold(plain) or plain
+	local is_fine = true
+	local out = inside:gsub("^%]", "\\]"):gsub("\\.", function(each)
+		local made = escape(each, true)
+		is_fine = is_fine and made
+		return made
+	end)
+	return is_fine and start .. out .. (folds and other_cases(out) or "") .. "]" or nil
+end
+
+-- One character that stands for itself, or for what it does in every dialect.
+local function single(pattern, at, folds)
+	local c = pattern:sub(at, at)
+	if c == "]" or c == "}" then
+		return "\\" .. c, at + 1
+	elseif c == "{" then
+		local quantifier = pattern:match("^{%d+,?%d*}", at)
+		return quantifier or "\\{", at + #(quantifier or c)
+	elseif folds and c:match("%a") then
+		return "[" .. both_cases(c) .. "]", at + 1
+	end
+	return c, at + 1
+end
+
+-- What stands at `at`, and where the next begins; nil: it cannot be said there.
+local function piece(pattern, at, folds)
+	local escaped, whole = pattern:match("^\\.", at), class_at(pattern, at)
+	if escaped then
+		return escape(escaped, false), at + 2
+	elseif whole then
+		return class(whole, folds), at + #whole
+	elseif pattern:match("^%(%?[^:=!]", at) or pattern:match("^%(%*", at)
+		or pattern:match("^[%*%+%?]%+", at) or pattern:match("^{%d+,?%d*}%+", at) then
+		return nil
+	end
+	return single(pattern, at, folds)
+end
+
+-- The pattern as ECMAScript has it; nil: it uses what that does not have. Where case does not count,
+-- both are written out, for what has no flag for it.
+local function portable(pattern)
+	local plain, count = pattern:gsub("^%(%?i%)", "")
+	local out, at = {}, 1
+	while at <= #plain do
+		local made, after = piece(plain, at, count > 0)
+		if not made then
+			return nil
+		end
+		out[#out + 1] = made
+		at = after
+	end
+	return table.concat(out)
 end
 
 -- --- keywords -----------------------------------------------------------------------------------
@@ -164,10 +224,32 @@ function Converter:list_of(node, convert)
 	return out
 end
 
+-- Two words of ours that draft-07 has one for.
+local function collides(node)
+	return (nodes.get(node, "prefixItems") and nodes.get(node, "items"))
+		or (nodes.get(node, "dependentRequired") and nodes.get(node, "dependentSchemas"))
+end
+
+-- Schemas by patterns of names; nil: one of the patterns has no form there.
+function Converter:by_pattern(node, convert)
+	local out = nodes.map(nil)
+	for key, member in nodes.pairs(node) do
+		local pattern, made = portable(key), convert(self, member)
+		if not pattern or not made then
+			return nil
+		end
+		nodes.put(out, pattern, made)
+	end
+	return out
+end
+
 -- Inside of `not` and `if`: exactly the same condition, or nil.
 function Converter:exact(node)
 	if node.type ~= "map" then
 		return node
+	end
+	if collides(node) then
+		return nil
 	end
 	local out = nodes.map(nil)
 	for key, member in nodes.pairs(node) do
@@ -177,6 +259,8 @@ function Converter:exact(node)
 		elseif key == "pattern" then
 			local pattern = portable(member.value)
 			made = pattern and text(pattern)
+		elseif key == "patternProperties" then
+			made = self:by_pattern(member, self.exact)
 		elseif maps[key] then
 			made = self:map_of(member, self.exact)
 		elseif lists[key] or key == "prefixItems" then
@@ -198,6 +282,15 @@ local function is_conditional(key)
 	return key == "if" or key == "then" or key == "else"
 end
 
+-- Of a name that both speak of, the first is kept.
+function Converter:add_dependencies(out, map)
+	local all = nodes.get(out, "dependencies") or nodes.map(nil)
+	for key, member in nodes.pairs(map) do
+		nodes.put(all, key, all.members[key] or member)
+	end
+	nodes.put(out, "dependencies", all)
+end
+
 -- What has no place in a branch of `not` or `if` is there as it was; the others become values.
 function Converter:keyword(out, key, member)
 	if key == "$ref" then
@@ -207,10 +300,14 @@ function Converter:keyword(out, key, member)
 		nodes.put(out, key, pattern and text(pattern))
 	elseif key == "not" then
 		nodes.put(out, key, self:exact(member))
+	elseif key == "patternProperties" then
+		nodes.put(out, key, self:by_pattern(member, self.value))
+	elseif key == "dependentSchemas" then
+		self:add_dependencies(out, self:map_of(member, self.value))
 	elseif maps[key] then
-		nodes.put(out, renamed[key] or key, self:map_of(member, self.value))
-	elseif lists[key] then
-		nodes.put(out, key, self:list_of(member, self.body))
+		nodes.put(out, key, self:map_of(member, self.value))
+	elseif lists[key] then -- beside an anyOf, the other one is left out
+		nodes.put(out, key == "oneOf" and "anyOf" or key, self:list_of(member, self.body))
 	elseif key == "prefixItems" then
 		nodes.put(out, "items", self:list_of(member, self.value))
 	elseif key == "items" then
@@ -222,8 +319,25 @@ function Converter:keyword(out, key, member)
 		and key:sub(1, 2) ~= "x-" then
 		nodes.put(out, key, member)
 	elseif key == "dependentRequired" then
-		nodes.put(out, "dependencies", member)
+		self:add_dependencies(out, member)
 	end
+end
+
+-- What is said about members whose names only a pattern left out would have covered, or about elements of which
+-- none need be there, would take less.
+local function is_beyond(node, key)
+	if key == "contains" then
+		return nodes.get(node, "minContains") ~= nil
+	end
+	if key ~= "additionalProperties" then
+		return false
+	end
+	for pattern in nodes.pairs(nodes.get(node, "patternProperties")) do
+		if not portable(pattern) then
+			return true
+		end
+	end
+	return false
 end
 
 -- The conditions of a schema, without its annotations.
@@ -236,7 +350,7 @@ function Converter:body(node)
 		self:keyword(out, "prefixItems", nodes.get(node, "prefixItems"))
 	end
 	for key, member in nodes.pairs(node) do
-		if key ~= "prefixItems" then
+		if key ~= "prefixItems" and not is_beyond(node, key) then
 			self:keyword(out, key, member)
 		end
 	end

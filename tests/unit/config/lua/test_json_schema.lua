@@ -76,7 +76,10 @@ local patterns = {
 	{ "(?i)^(ab|c-d)[x-z_]$", "^([aA][bB]|[cC]-[dD])[x-z_x-zX-Z]$" },
 	{ "^[-!#*+.^_`|~0-9A-Za-z]+$", "^[-!#*+.^_`|~0-9A-Za-z]+$" },
 	{ "(?i)\\d+a", "\\d+[aA]" },
-	{ "a++b", nil }, { "(?<=a)b", nil }, { "\\Aa", nil },
+	{ "a++b", nil }, { "(?<=a)b", nil }, { "\\Aa", nil }, { "a{2}+", nil }, { "(?i)\\x41", nil }, { "(a)\\1", nil },
+	{ "(?i)[\\]a-c]", "[\\]a-ca-cA-C]" }, { "(?i)[\\\\a]", "[\\\\aaA]" }, { "[]a]+", "[\\]a]+" },
+	{ "[^]]b", "[^\\]]b" }, { "[[:alpha:]]", nil }, { "[\\w-z]", nil }, { "[\\w-]", "[\\w-]" },
+	{ "\\#\\-\\/[\\_\\-\\]]", "#-\\/[_\\-\\]]" }, { "a{b]}", "a\\{b\\]\\}" }, { "a{2,}(?:b)(?!c)", "a{2,}(?:b)(?!c)" },
 }
 for _, row in ipairs(patterns) do
 	local node = convert({ type = "string", pattern = row[1] })
@@ -97,6 +100,22 @@ equal(member(convert({ type = "string", ["not"] = { pattern = "a++" } }), "not")
 equal(member(convert({ type = "string", ["not"] = { format = "origin" } }), "not"), nil)
 equal(member(convert({ ["if"] = { properties = { a = { pattern = "\\Aa" } } }, ["then"] = { maxProperties = 1 } }),
 	"then"), nil)
+
+-- Left out as a whole: half of it would take less.
+local by_pattern = convert({ patternProperties = { ["^a++"] = { type = "string" } }, additionalProperties = false })
+equal(#by_pattern.keys, 0)
+by_pattern = convert({ patternProperties = { ["^\\#a"] = { type = "string" } }, additionalProperties = false })
+equal(member(by_pattern, "patternProperties", "^#a", "type").value, "string")
+equal(member(by_pattern, "additionalProperties").value, false)
+equal(member(convert({ contains = { const = "a" }, minContains = 0 }), "contains"), nil)
+local one = convert({ oneOf = { { pattern = "a++" }, { pattern = "^b" } } })
+equal(member(one, "oneOf"), nil)
+equal(member(one, "anyOf", 1, "anyOf", 2, "pattern").value, "^b")
+local twice = { dependentRequired = { a = { "b" } }, dependentSchemas = { c = { minProperties = 2 } } }
+equal(member(convert(twice), "dependencies", "a", 1).value, "b")
+equal(member(convert(twice), "dependencies", "c", "minProperties").value, 2)
+equal(member(convert({ ["not"] = twice }), "not"), nil)
+equal(member(convert({ ["not"] = { prefixItems = { { const = 1 } }, items = false } }), "not"), nil)
 
 -- Definitions stand where all are, once as values, once as they were.
 local node, defs = convert({
