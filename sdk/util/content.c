@@ -36,9 +36,18 @@ struct sluice_str content_essence(struct sluice_str content_type)
 	return sluice_trim(cut(&content_type, ';'));
 }
 
+/* Up to the first blank. */
+static struct sluice_str first_word(struct sluice_str s)
+{
+	size_t n = 0;
+	while (n < s.n && s.p[n] != ' ' && s.p[n] != '\t')
+		n++;
+	return (struct sluice_str){s.p, n};
+}
+
 uint32_t content_kind_of(struct sluice_str content_type)
 {
-	struct sluice_str rest = content_essence(content_type), type = cut(&rest, ' ');
+	struct sluice_str type = first_word(content_essence(content_type));
 	if (content_equal(type, SLUICE_STR("application/json")) ||
 		content_equal(type, SLUICE_STR("text/json")) || ends(type, SLUICE_STR("+json")))
 		return CONTENT_JSON;

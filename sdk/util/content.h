@@ -20,7 +20,7 @@ enum content_kind {
 	CONTENT_OTHER = 32
 };
 
-/* Of one media type; what stands behind a space in it does not count. */
+/* Of one media type; what stands behind a blank in it does not count. */
 uint32_t content_kind_of(struct sluice_str content_type);
 /* Of all media types of all Content-Type fields together. */
 uint32_t content_kinds(

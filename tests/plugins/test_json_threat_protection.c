@@ -192,6 +192,7 @@ START_TEST(what_is_not_json_passes_unseen)
 		{"text/plain, application/json", true},
 		{"application/json; a=b, text/plain", true},
 		{"application/json charset=utf-8", true},
+		{"application/json\tcharset=utf-8", true},
 		{"text/plain; a=\", application/json\"", false},
 	};
 	struct rig *r = protected("{}");
