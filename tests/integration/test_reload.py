@@ -210,6 +210,95 @@ def an_api_never_loses_a_policy_to_a_broken_file():
             wait_for(lambda: status_at(port) == 401, "the API with its policy")
 
 
+PASSWORD = {"username": "a", "password": "b"}
+MARK = {"policyRef": {"name": "header-injection"}, "config": {"outboundHeaders": [{"key": "x-mark", "value": "m"}]}}
+LOGIN = {"policyRef": {"name": "http-basic-authentication"}, "config": PASSWORD}
+
+
+def editions(backend, other, port):
+    """Of three files, each a way to ask for the password, or to say so wrongly: {file: documents}."""
+    from harness.documents import binding
+    bound = binding("login", "http-basic-authentication", PASSWORD, target="a")
+    bound_wrongly = binding("login", "http-basic-authentication", {"user": "a"}, target="a")
+    chosen = binding("login", "http-basic-authentication", PASSWORD, selector={"tier": "x"})
+    labels = {"tier": "x"}
+
+    def plain(policies=None, upstream=backend):
+        return [api("a", upstream, port=port, policies=policies, labels=labels)]
+    return [
+        {"a.yaml": plain([LOGIN])},
+        {"a.yaml": plain([MARK, LOGIN], other)},
+        {"a.yaml": plain(), "login.yaml": [bound]},
+        {"a.yaml": plain([MARK]), "login.yaml": [bound]},
+        {"a.yaml": plain([MARK]), "login.yaml": [bound_wrongly]},
+        {"a.yaml": plain([MARK]), "login.yaml": "kind: PolicyBinding\n  - ["},
+        {"a.yaml": plain([MARK]), "login.yaml": [bound], "extra.yaml": [api("b", other, port=port, base="/b")]},
+        {"a.yaml": plain([MARK], other), "login.yaml": [chosen]},
+        {"a.yaml": plain([MARK]), "login.yaml": [chosen], "extra.yaml": "kind: [unclosed"},
+        {"a.yaml": plain(), "login.yaml": [chosen]},
+        {"a.yaml": "kind: [unclosed", "login.yaml": [chosen]},
+    ]
+
+
+class Knocker(threading.Thread):
+    """Asks without the password, now on a connection that it keeps, now on a new one."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port, self.seen, self.stop = port, set(), threading.Event()
+        self.asked = 0
+
+    def run(self):
+        client = Client(self.port)
+        while not self.stop.is_set():
+            try:
+                self.seen.add(client.get("/a/secret").status)
+                self.asked += 1
+                if self.asked % 7:
+                    continue
+            except (OSError, Closed, TimedOut):
+                pass
+            client.close()
+            client = Client(self.port)
+        client.close()
+
+
+@case(seconds=120)
+def a_guard_that_changes_never_stands_open():
+    """By whatever the login is bound, moved and mistaken, save after save: nobody comes in without the
+    password."""
+    with Backend(reply(200, "x")) as backend, Backend(reply(200, "x")) as other:
+        port = free_port()
+        rounds = editions(backend, other, port)
+        with Gateway(rounds[0], workers=2) as gateway:
+            knockers = [Knocker(port) for _ in range(3)]
+            for k in knockers:
+                k.start()
+            before, key = rounds[0], {"authorization": "Basic YTpi"}
+            for edition in rounds[1:] * 2 + rounds[:1]:
+                read = reloads_of(gateway)
+                # The new file before the old one goes, as somebody careful would.
+                for name in sorted(edition, reverse=True):
+                    gateway.write(name, edition[name])
+                for name in set(before) - set(edition):
+                    gateway.remove(name)
+                before = edition
+                gateway.admin("POST", "/reload")
+                wait_for(lambda: reloads_of(gateway) > read, "the reading")
+            wait_for(lambda: gateway.get("/a", key, port=port).status == 200, "the first one again")
+            for k in knockers:
+                k.stop.set()
+            for k in knockers:
+                k.join(30)
+                check(k.asked > 20, f"asked {k.asked} times")
+                equal(k.seen - {401, 503}, set(), "let in")
+            equal([r.target for b in (backend, other) for r in b.requests if "secret" in r.target], [])
+
+
+def reloads_of(gateway):
+    return sum(v for k, v in gateway.metrics().items() if k.startswith("sluice_reloads_total"))
+
+
 @case
 def half_written_files_are_never_loaded():
     """A writer that is not careful: appends in pieces, with pauses shorter than a user's."""
