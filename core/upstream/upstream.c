@@ -336,13 +336,14 @@ static bool is_half(unsigned n, unsigned max)
 
 bool upstream_is_crowded(struct upstream *u, struct service *s)
 {
-	const struct upstream_pool *p = pool_of(u, s);
+	const struct upstream_pool *p = map_get(&u->pools, s->key);
 	const struct breaker *b = &s->breaker;
 	if (breaker_bounds(b, BREAKER_CONNECTIONS))
 		return is_half(atomic_load_explicit(&b->taken[BREAKER_CONNECTIONS],
 				       memory_order_relaxed),
 			b->limits.max[BREAKER_CONNECTIONS]);
-	return is_half(p->stats.connections - p->stats.idle, s->options.connections_max);
+	unsigned taken = p ? p->stats.connections - p->stats.idle : 0;
+	return is_half(taken, s->options.connections_max);
 }
 
 void upstream_cancel(struct upstream_wait *w)

@@ -137,7 +137,30 @@ START_TEST(a_dropped_service_closes_what_is_idle_and_still_serves)
 }
 END_TEST
 
+static void count_pool(void *arg, struct str service, const struct upstream_stats *stats)
+{
+	unsigned *count = arg;
+	*count += service.n > 0;
+}
+
+/* Nobody would come to free it. */
+START_TEST(asking_whether_a_dropped_service_is_crowded_makes_no_pool)
+{
+	struct bench b;
+	unsigned count = 0;
+	bench_init(&b, NULL);
+	struct service *s = bench_service(&b, NULL, 8, 8);
+	upstream_forget(b.upstream, s);
+	ck_assert(!upstream_is_crowded(b.upstream, s));
+	upstream_each(b.upstream, count_pool, &count);
+	ck_assert_uint_eq(count, 0);
+	service_unref(s);
+	bench_deinit(&b);
+}
+END_TEST
+
 UNIT_SUITE(pool, keeps_a_connection_and_uses_it_again, a_fresh_wish_gets_a_new_connection,
 	makes_no_more_connections_than_allowed_and_serves_in_order,
 	refuses_who_would_wait_behind_too_many, closes_idle_connections_in_time,
-	a_dropped_service_closes_what_is_idle_and_still_serves)
+	a_dropped_service_closes_what_is_idle_and_still_serves,
+	asking_whether_a_dropped_service_is_crowded_makes_no_pool)
