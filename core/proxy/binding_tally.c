@@ -5,11 +5,9 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "policy/chain_build.h"
+#include "proxy/tally_key.h"
 
 #include <stdlib.h>
-
-/* Names of Kubernetes' length, and room for two of them in an API's. */
-#define LABEL_BYTES_MAX 512
 
 void binding_tally_init(struct binding_tally *t)
 {
@@ -38,18 +36,13 @@ static void add(_Atomic uint64_t *to, uint64_t n)
 	atomic_store_explicit(to, v + n, memory_order_relaxed);
 }
 
-static struct str own_text(struct str s)
-{
-	return str_n(heap_strndup(s), s.n);
-}
-
 static struct binding_row *make_row(struct binding_tally *t, struct str key, struct str api,
 	struct str policy, struct str binding)
 {
 	struct binding_row *r = heap_zalloc(sizeof(*r));
-	r->api = own_text(api);
-	r->policy = own_text(policy);
-	r->binding = own_text(binding);
+	r->api = tally_own(api);
+	r->policy = tally_own(policy);
+	r->binding = tally_own(binding);
 	r->next = t->rows;
 	t->rows = r;
 	t->row_count++;
@@ -57,24 +50,14 @@ static struct binding_row *make_row(struct binding_tally *t, struct str key, str
 	return r;
 }
 
-static size_t put(char *to, struct str s)
-{
-	if (s.n > 0)
-		memcpy(to, s.p, s.n);
-	to[s.n] = '\0';
-	return s.n + 1;
-}
-
 static struct binding_row *find_row(
 	struct binding_tally *t, struct str api, struct str policy, struct str binding)
 {
-	char text[3 * (LABEL_BYTES_MAX + 1)];
-	size_t n = put(text, api);
-	n += put(text + n, policy);
-	n += put(text + n, binding);
-	struct binding_row *r = map_get(&t->by_key, str_n(text, n));
+	struct tally_key room;
+	struct str key = tally_key_make(&room, api, policy, binding);
+	struct binding_row *r = map_get(&t->by_key, key);
 	if (r || t->row_count < LIMIT_BINDINGS_MEASURED - 1)
-		return r ? r : make_row(t, str_n(text, n), api, policy, binding);
+		return r ? r : make_row(t, key, api, policy, binding);
 	struct str other = STR("other");
 	r = map_get(&t->by_key, other);
 	return r ? r : make_row(t, other, other, other, other);
@@ -88,9 +71,8 @@ static struct binding_row *row_of(
 		own->rows = heap_zalloc(chain_binding_count(api->chain) * sizeof(*own->rows));
 	if (!own->rows[i]) {
 		const struct chain_binding *b = chain_binding_at(api->chain, i);
-		own->rows[i] = find_row(t, str_slice(str_of(api->id), 0, LABEL_BYTES_MAX),
-			str_slice(chain_binding_policy(b), 0, LABEL_BYTES_MAX),
-			str_slice(chain_binding_id(b), 0, LABEL_BYTES_MAX));
+		own->rows[i] = find_row(t, tally_label(str_of(api->id)),
+			tally_label(chain_binding_policy(b)), tally_label(chain_binding_id(b)));
 	}
 	return own->rows[i];
 }
