@@ -38,7 +38,11 @@ static struct body_contract contract_of(
 	if (body_mode_parse(plan_string(node, "mode", STR("none")), &contract.mode) != RC_OK)
 		stub(b, api, node,
 			"a policy wants bodies in a way that this version does not know");
-	contract.bytes_max = (size_t)plan_integer(node, "max", api->limits.buffered_body_bytes);
+	struct build_numbers numbers = {.object = node};
+	contract.bytes_max = (size_t)build_number(
+		&numbers, "max", api->limits.buffered_body_bytes, UINT32_MAX);
+	if (numbers.at)
+		stub(b, api, numbers.at, numbers.message);
 	return contract;
 }
 
@@ -196,18 +200,23 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 	api->worker_count = b->options->workers;
 	api->workers = lines_zalloc(api->worker_count * sizeof(struct api_worker));
 	build_api_metrics(b, api);
-	api->response_timeout_ms = (int)plan_integer(node, "responseTimeoutMs", 0);
+	struct build_numbers numbers = {.object = node};
+	api->response_timeout_ms = build_ms(&numbers, "responseTimeoutMs", 0);
 	api->stream_idle_timeout_ms =
-		(int)plan_integer(node, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS);
+		build_ms(&numbers, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS);
 	build_api_limits(b, node, &api->limits);
 	api->is_blocked = plan_bool(node, "blocked", false);
-	build_api_edge(api, node);
+	build_api_edge(api, node, &numbers);
 	const struct plan_node *error = plan_get(node, "error");
 	if (error && error->type == PLAN_OBJECT) {
 		/* Composition has reported it already. */
 		struct str message =
 			plan_string(error, "message", STR("its configuration has errors"));
 		api->error = heap_strndup(message);
+		return api;
+	}
+	if (numbers.at) {
+		stub(b, api, numbers.at, numbers.message);
 		return api;
 	}
 	if (b->is_incomplete) {

@@ -20,7 +20,10 @@ static void build_client_address(struct build *b, const struct plan_node *node, 
 {
 	struct str header = plan_string(node, "header", STR("X-Forwarded-For"));
 	build_prefixes(b, node, "clientAddress", &e->proxies);
-	e->hops = (uint32_t)plan_integer(node, "hops", 0);
+	struct build_numbers numbers = {.object = node};
+	e->hops = (uint32_t)build_number(&numbers, "hops", 0, UINT32_MAX);
+	if (numbers.at)
+		build_fatal(b, numbers.at, "clientAddress", "%s", numbers.message);
 	e->emits_forwarded = plan_bool(node, "emitForwarded", false);
 	if (str_eq_nocase(header, STR("X-Forwarded-For"))) {
 		e->header = EDGE_X_FORWARDED_FOR;
@@ -49,17 +52,18 @@ void build_edge(struct build *b)
 	e->errors = error_pages_new(plan_get(node, "errors"));
 }
 
-void build_api_edge(struct api *api, const struct plan_node *node)
+void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers)
 {
 	const struct plan_node *to = plan_get(node, "redirect");
 	api->errors = error_pages_new(plan_get(node, "errors"));
 	if (!to || to->type != PLAN_OBJECT)
 		return;
 	struct str host = plan_string(to, "host", STR_EMPTY);
+	numbers->object = to;
 	api->redirect = heap_alloc(sizeof(*api->redirect));
 	*api->redirect = (struct api_redirect){
 		.host = host.n > 0 ? heap_strndup(host) : NULL,
-		.port = (uint16_t)plan_integer(to, "port", 443),
-		.status = (uint16_t)plan_integer(to, "status", 308),
+		.port = (uint16_t)build_number(numbers, "port", 443, UINT16_MAX),
+		.status = (uint16_t)build_number(numbers, "status", 308, 399),
 	};
 }

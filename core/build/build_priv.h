@@ -56,6 +56,18 @@ struct build {
 void build_fatal(struct build *b, const struct plan_node *at, const char *path, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 
+/* Numbers that are being read from one object. The first that is none, or is out of its range, is
+ * kept, and the fallback given in its place: the reader asks `at` once, at the end. */
+struct build_numbers {
+	const struct plan_node *object;
+	const struct plan_node *at; /* where it stands; NULL: all are right */
+	char message[96];
+};
+/* From 0 to `most`; `fallback` where the object has none. */
+int64_t build_number(struct build_numbers *n, const char *key, int64_t fallback, int64_t most);
+/* Milliseconds, as timers take them. */
+int build_ms(struct build_numbers *n, const char *key, int fallback);
+
 /* Of a node's content (plan_canonical); NULL: of nothing. */
 void build_sha256(struct build *b, const struct plan_node *n, uint8_t out[SHA256_BYTES]);
 
@@ -73,8 +85,9 @@ void build_note_item(struct build *b, enum plan_list list, uint32_t i, uint32_t 
 const struct built_service *build_service_facts(struct build *b, uint32_t i);
 
 void build_edge(struct build *b);
-/* Its redirect and its error pages. */
-void build_api_edge(struct api *api, const struct plan_node *node);
+/* Its redirect and its error pages; what is wrong with the redirect stands in `numbers` then. */
+void build_api_edge(
+	struct api *api, const struct plan_node *node, struct build_numbers *numbers);
 void build_plugins(struct build *b);
 /* False: the plan is damaged. */
 bool build_services(struct build *b);

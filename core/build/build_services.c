@@ -8,34 +8,31 @@
 #include <stdio.h>
 
 /* 0: none. */
-static unsigned threshold(const struct plan_node *node, const char *key)
+static unsigned threshold(struct build_numbers *n, const char *key)
 {
-	int64_t n = plan_integer(node, key, 0);
-	return n < 0 ? 0 : n > UINT_MAX ? UINT_MAX : (unsigned)n;
+	return (unsigned)build_number(n, key, 0, UINT_MAX);
 }
 
-static struct service_options options_of(const struct plan_node *node)
+static struct service_options options_of(const struct plan_node *node, struct build_numbers *n)
 {
 	return (struct service_options){
 		.scheme = plan_string(node, "scheme", STR("http")),
 		.host = plan_string(node, "host", STR_EMPTY),
-		.port = (uint16_t)plan_integer(node, "port", 0),
+		.port = (uint16_t)build_number(n, "port", 0, UINT16_MAX),
 		.unix_path = plan_string(node, "unix", STR_EMPTY),
-		.connect_timeout_ms = (int)plan_integer(node, "connectTimeoutMs", LIMIT_CONNECT_MS),
-		.response_timeout_ms =
-			(int)plan_integer(node, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS),
-		.idle_timeout_ms = (int)plan_integer(node, "idleTimeoutMs", LIMIT_UPSTREAM_IDLE_MS),
-		.stream_idle_timeout_ms =
-			(int)plan_integer(node, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS),
+		.connect_timeout_ms = build_ms(n, "connectTimeoutMs", LIMIT_CONNECT_MS),
+		.response_timeout_ms = build_ms(n, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS),
+		.idle_timeout_ms = build_ms(n, "idleTimeoutMs", LIMIT_UPSTREAM_IDLE_MS),
+		.stream_idle_timeout_ms = build_ms(n, "streamIdleTimeoutMs", LIMIT_STREAM_IDLE_MS),
 		.connections_max =
 			plan_get(node, "maxConnections") ? UINT_MAX : LIMIT_SERVICE_CONNECTIONS,
 		.waiters_max = LIMIT_SERVICE_WAITERS,
 		.breaker.max =
 			{
-				[BREAKER_CONNECTIONS] = threshold(node, "maxConnections"),
-				[BREAKER_PENDING] = threshold(node, "maxPending"),
-				[BREAKER_REQUESTS] = threshold(node, "maxRequests"),
-				[BREAKER_RETRIES] = threshold(node, "maxRetries"),
+				[BREAKER_CONNECTIONS] = threshold(n, "maxConnections"),
+				[BREAKER_PENDING] = threshold(n, "maxPending"),
+				[BREAKER_REQUESTS] = threshold(n, "maxRequests"),
+				[BREAKER_RETRIES] = threshold(n, "maxRetries"),
 			},
 	};
 }
@@ -82,12 +79,27 @@ static bool needs_tls(const struct service_options *o)
 	return str_eq(o->scheme, STR("https"));
 }
 
-/* NULL with the reason in `message` when its TLS settings cannot be used. */
+static struct tls_context *tls_of(
+	const struct plan_node *tls, char *message, size_t message_size)
+{
+	char why[200] = "";
+	struct tls_context *context = build_tls_client(tls, why, sizeof(why));
+	if (!context)
+		snprintf(message, message_size, "its service's TLS settings: %s", why);
+	return context;
+}
+
+/* NULL with the reason in `message` when it cannot be used. */
 static struct service *make(struct build *b, const struct plan_node *node, uint32_t *number,
 	char *message, size_t message_size)
 {
 	char name[512], identity[SHA256_BYTES * 2];
-	struct service_options o = options_of(node);
+	struct build_numbers numbers = {.object = node};
+	struct service_options o = options_of(node, &numbers);
+	if (numbers.at) {
+		snprintf(message, message_size, "its service: %s", numbers.message);
+		return NULL;
+	}
 	struct str plain = plan_string(node, "name", STR_EMPTY);
 	struct str space = plan_string(node, "namespace", STR("default"));
 	snprintf(name, sizeof(name), "%.*s/%.*s", STR_ARG(space), STR_ARG(plain));
@@ -105,7 +117,7 @@ static struct service *make(struct build *b, const struct plan_node *node, uint3
 	if (former)
 		return service_ref(former);
 	if (needs_tls(&o)) {
-		o.tls = build_tls_client(tls, message, message_size);
+		o.tls = tls_of(tls, message, message_size);
 		if (!o.tls)
 			return NULL;
 	}
@@ -186,7 +198,7 @@ static bool build_service(struct build *b, uint32_t i)
 	if (s->service && tls)
 		build_tls_warnings(b, tls);
 	if (!s->service)
-		s->error = heap_printf("its service's TLS settings: %s", message);
+		s->error = heap_strdup(message);
 	return true;
 }
 

@@ -22,6 +22,9 @@ struct bench {
 	struct plan_writer *w;
 	bool has_another_service; /* before "up" */
 	int64_t service_number;   /* of the route */
+	int64_t timeout_ms;       /* of the API; 0: none is said */
+	int64_t redirect_status;  /* likewise */
+	int64_t body_max;         /* of each binding; likewise */
 };
 
 static void bench_init(struct bench *b)
@@ -104,6 +107,8 @@ static void write_chain(struct bench *b, const char *policy)
 		if (b->body_mode) {
 			plan_open_object(b->w, "requestBody", at);
 			text(b, "mode", b->body_mode);
+			if (b->body_max)
+				number(b, "max", b->body_max);
 			plan_close(b->w);
 		}
 		plan_close(b->w);
@@ -131,6 +136,13 @@ static void write_api(struct bench *b, const char *policy, const char *error)
 	text(b, "name", "shop");
 	text(b, "namespace", "default");
 	number(b, "listener", 0);
+	if (b->timeout_ms)
+		number(b, "responseTimeoutMs", b->timeout_ms);
+	if (b->redirect_status) {
+		plan_open_object(b->w, "redirect", at);
+		number(b, "status", b->redirect_status);
+		plan_close(b->w);
+	}
 	write_chain(b, policy);
 	write_route(b);
 	if (error) {
@@ -559,6 +571,21 @@ START_TEST(a_body_mode_that_is_not_known_makes_a_stub)
 }
 END_TEST
 
+/* Cut down to what fits it would be another bound, or none. */
+START_TEST(a_body_bound_out_of_range_makes_a_stub)
+{
+	struct bench b = {.body_mode = "buffer", .body_max = ((int64_t)1 << 32) + 1024};
+	bench_init(&b);
+	add_plugin(&b);
+	struct generation *g = build_with_policy(&b, NULL);
+	ck_assert_ptr_nonnull(g->apis[0]->error);
+	ck_assert_ptr_nonnull(strstr(g->apis[0]->error, "max is no number"));
+	generation_free(g);
+	instance_set_sweep(&b.instances, let_go, NULL);
+	bench_deinit(&b);
+}
+END_TEST
+
 static struct trail_suspect suspect_of(struct plugin *plugin)
 {
 	struct instance_options options = {
@@ -656,6 +683,64 @@ START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
 }
 END_TEST
 
+/* --- numbers ---------------------------------------------------------------------------------- */
+static void assert_stub(struct bench *b, int64_t port, const char *why)
+{
+	struct generation *g = build_simple(b, port, NULL);
+	ck_assert_ptr_nonnull(g->apis[0]->error);
+	ck_assert_msg(strstr(g->apis[0]->error, why), "%s", g->apis[0]->error);
+	ck_assert_uint_eq(b->diagnostics.errors, 1);
+	ck_assert_uint_eq(b->diagnostics.items[0].position.line, 3);
+	generation_free(g);
+	bench_deinit(b);
+}
+
+START_TEST(a_port_out_of_range_makes_a_stub_of_who_uses_the_service)
+{
+	struct bench b = {0};
+	bench_init(&b);
+	assert_stub(&b, 65536 + 9090, "its service: port is no number from 0 to 65535");
+}
+END_TEST
+
+START_TEST(a_time_out_of_range_makes_a_stub)
+{
+	const int64_t times[] = {((int64_t)1 << 32) + 5, -5, (int64_t)1 << 31};
+	for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
+		struct bench b = {.timeout_ms = times[i]};
+		bench_init(&b);
+		assert_stub(&b, 9090, "responseTimeoutMs is no number from 0 to 2147483647");
+	}
+}
+END_TEST
+
+START_TEST(a_status_out_of_range_makes_a_stub)
+{
+	struct bench b = {.redirect_status = 65536 + 308};
+	bench_init(&b);
+	assert_stub(&b, 9090, "status is no number");
+}
+END_TEST
+
+/* Who is believed is nothing to guess. */
+START_TEST(hops_out_of_range_are_fatal)
+{
+	struct bench b = {0};
+	struct generation *g = NULL;
+	bench_init(&b);
+	begin(&b);
+	plan_open_object(b.w, "settings", at);
+	plan_open_object(b.w, "edge", at);
+	plan_open_object(b.w, "clientAddress", at);
+	number(&b, "hops", ((int64_t)1 << 32) + 1);
+	plan_close(b.w);
+	plan_close(b.w);
+	plan_close(b.w);
+	ck_assert_int_eq(build(&b, NULL, &g), RC_INVALID);
+	bench_deinit(&b);
+}
+END_TEST
+
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
@@ -666,4 +751,6 @@ UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong
 	an_api_is_built_anew_when_its_edge_changes, a_body_mode_that_is_not_known_makes_a_stub,
 	a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
-	serves_nothing_of_an_incomplete_plan)
+	serves_nothing_of_an_incomplete_plan, a_body_bound_out_of_range_makes_a_stub,
+	a_port_out_of_range_makes_a_stub_of_who_uses_the_service, a_time_out_of_range_makes_a_stub,
+	a_status_out_of_range_makes_a_stub, hops_out_of_range_are_fatal)
