@@ -5,6 +5,6 @@
 #include "http/message.h"
 
 /* From 0 (not acceptable) to 1000 for "type/subtype", by the most specific range of the Accept
- * fields; 1000 when there is none. Parameters of a range but its weight do not count, and what is
- * no range is passed over. */
+ * fields; 1000 when there is none. What is no range is passed over; one with parameters counts where
+ * there is none without. */
 unsigned accept_weight(const struct fields *f, struct str media_type);

@@ -48,8 +48,25 @@ START_TEST(the_most_specific_range_counts)
 		{"text/html;q=0.1234, */*;q=0.7", NULL, "text/html", 700},
 		{"text/html;q=, */*;q=0.7", NULL, "text/html", 700},
 		{"text/html;q=0x1, */*;q=0.7", NULL, "text/html", 700},
-		{"rubbish", NULL, "text/html", 0},
 		{",,;", NULL, "text/html", 1000},
+		/* No ranges: a weight alone, one half, nothing that begins with any type. */
+		{"rubbish", NULL, "text/html", 1000},
+		{";q=1", NULL, "text/html", 1000},
+		{";q=0.5, text/*;q=0.2", NULL, "text/html", 200},
+		{"text/, /html, */html, te xt/html, *", NULL, "text/html", 1000},
+		{"*;q=0.2, */*;q=0.3", NULL, "text/html", 300},
+		{"text/html;q=0", NULL, "text/html", 0},
+		{"*/*;q=0", NULL, "text/html", 0},
+		{"text/html;q=0.000, text/plain", NULL, "text/html", 0},
+		/* One with parameters of its own says less about what has none. */
+		{"text/html;level=1;q=0.1, text/html;q=0.7", NULL, "text/html", 700},
+		{"text/html;q=0.7, text/html;level=1;q=0.1", NULL, "text/html", 700},
+		{"text/html;charset=utf-8", NULL, "text/html", 1000},
+		{"text/html;charset=utf-8;q=0.1, text/*", NULL, "text/html", 100},
+		/* What stands in quotes separates nothing. */
+		{"text/html;a=\"x,y;q=0\";q=0.5", NULL, "text/html", 500},
+		{"text/html;a=\"\\\", */*;q=0.9\";q=0.5", NULL, "text/html", 500},
+		{"text/html;a=\", */*;q=0.9", NULL, "text/html", 1000},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
 		unsigned got = weight(rows[i].first, rows[i].second, rows[i].type);
