@@ -409,6 +409,16 @@ void http_server_drain(struct http_server *c, int linger_ms)
 		timer_start(c->loop, &c->timer, linger_ms);
 }
 
+bool http_server_evict(struct http_server *c)
+{
+	size_t outstanding;
+	if (c->current || c->is_closing || stream_has_input(c->stream))
+		return false;
+	stream_taken(c->stream, &outstanding);
+	server_close(c, outstanding > 0 ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_END);
+	return true;
+}
+
 void http_server_abort(struct http_server *c)
 {
 	const struct server_stream *r = c->current;

@@ -44,6 +44,10 @@ struct http_server *http_server_new(struct stream_group *group, int fd, const st
 /* No further request is read: an idle connection gets `linger_ms` to send one more, which is
  * answered with Connection: close; a busy one closes after its answer. */
 void http_server_drain(struct http_server *c, int linger_ms);
+/* An idle connection ends, to make room: who still reads its last answer gets all of it before FIN,
+ * anybody else FIN at once. False: it is not idle, or a request has come that nobody has read yet.
+ * A call to the kernel or two. */
+bool http_server_evict(struct http_server *c);
 /* At once. on_closed still comes. */
 void http_server_abort(struct http_server *c);
 /* A word for the owner, kept with the connection; 0 at first. */

@@ -285,9 +285,12 @@ void stream_close(struct stream *s, enum stream_close_how how)
 	if (s->is_closed)
 		return;
 	bool can_flush = (s->is_open || s->open_is_due) && !s->is_broken;
-	if (how == STREAM_CLOSE_FLUSH && can_flush) {
+	if (how <= STREAM_CLOSE_END && can_flush) {
+		s->lingers_not |= how == STREAM_CLOSE_END;
 		if (!s->flushes_to_close)
 			start_flushing(s);
+		else if (s->lingers_not && s->end_is_sent)
+			stream_finish_close(s);
 		return;
 	}
 	if (how == STREAM_CLOSE_RESET)

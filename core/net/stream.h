@@ -97,6 +97,8 @@ size_t stream_pending(const struct stream *s);
 /* How much of what was queued the peer's kernel has acknowledged, of plain text or (TLS) about as
  * much; *outstanding: how much it has not. A call to the kernel: not for every message. */
 uint64_t stream_taken(const struct stream *s, size_t *outstanding);
+/* Whether bytes have come that nobody was given yet. A call to the kernel. */
+bool stream_has_input(const struct stream *s);
 /* After what is queued: FIN (or close_notify). Receiving goes on. */
 void stream_send_end(struct stream *s);
 
@@ -109,6 +111,8 @@ enum stream_close_how {
 	 * FIN (or close_notify and FIN), read on for LIMIT_LINGER_MS, close. As NOW when it was
 	 * never open. */
 	STREAM_CLOSE_FLUSH,
+	/* As FLUSH without reading on: for a peer that has taken everything and is silent. */
+	STREAM_CLOSE_END,
 	STREAM_CLOSE_NOW,   /* drop what is queued and close */
 	STREAM_CLOSE_RESET, /* drop, and make the peer see a RST */
 };

@@ -47,6 +47,7 @@ struct stream {
 	bool was_high : 1; /* pending went above high: on_drained is owed */
 	bool drained_is_due : 1;
 	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
+	bool lingers_not : 1;      /* STREAM_CLOSE_END: it is over once the end is sent */
 	bool is_closed : 1;        /* on_close is scheduled */
 	struct address peer;
 };
@@ -92,7 +93,8 @@ void stream_deliver_end(struct stream *s);
 
 /* stream_write.c */
 void stream_mark_dirty(struct stream *s);
-/* Closing, and the end is sent: reads on for a while, unless the peer has ended, too. */
+/* Closing, and the end is sent: reads on for a while, unless the peer has ended, too, or need not be
+ * waited for. */
 void stream_linger(struct stream *s);
 /* Closing, the peer has LIMIT_FLUSH_IDLE_MS to take something of what is queued. */
 void stream_start_flush_timer(struct stream *s);

@@ -5,6 +5,7 @@
 #include "net/stream_priv.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 char *stream_group_room(struct stream_group *g, size_t *room)
@@ -167,6 +168,14 @@ void stream_read(struct stream *s)
 	/* All that had come before writing failed is handed up. */
 	if (s->is_broken && stream_may_read(s) && !s->is_readable)
 		stream_finish_close(s);
+}
+
+bool stream_has_input(const struct stream *s)
+{
+	int n = 0;
+	if (s->residue || s->fd < 0 || ioctl(s->fd, FIONREAD, &n) != 0)
+		return s->residue != NULL;
+	return n > 0;
 }
 
 void stream_receive(struct stream *s, bool on)

@@ -95,7 +95,7 @@ static void write_out(struct stream *s)
 
 void stream_linger(struct stream *s)
 {
-	if (s->has_ended)
+	if (s->has_ended || s->lingers_not)
 		stream_finish_close(s);
 	else
 		timer_start(s->group->loop, &s->timer, LIMIT_LINGER_MS);

@@ -90,8 +90,7 @@ static void evict(void *arg, struct http_server *server, int64_t idle_ms)
 	struct eviction *e = arg;
 	if (!is_chosen(&e->choice, age_bucket(idle_ms)))
 		return;
-	e->worker->evicted_count++;
-	http_server_abort(server);
+	e->worker->evicted_count += http_server_evict(server);
 }
 
 void shed_idle(struct proxy_worker *w, unsigned count)
@@ -148,10 +147,8 @@ static void cut_largest(struct proxy_worker *w)
 static void evict_long_idle(void *arg, struct http_server *server, int64_t idle_ms)
 {
 	struct proxy_worker *w = arg;
-	if (idle_ms < IDLE_MS)
-		return;
-	w->evicted_count++;
-	http_server_abort(server);
+	if (idle_ms >= IDLE_MS)
+		w->evicted_count += http_server_evict(server);
 }
 
 void shed_memory(struct proxy_worker *w)

@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "support.h"
 
+#include <unistd.h>
+
 #define GET "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 START_TEST(refuses_a_malformed_head_with_its_status_and_closes)
@@ -330,6 +332,71 @@ START_TEST(an_aborted_connection_tells_its_owner_and_waits_for_the_release)
 }
 END_TEST
 
+#define LARGE 16000000 /* more than sockets hold */
+
+/* To us it is idle once the answer is queued. */
+START_TEST(who_still_reads_the_last_answer_is_evicted_behind_it)
+{
+	struct rig *g = rig_new_tcp();
+	rig_serve(g);
+	rig_send(g, GET);
+	struct probe *p = rig_taken(g, 0);
+	probe_send_head(p, 200, LARGE, false);
+	probe_send_n(p, LARGE, true);
+	probe_release(p);
+	rig_turn(g);
+	ck_assert_int_ge(http_server_idle_since_ms(g->server), 0);
+	ck_assert(http_server_evict(g->server));
+	ck_assert_int_eq(http_server_idle_since_ms(g->server), -1);
+	ck_assert(!http_server_evict(g->server));
+	rig_expect_closed(g);
+	ck_assert(!g->was_reset);
+	ck_assert_uint_gt(g->received.n, LARGE);
+	close(g->fd);
+	g->fd = -1;
+	rig_turn(g);
+	ck_assert_ptr_null(g->server);
+	rig_free(g);
+}
+END_TEST
+
+START_TEST(who_is_silent_is_evicted_at_once_and_not_reset)
+{
+	for (int i = 0; i < 2; i++) {
+		struct rig *g = i == 0 ? rig_new() : rig_new_tcp();
+		rig_serve(g);
+		rig_send(g, GET);
+		probe_answer(rig_taken(g, 0), 200, "done");
+		rig_expect(g, "done");
+		ck_assert(http_server_evict(g->server));
+		rig_turn(g);
+		ck_assert_ptr_null(g->server); /* whatever the client does */
+		rig_expect_closed(g);
+		ck_assert(!g->was_reset);
+		rig_free(g);
+	}
+}
+END_TEST
+
+/* Closing would answer it with a reset. */
+START_TEST(whose_request_waits_to_be_read_is_not_evicted)
+{
+	struct rig *g = rig_new_tcp();
+	rig_serve(g);
+	rig_send(g, GET);
+	probe_answer(rig_taken(g, 0), 200, "first");
+	rig_expect(g, "first");
+	ck_assert_int_eq(send(g->fd, GET, strlen(GET), MSG_NOSIGNAL), (ssize_t)strlen(GET));
+	ck_assert_int_ge(http_server_idle_since_ms(g->server), 0);
+	ck_assert(!http_server_evict(g->server));
+	rig_turn(g);
+	ck_assert(!http_server_evict(g->server));
+	probe_answer(rig_taken(g, 1), 200, "second");
+	rig_expect(g, "second");
+	rig_free(g);
+}
+END_TEST
+
 /* What ends early must not look whole, however it was framed. */
 START_TEST(a_cut_answer_is_a_reset_for_the_client)
 {
@@ -390,4 +457,6 @@ UNIT_SUITE(server_ends, refuses_a_malformed_head_with_its_status_and_closes,
 	does_not_wait_for_a_body_that_was_never_asked_for,
 	a_draining_connection_serves_one_more_request, a_busy_connection_drains_after_its_answer,
 	an_aborted_connection_tells_its_owner_and_waits_for_the_release,
-	a_cut_answer_is_a_reset_for_the_client, an_answer_of_another_length_than_declared_is_cut)
+	who_still_reads_the_last_answer_is_evicted_behind_it,
+	who_is_silent_is_evicted_at_once_and_not_reset,
+	whose_request_waits_to_be_read_is_not_evicted, a_cut_answer_is_a_reset_for_the_client, an_answer_of_another_length_than_declared_is_cut)

@@ -141,6 +141,43 @@ START_TEST(a_flushing_close_ends_at_once_when_the_peer_has_ended)
 }
 END_TEST
 
+START_TEST(an_end_closes_without_waiting_for_the_peer)
+{
+	bench_open();
+	for (int i = 0; i < 2; i++) {
+		int peer = side_accept(&a, NULL);
+		stream_send_copy(a.stream, STR("bye"));
+		stream_close(a.stream, i == 0 ? STREAM_CLOSE_END : STREAM_CLOSE_FLUSH);
+		pump();
+		ck_assert_int_eq(a.closed, i == 0);
+		if (i == 1)
+			stream_close(a.stream, STREAM_CLOSE_END);
+		pump();
+		ck_assert_int_eq(a.closed, 1);
+		ck_assert_int_eq(a.rc, RC_OK);
+		ck_assert_int_eq(read_all(peer), 3);
+		close(peer);
+	}
+	bench_close();
+}
+END_TEST
+
+START_TEST(tells_whether_something_has_come)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	ck_assert(!stream_has_input(a.stream));
+	tell(peer, "question");
+	ck_assert(stream_has_input(a.stream));
+	pump();
+	ck_assert(!stream_has_input(a.stream));
+	stream_close(a.stream, STREAM_CLOSE_NOW);
+	ck_assert(!stream_has_input(a.stream));
+	close(peer);
+	bench_close();
+}
+END_TEST
+
 START_TEST(a_flushing_close_after_our_end_lingers_and_ends_too)
 {
 	for (int peer_ends_first = 0; peer_ends_first < 2; peer_ends_first++) {
@@ -552,6 +589,7 @@ UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	closing_within_on_data_is_the_last_of_it, closing_with_a_residue_lets_it_go,
 	a_flushing_close_sends_ends_and_waits_for_the_peer,
 	a_flushing_close_ends_at_once_when_the_peer_has_ended,
+	an_end_closes_without_waiting_for_the_peer, tells_whether_something_has_come,
 	a_flushing_close_after_our_end_lingers_and_ends_too, lingering_has_a_limit_in_time,
 	lingering_has_a_limit_in_bytes, a_slow_reader_of_the_last_bytes_gets_them_all,
 	a_peer_that_takes_nothing_is_given_up, a_flushing_close_may_be_made_harder,
