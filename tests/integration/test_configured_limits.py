@@ -118,6 +118,18 @@ def a_chunked_body_that_grows_beyond_the_limit_is_413():
 
 
 @case
+def a_body_of_just_the_limit_passes():
+    with Backend() as backend, Gateway(with_limits(backend, own={"requestBodyBytes": 100})) as gateway, \
+            gateway.client() as client:
+        client.send("POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n")
+        client.send(b"32\r\n" + b"a" * 50 + b"\r\n")
+        client.send(b"32\r\n" + b"b" * 50 + b"\r\n0\r\n\r\n")
+        equal(client.read("POST").status, 200)
+        equal(client.request("POST", "/", body="x" * 100).status, 200)
+        equal([len(r.body) for r in backend.requests], [100, 100])
+
+
+@case
 def an_excess_behind_an_early_answer_cuts_the_connection():
     def script(connection):
         connection.read_head()

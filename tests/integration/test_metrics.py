@@ -154,6 +154,10 @@ def services_count_what_they_answered():
         counts = samples_of(gateway, "sluice_service_requests_total")
         got = {code[5:]: value for (_, _, code), value in counts.items()}
         equal(got, {"none": 0, "1xx": 0, "2xx": 3, "3xx": 1, "4xx": 1, "5xx": 1})
+        # So does what the client got, each request once.
+        counts = samples_of(gateway, "sluice_requests_total")
+        equal({code[5:]: value for (_, _, code), value in counts.items()}, got)
+        equal(samples_of(gateway, "sluice_request_duration_seconds")["_count", "api=default/a"], 6)
         service = gateway.records(6)[0]["service"]
         at = f"service={service}"
         equal(samples_of(gateway, "sluice_service_first_byte_seconds")["_count", at], 6)
