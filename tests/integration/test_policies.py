@@ -202,6 +202,32 @@ def selectors_reach_only_what_they_name():
 
 
 @case
+def all_labels_of_a_selector_have_to_match():
+    wanted = {"tier": "public", "team": "shop", "zone": "eu"}
+    with Backend(reply(200, "x")) as backend:
+        others = [api(f"without-{name}", backend, labels={**wanted, name: "other"}) for name in wanted]
+        fewer = [api(f"fewer-{name}", backend, labels={k: v for k, v in wanted.items() if k != name})
+                 for name in wanted]
+        documents = [api("all", backend, labels={**wanted, "more": "x"}), *others, *fewer,
+                     binding("login", LOGIN["policyRef"]["name"], LOGIN["config"], selector=wanted)]
+        with Gateway(documents) as gateway:
+            equal([gateway.get("/", port=p).status for p in gateway.ports], [401] + 6 * [200])
+
+
+@case
+def a_rule_that_exceeds_its_limits_does_not_pass_its_policy_by():
+    """Whether the login is meant for it nobody can say: then it is nobody's."""
+    rule = {"path": "/((x+x+)+y|z)"}
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend, policies=[{**LOGIN, "rules": [rule]}])]) as gateway:
+        equal(gateway.get("/z").status, 401)
+        equal(gateway.get("/a").status, 200)
+        equal(gateway.get("/" + 60 * "x", basic("ann", "s3cret")).status, 503)
+        equal(gateway.records(3)[2]["reason"], "rule_limit")
+        equal([r.target for r in backend.requests], ["/a"])
+
+
+@case
 def takes_the_vendors_names_and_versions():
     with Backend(reply(200, "x")) as backend:
         doc = api("a", backend, policies=[{
