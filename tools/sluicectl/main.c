@@ -22,7 +22,7 @@ static const char HELP[] =
 	"Asks a running gateway over the admin socket in its state folder.\n"
 	"\n"
 	"  status       generation, APIs and their problems, workers\n"
-	"  reload       reads the configuration now; fails when it has errors\n"
+	"  reload       reads the configuration now; status tells what came of it\n"
 	"  dump         the configuration that is being served, without secrets\n"
 	"  metrics      counters in the Prometheus text format\n"
 	"  probe        exit code 0 when healthy, 1 when not\n"
