@@ -17,14 +17,10 @@ import threading
 import time
 
 from harness import *
-from harness.cases import BUILD, SANITIZER, TOP
+from harness.cases import HOSTILE, SANITIZER
 from harness.documents import to_yaml
 from harness.ledger import Books, LedgerOrigin, Load
 
-# A build for release has no plugins for tests; that of the unit tests has.
-HOSTILE = f"{BUILD}/tests/hostile"
-if not os.path.exists(f"{HOSTILE}/hostile.so"):
-    HOSTILE = f"{TOP}/build/dev/tests/hostile"
 LOGIN = {"policyRef": {"name": "http-basic-authentication"},
          "config": {"username": "u", "password": "p"}}
 # Records of the last moments before a death are in memory that is gone.

@@ -6,10 +6,9 @@ import signal
 import time
 
 from harness import *
-from harness.cases import BUILD, SANITIZER
+from harness.cases import HOSTILE, SANITIZER
 from harness.documents import port_of
 
-HOSTILE = f"{BUILD}/tests/hostile"
 # What a sanitizer would report is told to it as an abort.
 FAULT = "abort" if SANITIZER else "null"
 

@@ -6,7 +6,7 @@ import re
 import threading
 
 from harness import *
-from harness.cases import BUILD, TOP
+from harness.cases import HOSTILE, TOP
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
@@ -107,7 +107,6 @@ def busy_gateway(backend):
                     api("checked", backend, policies=[threat])], workers=2)
 
 
-HOSTILE = f"{BUILD}/tests/hostile"
 
 
 def samples_of(gateway, name):

@@ -11,11 +11,10 @@ import subprocess
 import threading
 
 from harness import *
-from harness.cases import BUILD, SANITIZER
+from harness.cases import HOSTILE, SANITIZER
 from harness.documents import document, port_of, to_yaml
 from harness.gateway import PLUGINS
 
-HOSTILE = f"{BUILD}/tests/hostile"
 PLACE = re.compile(r"^[^ :]+\.yaml:\d+:\d+: ")
 
 

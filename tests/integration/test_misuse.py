@@ -4,10 +4,9 @@
 import re
 
 from harness import *
-from harness.cases import BUILD, SANITIZER, TOP
+from harness.cases import HOSTILE, SANITIZER, TOP
 from harness.documents import port_of
 
-HOSTILE = f"{BUILD}/tests/hostile"
 
 
 def codes():

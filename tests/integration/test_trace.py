@@ -8,10 +8,9 @@ import subprocess
 import threading
 
 from harness import *
-from harness.cases import BUILD, SCALE
+from harness.cases import BUILD, HOSTILE, SCALE
 from harness.gateway import environment
 
-HOSTILE = f"{BUILD}/tests/hostile"
 SECRETS = ("tokensecret", "cookiesecret", "keysecret", "querysecret", "valuesecret", "answersecret")
 
 

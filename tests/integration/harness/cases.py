@@ -19,6 +19,11 @@ import traceback
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build", "dev")))
+# The folder of the policy that misbehaves. A build for release has no plugins for tests; that of the
+# unit tests has.
+HOSTILE = f"{BUILD}/tests/hostile"
+if not os.path.exists(f"{HOSTILE}/hostile.so"):
+    HOSTILE = f"{TOP}/build/dev/tests/hostile"
 MODE = os.environ.get("SLUICE_TEST_MODE", "quick")
 
 
