@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Edits of one API among many, under load: what is asked is answered, by what was saved last or the
 one before; what did not change goes on; and memory stays where it is."""
+import functools
 import random
-import threading
 
 from harness import *
 
@@ -56,13 +56,13 @@ class Asker:
         self.client = None
 
 
-class Load:
+class Load(Crowd):
     """Clients that ask for APIs in turn; whatever is no whole 200 of an edition that was saved, and
     not older than what the API has answered with before, is a failure."""
 
     def __init__(self, apis, clients):
-        self.apis, self.stop, self.failures, self.done = apis, threading.Event(), [], [0] * clients
-        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(clients)]
+        super().__init__([functools.partial(self.run, n) for n in range(clients)])
+        self.apis, self.failures, self.done = apis, [], [0] * clients
 
     def run(self, n):
         seen, r, client = {}, random.Random(n), Asker(self.apis.port)
@@ -80,16 +80,6 @@ class Load:
             seen[i] = edition
             self.done[n] += 1
         client.close()
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for t in self.threads:
-            t.join()
 
 
 def storm(count, edits, settled, patience):

@@ -50,24 +50,13 @@ def answers(port):
         return False
 
 
-class Load:
+class Load(Crowd):
     """Clients that keep asking; every answer that is not a whole 200 is a failure."""
 
     def __init__(self, port, keep_alive, closing):
-        self.port, self.stop = port, threading.Event()
+        super().__init__(keep_alive * [self.keep_alive] + closing * [self.closing])
+        self.port = port
         self.done, self.failures, self.closed_politely = [0, 0], [], 0
-        self.threads = [threading.Thread(target=self.keep_alive) for _ in range(keep_alive)]
-        self.threads += [threading.Thread(target=self.closing) for _ in range(closing)]
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for t in self.threads:
-            t.join(30)
 
     def keep_alive(self):
         client = Client(self.port)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The supervisor: a gateway that dies is followed at once, an upgrade loses nothing."""
+import functools
 import json
 import os
 import signal
@@ -25,26 +26,15 @@ def is_alive(pid):
         return False
 
 
-class Load:
+class Load(Crowd):
     """Clients that keep asking. `failures` has what an upgrade may never cause; `lost` what a crash
     may: a request that had been sent when its connection ended."""
 
     def __init__(self, port, clients=6):
-        self.port, self.stop = port, threading.Event()
+        super().__init__([functools.partial(self.run, i % 2 == 0) for i in range(clients)])
+        self.port = port
         self.done, self.failures, self.lost, self.gaps = 0, [], 0, []
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.run, args=(i % 2 == 0,), daemon=True)
-                        for i in range(clients)]
-
-    def __enter__(self):
-        for t in self.threads:
-            t.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for t in self.threads:
-            t.join(30)
 
     def ask(self, client):
         """The answer; None when it was lost."""
