@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include "bench.h"
+
 #include "base/memory.h"
 #include "build/build.h"
 #include "handover/board.h"
@@ -11,190 +13,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const struct position at = {.file = "shop.yaml", .line = 3, .column = 5};
-
-struct bench {
-	const char *body_mode; /* of each binding; NULL: none is said */
-	struct registry *registry;
-	struct instance_set instances;
-	struct metrics *metrics;
-	struct diagnostics diagnostics;
-	struct plan_writer *w;
-	bool has_another_service; /* before "up" */
-	int64_t service_number;   /* of the route */
-	int64_t timeout_ms;       /* of the API; 0: none is said */
-	int64_t redirect_status;  /* likewise */
-	int64_t body_max;         /* of each binding; likewise */
-};
-
-static void bench_init(struct bench *b)
-{
-	b->registry = registry_new();
-	services_register(b->registry);
-	instance_set_init(&b->instances);
-	b->metrics = metrics_new(1);
-	diagnostics_init(&b->diagnostics);
-}
-
-static void bench_deinit(struct bench *b)
-{
-	diagnostics_deinit(&b->diagnostics);
-	instance_set_deinit(&b->instances);
-	registry_free(b->registry);
-	metrics_free(b->metrics);
-}
-
-/* --- plans ----------------------------------------------------------------------------------- */
-static void text(struct bench *b, const char *key, const char *value)
-{
-	plan_write_string(b->w, key, at, str_of(value));
-}
-
-static void number(struct bench *b, const char *key, int64_t value)
-{
-	plan_write_integer(b->w, key, at, value);
-}
-
-static void begin(struct bench *b)
-{
-	b->w = plan_writer_new();
-	plan_open_object(b->w, NULL, at);
-}
-
-static void write_service(struct bench *b, const char *scheme, int64_t port)
-{
-	plan_open_array(b->w, "services", at);
-	if (b->has_another_service) {
-		plan_open_object(b->w, NULL, at);
-		text(b, "name", "another");
-		text(b, "host", "127.0.0.1");
-		number(b, "port", 1);
-		plan_close(b->w);
-	}
-	plan_open_object(b->w, NULL, at);
-	text(b, "name", "up");
-	text(b, "namespace", "default");
-	text(b, "scheme", scheme);
-	text(b, "host", "127.0.0.1");
-	number(b, "port", port);
-	if (strcmp(scheme, "https") == 0) {
-		plan_open_object(b->w, "tls", at);
-		text(b, "trustedCA", "no PEM at all");
-		plan_close(b->w);
-	}
-	plan_close(b->w);
-	plan_close(b->w);
-}
-
-static void write_listener(struct bench *b, const char *address)
-{
-	plan_open_array(b->w, "listeners", at);
-	plan_open_object(b->w, NULL, at);
-	text(b, "address", address);
-	number(b, "port", 8081);
-	plan_close(b->w);
-	plan_close(b->w);
-}
-
-static void write_chain(struct bench *b, const char *policy)
-{
-	plan_open_array(b->w, "chain", at);
-	if (policy) {
-		plan_open_object(b->w, NULL, at);
-		text(b, "id", "default/binding");
-		text(b, "policy", policy);
-		number(b, "plugin", 0);
-		if (b->body_mode) {
-			plan_open_object(b->w, "requestBody", at);
-			text(b, "mode", b->body_mode);
-			if (b->body_max)
-				number(b, "max", b->body_max);
-			plan_close(b->w);
-		}
-		plan_close(b->w);
-	}
-	plan_close(b->w);
-}
-
-static void write_route(struct bench *b)
-{
-	plan_open_array(b->w, "routes", at);
-	plan_open_object(b->w, NULL, at);
-	plan_open_array(b->w, "destinations", at);
-	plan_open_object(b->w, NULL, at);
-	number(b, "service", b->service_number);
-	plan_close(b->w);
-	plan_close(b->w);
-	plan_close(b->w);
-	plan_close(b->w);
-}
-
-static void write_api(struct bench *b, const char *policy, const char *error)
-{
-	plan_open_array(b->w, "apis", at);
-	plan_open_object(b->w, NULL, at);
-	text(b, "name", "shop");
-	text(b, "namespace", "default");
-	number(b, "listener", 0);
-	if (b->timeout_ms)
-		number(b, "responseTimeoutMs", b->timeout_ms);
-	if (b->redirect_status) {
-		plan_open_object(b->w, "redirect", at);
-		number(b, "status", b->redirect_status);
-		plan_close(b->w);
-	}
-	write_chain(b, policy);
-	write_route(b);
-	if (error) {
-		plan_open_object(b->w, "error", at);
-		text(b, "message", error);
-		plan_close(b->w);
-	}
-	plan_close(b->w);
-	plan_close(b->w);
-}
-
-static enum rc build(struct bench *b, const struct generation *former, struct generation **out)
-{
-	char message[160] = "";
-	struct buffer bytes;
-	struct plan *plan = NULL;
-	plan_close(b->w);
-	buffer_init(&bytes, 1 << 20);
-	ck_assert_int_eq(plan_writer_finish(b->w, &bytes), RC_OK);
-	ck_assert_int_eq(plan_decode(buffer_str(&bytes), &plan, message, sizeof(message)), RC_OK);
-	buffer_deinit(&bytes);
-	plan_writer_free(b->w);
-	struct build_options options = {
-		.registry = b->registry,
-		.instances = &b->instances,
-		.state_dir = "/nonexistent",
-		.workers = 1,
-		.number = 1,
-		.former = former,
-		.metrics = b->metrics,
-	};
-	return build_generation(&options, plan, &b->diagnostics, out);
-}
-
-static struct generation *build_simple(
-	struct bench *b, int64_t port, const struct generation *former)
-{
-	struct generation *g = NULL;
-	begin(b);
-	write_service(b, "http", port);
-	write_listener(b, "127.0.0.1");
-	write_api(b, NULL, NULL);
-	ck_assert_int_eq(build(b, former, &g), RC_OK);
-	return g;
-}
-
-/* --- cases ----------------------------------------------------------------------------------- */
 START_TEST(builds_an_api_that_serves)
 {
 	struct bench b = {0};
 	bench_init(&b);
-	struct generation *g = build_simple(&b, 9090, NULL);
+	struct generation *g = bench_build_simple(&b, 9090, NULL);
 	ck_assert_uint_eq(b.diagnostics.count, 0);
 	ck_assert_uint_eq(g->api_count, 1);
 	ck_assert_ptr_null(g->apis[0]->error);
@@ -213,11 +36,11 @@ START_TEST(an_api_that_composition_found_wrong_is_a_stub)
 	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
-	begin(&b);
-	write_service(&b, "http", 9090);
-	write_listener(&b, "127.0.0.1");
-	write_api(&b, NULL, "shop.yaml:9:1: unknown policy");
-	ck_assert_int_eq(build(&b, NULL, &g), RC_OK);
+	bench_begin(&b);
+	bench_write_service(&b, "http", 9090);
+	bench_write_listener(&b, "127.0.0.1");
+	bench_write_api(&b, NULL, "shop.yaml:9:1: unknown policy");
+	ck_assert_int_eq(bench_build(&b, NULL, &g), RC_OK);
 	ck_assert_str_eq(g->apis[0]->error, "shop.yaml:9:1: unknown policy");
 	ck_assert_ptr_null(g->apis[0]->chain);
 	ck_assert_uint_eq(b.diagnostics.count, 0);
@@ -231,20 +54,20 @@ START_TEST(a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic)
 	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
-	begin(&b);
-	plan_open_array(b.w, "plugins", at);
-	plan_open_object(b.w, NULL, at);
-	text(&b, "name", "gone");
-	text(&b, "path", "/nonexistent/gone.so");
-	text(&b, "sha256",
+	bench_begin(&b);
+	plan_open_array(b.w, "plugins", bench_at);
+	plan_open_object(b.w, NULL, bench_at);
+	bench_text(&b, "name", "gone");
+	bench_text(&b, "path", "/nonexistent/gone.so");
+	bench_text(&b, "sha256",
 		"00000000000000000000000000000000"
 		"00000000000000000000000000000000");
 	plan_close(b.w);
 	plan_close(b.w);
-	write_service(&b, "http", 9090);
-	write_listener(&b, "127.0.0.1");
-	write_api(&b, "gone", NULL);
-	ck_assert_int_eq(build(&b, NULL, &g), RC_OK);
+	bench_write_service(&b, "http", 9090);
+	bench_write_listener(&b, "127.0.0.1");
+	bench_write_api(&b, "gone", NULL);
+	ck_assert_int_eq(bench_build(&b, NULL, &g), RC_OK);
 	ck_assert_ptr_nonnull(g->apis[0]->error);
 	ck_assert_ptr_null(g->apis[0]->chain);
 	ck_assert_uint_eq(b.diagnostics.errors, 1);
@@ -260,11 +83,11 @@ START_TEST(a_service_that_cannot_be_trusted_makes_a_stub)
 	struct bench b = {0};
 	struct generation *g = NULL;
 	bench_init(&b);
-	begin(&b);
-	write_service(&b, "https", 9090);
-	write_listener(&b, "127.0.0.1");
-	write_api(&b, NULL, NULL);
-	ck_assert_int_eq(build(&b, NULL, &g), RC_OK);
+	bench_begin(&b);
+	bench_write_service(&b, "https", 9090);
+	bench_write_listener(&b, "127.0.0.1");
+	bench_write_api(&b, NULL, NULL);
+	ck_assert_int_eq(bench_build(&b, NULL, &g), RC_OK);
 	ck_assert_ptr_nonnull(g->apis[0]->error);
 	ck_assert_uint_eq(g->service_count, 0);
 	ck_assert_uint_eq(b.diagnostics.errors, 1);
@@ -277,11 +100,11 @@ START_TEST(a_service_that_did_not_change_is_taken_over)
 {
 	struct bench b = {0};
 	bench_init(&b);
-	struct generation *first = build_simple(&b, 9090, NULL);
-	struct generation *same = build_simple(&b, 9090, first);
+	struct generation *first = bench_build_simple(&b, 9090, NULL);
+	struct generation *same = bench_build_simple(&b, 9090, first);
 	ck_assert_ptr_eq(same->services[0], first->services[0]);
 	ck_assert_uint_eq(same->dropped_count, 0);
-	struct generation *other = build_simple(&b, 9091, same);
+	struct generation *other = bench_build_simple(&b, 9091, same);
 	ck_assert_ptr_ne(other->services[0], same->services[0]);
 	ck_assert_uint_eq(other->dropped_count, 1);
 	ck_assert_ptr_eq(other->dropped[0], same->services[0]);
@@ -296,16 +119,16 @@ START_TEST(an_api_that_did_not_change_is_taken_over)
 {
 	struct bench b = {0};
 	bench_init(&b);
-	struct generation *first = build_simple(&b, 9090, NULL);
+	struct generation *first = bench_build_simple(&b, 9090, NULL);
 	struct api *api = first->apis[0];
-	struct generation *same = build_simple(&b, 9090, first);
+	struct generation *same = bench_build_simple(&b, 9090, first);
 	ck_assert_ptr_eq(same->apis[0], api);
 	ck_assert_uint_eq(api->refs, 2);
 	ck_assert_uint_eq(same->dropped_api_count, 0);
 	generation_free(first);
 	ck_assert_uint_eq(api->refs, 1);
 	/* Nothing of the API's own node changes, but where its only route leads. */
-	struct generation *other = build_simple(&b, 9091, same);
+	struct generation *other = bench_build_simple(&b, 9091, same);
 	ck_assert_ptr_ne(other->apis[0], api);
 	ck_assert_uint_eq(other->dropped_api_count, 1);
 	ck_assert_ptr_eq(other->dropped_apis[0], api);
@@ -319,15 +142,15 @@ START_TEST(an_api_is_kept_when_others_move_the_numbers_of_its_services)
 {
 	struct bench b = {0};
 	bench_init(&b);
-	struct generation *first = build_simple(&b, 9090, NULL);
+	struct generation *first = bench_build_simple(&b, 9090, NULL);
 	b.has_another_service = true;
 	b.service_number = 1;
-	struct generation *moved = build_simple(&b, 9090, first);
+	struct generation *moved = bench_build_simple(&b, 9090, first);
 	ck_assert_ptr_eq(moved->apis[0], first->apis[0]);
 	assert_str(service_options(moved->apis[0]->services[0].service)->name, "default/up");
 	/* The number that "up" had at first leads to another one now. */
 	b.service_number = 0;
-	struct generation *other = build_simple(&b, 9090, moved);
+	struct generation *other = bench_build_simple(&b, 9090, moved);
 	ck_assert_ptr_ne(other->apis[0], first->apis[0]);
 	assert_str(service_options(other->apis[0]->services[0].service)->name, "default/another");
 	generation_free(first);
@@ -341,14 +164,14 @@ static struct generation *build_with_level(
 	struct bench *b, const char *level, const struct generation *former)
 {
 	struct generation *g = NULL;
-	begin(b);
-	write_service(b, "http", 9090);
-	write_listener(b, "127.0.0.1");
-	write_api(b, NULL, NULL);
-	plan_open_object(b->w, "settings", at);
-	text(b, "logLevel", level);
+	bench_begin(b);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "127.0.0.1");
+	bench_write_api(b, NULL, NULL);
+	plan_open_object(b->w, "settings", bench_at);
+	bench_text(b, "logLevel", level);
 	plan_close(b->w);
-	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	ck_assert_int_eq(bench_build(b, former, &g), RC_OK);
 	return g;
 }
 
@@ -375,10 +198,10 @@ START_TEST(a_stub_is_never_taken_over)
 	struct generation *g[2] = {NULL, NULL};
 	bench_init(&b);
 	for (int i = 0; i < 2; i++) {
-		begin(&b);
-		write_listener(&b, "127.0.0.1");
-		write_api(&b, NULL, "shop.yaml:9:1: unknown policy");
-		ck_assert_int_eq(build(&b, g[0], &g[i]), RC_OK);
+		bench_begin(&b);
+		bench_write_listener(&b, "127.0.0.1");
+		bench_write_api(&b, NULL, "shop.yaml:9:1: unknown policy");
+		ck_assert_int_eq(bench_build(&b, g[0], &g[i]), RC_OK);
 	}
 	ck_assert_ptr_ne(g[1]->apis[0], g[0]->apis[0]);
 	ck_assert_ptr_eq(g[1]->dropped_apis[0], g[0]->apis[0]);
@@ -391,14 +214,14 @@ END_TEST
 /* --- with pages, redirects and another header ------------------------------------------------- */
 static void write_pages(struct bench *b, const char *body)
 {
-	plan_open_array(b->w, "errors", at);
-	plan_open_object(b->w, NULL, at);
-	number(b, "low", 404);
-	number(b, "high", 404);
-	plan_open_array(b->w, "pages", at);
-	plan_open_object(b->w, NULL, at);
-	text(b, "media", "text");
-	text(b, "body", body);
+	plan_open_array(b->w, "errors", bench_at);
+	plan_open_object(b->w, NULL, bench_at);
+	bench_number(b, "low", 404);
+	bench_number(b, "high", 404);
+	plan_open_array(b->w, "pages", bench_at);
+	plan_open_object(b->w, NULL, bench_at);
+	bench_text(b, "media", "text");
+	bench_text(b, "body", body);
 	plan_close(b->w);
 	plan_close(b->w);
 	plan_close(b->w);
@@ -408,16 +231,16 @@ static void write_pages(struct bench *b, const char *body)
 static void write_api_with_edge(
 	struct bench *b, const char *page, const char *host, bool is_blocked)
 {
-	plan_open_array(b->w, "apis", at);
-	plan_open_object(b->w, NULL, at);
-	text(b, "name", "shop");
-	number(b, "listener", 0);
-	plan_write_bool(b->w, "blocked", at, is_blocked);
-	write_chain(b, NULL);
-	write_route(b);
+	plan_open_array(b->w, "apis", bench_at);
+	plan_open_object(b->w, NULL, bench_at);
+	bench_text(b, "name", "shop");
+	bench_number(b, "listener", 0);
+	plan_write_bool(b->w, "blocked", bench_at, is_blocked);
+	bench_write_chain(b, NULL);
+	bench_write_route(b);
 	write_pages(b, page);
-	plan_open_object(b->w, "redirect", at);
-	text(b, "host", host);
+	plan_open_object(b->w, "redirect", bench_at);
+	bench_text(b, "host", host);
 	plan_close(b->w);
 	plan_close(b->w);
 	plan_close(b->w);
@@ -427,19 +250,19 @@ static struct generation *build_with_edge(struct bench *b, const char *page, con
 	bool is_blocked, const struct generation *former)
 {
 	struct generation *g = NULL;
-	begin(b);
-	write_service(b, "http", 9090);
-	write_listener(b, "127.0.0.1");
+	bench_begin(b);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "127.0.0.1");
 	write_api_with_edge(b, page, host, is_blocked);
-	plan_open_object(b->w, "settings", at);
-	plan_open_object(b->w, "edge", at);
-	plan_open_object(b->w, "clientAddress", at);
-	text(b, "header", "True-Client-IP");
+	plan_open_object(b->w, "settings", bench_at);
+	plan_open_object(b->w, "edge", bench_at);
+	plan_open_object(b->w, "clientAddress", bench_at);
+	bench_text(b, "header", "True-Client-IP");
 	plan_close(b->w);
 	write_pages(b, "of all");
 	plan_close(b->w);
 	plan_close(b->w);
-	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	ck_assert_int_eq(bench_build(b, former, &g), RC_OK);
 	return g;
 }
 
@@ -531,19 +354,19 @@ static struct plugin *add_plugin(struct bench *b)
 static struct generation *build_with_policy(struct bench *b, const struct generation *former)
 {
 	struct generation *g = NULL;
-	begin(b);
-	plan_open_array(b->w, "plugins", at);
-	plan_open_object(b->w, NULL, at);
-	text(b, "name", "plain");
-	text(b, "sha256",
+	bench_begin(b);
+	plan_open_array(b->w, "plugins", bench_at);
+	plan_open_object(b->w, NULL, bench_at);
+	bench_text(b, "name", "plain");
+	bench_text(b, "sha256",
 		"ab000000000000000000000000000000"
 		"00000000000000000000000000000000");
 	plan_close(b->w);
 	plan_close(b->w);
-	write_service(b, "http", 9090);
-	write_listener(b, "127.0.0.1");
-	write_api(b, "plain", NULL);
-	ck_assert_int_eq(build(b, former, &g), RC_OK);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "127.0.0.1");
+	bench_write_api(b, "plain", NULL);
+	ck_assert_int_eq(bench_build(b, former, &g), RC_OK);
 	return g;
 }
 
@@ -628,12 +451,12 @@ END_TEST
 static enum rc build_incomplete(
 	struct bench *b, const struct generation *former, struct generation **out)
 {
-	begin(b);
-	plan_write_bool(b->w, "incomplete", at, true);
-	write_service(b, "http", 9090);
-	write_listener(b, "127.0.0.1");
-	write_api(b, NULL, NULL);
-	return build(b, former, out);
+	bench_begin(b);
+	plan_write_bool(b->w, "incomplete", bench_at, true);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "127.0.0.1");
+	bench_write_api(b, NULL, NULL);
+	return bench_build(b, former, out);
 }
 
 START_TEST(serves_nothing_of_an_incomplete_plan)
@@ -645,7 +468,7 @@ START_TEST(serves_nothing_of_an_incomplete_plan)
 	ck_assert_ptr_nonnull(g->apis[0]->error);
 	ck_assert_ptr_null(g->apis[0]->chain);
 	generation_free(g);
-	struct generation *former = build_simple(&b, 9090, NULL);
+	struct generation *former = bench_build_simple(&b, 9090, NULL);
 	g = NULL;
 	ck_assert_int_eq(build_incomplete(&b, former, &g), RC_INVALID);
 	ck_assert_ptr_null(g);
@@ -657,11 +480,11 @@ END_TEST
 static enum rc build_with_bad_listener(
 	struct bench *b, const struct generation *former, struct generation **out)
 {
-	begin(b);
-	write_service(b, "http", 9090);
-	write_listener(b, "not-an-address");
-	write_api(b, NULL, NULL);
-	return build(b, former, out);
+	bench_begin(b);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "not-an-address");
+	bench_write_api(b, NULL, NULL);
+	return bench_build(b, former, out);
 }
 
 START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
@@ -673,7 +496,7 @@ START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
 	ck_assert_uint_eq(g->listener_count, 0);
 	ck_assert_uint_eq(b.diagnostics.errors, 1);
 	generation_free(g);
-	struct generation *former = build_simple(&b, 9090, NULL);
+	struct generation *former = bench_build_simple(&b, 9090, NULL);
 	g = NULL;
 	ck_assert_int_eq(build_with_bad_listener(&b, former, &g), RC_INVALID);
 	ck_assert_ptr_null(g);
@@ -683,74 +506,13 @@ START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
 }
 END_TEST
 
-/* --- numbers ---------------------------------------------------------------------------------- */
-static void assert_stub(struct bench *b, int64_t port, const char *why)
-{
-	struct generation *g = build_simple(b, port, NULL);
-	ck_assert_ptr_nonnull(g->apis[0]->error);
-	ck_assert_msg(strstr(g->apis[0]->error, why), "%s", g->apis[0]->error);
-	ck_assert_uint_eq(b->diagnostics.errors, 1);
-	ck_assert_uint_eq(b->diagnostics.items[0].position.line, 3);
-	generation_free(g);
-	bench_deinit(b);
-}
-
-START_TEST(a_port_out_of_range_makes_a_stub_of_who_uses_the_service)
-{
-	struct bench b = {0};
-	bench_init(&b);
-	assert_stub(&b, 65536 + 9090, "its service: port is no number from 0 to 65535");
-}
-END_TEST
-
-START_TEST(a_time_out_of_range_makes_a_stub)
-{
-	const int64_t times[] = {((int64_t)1 << 32) + 5, -5, (int64_t)1 << 31};
-	for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
-		struct bench b = {.timeout_ms = times[i]};
-		bench_init(&b);
-		assert_stub(&b, 9090, "responseTimeoutMs is no number from 0 to 2147483647");
-	}
-}
-END_TEST
-
-START_TEST(a_status_out_of_range_makes_a_stub)
-{
-	struct bench b = {.redirect_status = 65536 + 308};
-	bench_init(&b);
-	assert_stub(&b, 9090, "status is no number");
-}
-END_TEST
-
-/* Who is believed is nothing to guess. */
-START_TEST(hops_out_of_range_are_fatal)
-{
-	struct bench b = {0};
-	struct generation *g = NULL;
-	bench_init(&b);
-	begin(&b);
-	plan_open_object(b.w, "settings", at);
-	plan_open_object(b.w, "edge", at);
-	plan_open_object(b.w, "clientAddress", at);
-	number(&b, "hops", ((int64_t)1 << 32) + 1);
-	plan_close(b.w);
-	plan_close(b.w);
-	plan_close(b.w);
-	ck_assert_int_eq(build(&b, NULL, &g), RC_INVALID);
-	bench_deinit(&b);
-}
-END_TEST
-
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
 	an_api_that_did_not_change_is_taken_over,
 	an_api_is_kept_when_others_move_the_numbers_of_its_services,
-	an_api_is_built_anew_when_the_settings_change,
-	a_stub_is_never_taken_over, a_kept_api_has_all_that_it_points_to,
-	an_api_is_built_anew_when_its_edge_changes, a_body_mode_that_is_not_known_makes_a_stub,
-	a_quarantined_api_is_not_taken_over,
+	an_api_is_built_anew_when_the_settings_change, a_stub_is_never_taken_over,
+	a_kept_api_has_all_that_it_points_to, an_api_is_built_anew_when_its_edge_changes,
+	a_body_mode_that_is_not_known_makes_a_stub, a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
-	serves_nothing_of_an_incomplete_plan, a_body_bound_out_of_range_makes_a_stub,
-	a_port_out_of_range_makes_a_stub_of_who_uses_the_service, a_time_out_of_range_makes_a_stub,
-	a_status_out_of_range_makes_a_stub, hops_out_of_range_are_fatal)
+	serves_nothing_of_an_incomplete_plan, a_body_bound_out_of_range_makes_a_stub)
