@@ -82,15 +82,34 @@ struct exchange_secrets {
 	struct str values[LIMIT_SECRETS_PER_EXCHANGE];
 };
 
+/* Where they cannot be told, no line that may hold one is shown. */
+static void lose(struct sluice_exchange *x)
+{
+	static struct exchange_secrets lost = {.is_partial = true}; /* is never written */
+	x->secrets = &lost;
+}
+
+static struct exchange_secrets *secrets_of(struct sluice_exchange *x)
+{
+	struct exchange_secrets *s = x->secrets;
+	if (s)
+		return s;
+	s = x->secrets = arena_alloc(x->arena, sizeof(*s));
+	if (s) {
+		s->count = 0;
+		s->is_partial = false;
+	} else {
+		lose(x);
+	}
+	return x->secrets;
+}
+
 /* What is too short is no secret, and would tear ordinary words out of the log. */
 static void remember(struct sluice_exchange *x, struct str value)
 {
-	static struct exchange_secrets lost = {.is_partial = true}; /* is never written */
 	if (value.n < LIMIT_SECRET_BYTES_MIN)
 		return;
-	if (!x->secrets && !(x->secrets = arena_zalloc(x->arena, sizeof(*x->secrets))))
-		x->secrets = &lost;
-	struct exchange_secrets *s = x->secrets;
+	struct exchange_secrets *s = secrets_of(x);
 	if (s->is_partial)
 		return;
 	if (s->count == LIMIT_SECRETS_PER_EXCHANGE)
@@ -113,7 +132,9 @@ static void hide_query(struct sluice_exchange *x, const struct chain *chain)
 		return;
 	r->target = query_mask(
 		r->target, is_secret_parameter, (void *)(uintptr_t)chain, x->arena, &masked);
-	while (masked != 0 && uri_query_next(&left, &name, &value)) {
+	if (masked < 0)
+		lose(x);
+	while (masked > 0 && uri_query_next(&left, &name, &value)) {
 		if (!chain_names(chain, SECRET_QUERY, uri_query_decode(name, x->arena)))
 			continue;
 		struct str decoded = uri_query_decode(value, x->arena);
@@ -141,21 +162,35 @@ static void remember_field(struct sluice_exchange *x, struct str value)
 		remember(x, str_trim(str_from(value, space)));
 }
 
-static void hide_fields(struct sluice_exchange *x, const struct chain *chain)
+/* By the names, of which there are few, and fewer that a request has. */
+static void hide_fields_of(struct sluice_exchange *x, const struct secret_name *s)
 {
 	const struct fields *f = &x->request->fields;
-	for (uint32_t i = 0; i < f->count; i++) {
-		if (f->items[i].id == FIELD_COOKIE)
-			remember_cookies(x, chain, f->items[i].value);
-		if (chain_names(chain, SECRET_HEADER, f->items[i].name))
-			remember_field(x, f->items[i].value);
+	for (; s; s = s->next) {
+		uint32_t at = 0;
+		const struct field *field = NULL;
+		while (s->part == SECRET_HEADER && (field = fields_next(f, s->text, &at)))
+			remember_field(x, field->value);
+	}
+}
+
+static void hide_cookies(struct sluice_exchange *x, const struct chain *chain)
+{
+	const struct fields *f = &x->request->fields;
+	uint32_t at = 0;
+	for (const struct field *c = fields_get_id(f, FIELD_COOKIE); c;) {
+		c = fields_next(f, STR("cookie"), &at);
+		if (c)
+			remember_cookies(x, chain, c->value);
 	}
 }
 
 void chain_hide_secrets(struct sluice_exchange *x, const struct chain *chain)
 {
 	hide_query(x, chain);
-	hide_fields(x, chain);
+	hide_cookies(x, chain);
+	for (uint64_t left = chain->secretive; left; left &= left - 1)
+		hide_fields_of(x, chain->bindings[__builtin_ctzll(left)].instance->secrets);
 }
 
 /* --- texts ----------------------------------------------------------------------------------- */
