@@ -61,7 +61,7 @@ static int32_t hide(const struct state *s, const struct sluice_call *call)
 		[IN_COOKIE] = SLUICE_PART_COOKIE,
 	};
 	if (!SLUICE_HAS(s->request, secret_define))
-		return SLUICE_OK;
+		return SLUICE_E_UNSUPPORTED;
 	return s->request->secret_define(call->instance, parts[s->place], s->name);
 }
 
@@ -77,7 +77,10 @@ static int32_t name_init(
 		return complain(call, at, SLUICE_STR("the gateway itself writes this field"));
 	memcpy(s->name_text, name.p, name.n);
 	s->name = (struct sluice_str){s->name_text, name.n};
-	return hide(s, call);
+	return hide(s, call) == SLUICE_OK
+		       ? SLUICE_OK
+		       : complain(call, at,
+				 SLUICE_STR("this gateway cannot keep it out of its records"));
 }
 
 static int32_t scheme_init(
@@ -217,9 +220,6 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	const struct state *s = call->state;
 	struct sluice_str text;
 	uint8_t digest[DIGEST_BYTES];
-	if (s->place == IN_QUERY && !SLUICE_HAS(s->request, secret_define) &&
-		s->request->query_redact(x, s->name) < 0)
-		return SLUICE_FAIL;
 	int32_t rc = key_given(call, x, &text);
 	if (rc == SLUICE_E_NOT_FOUND)
 		return refuse(call, x, 401, SLUICE_STR("An API key is required"),

@@ -82,12 +82,13 @@ static void release(const struct sluice_call *call)
 }
 
 /* A line of the log may be worded with the field. */
-static void hide(const struct sluice_call *call)
+static int32_t hide(const struct sluice_call *call)
 {
 	const struct sluice_request_service *request = call->host->service(SLUICE_REQUEST_SERVICE);
-	if (request && SLUICE_HAS(request, secret_define))
-		request->secret_define(
-			call->instance, SLUICE_PART_HEADER, SLUICE_STR("authorization"));
+	if (!SLUICE_HAS(request, secret_define))
+		return SLUICE_E_UNSUPPORTED;
+	return request->secret_define(
+		call->instance, SLUICE_PART_HEADER, SLUICE_STR("authorization"));
 }
 
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
@@ -113,8 +114,9 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 			host->counter_define(call->instance, SLUICE_STR("authentication_failures"),
 				SLUICE_STR("Requests refused by HTTP basic authentication")),
 	};
-	hide(call);
-	int32_t rc = expect(call, s, password);
+	int32_t rc = hide(call);
+	if (rc == SLUICE_OK)
+		rc = expect(call, s, password);
 	if (rc == SLUICE_OK) {
 		*out = s;
 		return rc;
@@ -199,8 +201,7 @@ static const struct sluice_policy policy = {
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
-	static const char *const services[] = {SLUICE_CRYPTO_SERVICE, NULL};
-	static const char *const optional[] = {SLUICE_REQUEST_SERVICE, NULL};
+	static const char *const services[] = {SLUICE_CRYPTO_SERVICE, SLUICE_REQUEST_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,
@@ -210,7 +211,6 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 		.version = "1.0.0",
 		.policies = policies,
 		.requires_services = services,
-		.optional_services = optional,
 	};
 	return &plugin;
 }
