@@ -116,7 +116,12 @@ def edits_among_many_apis_lose_no_request():
     storm(60, 20, 5, 60)
 
 
-@case(modes="full", serial=True, seconds=3600)
+@case(modes="full", serial=True, seconds=1200)
+def sixty_edits_among_a_thousand_apis():
+    storm(1000, 60, 20, 120)
+
+
+@case(modes="soak", serial=True, seconds=3600)
 def two_hundred_edits_among_two_thousand_apis():
     storm(2000, 200, 50, 120)
 
