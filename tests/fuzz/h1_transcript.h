@@ -97,7 +97,9 @@ static void say_response(struct h1_run *run)
 		buffer_addf(out, " length %lld", (long long)r->content_length);
 	if (r->has_content)
 		buffer_add(out, STR(" content"));
-	if (r->upgrade.n > 0)
+	/* An interim response that switches to nothing is written without the word. */
+	bool is_written = r->status >= 200 || r->status == 101;
+	if (r->upgrade.n > 0 && (is_written || !run->how->is_canonical))
 		buffer_addf(out, " upgrade %.*s", STR_ARG(r->upgrade));
 	buffer_add_char(out, '\n');
 	say_fields(out, &r->fields);
