@@ -28,8 +28,8 @@ struct schema;
 struct schema_hooks {
 	/* Compiles; NULL with one sentence in `message` when it is none. */
 	void *(*pattern_new)(void *arg, struct str pattern, char *message, size_t message_size);
-	/* RC_OK, RC_NOT_FOUND; anything else: that could not be told, and the instance is not valid,
-	 * whatever stands around the pattern. */
+	/* RC_OK, RC_NOT_FOUND; anything else: that could not be told, and the instance is not
+	 * valid, whatever stands around the pattern. */
 	enum rc (*pattern_match)(void *arg, void *pattern, struct str subject);
 	void (*pattern_free)(void *arg, void *pattern);
 	/* Whether there is such a format. */
@@ -49,11 +49,12 @@ MUST_USE enum rc schema_new(const struct json_value *schema, const struct schema
 void schema_free(struct schema *s);
 
 /* How a schema is written. Both of OpenAPI take the keywords above and, as annotations, example,
- * externalDocs, xml, discriminator, writeOnly, content..., whatever begins with "x-", formats that
+ * externalDocs, xml, writeOnly, content..., whatever begins with "x-", formats that
  * the hooks do not know, and unknown keywords, unless those look like a mistyped one. What would
  * have to be enforced and is not is an error: $id, $anchor, $dynamicRef, $dynamicAnchor,
  * unevaluatedItems, unevaluatedProperties. readOnly: as `required` is about a request, it leaves
- * out properties that are read-only where they are declared. The format int32 bounds numbers. */
+ * out properties that are read-only where they are declared. discriminator: an object has to fit
+ * the alternative of oneOf or anyOf that it names. The format int32 bounds numbers. */
 enum schema_dialect {
 	SCHEMA_CONFIGURATION,
 	/* 3.0: $ref stands alone, nullable lets null pass, exclusiveMinimum and -Maximum are

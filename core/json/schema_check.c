@@ -320,6 +320,22 @@ static bool check_alternatives(struct check *c, const struct node *n, const stru
 		fitting[0] + 1, fitting[1] + 1);
 }
 
+/* The alternative that the instance names by itself has to fit, since it is the one that is taken.
+ */
+static bool check_discriminator(struct check *c, const struct node *n, const struct place *p)
+{
+	if (n->selectable.count == 0 || p->value->type != JSON_OBJECT)
+		return true;
+	struct str property = json_get(n->discriminator, STR("propertyName"))->u.string;
+	const struct json_value *name = json_get(p->value, property);
+	for (size_t i = 0; name && name->type == JSON_STRING && i < n->selectable.count; i++)
+		if (str_eq(n->selectable.items[i].name, name->u.string))
+			return check_node(c, n->selectable.items[i].node, p);
+	c->keyword = "discriminator";
+	return problem_addf(
+		c, n, p, "names none of the alternatives by \"%.*s\"", STR_ARG(property));
+}
+
 static bool check_in_place(struct check *c, const struct node *n, const struct place *p)
 {
 	bool ok = !n->ref || check_node(c, n->ref, p);
@@ -327,6 +343,7 @@ static bool check_in_place(struct check *c, const struct node *n, const struct p
 		ok = check_node(c, n->all_of.items[i], p) && ok;
 	ok = check_alternatives(c, n, p, &n->any_of, false) && ok;
 	ok = check_alternatives(c, n, p, &n->one_of, true) && ok;
+	ok = check_discriminator(c, n, p) && ok;
 	if (n->negated && accepts(c, n->negated, p))
 		ok = tell_forbidden(c, n, p);
 	if (n->when && (n->then || n->otherwise)) {

@@ -92,6 +92,11 @@ struct node *compile_node(struct compiler *c, const struct json_value *v, struct
 	return compile_object(c, n, v) ? n : NULL;
 }
 
+struct node *compiled_node(struct compiler *c, const struct json_value *v)
+{
+	return map_get(c->nodes, address_key(&v));
+}
+
 /* --- chains ---------------------------------------------------------------------------------- */
 static void add_in_place(struct node_list *list, struct node *n)
 {
@@ -161,9 +166,7 @@ static bool compile(struct compiler *c, const struct json_value *root, struct st
 	s->root = compile_node(c, root, place);
 	if (!s->root || !compile_pending(c) || !compile_chains(c))
 		return false;
-	if (s->dialect != SCHEMA_CONFIGURATION)
-		compile_openapi_all(c);
-	return true;
+	return s->dialect == SCHEMA_CONFIGURATION || compile_openapi_all(c);
 }
 
 static struct schema *schema_make(enum schema_dialect dialect, const struct schema_hooks *hooks)

@@ -59,6 +59,8 @@ bool compile_openapi_keyword(
 		return compile_fail(c, place_join(c, n->place, m->key), "is not supported");
 	if (str_eq(m->key, STR("readOnly")))
 		n->is_read_only = is_true;
+	if (str_eq(m->key, STR("discriminator")))
+		n->discriminator = &m->value;
 	if (str_eq(m->key, STR("nullable")))
 		n->is_nullable = is_true && c->schema->dialect == SCHEMA_OPENAPI_30;
 	*taken = is_annotation(m->key) || is_boolean_bound(c, m) || is_unknown_format(c, m) ||
@@ -99,7 +101,70 @@ static bool is_read_only(const struct node *n)
 	return false;
 }
 
-void compile_openapi_all(struct compiler *c)
+/* --- discriminators -------------------------------------------------------------------------- */
+static void selectable_add(struct node *n, struct str name, struct node *alternative)
+{
+	n->selectable.items[n->selectable.count++] =
+		(struct named_node){.name = name, .node = alternative};
+}
+
+/* The alternative that a name, or a reference, of `mapping` means; NULL. Those without a $ref have
+ * no name, and null needs none. */
+static struct node *find_alternative(
+	struct compiler *c, const struct node_list *alternatives, struct str to)
+{
+	bool is_ref = to.n > 0 && to.p[0] == '#';
+	const struct json_value *target = is_ref ? find_target(c, str_from(to, 1)) : NULL;
+	const struct node *meant = target ? compiled_node(c, target) : NULL;
+	for (size_t i = 0; i < alternatives->count; i++) {
+		struct node *ref = alternatives->items[i]->ref;
+		if (ref && (is_ref ? ref == meant : str_eq(last_token(c, ref->place), to)))
+			return ref;
+	}
+	return NULL;
+}
+
+static bool compile_mapping(struct compiler *c, struct node *n,
+	const struct node_list *alternatives, const struct json_value *mapping, struct str place)
+{
+	uint32_t count = mapping && mapping->type == JSON_OBJECT ? mapping->u.object.count : 0;
+	size_t room = count + alternatives->count;
+	n->selectable.items =
+		json_builder_alloc(c->schema->memory, (room + 1) * sizeof(*n->selectable.items));
+	for (uint32_t i = 0; i < count; i++) {
+		const struct json_member *m = &mapping->u.object.members[i];
+		struct node *meant = m->value.type == JSON_STRING
+					     ? find_alternative(c, alternatives, m->value.u.string)
+					     : NULL;
+		if (!meant)
+			return compile_fail(c,
+				place_join(c, place_join(c, place, STR("mapping")), m->key),
+				"leads to none of the alternatives");
+		selectable_add(n, m->key, meant);
+	}
+	for (size_t i = 0; i < alternatives->count; i++)
+		if (alternatives->items[i]->ref)
+			selectable_add(n, last_token(c, alternatives->items[i]->ref->place),
+				alternatives->items[i]->ref);
+	return true;
+}
+
+/* Which of oneOf or anyOf the upstream takes by the property. Without alternatives beside it the
+ * schemas that refer to this one are meant, and they are for those who read. */
+static bool compile_discriminator(struct compiler *c, struct node *n)
+{
+	const struct node_list *alternatives = n->one_of.count > 0 ? &n->one_of : &n->any_of;
+	struct str place = place_join(c, n->place, STR("discriminator"));
+	if (!n->discriminator || alternatives->count == 0)
+		return true;
+	const struct json_value *name = json_get(n->discriminator, STR("propertyName"));
+	if (!name || name->type != JSON_STRING)
+		return compile_fail(c, place, "expected an object with a propertyName");
+	return compile_mapping(
+		c, n, alternatives, json_get(n->discriminator, STR("mapping")), place);
+}
+
+bool compile_openapi_all(struct compiler *c)
 {
 	for (struct node *n = c->first; n; n = n->next_made) {
 		size_t kept = 0;
@@ -107,7 +172,10 @@ void compile_openapi_all(struct compiler *c)
 			if (!is_read_only(node_property(n, n->required.items[i])))
 				n->required.items[kept++] = n->required.items[i];
 		n->required.count = kept;
+		if (!compile_discriminator(c, n))
+			return false;
 	}
+	return true;
 }
 
 /* --- types ----------------------------------------------------------------------------------- */

@@ -71,7 +71,9 @@ struct node {
 	void *pattern;
 	struct str format;
 	bool is_secret;
-	bool is_nullable, is_read_only; /* of OpenAPI */
+	bool is_nullable, is_read_only;         /* of OpenAPI */
+	const struct json_value *discriminator; /* likewise; borrowed; NULL: none */
+	struct named_list selectable;           /* by it: alternatives, by what the property says */
 
 	struct node_list prefix_items;
 	struct node *items, *contains;
@@ -147,7 +149,11 @@ bool compile_openapi_keyword(
 	struct compiler *c, struct node *n, const struct json_member *m, bool *taken);
 /* What needs all keywords of a schema, and then all schemas. */
 void compile_openapi_node(struct node *n, const struct json_value *v);
-void compile_openapi_all(struct compiler *c);
+bool compile_openapi_all(struct compiler *c);
+/* The node of a place of the text, if it has one. */
+struct node *compiled_node(struct compiler *c, const struct json_value *v);
+/* The last token of a JSON pointer in a fragment, decoded; an empty view when it is none. */
+struct str last_token(struct compiler *c, struct str fragment);
 /* Whether there is a keyword of that name, and the one it may have been meant to be, or NULL. */
 bool keyword_exists(struct str name);
 const char *keyword_nearest(struct str name);

@@ -79,6 +79,16 @@ const struct json_value *find_target(struct compiler *c, struct str fragment)
 	return v;
 }
 
+struct str last_token(struct compiler *c, struct str fragment)
+{
+	struct str pointer, token = STR_EMPTY;
+	if (!decode(c->schema->memory, fragment, true, &pointer))
+		return STR_EMPTY;
+	while (pointer.p)
+		token = str_cut(&pointer, '/');
+	return decode(c->schema->memory, token, false, &token) ? token : STR_EMPTY;
+}
+
 bool compile_pending(struct compiler *c)
 {
 	while (c->pending) {

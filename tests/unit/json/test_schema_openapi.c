@@ -26,6 +26,13 @@ static bool is_valid(const char *document, enum schema_dialect dialect, const ch
 	return ok;
 }
 
+/* Those who take it choose by t; m, b and z alone would say otherwise. */
+#define PETS                                                                                       \
+	"{'anyOf':[{'$ref':'#/$defs/cat'},{'$ref':'#/$defs/dog'},{'$ref':'#/$defs/a~1b'},"         \
+	"{'type':'null'}],'discriminator':{'propertyName':'t','mapping':{'hound':'#/$defs/dog',"   \
+	"'other':'cat'}},'$defs':{'cat':{'required':['m']},'dog':{'required':['b']},"              \
+	"'a/b':{'required':['z']}}}"
+
 START_TEST(dialects_differ_where_openapi_says)
 {
 	static const struct {
@@ -59,6 +66,11 @@ START_TEST(dialects_differ_where_openapi_says)
 		{V30, "{'required':['id'],'properties':{'id':{'writeOnly':true}}}", "{'id':1}",
 			"{}"},
 		{V30, "{'type':'string','format':'unknown'}", "'x'", "1"},
+		{V31, PETS, "{'t':'cat','m':1}", "{'t':'cat','b':1}"},
+		{V31, PETS, "{'t':'hound','b':1}", "{'t':'hound','m':1}"},
+		{V31, PETS, "{'t':'dog','b':1}", "{'t':'zebra','b':1}"},
+		{V31, PETS, "{'t':'a/b','z':1}", "{'b':1}"},
+		{V31, PETS, "null", "{'t':1,'b':1}"},
 		{V31,
 			"{'type':'object','discriminator':{'propertyName':'t'},'xml':{},'x-a':1,"
 			"'example':{},'externalDocs':{},'contentMediaType':'a/b','zzzzzzzz':1}",
@@ -69,6 +81,31 @@ START_TEST(dialects_differ_where_openapi_says)
 			rows[i].schema, rows[i].valid);
 		ck_assert_msg(!is_valid(rows[i].schema, rows[i].dialect, rows[i].invalid), "%s: %s",
 			rows[i].schema, rows[i].invalid);
+	}
+}
+END_TEST
+
+START_TEST(a_discriminator_leads_to_alternatives)
+{
+	static const char *const rows[][2] = {
+		{"{'oneOf':[{'$ref':'#/$defs/a'}],'discriminator':{'propertyName':'t','mapping':"
+		 "{'x':'#/$defs/b'}},'$defs':{'a':{},'b':{}}}",
+			"#/discriminator/mapping/x: leads to none of the alternatives"},
+		{"{'anyOf':[{'$ref':'#/$defs/a'}],'discriminator':{'propertyName':'t','mapping':"
+		 "{'x':'c'}},'$defs':{'a':{}}}",
+			"#/discriminator/mapping/x: leads to none of the alternatives"},
+		{"{'anyOf':[{'$ref':'#/$defs/a'}],'discriminator':'t','$defs':{'a':{}}}",
+			"#/discriminator: expected an object with a propertyName"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct json_document *d = json_of(rows[i][0]);
+		struct schema *s = NULL;
+		char message[200] = "";
+		ck_assert_int_eq(schema_new_at(json_root(d), STR("#"), V31, &test_hooks, &s,
+					 message, sizeof(message)),
+			RC_INVALID);
+		ck_assert_str_eq(message, rows[i][1]);
+		json_free(d);
 	}
 }
 END_TEST
@@ -248,7 +285,8 @@ START_TEST(types_are_what_the_schema_says_by_itself)
 }
 END_TEST
 
-UNIT_SUITE(schema_openapi, dialects_differ_where_openapi_says, what_is_not_enforced_is_refused,
+UNIT_SUITE(schema_openapi, a_discriminator_leads_to_alternatives,
+	dialects_differ_where_openapi_says, what_is_not_enforced_is_refused,
 	the_first_problem_has_a_pointer_and_a_keyword,
 	a_message_that_is_wrong_everywhere_costs_no_more_than_one_place,
 	what_takes_too_many_steps_is_not_valid, what_no_pattern_can_tell_is_not_valid,
