@@ -275,14 +275,25 @@ int pairs_to_json(const struct check *c, const struct sluice_schema *schema, str
 	return !json->failed;
 }
 
-/* The property in name[property]; an empty view when the pair is none of them. */
+/* Whether a parameter of the query means this object, well or not: "filter", "filter[a]",
+ * "filter[". */
+static int means_deep(struct sluice_str name, const struct parameter *p)
+{
+	size_t n = p->name.n;
+	return name.n >= n && memcmp(name.p, p->name.p, n) == 0 &&
+	       (name.n == n || name.p[n] == '[');
+}
+
+/* The property in name[property]; an empty view: it is none. Upstreams read name[a][b] as an object
+ * within the object, name[] as an array, and name[a as what they like. */
 static struct sluice_str deep_property(struct sluice_str name, const struct parameter *p)
 {
 	size_t n = p->name.n;
-	if (name.n < n + 3 || memcmp(name.p, p->name.p, n) != 0 || name.p[n] != '[' ||
-		name.p[name.n - 1] != ']')
+	if (name.n < n + 3 || name.p[name.n - 1] != ']')
 		return SLUICE_STR("");
-	return (struct sluice_str){name.p + n + 1, name.n - n - 2};
+	struct sluice_str property = {name.p + n + 1, name.n - n - 2};
+	int is_plain = !memchr(property.p, '[', property.n) && !memchr(property.p, ']', property.n);
+	return is_plain ? property : SLUICE_STR("");
 }
 
 static int is_declared(const struct operation *o, struct sluice_str name)
@@ -293,13 +304,22 @@ static int is_declared(const struct operation *o, struct sluice_str name)
 	return 0;
 }
 
-/* Whether the pair is a property of an object that is spread over the query. */
-static struct sluice_str spread_property(
-	const struct check *c, const struct parameter *p, struct sluice_str name)
+/* Whether some parameter of the query is this one, or an object that has it as a property. */
+static int is_anothers(const struct operation *o, struct sluice_str name)
 {
-	if (p->style == STYLE_DEEP_OBJECT)
-		return deep_property(name, p);
-	return is_declared(c->operation, name) ? SLUICE_STR("") : name;
+	for (size_t i = 0; i < o->parameter_count; i++) {
+		const struct parameter *p = o->parameters[i];
+		if (p->place == IN_QUERY && p->style == STYLE_DEEP_OBJECT && means_deep(name, p))
+			return 1;
+	}
+	return is_declared(o, name);
+}
+
+/* Whether the pair belongs to an object that is spread over the query. */
+static int is_spread_pair(const struct check *c, const struct parameter *p, struct sluice_str name)
+{
+	return p->style == STYLE_DEEP_OBJECT ? means_deep(name, p)
+					     : !is_anothers(c->operation, name);
 }
 
 static int is_spread(const struct parameter *p)
@@ -309,20 +329,23 @@ static int is_spread(const struct parameter *p)
 							 (p->types & SLUICE_SCHEMA_OBJECT)));
 }
 
-/* How many pairs are its properties; the object goes into the JSON. */
-static size_t put_spread_object(struct reading *r)
+/* How many pairs are its properties; the object goes into the JSON. -1: one is no property. */
+static int put_spread_object(struct reading *r)
 {
 	struct check *c = r->c;
-	size_t count = 0;
+	const struct parameter *p = r->parameter;
+	int count = 0;
 	text_add_char(&r->json, '{');
 	for (size_t i = 0; i < c->query.count; i++) {
 		struct pair *pair = &c->query.items[i];
-		struct sluice_str name = spread_property(c, r->parameter, pair->name);
-		if (name.n == 0)
+		struct sluice_str name = pair->name;
+		if (!is_spread_pair(c, p, name))
 			continue;
+		if (p->style == STYLE_DEEP_OBJECT && (name = deep_property(name, p)).n == 0)
+			return -1;
 		pair->is_taken = 1;
 		count++;
-		put_property(r, r->parameter->schema, name, pair->value);
+		put_property(r, p->schema, name, pair->value);
 	}
 	text_add_char(&r->json, '}');
 	return count;
@@ -412,6 +435,14 @@ static int has_another(const struct reading *r, size_t first, size_t fields)
 	       pair_find(pairs, p->name, first + 1) < pairs->count;
 }
 
+/* Of an array that comes in several values: an empty one says nothing of the others. */
+static int is_repeated(const struct reading *r, size_t first)
+{
+	const struct parameter *p = r->parameter;
+	const struct pairs *pairs = p->place == IN_COOKIE ? &r->c->cookies : &r->c->query;
+	return is_repeatable(p) && pair_find(pairs, p->name, first + 1) < pairs->count;
+}
+
 static void put_parameter(struct reading *r, struct sluice_str raw, size_t first)
 {
 	const struct parameter *p = r->parameter;
@@ -465,19 +496,17 @@ static int check_reading(struct reading *r)
 	struct sluice_str raw = SLUICE_STR("");
 	size_t first = 0, fields = 0;
 	if (is_spread(p)) {
-		size_t count = put_spread_object(r);
-		if (count == 0)
-			return 2;
-		return p->schema ? judge(r) : 1;
+		int count = put_spread_object(r);
+		if (count < 0)
+			return complain_about(r, "not name[property]");
+		return count ? judge(r) : 2;
 	}
 	int has = raw_value(r, &raw, &first, &fields);
 	if (has <= 0)
 		return has < 0 ? -1 : 2;
-	if (!p->schema)
-		return 1;
 	if (has_another(r, first, fields))
 		return complain_about(r, "more than one value");
-	if (p->allows_empty && raw.n == 0)
+	if (p->allows_empty && raw.n == 0 && !is_repeated(r, first))
 		return 1;
 	put_parameter(r, raw, first);
 	return judge(r);
@@ -488,7 +517,7 @@ static int check_parameter(struct check *c, const struct parameter *p)
 	static const enum escapes escapes[] = {[IN_PATH] = ESCAPES_PERCENT,
 		[IN_QUERY] = ESCAPES_FORM,
 		[IN_HEADER] = ESCAPES_NONE,
-		[IN_COOKIE] = ESCAPES_NONE};
+		[IN_COOKIE] = ESCAPES_PERCENT};
 	struct complaint first;
 	int found = 0;
 	for (int strings_only = 0; strings_only < 2; strings_only++) {

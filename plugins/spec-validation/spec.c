@@ -111,6 +111,11 @@ static int is_object(struct builder *b, struct at at)
 	return at.value && b->host->value_type(at.value) == SLUICE_OBJECT;
 }
 
+static int is_extension(struct sluice_str key)
+{
+	return key.n >= 2 && memcmp(key.p, "x-", 2) == 0;
+}
+
 static unsigned hex(char c)
 {
 	return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
@@ -155,6 +160,20 @@ static const struct sluice_value *target_of(struct builder *b, struct sluice_str
 	return v;
 }
 
+/* What stands beside a $ref is passed over by some readers of descriptions, and taken by others. */
+static int stands_alone(struct builder *b, struct at at)
+{
+	size_t count = b->host->value_count(at.value);
+	for (size_t i = 0; i < count; i++) {
+		struct sluice_str key = {0};
+		b->host->value_at(at.value, i, &key);
+		if (!str_equal(key, SLUICE_STR("$ref")) && !str_equal(key, SLUICE_STR("summary")) &&
+			!str_equal(key, SLUICE_STR("description")) && !is_extension(key))
+			return fail(b, at, "\"%.*s\" beside a $ref", (int)key.n, key.p);
+	}
+	return 1;
+}
+
 /* Follows the $ref of what is no schema: parameters, bodies, path items. */
 static int resolve(struct builder *b, struct at *at)
 {
@@ -165,6 +184,8 @@ static int resolve(struct builder *b, struct at *at)
 		if (ref.n == 0)
 			return 1;
 		const struct sluice_value *target = target_of(b, ref);
+		if (!stands_alone(b, *at))
+			return 0;
 		if (!target)
 			return fail(b, *at, "nothing is at \"%.*s\"", (int)ref.n, ref.p);
 		*at = (struct at){target, ref};
@@ -229,28 +250,45 @@ static int read_style(struct builder *b, struct at at, struct parameter *p)
 			continue;
 		p->style = styles[i].style;
 		p->is_exploded = flag_of(b, at, SLUICE_STR("explode"), p->style == STYLE_FORM);
+		/* Exploded there is nothing to delimit: a value for each item. */
+		if (p->is_exploded && (p->style == STYLE_SPACES || p->style == STYLE_PIPES))
+			p->style = STYLE_FORM;
 		return 1;
 	}
 	return fail(b, at, "the style \"%.*s\" is not supported here", (int)style.n, style.p);
 }
 
-/* `schema`, or the one entry of `content`, whose value is then JSON, or not looked at. */
+/* The schema in the one entry of `content`, which is about JSON. */
+static int read_parameter_content(
+	struct builder *b, struct at content, struct parameter *p, struct at *schema)
+{
+	struct sluice_str type;
+	if (!is_object(b, content) || b->host->value_count(content.value) != 1)
+		return fail(b, content, "expected one media type");
+	struct at entry = member_at(b, content, 0, &type);
+	if (content_kind_of(type) != CONTENT_JSON)
+		return fail(b, entry, "only JSON can be checked in a parameter");
+	p->is_json = 1;
+	*schema = member(b, entry, SLUICE_STR("schema"));
+	return 1;
+}
+
+/* `schema`, or that of `content`: of neither nothing would be checked. */
 static int read_parameter_schema(struct builder *b, struct at at, struct parameter *p)
 {
 	struct at schema = member(b, at, SLUICE_STR("schema"));
 	struct at content = member(b, at, SLUICE_STR("content"));
-	if (content.value) {
-		struct sluice_str type;
-		if (!is_object(b, content) || b->host->value_count(content.value) != 1)
-			return fail(b, content, "expected one media type");
-		schema = member(b, member_at(b, content, 0, &type), SLUICE_STR("schema"));
-		p->is_json = content_kind_of(type) == CONTENT_JSON;
-		if (!p->is_json)
-			return 1;
-	}
+	if (content.value && schema.value)
+		return fail(b, at, "expected a schema or content, not both");
+	if (content.value && !read_parameter_content(b, content, p, &schema))
+		return 0;
+	if (!schema.value)
+		return fail(b, at, "a parameter without a schema");
 	if (!compile_schema(b, schema, &p->schema))
 		return 0;
-	p->types = p->schema ? b->spec->service->types(p->schema) : 0;
+	p->types = b->spec->service->types(p->schema);
+	if (p->style == STYLE_DEEP_OBJECT && p->types && !(p->types & SLUICE_SCHEMA_OBJECT))
+		return fail(b, at, "the style \"deepObject\" is for objects");
 	return 1;
 }
 
@@ -290,11 +328,20 @@ static int read_parameter(
 	       read_parameter_schema(b, at, p);
 }
 
-/* Adds those of a list; one of the same place and name takes the other's. */
+/* Names of fields have no case. */
+static int is_same_parameter(const struct parameter *a, const struct parameter *b)
+{
+	return a->place == b->place && (a->place == IN_HEADER ? content_equal(a->name, b->name)
+							      : str_equal(a->name, b->name));
+}
+
+/* Adds those of a list; one of the same place and name takes the other's, which stood there before
+ * the list. */
 static int read_parameters(
 	struct builder *b, struct at list, const struct template_values *names, struct operation *o)
 {
 	size_t count = list.value ? b->host->value_count(list.value) : 0;
+	size_t before = o->parameter_count;
 	if (list.value && b->host->value_type(list.value) != SLUICE_ARRAY)
 		return fail(b, list, "expected an array");
 	for (size_t i = 0; i < count; i++) {
@@ -306,10 +353,10 @@ static int read_parameters(
 			return 0;
 		if (is_ignored(p))
 			continue;
-		while (k < o->parameter_count &&
-			(o->parameters[k]->place != p->place ||
-				!str_equal(o->parameters[k]->name, p->name)))
+		while (k < o->parameter_count && !is_same_parameter(o->parameters[k], p))
 			k++;
+		if (k >= before && k < o->parameter_count)
+			return fail(b, list, "\"%.*s\" stands twice", (int)p->name.n, p->name.p);
 		o->parameters[k] = p;
 		o->parameter_count += k == o->parameter_count;
 	}
@@ -317,6 +364,28 @@ static int read_parameters(
 }
 
 /* --- operations ------------------------------------------------------------------------------ */
+/* How a form writes its properties: the default is what is read, others would be read wrongly. */
+static int read_encoding(struct builder *b, struct at media, struct sluice_str type)
+{
+	struct at encoding = member(b, media, SLUICE_STR("encoding"));
+	if (!encoding.value || content_kind_of(type) != CONTENT_FORM)
+		return 1;
+	size_t count = b->host->value_count(encoding.value);
+	for (size_t i = 0; i < count; i++) {
+		struct sluice_str property = {0};
+		struct at at = member_at(b, encoding, i, &property);
+		struct sluice_str style = text_of(b, at, SLUICE_STR("style"));
+		struct sluice_str content = text_of(b, at, SLUICE_STR("contentType"));
+		int is_default = (!style.n || str_equal(style, SLUICE_STR("form"))) &&
+				 (!content.n || content_kind_of(content) == CONTENT_TEXT) &&
+				 flag_of(b, at, SLUICE_STR("explode"), 1);
+		if (!is_default)
+			return fail(
+				b, at, "only the style \"form\", exploded, is supported in forms");
+	}
+	return 1;
+}
+
 static int read_body(struct builder *b, struct at at, struct operation *o)
 {
 	if (!at.value)
@@ -336,8 +405,29 @@ static int read_body(struct builder *b, struct at at, struct operation *o)
 		struct media *m = &o->media[o->media_count++];
 		struct at entry = member_at(b, content, i, &m->type);
 		m->type = content_essence(m->type);
-		if (!compile_schema(b, member(b, entry, SLUICE_STR("schema")), &m->schema))
+		for (const struct media *other = o->media; other < m; other++)
+			if (content_equal(other->type, m->type))
+				return fail(b, entry,
+					"the same media type as another, but for parameters");
+		if (!read_encoding(b, entry, m->type) ||
+			!compile_schema(b, member(b, entry, SLUICE_STR("schema")), &m->schema))
 			return 0;
+	}
+	return 1;
+}
+
+/* A part of the path that no parameter describes could be anything. */
+static int has_all_names(struct builder *b, struct at at, const struct operation *o,
+	const struct template_values *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		size_t k = 0;
+		while (k < o->parameter_count &&
+			(o->parameters[k]->place != IN_PATH || o->parameters[k]->ordinal != i))
+			k++;
+		if (k == o->parameter_count)
+			return fail(b, at, "{%.*s} has no parameter", (int)names->items[i].n,
+				names->items[i].p);
 	}
 	return 1;
 }
@@ -359,6 +449,7 @@ static int read_operation(struct builder *b, struct at item_at, struct at at,
 		return fail_memory(b);
 	*out = o;
 	return read_parameters(b, shared, names, o) && read_parameters(b, own, names, o) &&
+	       has_all_names(b, at, o, names) &&
 	       read_body(b, member(b, at, SLUICE_STR("requestBody")), o);
 }
 
@@ -372,13 +463,81 @@ enum method method_of(struct sluice_str name)
 	return METHOD_COUNT;
 }
 
+static int is_unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._~", c));
+}
+
+static int is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+static void put_escape(struct sluice_str *out, unsigned char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *p = (char *)(uintptr_t)out->p + out->n;
+	p[0] = '%';
+	p[1] = digits[c >> 4];
+	p[2] = digits[c & 15];
+	out->n += 3;
+}
+
+/* Literals as requests have them (the gateway's canonical form), names in braces as they are; in
+ * the pool. A NULL pointer: no memory. */
+static struct sluice_str path_canonical(struct builder *b, struct sluice_str path)
+{
+	char *p = pool_alloc(&b->spec->pool, 3 * path.n + 1);
+	struct sluice_str out = {p, 0};
+	int is_name = 0;
+	for (size_t i = 0; p && i < path.n; i++) {
+		char c = path.p[i];
+		is_name = c == '{' || (is_name && c != '}');
+		int is_escape = !is_name && c == '%' && i + 2 < path.n && is_hex(path.p[i + 1]) &&
+				is_hex(path.p[i + 2]);
+		if (is_escape) {
+			c = (char)(hex(path.p[i + 1]) << 4 | hex(path.p[i + 2]));
+			i += 2;
+		}
+		/* The same bytes as in http/uri.c. */
+		int is_plain = is_unreserved(c) ||
+			       (!is_escape && c && strchr("!$&'()*+,=:@|[]{}\"<>^`/;", c));
+		if (is_name || is_plain)
+			p[out.n++] = c;
+		else
+			put_escape(&out, (unsigned char)c);
+	}
+	return out;
+}
+
+/* A path that is never a request's: the gateway merges slashes and takes dot segments out. */
+static const char *why_unreachable(struct sluice_str path)
+{
+	if (memchr(path.p, '?', path.n) || memchr(path.p, '#', path.n))
+		return "a path has no query and no fragment";
+	str_cut(&path, '/');
+	while (path.p) {
+		struct sluice_str segment = str_cut(&path, '/');
+		if ((segment.n == 0 && path.p) || str_equal(segment, SLUICE_STR(".")) ||
+			str_equal(segment, SLUICE_STR("..")))
+			return "no request has an empty segment, or one of dots";
+	}
+	return NULL;
+}
+
 static int read_path(struct builder *b, struct at at, struct sluice_str path)
 {
 	static const char *const keys[METHOD_COUNT] = {
 		"get", "put", "post", "delete", "options", "head", "patch", "trace"};
 	struct template_values names;
-	const char *why;
+	const char *why = why_unreachable(path);
 	struct at place = at;
+	if (why)
+		return fail(b, at, "%s", why);
+	path = path_canonical(b, path);
+	if (!path.p)
+		return fail_memory(b);
 	struct template_node *node =
 		template_add(&b->spec->pool, &b->spec->root, path, &names, &why);
 	if (!node)
@@ -413,12 +572,23 @@ static int read_version(struct builder *b, struct at root)
 	return 1;
 }
 
+/* Schemas of another dialect would be read as if they were of this one. */
+static int read_dialect(struct builder *b, struct at root)
+{
+	struct sluice_str dialect = text_of(b, root, SLUICE_STR("jsonSchemaDialect"));
+	if (dialect.n == 0 ||
+		str_equal(dialect, SLUICE_STR("https://spec.openapis.org/oas/3.1/dialect/base")) ||
+		str_equal(dialect, SLUICE_STR("https://json-schema.org/draft/2020-12/schema")))
+		return 1;
+	return fail(b, root, "jsonSchemaDialect: expected that of OpenAPI 3.1, or draft 2020-12");
+}
+
 static int read_paths(struct builder *b)
 {
 	struct at root = {b->spec->service->document_root(b->spec->document), SLUICE_STR("#")};
 	if (!is_object(b, root))
 		return fail(b, root, "expected an OpenAPI description");
-	if (!read_version(b, root))
+	if (!read_version(b, root) || !read_dialect(b, root))
 		return 0;
 	struct at paths = member(b, root, SLUICE_STR("paths"));
 	if (!is_object(b, paths))
@@ -427,7 +597,7 @@ static int read_paths(struct builder *b)
 	for (size_t i = 0; i < count; i++) {
 		struct sluice_str path = {0};
 		struct at at = member_at(b, paths, i, &path);
-		if (path.n >= 2 && memcmp(path.p, "x-", 2) == 0)
+		if (is_extension(path))
 			continue;
 		if (path.n == 0 || path.p[0] != '/')
 			return fail(b, at, "a path starts with a slash");

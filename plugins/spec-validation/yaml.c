@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "yaml.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,26 +67,39 @@ static int is_based(const char *text, unsigned long long *value)
 	char *end = NULL;
 	if (!base || !text[2] || text[2] == '-' || text[2] == '+' || text[2] == ' ')
 		return 0;
+	errno = 0;
 	*value = strtoull(text + 2, &end, base);
 	return *end == '\0';
 }
 
-static void put_number(struct text *json, struct sluice_str s)
+/* 0: it is none that JSON has. */
+static int put_number(struct text *json, struct sluice_str s)
 {
 	char text[NUMBER_MAX + 1], out[64];
 	unsigned long long based;
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
 	int is_integer = strspn(text, "+-0123456789") == s.n;
-	int n = snprintf(out, sizeof(out), "%.17g", strtod(text, NULL));
-	if (is_based(text, &based))
+	double real = strtod(text, NULL);
+	int n = snprintf(out, sizeof(out), "%.17g", real);
+	if (is_based(text, &based)) {
+		if (errno == ERANGE)
+			return 0;
 		n = snprintf(out, sizeof(out), "%llu", based);
-	else if (is_integer && s.n < 18)
+	} else if (!isfinite(real)) {
+		return 0;
+	} else if (is_integer && s.n < 18) {
 		n = snprintf(out, sizeof(out), "%lld", strtoll(text, NULL, 10));
-	text_add(json, (struct sluice_str){out, (size_t)n});
+	}
+	if (str_is_number(s) && s.n < 18)
+		text_add(json, s); /* as it was written */
+	else
+		text_add(json, (struct sluice_str){out, (size_t)n});
+	return 1;
 }
 
-static void put_plain(struct text *json, struct sluice_str s)
+/* 0: a number that JSON does not have. */
+static int put_plain(struct text *json, struct sluice_str s)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
 	static const char *const truths[] = {"true", "True", "TRUE", NULL};
@@ -96,12 +111,11 @@ static void put_plain(struct text *json, struct sluice_str s)
 		text_add(json, SLUICE_STR("true"));
 	else if (is_one_of(s, lies))
 		text_add(json, SLUICE_STR("false"));
-	else if (str_is_number(s) && s.n < 18)
-		text_add(json, s);
 	else if (s.n <= NUMBER_MAX && (is_decimal(s) || is_based(s.p, &based)))
-		put_number(json, s);
+		return put_number(json, s);
 	else
 		text_add_json(json, s);
+	return 1;
 }
 
 static struct sluice_str scalar_of(const yaml_node_t *n)
@@ -118,9 +132,8 @@ static int put_scalar(struct writer *w, const yaml_node_t *n)
 		text_add_json(w->json, s);
 		return 0;
 	}
-	if (is_one_of(s, unreal))
+	if (is_one_of(s, unreal) || !put_plain(w->json, s))
 		return fail(w, n->start_mark, "a number that JSON does not have");
-	put_plain(w->json, s);
 	return 0;
 }
 

@@ -45,6 +45,11 @@ static const char shop[] =
 	"required: [a]}}}}\n"
 	"        - {$ref: '#/components/parameters/trace'}\n"
 	"        - {name: X-Name, in: header, schema: {type: string}}\n"
+	"        - {name: n, in: cookie, schema: {type: integer}}\n"
+	"        - {name: spaces, in: query, style: spaceDelimited, explode: true, schema: {type: "
+	"array, items: {type: integer}}}\n"
+	"        - {name: empties, in: query, allowEmptyValue: true, schema: {type: array, items: "
+	"{type: integer}}}\n"
 	"        - {name: session, in: cookie, schema: {type: string, format: uuid}}\n"
 	"    post:\n"
 	"      requestBody:\n"
@@ -260,6 +265,24 @@ START_TEST(parameters_are_read_in_their_style)
 		{ORDERS, "filter[min]=1&filter[min]=2",
 			.complaint = "query parameter \\\"filter\\\" (no UTF-8, a property that "
 				     "stands twice, or a number beyond 64 bits)"},
+		{ORDERS, "filter[a][b]=1",
+			.complaint = "query parameter \\\"filter\\\" (not name[property])"},
+		{ORDERS, "filter[]=1",
+			.complaint = "query parameter \\\"filter\\\" (not name[property])"},
+		{ORDERS, "filter[min]=1&filter[min=x",
+			.complaint = "query parameter \\\"filter\\\" (not name[property])"},
+		{ORDERS, "filter=x",
+			.complaint = "query parameter \\\"filter\\\" (not name[property])"},
+		{ORDERS, "filters[a][b]=1"},
+		{ORDERS, "spaces=1&spaces=2"},
+		{ORDERS, "spaces=1%202", .complaint = "query parameter \\\"spaces\\\" (/0: type)"},
+		{ORDERS, "empties="},
+		{ORDERS, "empties=&empties=x",
+			.complaint = "query parameter \\\"empties\\\" (/0: type)"},
+		{ORDERS, "empties=1&empties=2"},
+		{ORDERS, NULL, "cookie", "n=%35"},
+		{ORDERS, NULL, "cookie", "n=%3x", .complaint = "cookie \\\"n\\\" (type)"},
+		{ORDERS, NULL, "cookie", "n=+5", .complaint = "cookie \\\"n\\\" (type)"},
 		{ORDERS, "open=true"},
 		{ORDERS, "open=yes", .complaint = "query parameter \\\"open\\\" (type)"},
 		{ORDERS, "mixed=5"},
@@ -393,7 +416,9 @@ START_TEST(bodies_are_judged_by_their_schemas)
 		{"PUT", "/orders/1", .body = NULL},
 		{"PUT", "/orders/1", NULL, "Content-Type", "application/merge-patch+json",
 			"{\"items\":1}", "body /items (type)"},
-		{"PUT", "/orders/1", NULL, "Content-Type", "text/plain", "anything"},
+		{"PUT", "/orders/1", NULL, "Content-Type", "text/plain", "{\"items\":1}",
+			"body (its media type cannot hold what the schema wants)"},
+		{"PUT", "/orders/1", NULL, "Content-Type", "application/xml", "<items/>"},
 		{"GET", "/orders", NULL, "Content-Type", JSON, "anything"},
 	};
 	struct rig *r = described(shop, "");
@@ -447,6 +472,30 @@ START_TEST(a_base_path_goes_before_the_descriptions_paths)
 }
 END_TEST
 
+START_TEST(paths_are_compared_as_requests_have_them)
+{
+	static const char spec[] =
+		"openapi: 3.0.3\npaths:\n"
+		"  /caf\u00e9/a b: {get: {}}\n"
+		"  /x%2dy/%c3%a4/(z;v=1)/: {get: {}}\n"
+		"  /100%: {get: {}}\n"
+		"  /{n}:\n    parameters: [{name: n, in: path, schema: {type: integer}}]\n"
+		"    get: {}\n";
+	static const struct ask asks[] = {
+		{"GET", "/caf%C3%A9/a%20b", .complaint = NULL},
+		{"GET", "/x-y/%C3%A4/(z;v=1)/", .complaint = NULL},
+		{"GET", "/100%25", .complaint = NULL},
+		{"GET", "/%37", .complaint = NULL},
+		{"GET", "/%C3%A4", .complaint = "path parameter \\\"n\\\" (type)"},
+	};
+	struct rig *r = described(spec, "");
+	struct visit *v = visit_new(r, 0);
+	EXPECT_ALL(v, asks);
+	visit_free(v);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(what_does_not_block_is_counted_and_passes)
 {
 	static const struct ask asks[] = {
@@ -490,6 +539,7 @@ END_TEST
 START_TEST(a_wrong_description_is_a_configuration_error_with_its_place)
 {
 #define HEAD "openapi: 3.0.0\npaths:\n  /a/{b}:\n"
+#define BARE "openapi: 3.0.0\npaths:\n  /a:\n"
 	static const struct {
 		const char *spec, *message;
 	} rows[] = {
@@ -530,9 +580,51 @@ START_TEST(a_wrong_description_is_a_configuration_error_with_its_place)
 		{HEAD "    get: {parameters: [{name: q, in: query, content: {a/b: {}, c/d: "
 		      "{}}}]}\n",
 			"#/paths/~1a~1{b}/get/parameters/0/content: expected one media type"},
-		{HEAD "    post: {requestBody: {content: {a/b: {schema: {$ref: 'o.yaml#/a'}}}}}\n",
-			"#/paths/~1a~1{b}/post/requestBody/content/a~1b/schema/$ref: expected a "
+		{BARE "    post: {requestBody: {content: {a/b: {schema: {$ref: 'o.yaml#/a'}}}}}\n",
+			"#/paths/~1a/post/requestBody/content/a~1b/schema/$ref: expected a "
 			"string that begins with \"#\""},
+		/* what would pass without being checked, or be checked in another way than it is
+		   meant */
+		{HEAD "    get: {}\n", "#/paths/~1a~1{b}/get: {b} has no parameter"},
+		{BARE "    get: {parameters: [{name: q, in: query}]}\n",
+			"#/paths/~1a/get/parameters/0: a parameter without a schema"},
+		{BARE "    get: {parameters: [{name: q, in: query, content: {a/json: {}}}]}\n",
+			"#/paths/~1a/get/parameters/0/content/a~1json: only JSON can be checked in "
+			"a "
+			"parameter"},
+		{BARE "    get: {parameters: [{name: q, in: query, content: {text/json: {}}}]}\n",
+			"#/paths/~1a/get/parameters/0: a parameter without a schema"},
+		{BARE "    get: {parameters: [{name: q, in: query, schema: {}, content: {}}]}\n",
+			"#/paths/~1a/get/parameters/0: expected a schema or content, not both"},
+		{BARE "    get: {parameters: [{name: q, in: query, style: deepObject, schema: "
+		      "{type: "
+		      "string}}]}\n",
+			"#/paths/~1a/get/parameters/0: the style \"deepObject\" is for objects"},
+		{BARE "    get: {parameters: [{name: q, in: query, schema: {}}, {name: q, in: "
+		      "query, "
+		      "schema: {}}]}\n",
+			"#/paths/~1a/get/parameters: \"q\" stands twice"},
+		{BARE "    $ref: '#/paths/~1b'\n    get: {}\n  /b: {get: {}}\n",
+			"#/paths/~1a: \"get\" beside a $ref"},
+		{BARE "    post: {requestBody: {content: {a/b: {}, a/b;v=1: {}}}}\n",
+			"#/paths/~1a/post/requestBody/content/a~1b;v=1: the same media type as "
+			"another, but for parameters"},
+		{BARE "    post: {requestBody: {content: {application/x-www-form-urlencoded: "
+		      "{schema: "
+		      "{}, encoding: {a: {explode: false}}}}}}\n",
+			"#/paths/~1a/post/requestBody/content/application~1x-www-form-urlencoded"
+			"/encoding/a: only the style \"form\", exploded, is supported in forms"},
+		{"openapi: 3.1.0\njsonSchemaDialect: "
+		 "https://json-schema.org/draft-07/schema\npaths: {}\n",
+			"#: jsonSchemaDialect: expected that of OpenAPI 3.1, or draft 2020-12"},
+		{"openapi: 3.0.0\npaths: {'/a?b=c': {}}\n",
+			"#/paths/~1a?b=c: a path has no query and no fragment"},
+		{"openapi: 3.0.0\npaths: {/a//b: {}}\n",
+			"#/paths/~1a~1~1b: no request has an empty segment, or one of dots"},
+		{"openapi: 3.0.0\npaths: {/%61: {}, /a: {}}\n",
+			"#/paths/~1a: the same as another path, but for names"},
+		{"a: 1e999\n", "line 1, column 4: a number that JSON does not have"},
+		{"a: 0xfffffffffffffffff\n", "line 1, column 4: a number that JSON does not have"},
 	};
 	struct rig *r = rig_new(1);
 	struct plugin *p = rig_plugin(r, PLUGINS "/spec-validation.so");
@@ -594,6 +686,7 @@ UNIT_SUITE(spec_validation, paths_and_methods_are_the_descriptions,
 	parameters_are_read_in_their_style, all_cookie_fields_count,
 	a_header_that_is_no_list_comes_once, without_memory_nothing_passes,
 	bodies_are_judged_by_their_schemas, strict_is_about_what_the_description_does_not_have,
-	a_base_path_goes_before_the_descriptions_paths, what_does_not_block_is_counted_and_passes,
-	takes_json_and_openapi_3_1, a_wrong_description_is_a_configuration_error_with_its_place,
+	a_base_path_goes_before_the_descriptions_paths, paths_are_compared_as_requests_have_them,
+	what_does_not_block_is_counted_and_passes, takes_json_and_openapi_3_1,
+	a_wrong_description_is_a_configuration_error_with_its_place,
 	aliases_expand_so_far_and_no_further, yaml_scalars_are_those_of_its_core_schema)
