@@ -151,7 +151,8 @@ struct state {
 	struct sluice_exchange *last_exchange;
 };
 
-static int32_t tell(const struct sluice_call *call, struct sluice_exchange *x, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) int32_t tell(
+	const struct sluice_call *call, struct sluice_exchange *x, const char *format, ...)
 {
 	char text[128];
 	va_list args;

@@ -19,6 +19,10 @@ add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototy
 	-fno-delete-null-pointer-checks -fno-strict-overflow)
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
 	-ffile-prefix-map=${CMAKE_BINARY_DIR}/=build/)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+	# Long literals in tables are cut by clang-format, and "text" + i is meant.
+	add_compile_options(-Wno-string-concatenation -Wno-string-plus-int)
+endif()
 if(SLUICE_WERROR)
 	add_compile_options(-Werror)
 endif()
