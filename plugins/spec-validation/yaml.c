@@ -72,14 +72,13 @@ static int is_based(const char *text, unsigned long long *value)
 	return *end == '\0';
 }
 
-/* 0: it is none that JSON has. */
+/* 0: it is none that JSON has. Integers beyond 64 bits become reals. */
 static int put_number(struct text *json, struct sluice_str s)
 {
 	char text[NUMBER_MAX + 1], out[64];
 	unsigned long long based;
 	memcpy(text, s.p, s.n);
 	text[s.n] = '\0';
-	int is_integer = strspn(text, "+-0123456789") == s.n;
 	double real = strtod(text, NULL);
 	int n = snprintf(out, sizeof(out), "%.17g", real);
 	if (is_based(text, &based)) {
@@ -88,13 +87,16 @@ static int put_number(struct text *json, struct sluice_str s)
 		n = snprintf(out, sizeof(out), "%llu", based);
 	} else if (!isfinite(real)) {
 		return 0;
-	} else if (is_integer && s.n < 18) {
-		n = snprintf(out, sizeof(out), "%lld", strtoll(text, NULL, 10));
-	}
-	if (str_is_number(s) && s.n < 18)
+	} else if (strspn(text, "+-0123456789") == s.n) {
+		errno = 0;
+		long long integer = strtoll(text, NULL, 10);
+		if (errno != ERANGE)
+			n = snprintf(out, sizeof(out), "%lld", integer);
+	} else if (str_is_number(s)) {
 		text_add(json, s); /* as it was written */
-	else
-		text_add(json, (struct sluice_str){out, (size_t)n});
+		return 1;
+	}
+	text_add(json, (struct sluice_str){out, (size_t)n});
 	return 1;
 }
 

@@ -666,14 +666,19 @@ START_TEST(yaml_scalars_are_those_of_its_core_schema)
 		"openapi: 3.1.0\npaths:\n  /a:\n    post:\n      requestBody:\n        content:\n"
 		"          application/json:\n            schema: {enum: [yes, ~, True, 0x1F, "
 		"0o17, "
-		"+7, 007, .5, 2., 1e3, '1', 2020-01-01, 12345678901234567890]}\n";
+		"+7, 007, .5, 2., 1e3, '1', 2020-01-01, 12345678901234567890, 9007199254740993, "
+		"9223372036854775807, 0xfffffffffffffff]}\n";
 	static const struct ask asks[] = {
 #define ENUM(value, complaint) {"POST", "/a", NULL, "Content-Type", JSON, value, complaint}
 		ENUM("\"yes\"", NULL), ENUM("null", NULL), ENUM("true", NULL), ENUM("31", NULL),
 		ENUM("15", NULL), ENUM("7", NULL), ENUM("0.5", NULL), ENUM("2", NULL),
 		ENUM("1000", NULL), ENUM("\"1\"", NULL), ENUM("\"2020-01-01\"", NULL),
-		ENUM("1.2345678901234567e19", NULL), ENUM("1", "body (enum)"),
-		ENUM("\"\"", "body (enum)"), ENUM("false", "body (enum)")};
+		/* exactly, as the bounds of int64 are written */
+		ENUM("9223372036854775807", NULL), ENUM("9223372036854775806", "body (enum)"),
+		ENUM("9007199254740993", NULL), ENUM("9007199254740992", "body (enum)"),
+		ENUM("1152921504606846975", NULL), ENUM("1.2345678901234567e19", NULL),
+		ENUM("1", "body (enum)"), ENUM("\"\"", "body (enum)"),
+		ENUM("false", "body (enum)")};
 	struct rig *r = described(spec, "");
 	struct visit *v = visit_new(r, 0);
 	EXPECT_ALL(v, asks);
