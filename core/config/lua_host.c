@@ -212,6 +212,27 @@ static int ip_version(lua_State *L)
 	return 1;
 }
 
+/* canonical_ip(text) -> the one way to write that address: "::1" of "0:0::1", "10.0.0.1" of
+ * "::ffff:10.0.0.1", which the kernel takes for the same; or nil */
+static int canonical_ip(lua_State *L)
+{
+	const char *ip = luaL_checkstring(L, 1);
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr v6;
+	struct in_addr v4;
+	if (inet_pton(AF_INET6, ip, &v6) == 1) {
+		bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6);
+		const void *bits = is_mapped ? v6.s6_addr + 12 : v6.s6_addr;
+		lua_pushstring(L,
+			inet_ntop(is_mapped ? AF_INET : AF_INET6, bits, text, sizeof(text)));
+	} else if (inet_pton(AF_INET, ip, &v4) == 1) {
+		lua_pushstring(L, inet_ntop(AF_INET, &v4, text, sizeof(text)));
+	} else {
+		lua_pushnil(L);
+	}
+	return 1;
+}
+
 /* canonical_path(path) -> path, or nil when requests can have no such path */
 static int canonical_path(lua_State *L)
 {
@@ -306,6 +327,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"read_file", read_file},
 		{"check_json", check_json},
 		{"ip_version", ip_version},
+		{"canonical_ip", canonical_ip},
 		{"canonical_path", canonical_path},
 		{"limit_default", limit_default},
 		{"base64", base64},

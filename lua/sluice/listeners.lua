@@ -88,6 +88,31 @@ end
 
 local wildcard = { ["0.0.0.0"] = true, ["::"] = true }
 
+-- Of two hosts at one port: "::" takes IPv4, too.
+local function overlap(a, b)
+	if a == b or a == "::" or b == "::" then
+		return true
+	end
+	local has_four = not a:find(":", 1, true) and not b:find(":", 1, true)
+	return has_four and (wildcard[a] or wildcard[b]) or false
+end
+
+-- A port that another one takes as well could not be had: who comes later has none.
+local function check_overlap(group, by_port, report)
+	for _, other in ipairs(by_port[group.port] or {}) do
+		if overlap(group.host, other.host) then
+			report:error(group.node, "spec.address", shown(group)
+				.. " cannot be listened on beside " .. shown(other) .. ", the port of "
+				.. other.first.id .. " (" .. diagnose.place(other.node) .. ")", group.first,
+				{ apis = group.apis })
+			return false
+		end
+	end
+	by_port[group.port] = by_port[group.port] or {}
+	table.insert(by_port[group.port], group)
+	return true
+end
+
 -- The gateway's own ports: /probes and /metrics.
 local function check_own_port(state, name, default_port)
 	local node = state.settings[name]
@@ -95,10 +120,10 @@ local function check_own_port(state, name, default_port)
 		return
 	end
 	local host = nodes.text(node, "address") or "0.0.0.0"
+	host = state.host.canonical_ip(host) or host
 	local port = nodes.value(node, "port", "integer") or default_port
 	for _, group in ipairs(state.listeners) do
-		if group.port == port
-			and (group.host == host or wildcard[group.host] or wildcard[host]) then
+		if group.port == port and overlap(group.host, host) then
 			state.report:error(node, "spec." .. name, "port " .. port .. " is that of "
 				.. group.first.id .. " (" .. diagnose.place(group.node) .. ")", nil,
 				{ at_key = true })
@@ -109,6 +134,7 @@ end
 -- state.listeners, and api.listener for those that are on one.
 function listeners.build(state)
 	state.listeners = {}
+	local by_port = {}
 	for _, group in ipairs(group_by_address(state.found.ApiInstance.list)) do
 		check_schemes(group, state.report)
 		if group.scheme == "https" then
@@ -118,7 +144,11 @@ function listeners.build(state)
 			end
 		end
 		check_base_paths(group, state.report)
-		if group.scheme == "http" or group.tls then
+		if not check_overlap(group, by_port, state.report) then
+			for _, api in ipairs(group.apis) do
+				api.listener = -1
+			end
+		elseif group.scheme == "http" or group.tls then
 			local index = #state.listeners
 			state.listeners[index + 1] = group
 			for _, api in ipairs(group.apis) do

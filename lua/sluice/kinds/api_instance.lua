@@ -81,10 +81,12 @@ local function check_listener(parsed, host)
 	elseif parsed.host:lower() == "localhost" then
 		parsed.host = "127.0.0.1"
 	end
-	if not host.ip_version(parsed.host) then
+	local ip = host.canonical_ip(parsed.host)
+	if not ip then
 		return 'a listener\'s host is an IP address, as in http://0.0.0.0:8081; found "'
 			.. parsed.host .. '"'
 	end
+	parsed.host = ip
 	if not parsed.has_port then
 		return "the port is missing, as in http://0.0.0.0:8081"
 	end
