@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/build_priv.h"
 
+#include <stdio.h>
+
 static bool address_of(const struct plan_node *node, struct address *out)
 {
 	struct str host = plan_string(node, "address", STR("0.0.0.0"));
@@ -23,8 +25,22 @@ static void refuse(
 		diagnostics_add(b->diagnostics, SEVERITY_ERROR, at->position, path, "%s", message);
 }
 
-static bool build_listener(
-	struct build *b, const struct plan_node *node, size_t index, struct generation_listener *l)
+/* Composition makes one listener of an address; a plan that has two is not one of it. */
+static bool is_first(
+	struct build *b, const struct plan_node *node, struct str key, struct map *seen)
+{
+	char message[ADDRESS_TEXT_BYTES + 64];
+	if (!map_get(seen, key)) {
+		map_put(seen, key, b);
+		return true;
+	}
+	snprintf(message, sizeof(message), "a second listener on %.*s", STR_ARG(key));
+	refuse(b, node, "listeners", message);
+	return false;
+}
+
+static bool build_listener(struct build *b, const struct plan_node *node, size_t index,
+	struct map *seen, struct generation_listener *l)
 {
 	char message[256] = "", text[ADDRESS_TEXT_BYTES];
 	uint8_t digest[SHA256_BYTES];
@@ -33,6 +49,8 @@ static bool build_listener(
 		return false;
 	}
 	struct str key = address_text(&l->address, text);
+	if (!is_first(b, node, key, seen))
+		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (tls && tls->type == PLAN_OBJECT) {
 		l->tls = build_tls_server(tls, message, sizeof(message));
@@ -66,13 +84,16 @@ void build_listeners(struct build *b)
 	b->generation->listeners =
 		heap_zalloc((plan_count(list) + 1) * sizeof(struct generation_listener));
 	struct generation *g = b->generation;
+	struct map seen;
+	map_init(&seen);
 	for (size_t i = 0; i < plan_count(list); i++) {
 		struct generation_listener *l = &g->listeners[g->listener_count];
-		if (build_listener(b, plan_at(list, i), i, l)) {
+		if (build_listener(b, plan_at(list, i), i, &seen, l)) {
 			g->listener_count++;
 			continue;
 		}
 		generation_listener_deinit(l);
 		*l = (struct generation_listener){0};
 	}
+	map_deinit(&seen);
 }

@@ -506,6 +506,43 @@ START_TEST(a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first)
 }
 END_TEST
 
+static enum rc build_with_two_spellings(
+	struct bench *b, const struct generation *former, struct generation **out)
+{
+	static const char *const spellings[] = {"127.0.0.1", "::1", "::ffff:127.0.0.1"};
+	bench_begin(b);
+	bench_write_service(b, "http", 9090);
+	plan_open_array(b->w, "listeners", bench_at);
+	for (size_t i = 0; i < ARRAY_COUNT(spellings); i++) {
+		plan_open_object(b->w, NULL, bench_at);
+		bench_text(b, "address", spellings[i]);
+		bench_number(b, "port", 8081);
+		plan_close(b->w);
+	}
+	plan_close(b->w);
+	bench_write_api(b, NULL, NULL);
+	return bench_build(b, former, out);
+}
+
+START_TEST(two_listeners_of_one_address_are_refused)
+{
+	struct bench b = {0};
+	struct generation *g = NULL;
+	bench_init(&b);
+	ck_assert_int_eq(build_with_two_spellings(&b, NULL, &g), RC_OK);
+	ck_assert_uint_eq(g->listener_count, 2);
+	ck_assert_str_eq(g->listeners[1].key, "[::1]:8081");
+	ck_assert_uint_eq(b.diagnostics.errors, 1);
+	ck_assert_str_eq(b.diagnostics.items[0].message, "a second listener on 127.0.0.1:8081");
+	struct generation *former = g;
+	g = NULL;
+	ck_assert_int_eq(build_with_two_spellings(&b, former, &g), RC_INVALID);
+	ck_assert_ptr_null(g);
+	generation_free(former);
+	bench_deinit(&b);
+}
+END_TEST
+
 UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong_is_a_stub,
 	a_policy_that_cannot_be_loaded_makes_a_stub_and_a_diagnostic,
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
@@ -515,4 +552,5 @@ UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong
 	a_kept_api_has_all_that_it_points_to, an_api_is_built_anew_when_its_edge_changes,
 	a_body_mode_that_is_not_known_makes_a_stub, a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
-	serves_nothing_of_an_incomplete_plan, a_body_bound_out_of_range_makes_a_stub)
+	two_listeners_of_one_address_are_refused, serves_nothing_of_an_incomplete_plan,
+	a_body_bound_out_of_range_makes_a_stub)

@@ -96,10 +96,18 @@ static void head(FILE *f, const char *kind, const char *name)
 	fprintf(f, "}\nspec:\n");
 }
 
+static const char *address_of_another(void)
+{
+	static const char *const hosts[] = {
+		"127.0.0.1", "[::]", "[::1]", "[0:0::1]", "[::ffff:0.0.0.0]"};
+	return ANY(hosts);
+}
+
 static void api(FILE *f, const char *name)
 {
 	head(f, "ApiInstance", one_in(25) ? ANY(names) : name);
-	fprintf(f, "  address: http%s://0.0.0.0:%u/%s\n", one_in(30) ? "s" : "", 8081 + below(2),
+	fprintf(f, "  address: http%s://%s:%u/%s\n", one_in(30) ? "s" : "",
+		one_in(30) ? address_of_another() : "0.0.0.0", 8081 + below(2),
 		one_in(25) ? ANY(names) : name);
 	if (!one_in(8))
 		fprintf(f, "  services:\n    up: {address: \"http://h%u:1/p\"}\n", below(9));
@@ -558,5 +566,72 @@ START_TEST(a_binding_beside_a_mistake_is_bound)
 }
 END_TEST
 
+/* --- ports ----------------------------------------------------------------------------------- */
+
+#define MANY 80
+
+static void write_api_at(unsigned i, const char *host)
+{
+	char name[32], text[400];
+	snprintf(name, sizeof(name), "%02u.yaml", i);
+	snprintf(text, sizeof(text),
+		"apiVersion: gateway.sluice.dev/v1\nkind: ApiInstance\nmetadata: {name: n%u}\n"
+		"spec:\n  address: http://%s:8081/n%u\n"
+		"  services: {up: {address: \"http://h:1\"}}\n",
+		i, host, i);
+	write_text(name, text);
+}
+
+/* Every way gives the same, whose findings are these; and what is reused was there to be. */
+static void ports_are(uint64_t n, const char *findings)
+{
+	struct outcome whole, made;
+	compose(&whole, WHOLE, 0);
+	ck_assert_msg(str_eq(buffer_str(&whole.findings), str_of(findings)), "%.*s",
+		STR_ARG(buffer_str(&whole.findings)));
+	compose(&made, APART, 0);
+	compare(&whole, &made, "apart", n);
+	forget(&made);
+	size_t reused = reused_total;
+	for (int times = 0; times < 2; times++) {
+		compose(&made, REUSING, -2);
+		compare(&whole, &made, "reusing", n);
+		forget(&made);
+	}
+	ck_assert_uint_ge(reused_total - reused, MANY - 2);
+	forget(&whole);
+}
+
+START_TEST(ports_that_hold_one_another_are_found_over_files_that_are_reused)
+{
+	static const char *const others[] = {"0.0.0.0", "[::]", "[::ffff:0.0.0.0]"};
+	char findings[160];
+	buffer_init(&record, SIZE_MAX / 2);
+	open_empty_folder(0);
+	for (unsigned i = 0; i < MANY; i++)
+		write_api_at(i, "127.0.0.1");
+	ports_are(0, "");
+	for (unsigned i = 0; i < ARRAY_COUNT(others); i++) {
+		const char *shown = i == 1 ? "[::]" : "0.0.0.0";
+		write_api_at(MANY - 1, others[i]); /* behind all: it is the later one */
+		snprintf(findings, sizeof(findings),
+			"%u.yaml:5:12: spec.address: %s:8081 cannot be listened on beside "
+			"127.0.0.1:8081, the port of default/n0 (00.yaml:5)\n",
+			MANY - 1, shown);
+		ports_are(1 + 2 * i, findings);
+		write_api_at(MANY - 1, "127.0.0.1");
+		ports_are(2 + 2 * i, "");
+	}
+	write_api_at(MANY - 1, "[::ffff:127.0.0.1]");
+	ports_are(7, "");
+	buffer_deinit(&record);
+	for (unsigned i = 0; i < MANY; i++)
+		remove_file(i);
+	close_folder();
+}
+END_TEST
+
 UNIT_SUITE(apart, a_binding_that_hides_in_a_file_of_apis_is_bound,
-	a_binding_beside_a_mistake_is_bound, no_way_of_composing_gives_another_plan)
+	a_binding_beside_a_mistake_is_bound,
+	ports_that_hold_one_another_are_found_over_files_that_are_reused,
+	no_way_of_composing_gives_another_plan)
