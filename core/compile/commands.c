@@ -100,22 +100,17 @@ static const char *schema_name(const struct compile_options *o)
 	return o->path_count ? o->paths[0] : "sluice";
 }
 
-enum rc compile_with_records(const struct compile_options *o, struct str record,
-	struct buffer *record_out, struct buffer *plan, struct diagnostics *diagnostics)
+/* `options` are those that the command line does not have. */
+static enum rc compile_with(const struct compile_options *o, struct config_options options,
+	struct buffer *plan, struct diagnostics *diagnostics)
 {
 	char *plugins = o->plugin_dir_count == 0 ? default_plugin_dir() : NULL;
 	const char *one[] = {plugins};
-	struct config_options options = {
-		.paths = o->paths,
-		.path_count = o->path_count,
-		.plugin_dirs = plugins ? one : o->plugin_dirs,
-		.plugin_dir_count = plugins ? 1 : o->plugin_dir_count,
-		.strict = o->strict,
-		.record = record,
-		.record_out = record_out,
-		/* Who keeps records composes again and again, and looks for what is new. */
-		.takes_parts = record_out != NULL,
-	};
+	options.paths = o->paths;
+	options.path_count = o->path_count;
+	options.plugin_dirs = plugins ? one : o->plugin_dirs;
+	options.plugin_dir_count = plugins ? 1 : o->plugin_dir_count;
+	options.strict = o->strict;
 	enum rc rc;
 	if (o->command == COMMAND_SCHEMA)
 		rc = config_schema(&options, schema_name(o), plan, diagnostics);
@@ -128,7 +123,7 @@ enum rc compile_with_records(const struct compile_options *o, struct str record,
 enum rc compile_paths(
 	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
 {
-	return compile_with_records(o, STR_EMPTY, NULL, plan, diagnostics);
+	return compile_with(o, (struct config_options){0}, plan, diagnostics);
 }
 
 void print_findings(const struct diagnostics *d)
@@ -178,19 +173,36 @@ static struct str map_record(int fd)
 	return p == MAP_FAILED ? STR_EMPTY : str_n(p, (size_t)st.st_size);
 }
 
+/* Whoever reads it need not wait for the record: the end of the plan is the end of the file. */
+static bool hand_over(void *arg, const struct str *pieces, size_t count)
+{
+	int fd = *(const int *)arg;
+	bool ok = file_write_pieces(fd, pieces, count);
+	if (!ok)
+		fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
+	return close(fd) == 0 && ok;
+}
+
 static enum rc compile_plan(
-	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics)
+	const struct compile_options *o, int fd, struct buffer *plan, struct diagnostics *diagnostics)
 {
 	struct buffer left;
-	struct str record = map_record(o->record_in_fd);
+	bool has_record = o->record_out_fd >= 0;
+	struct config_options options = {
+		.record = map_record(o->record_in_fd),
+		.record_out = has_record ? &left : NULL,
+		/* Who keeps records composes again and again, and looks for what is new. */
+		.takes_parts = has_record,
+		.hand_over = o->print ? NULL : hand_over,
+		.hand_over_arg = &fd,
+	};
 	buffer_init(&left, RECORD_BYTES_MAX);
-	enum rc rc = compile_with_records(
-		o, record, o->record_out_fd >= 0 ? &left : NULL, plan, diagnostics);
+	enum rc rc = compile_with(o, options, plan, diagnostics);
 	if (rc == RC_OK && left.n > 0 && !left.failed)
 		write_all(o->record_out_fd, buffer_str(&left), "record");
 	buffer_deinit(&left);
-	if (record.p)
-		munmap((void *)record.p, record.n);
+	if (options.record.p)
+		munmap((void *)options.record.p, options.record.n);
 	return rc;
 }
 
@@ -202,12 +214,9 @@ int command_compile(const struct compile_options *o)
 	buffer_init(&plan, LIMIT_PLAN_BYTES);
 	diagnostics_init(&diagnostics);
 	int code = EXIT_BROKEN;
-	if (compile_plan(o, &plan, &diagnostics) == RC_OK) {
-		bool written = o->print ? write_json(fd, buffer_str(&plan))
-					: write_all(fd, buffer_str(&plan), "plan");
-		if (written)
-			code = diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
-	}
+	if (compile_plan(o, fd, &plan, &diagnostics) == RC_OK &&
+		(!o->print || write_json(fd, buffer_str(&plan))))
+		code = diagnostics.errors ? EXIT_ERRORS : EXIT_GOOD;
 	/* A gateway finds them in the plan and reports them itself. */
 	if (o->out_fd < 0 || code == EXIT_BROKEN)
 		print_findings(&diagnostics);

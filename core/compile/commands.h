@@ -20,9 +20,6 @@ int command_schema(const struct compile_options *o);
 /* Compiles what the options name; the plugins' folder is the installation's when none is given. */
 MUST_USE enum rc compile_paths(
 	const struct compile_options *o, struct buffer *plan, struct diagnostics *diagnostics);
-/* The same from a record to a record, as in config/config.h. */
-MUST_USE enum rc compile_with_records(const struct compile_options *o, struct str record,
-	struct buffer *record_out, struct buffer *plan, struct diagnostics *diagnostics);
 /* Findings to standard error. */
 void print_findings(const struct diagnostics *d);
 

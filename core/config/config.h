@@ -36,6 +36,10 @@ struct config_options {
 	/* How many seconds a file has to be unchanged before its times and inode alone tell that it has
 	 * not changed. 0: the default, SOURCE_SETTLED_S; below: at once, for tests. */
 	int settled_s;
+	/* Takes the plan in pieces as soon as it is there, before the record is made; then `plan` stays
+	 * empty. False: it cannot be taken, and config_compile fails with RC_IO. NULL: into `plan`. */
+	bool (*hand_over)(void *arg, const struct str *pieces, size_t count);
+	void *hand_over_arg;
 	struct config_work *work; /* gets what was done; or NULL */
 	/* Environment and file look-ups for $NAME and ${file:...}; NULL: the process's own. */
 	const char *(*getenv)(const char *name);

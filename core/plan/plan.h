@@ -54,6 +54,8 @@ struct plan_node {
  * wrote: `message` gets one sentence. */
 MUST_USE enum rc plan_decode(
 	struct str bytes, struct plan **out, char *message, size_t message_size);
+/* How many bytes it has to have, by its first ones; 0: too few of them yet, or it is none. */
+uint64_t plan_length(struct str bytes);
 /* NULL is harmless. */
 void plan_free(struct plan *p);
 const struct plan_node *plan_root(const struct plan *p);

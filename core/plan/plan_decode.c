@@ -212,6 +212,12 @@ static enum rc check_header(struct str b, char *message, size_t size)
 	return RC_OK;
 }
 
+uint64_t plan_length(struct str b)
+{
+	bool is_begun = b.n >= PLAN_AT_CHECKSUM && memcmp(b.p, PLAN_MAGIC, 8) == 0;
+	return is_begun ? plan_load32(b.p + PLAN_AT_LENGTH) : 0;
+}
+
 bool plan_is_tree(struct str b)
 {
 	return b.n > PLAN_AT_LENGTH && memcmp(b.p, PLAN_MAGIC, 8) == 0 &&

@@ -486,15 +486,15 @@ static void put(char **to, struct str bytes)
 	*to += bytes.n;
 }
 
-enum rc plan_parts_finish(struct plan_parts_writer *w, struct str tree, struct buffer *out)
+enum rc plan_parts_finish_head(struct plan_parts_writer *w, struct str tree, struct buffer *out)
 {
-	uint64_t n = PLAN_PARTS_HEADER_BYTES + tree.n + w->table.n;
-	uint64_t summed_end = n;
+	uint64_t head = PLAN_PARTS_HEADER_BYTES + tree.n + w->table.n, n = head;
 	for (uint32_t i = 0; i < w->count; i++)
 		n += w->contents[i].n;
 	if (w->has_failed)
 		return RC_INVALID;
-	char *p = !w->table.failed && n <= LIMIT_PLAN_BYTES ? buffer_reserve(out, (size_t)n) : NULL;
+	bool has_room = !w->table.failed && n <= LIMIT_PLAN_BYTES;
+	char *p = has_room ? buffer_reserve(out, (size_t)head) : NULL;
 	if (!p)
 		return RC_FULL;
 	char *at = p + PLAN_PARTS_HEADER_BYTES;
@@ -506,9 +506,16 @@ enum rc plan_parts_finish(struct plan_parts_writer *w, struct str tree, struct b
 	plan_store32(p + PLAN_PARTS_AT_TABLE_BYTES, (uint32_t)w->table.n);
 	put(&at, tree);
 	put(&at, buffer_str(&w->table));
-	for (uint32_t i = 0; i < w->count; i++)
-		put(&at, w->contents[i]);
-	plan_store64(p + PLAN_AT_CHECKSUM, plan_parts_checksum(str_n(p, (size_t)n), (size_t)summed_end));
-	buffer_commit(out, (size_t)n);
+	plan_store64(p + PLAN_AT_CHECKSUM,
+		plan_parts_checksum(str_n(p, (size_t)head), (size_t)head));
+	buffer_commit(out, (size_t)head);
 	return RC_OK;
+}
+
+enum rc plan_parts_finish(struct plan_parts_writer *w, struct str tree, struct buffer *out)
+{
+	enum rc rc = plan_parts_finish_head(w, tree, out);
+	for (uint32_t i = 0; rc == RC_OK && i < w->count; i++)
+		buffer_add(out, w->contents[i]);
+	return rc == RC_OK && out->failed ? RC_FULL : rc;
 }

@@ -88,6 +88,10 @@ void plan_parts_add_fragment(struct plan_parts_writer *w, enum plan_list list, u
 /* `number` below 0: there is no such thing, and plan_parts_finish fails. */
 void plan_parts_add_target(struct plan_parts_writer *w, enum plan_lead lead, int64_t number);
 void plan_parts_add_part(struct plan_parts_writer *w, const uint8_t sha256[32], struct str content);
-/* `tree`: what plan_writer_finish gave. RC_INVALID: a target leads nowhere; RC_FULL. */
+/* Everything before the contents, which are to follow: w->contents. `tree`: what plan_writer_finish
+ * gave. RC_INVALID: a target leads nowhere; RC_FULL. */
+MUST_USE enum rc plan_parts_finish_head(
+	struct plan_parts_writer *w, struct str tree, struct buffer *out);
+/* The same with the contents. */
 MUST_USE enum rc plan_parts_finish(
 	struct plan_parts_writer *w, struct str tree, struct buffer *out);
