@@ -38,6 +38,7 @@ struct composer {
 	struct record_file record;
 	bool is_asked_again;
 	bool is_late;
+	bool has_ended; /* the child; what it has written may still be in the pipe */
 };
 
 static void take_end_of_pipe(struct composer *c);
@@ -119,13 +120,13 @@ static void finish(struct composer *c)
 		composer_start(c);
 }
 
-/* What it has written may still be in the pipe. */
 static void on_end(struct watch *w, int ready)
 {
 	struct composer *c = CONTAINER_OF(w, struct composer, end_watch);
+	c->has_ended = true;
 	if (c->pipe >= 0)
-		read_plan(c); /* that may be all, or even begin anew */
-	if (c->child > 0 && c->pipe < 0)
+		read_plan(c);
+	else
 		finish(c);
 }
 
@@ -144,9 +145,11 @@ static void tell_failure(struct composer *c)
 	else if (WIFSIGNALED(status))
 		snprintf(error, sizeof(error), "sluice-compile ended by signal %d",
 			WTERMSIG(status));
-	else
+	else if (WEXITSTATUS(status) > 1)
 		snprintf(error, sizeof(error), "sluice-compile failed with exit code %d",
 			WEXITSTATUS(status));
+	else
+		snprintf(error, sizeof(error), "sluice-compile ended without a whole plan");
 	record_file_close(&c->record, false);
 	buffer_reset(&c->plan);
 	c->fn(c->owner, &c->plan, error);
@@ -166,6 +169,8 @@ static void take_end_of_pipe(struct composer *c)
 	close_plan_pipe(c);
 	c->fn(c->owner, &c->plan, NULL);
 	forget_plan(c);
+	if (c->has_ended)
+		finish(c);
 }
 
 /* argv of the child: "sluice-compile compile --out-fd=3 ... --plugins DIR ... CONFIG". */
@@ -197,8 +202,8 @@ static void free_arguments(char **argv)
 	free(argv);
 }
 
-/* The child has descriptors 0 (null), 2, 3, those of the record and 6, which it only has to hold: all
- * others are close-on-exec. */
+/* The child has descriptors 0 (null), 2, 3, those of the record and 6, which it only has to hold:
+ * all others are close-on-exec. */
 static int spawn(struct composer *c, int out, int life)
 {
 	posix_spawn_file_actions_t actions;
@@ -292,7 +297,7 @@ void composer_start(struct composer *c)
 		return;
 	}
 	c->is_asked_again = false;
-	c->is_late = false;
+	c->is_late = c->has_ended = false;
 	int error = open_pipes_and_spawn(c);
 	if (error == 0 && !watch_both(c)) {
 		int status;
