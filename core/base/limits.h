@@ -100,6 +100,9 @@
 #define LIMIT_PACE_BYTES_PER_SECOND 512
 #define LIMIT_PACE_GRACE_MS         10000
 #define LIMIT_PACE_STALL_MS         60000
+/* What is on its way to a client for no longer than this is the network's: a satellite's 600 ms, and
+ * one segment that has to be sent again. */
+#define LIMIT_PACE_FLIGHT_MS 2000
 /* How often exchanges that last are looked at. */
 #define LIMIT_SWEEP_MS 250
 /* How long a closing stream waits for a peer that takes nothing of what is queued. */

@@ -68,11 +68,32 @@ static struct pace_rule rule_of_response(const struct exchange *e)
 	return rule;
 }
 
+static void mark(struct exchange *e)
+{
+	struct sweep_notes *n = &e->sweep;
+	n->mark = n->taken[TO_CLIENT] + n->outstanding;
+	n->mark_ms = now_of(e);
+}
+
+/* Something is on its way at every look where the upstream drips and the client is far away. It is
+ * not the client that is waited for as long as what was on its way is taken in the time that the
+ * network may take. */
+static bool is_client_awaited(struct exchange *e)
+{
+	const struct sweep_notes *n = &e->sweep;
+	if (n->taken[TO_CLIENT] < n->mark)
+		return true;
+	bool was_quick = now_of(e) - n->mark_ms <= LIMIT_PACE_FLIGHT_MS;
+	mark(e);
+	return n->outstanding > 0 && !was_quick;
+}
+
 static bool takes_fast_enough(struct exchange *e)
 {
 	struct sweep_notes *n = &e->sweep;
 	struct pace_rule rule = rule_of_response(e);
-	return pace_keeps(&n->out, &rule, now_of(e), n->taken[TO_CLIENT], n->outstanding > 0);
+	bool is_awaited = is_client_awaited(e);
+	return pace_keeps(&n->out, &rule, now_of(e), n->taken[TO_CLIENT], is_awaited);
 }
 
 /* Nothing of the response came although there was room for it. */
@@ -96,8 +117,16 @@ static bool is_upstream_silent(struct exchange *e)
 
 static bool moved(uint64_t bytes, int64_t ms, const struct pace_limit *l)
 {
-	return l->bytes_per_second > 0 && ms > 0 &&
+	return l->bytes_per_second > 0 && bytes > 0 &&
 	       bytes >= (uint64_t)l->bytes_per_second * (uint64_t)ms / 1000;
+}
+
+/* When it is asked again: a response that has only begun has shown little, so soon. */
+static int64_t next_due_ms(const struct exchange *e, int64_t answered_ms, bool sends)
+{
+	const struct api_limits *l = &e->api->limits;
+	int64_t shown_ms = answered_ms > l->response.grace_ms ? answered_ms : l->response.grace_ms;
+	return !sends && shown_ms < l->exchange_ms ? shown_ms : l->exchange_ms;
 }
 
 /* A body that moves is not cut for being large. */
@@ -105,17 +134,18 @@ static bool lasts_too_long(struct exchange *e)
 {
 	struct sweep_notes *n = &e->sweep;
 	const struct api_limits *l = &e->api->limits;
-	int64_t now_ms = now_of(e);
+	int64_t now_ms = now_of(e), answered_ms = now_ms - n->out_began_ms;
 	if (n->due_ms == 0 || now_ms < n->due_ms)
 		return false;
-	int64_t ms = now_ms - n->began_ms;
 	bool sends = e->request_state != REQUEST_DONE && !e->down->in_ended &&
-		     moved(e->down->body_received - n->in_bytes, ms, &l->request_body);
-	bool takes = e->is_head_sent && moved(n->taken[TO_CLIENT] - n->out_bytes, ms, &l->response);
-	n->began_ms = now_ms;
+		     moved(e->down->body_received - n->in_bytes, now_ms - n->in_began_ms,
+			     &l->request_body);
+	bool takes = n->has_begun_out &&
+		     moved(n->taken[TO_CLIENT] - n->out_bytes, answered_ms, &l->response);
+	n->in_began_ms = n->out_began_ms = now_ms;
 	n->in_bytes = e->down->body_received;
 	n->out_bytes = n->taken[TO_CLIENT];
-	n->due_ms = now_ms + l->exchange_ms;
+	n->due_ms = now_ms + next_due_ms(e, answered_ms, sends);
 	return !sends && !takes && !is_stream(e);
 }
 
@@ -136,12 +166,32 @@ static bool is_upstream_slow(const struct exchange *e)
 	return a->state == ATTEMPT_AWAIT && !a->is_request_sent && !http_stream_can_send(a->up);
 }
 
+/* The connection's earlier responses are no merit of this one. */
+static void begin_out(struct exchange *e)
+{
+	struct sweep_notes *n = &e->sweep;
+	struct pace_rule out = rule_of_response(e);
+	uint64_t queued = n->taken[TO_CLIENT] + n->outstanding, own = e->down->bytes_sent;
+	n->has_begun_out = true;
+	n->out_began_ms = now_of(e);
+	n->out_bytes = queued > own ? queued - own : 0;
+	mark(e);
+	pace_begin(&n->out, &out, n->out_began_ms, n->taken[TO_CLIENT]);
+}
+
+static void look_at_client(struct exchange *e)
+{
+	note_taken(e, TO_CLIENT, http_stream_taken(e->down, &e->sweep.outstanding));
+	if (!e->sweep.has_begun_out)
+		begin_out(e);
+}
+
 static void look(struct exchange *e)
 {
 	size_t ignored;
 	e->sweep.outstanding = 0;
 	if (e->is_head_sent)
-		note_taken(e, TO_CLIENT, http_stream_taken(e->down, &e->sweep.outstanding));
+		look_at_client(e);
 	if (is_upstream_slow(e))
 		note_taken(e, TO_UPSTREAM, http_stream_taken(e->attempt.up, &ignored));
 }
@@ -150,18 +200,17 @@ static void look(struct exchange *e)
 static void begin(struct exchange *e, int64_t moved_ms)
 {
 	const struct api_limits *l = &e->api->limits;
-	struct pace_rule in = rule_of(&l->request_body), out = rule_of_response(e);
+	struct pace_rule in = rule_of(&l->request_body);
 	int64_t started_ms = e->down->started_us / 1000;
 	e->is_swept = true;
 	e->sweep = (struct sweep_notes){
 		.due_ms = l->exchange_ms > 0 ? started_ms + l->exchange_ms : 0,
-		.began_ms = started_ms,
+		.in_began_ms = started_ms,
 		.upstream_moved_ms = moved_ms,
 	};
 	look(e);
 	e->sweep.taken_ms[TO_CLIENT] = e->sweep.taken_ms[TO_UPSTREAM] = moved_ms;
 	pace_begin(&e->sweep.in, &in, started_ms, 0);
-	pace_begin(&e->sweep.out, &out, now_of(e), e->sweep.taken[TO_CLIENT]);
 }
 
 int64_t sweep_taken_ms(struct exchange *e)
@@ -184,7 +233,7 @@ static void visit(struct exchange *e)
 	look(e);
 	if (!sends_fast_enough(e))
 		exchange_note(e, FACT_SLOW_BODY);
-	else if (!takes_fast_enough(e))
+	else if (e->sweep.has_begun_out && !takes_fast_enough(e))
 		exchange_note(e, FACT_SLOW_READER);
 	else if (is_upstream_silent(e))
 		exchange_note(e, FACT_UPSTREAM_SILENT);

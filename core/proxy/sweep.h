@@ -19,16 +19,19 @@ struct proxy_worker;
 
 /* Of an exchange that was looked at once. */
 struct sweep_notes {
-	struct pace in;   /* the request's body, from the client */
-	struct pace out;  /* the response, to the client */
-	int64_t due_ms;   /* when it has lasted too long, unless a body moves; 0: never */
-	int64_t began_ms; /* of the time in which these moved: */
+	struct pace in;     /* the request's body, from the client */
+	struct pace out;    /* the response, to the client */
+	bool has_begun_out; /* the head of the response was seen to be sent */
+	int64_t due_ms;     /* when it has lasted too long, unless a body moves; 0: never */
+	int64_t in_began_ms, out_began_ms; /* of the times in which these moved: */
 	uint64_t in_bytes, out_bytes;
 	/* When a byte was last noticed: of the response from the upstream, and of what the client
 	 * and the upstream took of what was queued for them. */
 	int64_t upstream_moved_ms, taken_ms[2];
 	uint64_t upstream_bytes, taken[2];
 	size_t outstanding; /* for the client */
+	uint64_t mark;      /* all that was queued for the client at mark_ms */
+	int64_t mark_ms;
 };
 
 void sweep_init(struct proxy_worker *w);

@@ -36,6 +36,7 @@ struct wire {
 	size_t uncredited;
 	bool is_blocked;    /* the owner may not send */
 	size_t outstanding; /* of what the owner sent, not taken by the peer */
+	uint64_t earlier;   /* what it took of the connection's earlier messages */
 	bool is_dead;
 	bool is_released;
 	bool was_last; /* released: no request was wanted behind this one */

@@ -95,7 +95,8 @@ START_TEST(reads_the_header_that_is_configured)
 	struct walk w;
 	walk_init(&w, "10.0.0.0/8");
 	w.edge.header = EDGE_FORWARDED;
-	assert_str(client_of(&w, "Forwarded: for=6.6.6.6, for=203.0.113.9;proto=https, for=10.1.1.1"),
+	assert_str(
+		client_of(&w, "Forwarded: for=6.6.6.6, for=203.0.113.9;proto=https, for=10.1.1.1"),
 		"203.0.113.9");
 	assert_str(client_of(&w, "X-Forwarded-For: 6.6.6.6"), "10.0.0.1");
 	w.edge.header = EDGE_OTHER_HEADER;

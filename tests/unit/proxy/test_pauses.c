@@ -149,15 +149,16 @@ START_TEST(a_pause_beyond_the_whole_is_the_policys)
 }
 END_TEST
 
-/* Its own work on the request is not done: what it leaves for its response_head is not there yet. */
+/* Its own work on the request is not done: what it leaves for its response_head is not there yet.
+ */
 START_TEST(a_policy_that_waits_in_its_request_head_sees_no_answer)
 {
 	static const struct {
 		enum callback callback;
 		const char *trace;
 	} rows[] = {
-		{CALLBACK_REQUEST_HEAD,
-			"a.request_head b.request_head a.response_head a.response_body({\"error\": "},
+		{CALLBACK_REQUEST_HEAD, "a.request_head b.request_head a.response_head "
+					"a.response_body({\"error\": "},
 		{CALLBACK_REQUEST_BODY, "a.request_head b.request_head a.request_body(a) "
 					"b.request_body(a) b.response_head a.response_head "},
 	};
@@ -174,7 +175,8 @@ START_TEST(a_policy_that_waits_in_its_request_head_sees_no_answer)
 		ck_assert(client->is_released);
 		ck_assert_int_eq(pause_resume(p->token), RC_NOT_FOUND);
 		const char *trace = bench_trace(b);
-		ck_assert_msg(strncmp(trace, rows[i].trace, strlen(rows[i].trace)) == 0, "%s", trace);
+		ck_assert_msg(
+			strncmp(trace, rows[i].trace, strlen(rows[i].trace)) == 0, "%s", trace);
 		rig_free(g);
 	}
 }
@@ -311,8 +313,7 @@ END_TEST
 
 UNIT_SUITE(pauses, goes_on_where_it_paused, a_client_that_resets_ends_a_pause_anywhere,
 	an_upstream_that_resets_under_a_paused_response_is_told,
-	a_policy_that_takes_too_long_denies,
-	a_pause_beyond_the_whole_is_the_policys,
+	a_policy_that_takes_too_long_denies, a_pause_beyond_the_whole_is_the_policys,
 	a_policy_that_waits_in_its_request_head_sees_no_answer, a_pause_piles_nothing_up,
 	a_pause_before_a_buffering_policy_forgets_nothing,
 	a_buffering_policy_may_think_about_the_body_for_long,

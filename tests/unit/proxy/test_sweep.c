@@ -100,6 +100,62 @@ START_TEST(a_client_that_reads_slowly_but_fast_enough_is_served)
 }
 END_TEST
 
+/* It is far away: something is always on its way, and never the same. */
+START_TEST(a_client_that_takes_what_comes_is_not_slow_where_the_upstream_is)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = rig_ask(g, "GET /paced/x");
+	struct wire *up = answer(g, NULL);
+	wire_say(up, "began", false);
+	for (int i = 0; i < 115; i++) {
+		client->outstanding = 2;
+		wire_say(up, "x", false);
+		rig_advance(g, 250);
+	}
+	ck_assert(!client->is_released);
+	client->outstanding = 0;
+	wire_say(up, "", true);
+	assert_record(g, "reason", "ok");
+	rig_free(g);
+}
+END_TEST
+
+/* The same, but what is on its way is as old as the look before the look before. */
+START_TEST(a_client_that_takes_late_what_comes_is_slow)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = rig_ask(g, "GET /paced/x");
+	struct wire *up = answer(g, NULL);
+	wire_say_n(up, 3000, false);
+	client->outstanding = 3000;
+	for (int i = 0; i < 90; i++) {
+		wire_say_n(up, 50, false);
+		rig_advance(g, 250);
+		if (client->is_released)
+			break;
+	}
+	ck_assert(client->is_released);
+	assert_record(g, "reason", "client_timeout");
+	rig_free(g);
+}
+END_TEST
+
+START_TEST(what_an_earlier_response_took_earns_nothing)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = rig_ask(g, "GET /paced/x");
+	client->earlier = 50000000;
+	rig_advance(g, 1000);
+	struct wire *up = answer(g, NULL);
+	wire_say_n(up, 10000, false);
+	client->outstanding = 9000;
+	rig_advance(g, 10500);
+	ck_assert(client->was_reset && client->is_released);
+	assert_record(g, "reason", "client_timeout");
+	rig_free(g);
+}
+END_TEST
+
 /* The stream cannot be written to for two minutes, but its peer takes some every 50 s. */
 START_TEST(a_short_idle_timeout_does_not_cut_a_client_that_reads)
 {
@@ -196,6 +252,45 @@ START_TEST(a_response_that_drips_is_cut_with_the_whole)
 	}
 	ck_assert(!client->is_released);
 	rig_advance(g, 1500);
+	ck_assert(client->was_reset && up->was_reset);
+	assert_record(g, "reason", "upstream_idle");
+	assert_record(g, "detail", "longer than requestSeconds");
+	rig_free(g);
+}
+END_TEST
+
+/* For 25 s the upstream thought about it. */
+START_TEST(a_late_response_that_keeps_the_rate_may_take_longer_than_the_whole)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = rig_ask(g, "GET /paced/x");
+	rig_advance(g, 25000);
+	struct wire *up = answer(g, NULL);
+	for (int i = 0; i < 40; i++) {
+		wire_say_n(up, 600, false);
+		rig_advance(g, 1000);
+	}
+	ck_assert(!client->is_released);
+	wire_say(up, "", true);
+	assert_record(g, "reason", "ok");
+	rig_free(g);
+}
+END_TEST
+
+START_TEST(a_late_response_that_drips_is_cut_soon)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = rig_ask(g, "GET /paced/x");
+	rig_advance(g, 29900);
+	struct wire *up = answer(g, NULL);
+	wire_say_n(up, 600, false);
+	for (int i = 0; i < 9; i++) {
+		wire_say(up, "x", false);
+		rig_advance(g, 1000);
+	}
+	ck_assert(!client->is_released);
+	wire_say(up, "x", false);
+	rig_advance(g, 2500);
 	ck_assert(client->was_reset && up->was_reset);
 	assert_record(g, "reason", "upstream_idle");
 	assert_record(g, "detail", "longer than requestSeconds");
@@ -333,10 +428,14 @@ UNIT_SUITE(sweep, a_body_that_drips_is_408_after_the_grace,
 	a_body_that_keeps_the_rate_may_take_longer_than_the_whole,
 	time_that_the_upstream_takes_is_not_the_clients, a_client_that_takes_nothing_is_cut,
 	a_client_that_reads_slowly_but_fast_enough_is_served,
+	a_client_that_takes_what_comes_is_not_slow_where_the_upstream_is,
+	a_client_that_takes_late_what_comes_is_slow, what_an_earlier_response_took_earns_nothing,
 	a_short_idle_timeout_does_not_cut_a_client_that_reads,
 	an_upstream_that_falls_silent_is_given_up, streams_may_be_silent_and_last,
 	a_stream_that_nobody_reads_is_cut, an_exchange_as_a_whole_is_bounded,
-	a_response_that_drips_is_cut_with_the_whole, a_body_beyond_the_limit_is_413_when_it_grows,
+	a_response_that_drips_is_cut_with_the_whole,
+	a_late_response_that_keeps_the_rate_may_take_longer_than_the_whole,
+	a_late_response_that_drips_is_cut_soon, a_body_beyond_the_limit_is_413_when_it_grows,
 	a_body_that_declares_too_much_asks_no_upstream,
 	a_crowded_service_is_asked_with_a_body_at_hand, a_blocked_api_is_403,
 	requests_beyond_the_breaker_are_503, waiting_beyond_the_breaker_has_its_reason,

@@ -118,7 +118,7 @@ static bool can_send(const struct http_stream *s)
 static uint64_t taken(const struct http_stream *s, size_t *outstanding)
 {
 	*outstanding = of(s)->outstanding;
-	return s->bytes_sent - *outstanding;
+	return of(s)->earlier + s->bytes_sent - *outstanding;
 }
 
 static void release(struct http_stream *s)
