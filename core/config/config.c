@@ -169,6 +169,11 @@ static int compose(lua_State *L)
 	lua_pop(L, 1);
 	lua_getfield(L, -1, "targets");
 	lua_setfield(L, LUA_REGISTRYINDEX, "targets");
+	lua_getfield(L, -1, "is_surveyed");
+	bool is_surveyed = lua_toboolean(L, -1) != 0;
+	lua_pop(L, 1);
+	if (is_surveyed)
+		lua_survey_place(L, &c->input);
 	write_plan(L, lua_gettop(L), c);
 	lua_input_write_parts(L, &c->input, &c->parts);
 	return 0;
@@ -195,7 +200,8 @@ static int make_schema(lua_State *L)
 	lua_pop(L, 1);
 	if (lua_isnil(L, -2)) {
 		struct position none = {0};
-		diagnostics_add(c->diagnostics, SEVERITY_ERROR, none, "", "%s", lua_tostring(L, -1));
+		diagnostics_add(
+			c->diagnostics, SEVERITY_ERROR, none, "", "%s", lua_tostring(L, -1));
 		c->incomplete = true;
 		return 0;
 	}
@@ -234,7 +240,8 @@ static void tell_work(const struct compile *c)
 	struct config_work *work = c->options->work;
 	if (!work)
 		return;
-	*work = (struct config_work){.files = c->sources.count};
+	*work = (struct config_work){
+		.files = c->sources.count, .is_surveyed = c->input.is_surveyed};
 	for (size_t i = 0; i < c->sources.count; i++) {
 		work->apart += c->input.parts[i].fragment_count > 0;
 		work->reused += c->input.parts[i].fragment_count > 0 && !c->input.parts[i].owned;
@@ -243,10 +250,9 @@ static void tell_work(const struct compile *c)
 
 static enum rc compose_all(struct compile *c)
 {
-	plugin_files_read(&c->plugins, c->options->plugin_dirs, c->options->plugin_dir_count,
-		c->diagnostics);
-	lua_input_init(
-		&c->input, &c->sources, c->options->apart_min, c->options->takes_parts);
+	plugin_files_read(
+		&c->plugins, c->options->plugin_dirs, c->options->plugin_dir_count, c->diagnostics);
+	lua_input_init(&c->input, &c->sources, c->options->apart_min, c->options->takes_parts);
 	if (c->input.has_apart)
 		reuse_parts(&c->reuse, c->options, &c->sources, &c->plugins, c->input.parts);
 	return run_lua(c, compose);
@@ -317,8 +323,7 @@ enum rc config_compile(
 enum rc config_schema(const struct config_options *options, const char *name, struct buffer *plan,
 	struct diagnostics *diagnostics)
 {
-	struct compile c = {
-		.options = options, .diagnostics = diagnostics, .schema_name = name};
+	struct compile c = {.options = options, .diagnostics = diagnostics, .schema_name = name};
 	c.writer = plan_writer_new();
 	plan_parts_init(&c.parts);
 	plugin_files_read(&c.plugins, options->plugin_dirs, options->plugin_dir_count, diagnostics);

@@ -195,6 +195,13 @@ static void push_row(lua_State *L, struct str *rows)
 	}
 }
 
+/* has_rows(i): whether it has a part. */
+static int has_rows(lua_State *L)
+{
+	lua_pushboolean(L, input_of(L)->parts[check_file(L)].fragment_count > 0);
+	return 1;
+}
+
 /* rows(i) -> those of its part; or nil: it has none. */
 static int rows_of(lua_State *L)
 {
@@ -297,23 +304,32 @@ struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number)
 
 /* --- parts of the plan ----------------------------------------------------------------------- */
 
-bool lua_input_place(lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place)
+bool lua_input_place_fragment(
+	struct lua_input *in, uint32_t part, uint32_t fragment, bool is_api, uint32_t place)
 {
-	struct lua_input *in = registered(L);
-	if (!in || !in->places || i < 1 || (size_t)i > in->sources->count)
+	uint32_t count = in->parts[part].fragment_count, **places = &in->places[part];
+	if (fragment >= count)
 		return false;
-	uint32_t count = in->parts[i - 1].fragment_count;
-	if (number < 0 || number >= (lua_Integer)count)
-		return false;
-	uint32_t **places = &in->places[i - 1];
 	if (!*places)
 		*places = heap_zalloc(count * sizeof(uint32_t));
-	(*places)[number] = 1 + place * 2 + str_eq(list, STR("apis"));
+	(*places)[fragment] = 1 + place * 2 + is_api;
 	return true;
 }
 
+bool lua_input_place(
+	lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place)
+{
+	struct lua_input *in = registered(L);
+	if (!in || !in->places || i < 1 || (size_t)i > in->sources->count || number < 0 ||
+		number > UINT32_MAX)
+		return false;
+	return lua_input_place_fragment(
+		in, (uint32_t)i - 1, (uint32_t)number, str_eq(list, STR("apis")), place);
+}
+
 /* Those of one fragment; false: they are not what a part has. */
-static bool write_targets(lua_State *L, struct plan_parts_writer *w, struct str *targets)
+static bool write_targets(
+	lua_State *L, struct lua_input *in, struct plan_parts_writer *w, struct str *targets)
 {
 	struct part_value key, name;
 	enum plan_lead lead;
@@ -324,21 +340,23 @@ static bool write_targets(lua_State *L, struct plan_parts_writer *w, struct str 
 		if (!part_read_value(targets, &key) || !part_read_value(targets, &name) ||
 			!plan_lead_of(key.text, &lead))
 			return false;
-		plan_parts_add_target(w, lead, lua_target_number(L, key.text, name.text));
+		plan_parts_add_target(w, lead, lua_survey_number(L, in, lead, key.text, name.text));
 	}
 	return true;
 }
 
 static bool write_part(
-	lua_State *L, struct plan_parts_writer *w, const struct part *p, const uint32_t *places)
+	lua_State *L, struct lua_input *in, struct plan_parts_writer *w, size_t number)
 {
+	const struct part *p = &in->parts[number];
+	const uint32_t *places = in->places[number];
 	struct str targets = p->targets;
 	for (uint32_t i = 0; i < p->fragment_count; i++) {
 		uint32_t place = places[i] - 1;
 		if (places[i] == 0)
 			return false;
 		plan_parts_add_fragment(w, place & 1 ? PLAN_APIS : PLAN_SERVICES, place / 2);
-		if (!write_targets(L, w, &targets))
+		if (!write_targets(L, in, w, &targets))
 			return false;
 	}
 	plan_parts_add_part(w, p->sha256, p->content);
@@ -348,7 +366,7 @@ static bool write_part(
 void lua_input_write_parts(lua_State *L, struct lua_input *in, struct plan_parts_writer *w)
 {
 	for (size_t i = 0; in->places && i < in->sources->count; i++)
-		if (in->places[i] && !write_part(L, w, &in->parts[i], in->places[i]))
+		if (in->places[i] && !write_part(L, in, w, i))
 			luaL_error(L, "the parts of the plan are not whole");
 }
 
@@ -361,6 +379,8 @@ void lua_input_init(
 	in->parts = heap_zalloc((sources->count + 1) * sizeof(struct part));
 	diagnostics_init(&in->found);
 	part_maker_init(&in->maker);
+	survey_init(&in->survey);
+	map_init(&in->plugin_numbers);
 	choose_apart(in, apart_min);
 	if (takes_parts && in->has_apart)
 		in->places = heap_zalloc((sources->count + 1) * sizeof(uint32_t *));
@@ -374,6 +394,8 @@ void lua_input_deinit(struct lua_input *in)
 		free(in->places[i]);
 	free(in->places);
 	free(in->parts);
+	survey_deinit(&in->survey);
+	map_deinit(&in->plugin_numbers);
 	diagnostics_deinit(&in->found);
 	part_maker_deinit(&in->maker);
 	plan_writer_free(in->fragments);
@@ -407,8 +429,10 @@ void lua_push_input(lua_State *L, struct lua_input *in)
 	set_function(L, "begin", begin, in);
 	set_function(L, "read", read_file, in);
 	set_function(L, "try", try_file, in);
+	set_function(L, "has_rows", has_rows, in);
 	set_function(L, "rows", rows_of, in);
 	set_function(L, "keep", keep, in);
+	lua_push_survey(L, in);
 	lua_pushinteger(L, (lua_Integer)in->sources->count);
 	lua_setfield(L, -2, "count");
 	if (in->has_apart)

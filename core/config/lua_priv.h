@@ -3,9 +3,11 @@
  *
  * A node is a table: `type` ("null", "boolean", "integer", "real", "string", "list", "map"),
  * `file`, `line`, `column`; scalars have `value`, and `plain` without quotes; `text_column` where
- * the text stands in the file as it is, but not at the column of a plain scalar; lists their elements at 1..n; maps `keys` (an array) and `members` (by key), each member
- * with `key_line` and `key_column`, and `twice` where another of that key was dropped. The root of a document has `mistakes` where its YAML had any: a
- * list of {file, line, column, message}. lua/sluice/nodes.lua is the other side of it.
+ * the text stands in the file as it is, but not at the column of a plain scalar; lists their
+ * elements at 1..n; maps `keys` (an array) and `members` (by key), each member with `key_line` and
+ * `key_column`, and `twice` where another of that key was dropped. The root of a document has
+ * `mistakes` where its YAML had any: a list of {file, line, column, message}. lua/sluice/nodes.lua
+ * is the other side of it.
  */
 #pragma once
 
@@ -15,6 +17,7 @@
 #include "config/lua_state.h"
 #include "config/parts.h"
 #include "config/sources.h"
+#include "config/survey.h"
 
 #include "json/json.h"
 #include "plan/plan.h"
@@ -66,26 +69,42 @@ struct lua_input {
 	struct diagnostics found;      /* of the documents, since the last begin() */
 	struct part_maker maker;       /* of the file that is composed apart */
 	struct plan_writer *fragments; /* owned */
-	/* Owned: of each source, where the fragments of its part stand in the plan: 1 + 2 * place, and 1
-	 * more for APIs; 0: nowhere. NULL: they are put into the tree. */
+	/* Owned: of each source, where the fragments of its part stand in the plan: 1 + 2 * place,
+	 * and 1 more for APIs; 0: nowhere. NULL: they are put into the tree. */
 	uint32_t **places;
-	bool has_apart;     /* some files are composed apart */
-	bool is_incomplete; /* a file is no YAML */
+	struct survey survey;      /* the last that was asked for */
+	struct map plugin_numbers; /* 1 + number in the plan, by path; of what is_surveyed */
+	bool is_surveyed;          /* the plan was made from it */
+	bool has_apart;            /* some files are composed apart */
+	bool is_incomplete;        /* a file is no YAML */
 };
 
 /* `takes_parts`: what is composed apart stands apart in the plan, too. */
 void lua_input_init(
 	struct lua_input *in, struct sources *sources, size_t apart_min, bool takes_parts);
 void lua_input_deinit(struct lua_input *in);
-/* Puts the functions and members of it into the table on top: count, is_apart (a list of booleans, or
- * nil), begin(), read(i), try(i), rows(i), keep(i, rows); and fragment(node) into the host's table. */
+/* Puts the functions and members of it into the table on top: count, is_apart (a list of booleans,
+ * or nil), begin(), read(i), try(i), has_rows(i), rows(i), keep(i, rows), and those of
+ * lua_push_survey; and fragment(node) into the host's table. */
 void lua_push_input(lua_State *L, struct lua_input *in);
 /* Of the part of file `i`, from 1. */
 struct str lua_input_fragment(lua_State *L, lua_Integer i, lua_Integer number);
 /* Notes that it is element `place` of a list of the plan. False: it belongs into the tree. */
-bool lua_input_place(lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place);
+bool lua_input_place(
+	lua_State *L, lua_Integer i, lua_Integer number, struct str list, uint32_t place);
+bool lua_input_place_fragment(
+	struct lua_input *in, uint32_t part, uint32_t fragment, bool is_api, uint32_t place);
 /* The table of what was placed. Raises a Lua error on a part that is not there as a whole. */
 void lua_input_write_parts(lua_State *L, struct lua_input *in, struct plan_parts_writer *w);
+
+/* The functions of lua_survey.c into the table on top: survey(ids), has_api(id), has_service(id),
+ * selects(namespace, labels). */
+void lua_push_survey(lua_State *L, struct lua_input *in);
+/* The plan is made from the survey: places all fragments. */
+void lua_survey_place(lua_State *L, struct lua_input *in);
+/* What a fragment leads to; below 0: there is none. */
+int64_t lua_survey_number(
+	lua_State *L, struct lua_input *in, enum plan_lead lead, struct str key, struct str name);
 
 /* The functions of lua_host.c and lua_schema.c into the table on top. */
 void lua_register_host(lua_State *L, struct lua_host *host);

@@ -264,6 +264,28 @@ local binders = {
 	ApiInstance = bind_to_api, Service = bind_to_service, Selector = bind_to_selected,
 }
 
+-- To APIs that were composed with it: what is left to be said is about the binding alone. False: a
+-- target is not there.
+function bind.attach_surveyed(binding, survey, state)
+	if binding.target_kind == "Selector" then
+		if not survey.selects(binding.target_namespace, binding.labels) then
+			return false
+		end
+	elseif not binding.target_name then
+		return false
+	elseif binding.target_kind == "Service" then
+		local own = state.services.by_id[bind.target_id(binding)]
+		if own then
+			bind.attach_to_service(own, binding, state)
+		elseif not survey.has_service(bind.target_id(binding)) then
+			return false
+		end
+	elseif not survey.has_api(bind.target_id(binding)) then
+		return false
+	end
+	return compile(binding, state)
+end
+
 function bind.attach_inline(api, state)
 	api.entries, api.bound_routes, api.inline_counts, api.builtins = {}, {}, {}, {}
 	for _, binding in ipairs(api.inline_policies) do

@@ -13,6 +13,7 @@ local listeners = require("sluice.listeners")
 local order = require("sluice.order")
 local plan = require("sluice.plan")
 local scripts = require("sluice.scripts")
+local surveyed = require("sluice.surveyed")
 local api_instance = require("sluice.kinds.api_instance")
 local configuration = require("sluice.kinds.configuration")
 local contract = require("sluice.kinds.contract")
@@ -174,7 +175,7 @@ local function read_all(input, kept)
 	input.begin()
 	for i = 1, input.count do
 		if kept[i] then
-			for _, row in ipairs(kept[i]) do
+			for _, row in ipairs(input.rows(i)) do
 				roots[#roots + 1] = ghosts.read(row, i)
 			end
 		else
@@ -188,7 +189,7 @@ local function read_all(input, kept)
 	return roots
 end
 
--- Rows of summaries, by the number of their file.
+-- Which files have rows of summaries, by their number; and whether all that may hold APIs have.
 local function compose_apart(input, host, known)
 	local state, roots, kept = new_state(host, known), {}, {}
 	for i = 1, input.count do
@@ -204,16 +205,38 @@ local function compose_apart(input, host, known)
 	if state.closes_all then
 		return kept
 	end
+	local is_all = not state.found.ApiInstance.list[1]
 	local world = apart.world(state)
 	for i = 1, input.count do
 		if input.is_apart[i] then
-			kept[i] = input.rows(i)
+			kept[i] = input.has_rows(i)
 			local own = not kept[i] and input.try(i)
-			kept[i] = kept[i] or own and apart.compose(world, own)
-			input.keep(i, kept[i])
+			local rows = own and apart.compose(world, own)
+			if not kept[i] then
+				input.keep(i, rows)
+				kept[i] = rows and true
+			end
+			is_all = is_all and kept[i]
 		end
 	end
-	return kept
+	return kept, is_all
+end
+
+-- Where every API was composed apart and they agree: nothing is made of them here. Or nil.
+local function compose_surveyed(input, host, known)
+	local state, roots = new_state(host, known), {}
+	input.begin()
+	for i = 1, input.count do
+		append(roots, not input.is_apart[i] and input.read(i))
+	end
+	state.found, state.is_incomplete = documents.read(roots, state.report)
+	read_kinds(state)
+	collect_services(state)
+	if not surveyed.take(input, state) or state.report.findings[1] then
+		return nil
+	end
+	state.is_strict = input.strict or state.settings.is_strict
+	return plan.build(state)
 end
 
 local function compose_all(input, host, known, kept)
@@ -226,7 +249,14 @@ local ATTEMPTS_MAX = 2
 -- plan, findings, and whether something could not be given its place.
 function compose.run(input, host)
 	local known = load_definitions(input, host)
-	local kept = input.is_apart and compose_apart(input, host, known)
+	local kept, is_all
+	if input.is_apart then
+		kept, is_all = compose_apart(input, host, known)
+	end
+	local whole = is_all and compose_surveyed(input, host, known)
+	if whole then
+		return whole, {}, false
+	end
 	for _ = 1, kept and ATTEMPTS_MAX or 0 do
 		local ok, made, findings, is_incomplete = pcall(compose_all, input, host, known, kept)
 		if ok then

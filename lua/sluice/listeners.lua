@@ -131,6 +131,18 @@ local function check_own_port(state, name, default_port)
 	end
 end
 
+-- Of ports whose APIs agree: {host, port, scheme, first, node}.
+function listeners.take(state, ports)
+	local by_port = {}
+	state.listeners = ports
+	for _, group in ipairs(ports) do
+		group.apis = {}
+		check_overlap(group, by_port, state.report)
+	end
+	check_own_port(state, "probe", 3000)
+	check_own_port(state, "metrics")
+end
+
 -- state.listeners, and api.listener for those that are on one.
 function listeners.build(state)
 	state.listeners = {}

@@ -295,6 +295,9 @@ end
 
 local function apis_node(state)
 	local apis = nodes.list(nil)
+	for _, names in ipairs(state.survey and state.survey.plugins or {}) do
+		use_plugins_of({ plugins = names }, state)
+	end
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		if api.is_ghost then
 			use_plugins_of(api, state)
@@ -320,6 +323,7 @@ function plan.build(state)
 	end
 	local out = nodes.map(nil)
 	out.targets = state.targets
+	out.is_surveyed = state.survey ~= nil
 	nodes.put(out, "version", nodes.integer(nil, 1))
 	nodes.put(out, "strict", state.is_strict and nodes.boolean(nil, true) or nil)
 	nodes.put(out, "plugins", plugins_node(state))

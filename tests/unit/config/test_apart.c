@@ -25,6 +25,7 @@ static char folder[128];
 static const char plugin_dir[] = BUILD_DIR "/lib/sluice/plugins";
 static uint64_t seed;
 static char variable[16];
+static bool is_calm; /* in which there are few mistakes: most of the time nothing is to be said */
 
 /* --- chance ---------------------------------------------------------------------------------- */
 
@@ -39,6 +40,12 @@ static unsigned below(unsigned n)
 static bool one_in(unsigned n)
 {
 	return below(n) == 0;
+}
+
+/* What is mostly a mistake. */
+static bool amiss(unsigned n)
+{
+	return !is_calm && one_in(n);
 }
 
 #define ANY(list) list[below(ARRAY_COUNT(list))]
@@ -79,17 +86,29 @@ static const char *const mistakes[] = {
 	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: $NONE}]}",
 };
 
+/* Any number of them may be bound to one API. */
+static const char *const calm[] = {
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: $WAIT}]}",
+	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: "
+	"\"${file:more.txt}\"}]}",
+	"policyRef: {name: rate-limiting}, config: {rateLimits: [{maximumRequests: 7, "
+	"timePeriodInMilliseconds: 1000}]}",
+	"policyRef: {name: header-removal}, config: {inboundHeaders: [x-a]}",
+};
+
 static const char *policy(unsigned wrong)
 {
-	if (one_in(wrong))
+	if (amiss(wrong))
 		return ANY(mistakes);
+	if (is_calm)
+		return ANY(calm);
 	return one_in(8) ? ANY(policies) : policies[below(SIMPLE)];
 }
 
 static void head(FILE *f, const char *kind, const char *name)
 {
 	fprintf(f, "apiVersion: gateway.sluice.dev/v1\nkind: %s\nmetadata: {name: %s", kind, name);
-	if (one_in(12))
+	if (one_in(is_calm ? 60 : 12))
 		fprintf(f, ", namespace: other");
 	if (!one_in(3))
 		fprintf(f, ", labels: {tier: %s}", ANY(tiers));
@@ -105,18 +124,22 @@ static const char *address_of_another(void)
 
 static void api(FILE *f, const char *name)
 {
-	head(f, "ApiInstance", one_in(25) ? ANY(names) : name);
-	fprintf(f, "  address: http%s://%s:%u/%s\n", one_in(30) ? "s" : "",
-		one_in(30) ? address_of_another() : "0.0.0.0", 8081 + below(2),
-		one_in(25) ? ANY(names) : name);
-	if (!one_in(8))
+	head(f, "ApiInstance", amiss(25) ? ANY(names) : name);
+	fprintf(f, "  address: http%s://%s:%u/%s\n", amiss(30) ? "s" : "",
+		amiss(30) ? address_of_another() : "0.0.0.0", 8081 + below(2),
+		amiss(25) ? ANY(names) : name);
+	if (!amiss(8))
 		fprintf(f, "  services:\n    up: {address: \"http://h%u:1/p\"}\n", below(9));
 	if (one_in(9))
 		fprintf(f, "  limits: {requestBodyBytes: %u}\n", 1000 + below(9));
-	if (one_in(30))
+	if (amiss(30))
 		fprintf(f, "  polices: []\n");
 	fprintf(f, "  policies:\n");
-	for (unsigned i = below(4); i > 0; i--)
+	if (is_calm && one_in(3))
+		fprintf(f, "    - {policyRef: {name: route}, config: {destinationRef: {name: "
+			   "shared}}, "
+			   "rules: [{path: /x}]}\n");
+	for (unsigned i = is_calm + below(4 - is_calm); i > 0; i--)
 		fprintf(f, "    - {%s}\n", policy(60));
 }
 
@@ -124,12 +147,13 @@ static void binding(FILE *f, const char *name)
 {
 	static const char *const targets[] = {"{name: %s}", "{kind: Service, name: %s-up}",
 		"{kind: Service, name: %s}", "{kind: Selector, selector: {labels: {tier: %s}}}"};
-	unsigned target = below(4);
+	unsigned target = is_calm ? below(2) * 3 : below(4);
 	head(f, "PolicyBinding", name);
 	fprintf(f, "  targetRef: ");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	fprintf(f, targets[target], target == 3 ? ANY(tiers) : ANY(names));
+	fprintf(f, targets[target],
+		target == 3 ? ANY(tiers) : names[below(is_calm ? 6 : ARRAY_COUNT(names))]);
 #pragma GCC diagnostic pop
 	fprintf(f, "\n");
 	if (one_in(2))
@@ -149,13 +173,13 @@ static void other(FILE *f, const char *name)
 		"timeouts: {upstreamResponseSeconds: 4}", "routing: {rewriteHostHeader: false}",
 		"probe: {port: 8081}", "tracing: {}", "forwardProxy: {}", "strict: true",
 		"limits: {requestBodyBytes: 70000}"};
-	switch (below(5)) {
+	switch (below(is_calm ? 2 : 5)) {
 	case 0:
 		head(f, "Service", name);
-		fprintf(f, "  address: http://s%u:%s\n", below(9), one_in(9) ? "x" : "80");
+		fprintf(f, "  address: http://s%u:%s\n", below(9), amiss(9) ? "x" : "80");
 		return;
 	case 1:
-		head(f, "Secret", one_in(9) ? "a" : name);
+		head(f, "Secret", amiss(9) ? "a" : name);
 		fprintf(f, "  data: {word: \"w%u$WAIT\"}\n", below(3));
 		return;
 	case 2:
@@ -208,11 +232,11 @@ static void write_file(unsigned i)
 		api(f, name);
 	else if (kind < 16)
 		binding(f, name);
-	else if (kind < 19)
+	else if (kind < 19 || is_calm)
 		other(f, name);
 	else
 		odd(f, name);
-	if (one_in(20)) {
+	if (amiss(20)) {
 		fprintf(f, "---\n");
 		api(f, ANY(names));
 	}
@@ -245,7 +269,7 @@ static void remove_file(unsigned i)
 
 static void edit(void)
 {
-	unsigned i = below(FILES_MAX);
+	unsigned i = below(is_calm ? ARRAY_COUNT(names) : FILES_MAX);
 	switch (below(24)) {
 	case 0:
 	case 1:
@@ -302,7 +326,7 @@ static void put_together(struct outcome *o)
 }
 
 static struct buffer record; /* what the last composition left */
-static size_t apart_total, reused_total;
+static size_t apart_total, reused_total, surveyed_total;
 
 enum way { WHOLE, APART, PARTS, REUSING };
 
@@ -337,6 +361,7 @@ static void compose(struct outcome *o, enum way way, int settled_s)
 	diagnostics_deinit(&diagnostics);
 	apart_total += work.apart;
 	reused_total += work.reused;
+	surveyed_total += work.is_surveyed;
 	if (way != REUSING)
 		return;
 	struct buffer *older = one_in(8) ? &left : &record; /* now and then the older one stays */
@@ -390,12 +415,15 @@ static void open_empty_folder(uint64_t number)
 static void open_folder(uint64_t number)
 {
 	open_empty_folder(number);
+	is_calm = number / 50 % 2 == 1;
 	snprintf(variable, sizeof(variable), "1");
 	write_text("more.txt", "more");
 	write_text("secret.yaml",
 		"apiVersion: gateway.sluice.dev/v1\nkind: Secret\nmetadata: {name: a}\n"
-		"spec: {data: {word: hush}}\n");
-	for (unsigned i = 0; i < FILES_MAX; i++)
+		"spec: {data: {word: hush}}\n---\n"
+		"apiVersion: gateway.sluice.dev/v1\nkind: Service\nmetadata: {name: shared}\n"
+		"spec: {address: \"http://shared:80\"}\n");
+	for (unsigned i = 0; i < (is_calm ? ARRAY_COUNT(names) : FILES_MAX); i++)
 		write_file(i);
 }
 
@@ -457,6 +485,7 @@ START_TEST(no_way_of_composing_gives_another_plan)
 	/* The ways were different ones. */
 	ck_assert_uint_gt(apart_total, edits);
 	ck_assert_uint_gt(reused_total, edits / 4);
+	ck_assert_uint_gt(surveyed_total, edits / 10);
 }
 END_TEST
 
@@ -592,13 +621,14 @@ static void ports_are(uint64_t n, const char *findings)
 	compose(&made, APART, 0);
 	compare(&whole, &made, "apart", n);
 	forget(&made);
-	size_t reused = reused_total;
+	size_t reused = reused_total, surveyed = surveyed_total;
 	for (int times = 0; times < 2; times++) {
 		compose(&made, REUSING, -2);
 		compare(&whole, &made, "reusing", n);
 		forget(&made);
 	}
 	ck_assert_uint_ge(reused_total - reused, MANY - 2);
+	ck_assert_uint_eq(surveyed_total - surveyed, findings[0] ? 0 : 2);
 	forget(&whole);
 }
 
