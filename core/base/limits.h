@@ -67,6 +67,10 @@
 #define LIMIT_STALE_SERIES_MS 150000
 
 #define LIMIT_WORKERS            256
+/* Threads for jobs of policies: they wait more than they compute. */
+#define LIMIT_JOB_THREADS        8
+/* Messages that wait for one worker of one binding. */
+#define LIMIT_INBOX_LETTERS      65536
 #define LIMIT_BINDINGS_PER_CHAIN 64
 /* Parts of requests that one policy may call secret, and values of them that are remembered of one
  * exchange: a line of the log is compared with each. What is shorter than the shortest API key is

@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void *heap_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *heap_zalloc(size_t size) __attribute__((malloc, returns_nonnull));
@@ -20,3 +21,11 @@ char *heap_strdup(const char *s) __attribute__((returns_nonnull));
 char *heap_strndup(struct str s) __attribute__((returns_nonnull));
 /* printf into a fresh heap string. */
 char *heap_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+/* What both sides know of a struct that begins with its size (the SDK's): `given` bytes of `from`, and
+ * zero beyond them. */
+static inline void take_sized(void *to, size_t size, const void *from, size_t given)
+{
+	memset(to, 0, size);
+	memcpy(to, from, given < size ? given : size);
+}

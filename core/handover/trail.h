@@ -14,8 +14,9 @@
 
 #include <stdatomic.h>
 
-/* Rows: the main thread, then the workers. */
-#define TRAIL_THREADS     (256 + 1)
+/* Rows: the main thread, the workers, and the threads for jobs. */
+#define TRAIL_JOBS        (256 + 1)
+#define TRAIL_THREADS     (TRAIL_JOBS + 8)
 #define TRAIL_LABELS      131072
 #define TRAIL_LABEL_BYTES 88
 #define TRAIL_CALLBACKS   32

@@ -29,7 +29,10 @@
 	X(WORKER_START, "worker_start")                                                            \
 	X(WORKER_STOP, "worker_stop")                                                              \
 	X(LOAD, "load")                                                                            \
-	X(TIMER, "timer")
+	X(TIMER, "timer")                                                                          \
+	X(POST, "post")                                                                            \
+	X(JOB, "job")                                                                              \
+	X(JOB_DONE, "job_done")
 
 enum callback {
 #define X(name, text) CALLBACK_##name,

@@ -6,6 +6,7 @@
 #include "policy/chain.h"
 
 #include "base/limits.h"
+#include "policy/operation.h"
 #include "policy/pause.h"
 #include "policy/host_priv.h"
 #include "policy/chain_priv.h"
@@ -23,10 +24,17 @@ static void pause_over(void *owner, unsigned tag, bool timed_out)
 	struct sluice_exchange *x = owner;
 	x->run[tag].pause = timed_out ? CHAIN_PAUSE_TIMED_OUT : CHAIN_PAUSE_RESUMED;
 	x->run[tag].pause_token = 0;
+	x->run[tag].waits = false;
 	x->wake(x);
 }
 
-/* The SDK's `pause`, once legality is clear. */
+void chain_wait_over(struct sluice_exchange *x, enum chain_direction d)
+{
+	pause_cancel(x->run[d].pause_token);
+	pause_over(x, d, false);
+}
+
+/* The SDK's `pause` and `wait`, once legality is clear. */
 uint64_t chain_pause(struct sluice_exchange *x, uint32_t deadline_ms)
 {
 	struct chain_run *run = &x->run[x->direction];
@@ -41,6 +49,7 @@ static void run_cancel_pause(struct chain_run *run)
 	if (UNLIKELY(run->pause_token))
 		pause_cancel(run->pause_token);
 	run->pause_token = 0;
+	run->waits = false;
 	run->pause = CHAIN_PAUSE_NONE;
 	run->paused = NULL;
 }
@@ -95,6 +104,7 @@ enum chain_result chain_fail(struct sluice_exchange *x, enum chain_direction d,
 	const struct chain_binding *b, const char *reason, enum chain_result result)
 {
 	struct chain_run *run = &x->run[d];
+	operations_leave(x, b);
 	if (b->skip_on_error && result == CHAIN_FAILED) {
 		x->run[CHAIN_REQUEST].mask &= ~b->bit;
 		x->run[CHAIN_RESPONSE].mask &= ~b->bit;
@@ -128,6 +138,9 @@ static enum chain_result settle_pause(
 	struct chain_run *run = &x->run[d];
 	if (!run->pause_token)
 		return chain_fail(x, d, b, "policy_failed", CHAIN_FAILED);
+	/* What it waits for may have ended behind its back: it is resumed as by itself. */
+	if (run->waits && !operations_pending(x, b, d))
+		pause_resume(run->pause_token);
 	run->pause = CHAIN_PAUSE_WAITING;
 	run->paused = b;
 	return CHAIN_PAUSED;
@@ -486,6 +499,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 	x->fault_reason = NULL;
 	x->data = NULL;
 	x->properties = NULL;
+	x->operations = NULL;
 	x->principal = x->client_id = x->client_name = x->body_at_hand = STR_EMPTY;
 	run_init(&x->run[CHAIN_REQUEST], pool);
 	run_init(&x->run[CHAIN_RESPONSE], pool);
@@ -515,6 +529,8 @@ static void last_run(
 
 void chain_finish(struct sluice_exchange *x)
 {
+	if (UNLIKELY(x->operations != NULL))
+		operations_leave(x, NULL);
 	run_clear(&x->run[CHAIN_REQUEST]);
 	run_clear(&x->run[CHAIN_RESPONSE]);
 	last_run(x, CALLBACK_LOG, &x->chain->logs);

@@ -84,6 +84,7 @@ struct chain_run {
 	bool segment_ended; /* the last byte passed the segment that is being run */
 	uint8_t pause;      /* enum chain_pause */
 	uint8_t stopped;    /* the enum chain_result that ended the direction; 0 while it runs */
+	bool waits;         /* the pause is over when its binding's operations are */
 	uint64_t mask;      /* bindings that take part */
 	uint64_t let_by;    /* of them: those that let the body pass unseen (body_pass) */
 	uint64_t pause_token;
@@ -127,6 +128,7 @@ struct sluice_exchange {
 	void **data;                       /* per binding; in the arena, made on first use */
 	struct chain_property *properties; /* list in the arena */
 	struct exchange_secrets *secrets;  /* in the arena; NULL: none; policy/secrets.h */
+	struct operation *operations; /* list: what bindings have under way; policy/operation.h */
 	struct str principal, client_id, client_name;
 	struct local_response *answer; /* given in the callback that runs */
 	struct str body_at_hand;       /* during a body callback: expressions' `payload` */

@@ -27,6 +27,9 @@ enum chain_result chain_fail_memory(
 enum chain_result chain_call_body(struct sluice_exchange *x, enum chain_direction d,
 	const struct chain_binding *b, const struct sluice_body *piece);
 
+/* The operations that direction d waits for have ended. */
+void chain_wait_over(struct sluice_exchange *x, enum chain_direction d);
+
 /* --- chain_body.c --- */
 /* CHAIN_MORE: everything at hand has passed; segment_ended tells whether that was all. */
 enum chain_result chain_segment_run(struct sluice_exchange *x, enum chain_direction d);

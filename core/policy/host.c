@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "policy/host_priv.h"
+#include "policy/operation.h"
 #include "policy/pause.h"
 
 #include <stdio.h>
@@ -130,6 +131,20 @@ static sluice_token host_pause(struct sluice_exchange *x, uint32_t deadline_ms)
 static int32_t host_resume(sluice_token token)
 {
 	return pause_resume(token) == RC_OK ? SLUICE_OK : SLUICE_E_STALE;
+}
+
+static int32_t host_wait(struct sluice_exchange *x, uint32_t deadline_ms)
+{
+	if (!host_allows(x, HOST_wait)) {
+		host_refuse(HOST_wait);
+		return SLUICE_FAIL;
+	}
+	if (!operations_pending(x, x->current, x->direction))
+		return SLUICE_CONTINUE;
+	if (deadline_ms < 1 || deadline_ms > PAUSE_MS_MAX || !chain_pause(x, deadline_ms))
+		return SLUICE_FAIL;
+	x->run[x->direction].waits = true;
+	return SLUICE_PAUSE;
 }
 
 static int32_t host_resumed(struct sluice_exchange *x)
@@ -341,6 +356,7 @@ const struct sluice_host *host_table(void)
 		.field_set_prepared = host_field_set_prepared,
 		.callbacks_omit = callbacks_omit,
 		.body_length = host_body_length,
+		.wait = host_wait,
 	};
 	return &table;
 }

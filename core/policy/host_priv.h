@@ -12,13 +12,17 @@
 #define IN_EXCHANGE (IN_LIVE | IN(LOG) | IN(DONE))
 #define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
 
+/* What services call by themselves, on a worker. */
+#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE))
+
 #define IN_INSTANCE                                                                                \
-	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) | IN(TIMER))
+	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) |          \
+		IN_CALLED | IN(JOB))
 
 #define HOST_CALLS(X)                                                                              \
 	X(log, IN_INSTANCE)                                                                        \
 	X(counter_define, IN(CONFIGURE))                                                           \
-	X(counter_add, IN_EXCHANGE | IN(TIMER))                                                    \
+	X(counter_add, IN_EXCHANGE | IN_CALLED)                                                    \
 	X(exchange_alloc, IN_EXCHANGE)                                                             \
 	X(config_error, IN(CONFIGURE))                                                             \
 	X(value_wipe, IN(CONFIGURE))                                                               \
@@ -37,6 +41,7 @@
 	X(respond_error, IN_LIVE)                                                                  \
 	X(pause, IN_LIVE)                                                                          \
 	X(resumed, IN_LIVE)                                                                        \
+	X(wait, IN_LIVE)                                                                           \
 	X(body_replace, IN_BODIES)                                                                 \
 	X(body_pass, IN_HEADS)                                                                     \
 	X(body_length, IN_EXCHANGE)                                                                \

@@ -37,8 +37,18 @@ struct instance_key instance_key_of(const struct instance_options *o)
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+static void release_companions(struct sluice_instance *i)
+{
+	while (i->companions) {
+		struct policy_companion *c = i->companions;
+		i->companions = c->next;
+		c->release(c);
+	}
+}
+
 static void instance_free(struct sluice_instance *i)
 {
+	release_companions(i); /* when configure failed without a state */
 	instance_counters_free(i);
 	instance_fields_free(i); /* when configure failed without a state */
 	instance_secrets_free(i);
@@ -84,6 +94,7 @@ static struct sluice_instance *instance_make(
 	i->key = instance_key_of(o);
 	i->plan = plan;
 	i->refs = 1;
+	atomic_init(&i->holds, 1);
 	i->quarantine_key = quarantine_key_of_instance(&i->key);
 	i->label = breadcrumb_take(i->quarantine_key, o->binding);
 	i->breadcrumb = i->label ? i->label : o->breadcrumb & 0xffffff;
@@ -124,6 +135,7 @@ static void instance_release(struct sluice_instance *i)
 		i->policy->release(&i->call);
 		policy_leave();
 	}
+	release_companions(i);
 	instance_fields_free(i);
 	instance_secrets_free(i);
 	size_t left = atomic_load_explicit(&i->bytes_used, memory_order_relaxed);
@@ -184,6 +196,12 @@ void instance_unref(struct sluice_instance *i)
 		return;
 	for (uint32_t w = 0; w < i->workers; w++)
 		CHECK(!i->worker_started[w]);
+	if (atomic_fetch_sub_explicit(&i->holds, 1, memory_order_acq_rel) == 1)
+		instance_end(i);
+}
+
+void instance_end(struct sluice_instance *i)
+{
 	instance_release(i);
 	instance_free(i);
 }
@@ -231,6 +249,9 @@ enum rc instance_worker_start(struct sluice_instance *i, uint32_t worker)
 		return RC_REFUSED;
 	}
 	i->worker_started[worker] = true;
+	for (struct policy_companion *c = i->companions; c; c = c->next)
+		if (c->worker_start)
+			c->worker_start(c, worker);
 	return RC_OK;
 }
 
@@ -238,6 +259,9 @@ void instance_worker_stop(struct sluice_instance *i, uint32_t worker)
 {
 	if (worker >= i->workers || !i->worker_started[worker])
 		return;
+	for (struct policy_companion *c = i->companions; c; c = c->next)
+		if (c->worker_stop)
+			c->worker_stop(c, worker);
 	if (i->policy->worker_stop) {
 		policy_enter(NULL, i, CALLBACK_WORKER_STOP);
 		i->policy->worker_stop(&i->call, i->worker_data[worker]);

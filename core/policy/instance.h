@@ -52,7 +52,8 @@ MUST_USE enum rc instance_new(const struct instance_options *options,
 struct sluice_instance *instance_ref(struct sluice_instance *i);
 /* References that are held; main thread. */
 uint32_t instance_ref_count(const struct sluice_instance *i);
-/* The last one runs `release`: no callback runs, no worker is started. */
+/* The last one runs `release`: no callback runs, no worker is started. While a service holds the
+ * instance for something that still runs, `release` waits for that. */
 void instance_unref(struct sluice_instance *i);
 const struct instance_key *instance_key(const struct sluice_instance *i);
 struct str instance_binding(const struct sluice_instance *i);

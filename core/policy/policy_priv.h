@@ -27,6 +27,7 @@ extern _Thread_local struct policy_thread policy_thread;
 
 /* --- the registry ---------------------------------------------------------------------------- */
 struct metrics *registry_metrics(const struct registry *r);
+struct loop *registry_loop(const struct registry *r);
 
 /* --- plugins --------------------------------------------------------------------------------- */
 struct plugin {
@@ -61,6 +62,7 @@ struct sluice_instance {
 	char *config_path;
 	char *subject;
 	uint32_t refs;
+	_Atomic uint32_t holds; /* by whoever may let go on another thread; one for all of `refs` */
 	uint32_t breadcrumb;
 	uint32_t omitted; /* bit per enum callback that it has no use for */
 	uint32_t label;   /* the same, when it was taken for this instance */
@@ -78,7 +80,11 @@ struct sluice_instance {
 	int32_t counter_count;
 	struct sluice_field *fields; /* owned: list, on the instance's account */
 	struct secret_name *secrets; /* owned: list, likewise; policy/secrets.h */
+	struct policy_companion *companions; /* owned: list; run.h */
 };
+
+/* Releases and frees: nobody refers to it any more. Main thread. */
+void instance_end(struct sluice_instance *i);
 
 /* --- chains ---------------------------------------------------------------------------------- */
 typedef int32_t head_fn(const struct sluice_call *call, struct sluice_exchange *x);

@@ -17,6 +17,7 @@ struct registry {
 	struct map services;     /* name -> table, static */
 	struct plugin *plugins;  /* owned: newest first */
 	struct metrics *metrics; /* borrowed; NULL: none */
+	struct loop *loop;       /* borrowed: the main thread's; NULL: none */
 };
 
 /* What host->service asks; see the header. */
@@ -39,6 +40,17 @@ void registry_set_metrics(struct registry *r, struct metrics *metrics)
 struct metrics *registry_metrics(const struct registry *r)
 {
 	return r->metrics;
+}
+
+void registry_set_loop(struct registry *r, struct loop *loop)
+{
+	r->loop = loop;
+}
+
+struct loop *registry_loop(const struct registry *r)
+{
+	CHECK(r->loop);
+	return r->loop;
 }
 
 static void plugin_free(struct plugin *p)
@@ -110,13 +122,6 @@ static enum rc complain(const struct complaint *to, const char *format, ...)
 	return RC_INVALID;
 }
 
-/* Copies the part of a size-first struct that both sides know; the rest is zero. */
-static void copy_sized(void *to, size_t size, const void *from, uint32_t given)
-{
-	memset(to, 0, size);
-	memcpy(to, from, given < size ? given : size);
-}
-
 static bool name_is_valid(const char *name)
 {
 	size_t n = name ? strnlen(name, NAME_BYTES_MAX + 1) : 0;
@@ -182,7 +187,7 @@ static enum rc copy_policies(
 		if (!given || given->size < POLICY_BYTES_MIN)
 			return complain(to, "the descriptor of its policy %zu is too short", i);
 		struct sluice_policy *own = &plugin->policies[i];
-		copy_sized(own, sizeof(*own), given, given->size);
+		take_sized(own, sizeof(*own), given, given->size);
 		if (!name_is_valid(own->name))
 			return complain(to, "its policy %zu has no name of [a-z0-9._-]", i);
 		if (own->frame)
@@ -229,7 +234,7 @@ enum rc registry_add_plugin(struct registry *r, const struct sluice_plugin *desc
 	plugin->registry = r;
 	plugin->descriptor = descriptor;
 	memcpy(plugin->sha256, sha256, sizeof(plugin->sha256));
-	copy_sized(&plugin->head, sizeof(plugin->head), descriptor, descriptor->size);
+	take_sized(&plugin->head, sizeof(plugin->head), descriptor, descriptor->size);
 	enum rc rc = check_abi(&plugin->head, &to);
 	if (rc == RC_OK)
 		rc = check_services(r, &plugin->head, &to);

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 
+struct loop;
 struct metrics;
 struct registry;
 struct plugin;
@@ -23,6 +24,10 @@ void registry_free(struct registry *r);
 /* Where the policies' counters go: borrowed, outlives the registry's instances, and counts as many
  * workers as there are. Before any instance; without it counters count nothing. */
 void registry_set_metrics(struct registry *r, struct metrics *metrics);
+
+/* The main thread's: borrowed, outlives the instances, and turns until none is left. For services
+ * that hold instances on other threads. */
+void registry_set_loop(struct registry *r, struct loop *loop);
 
 /* `name` and `table` are static. RC_EXISTS. */
 MUST_USE enum rc registry_add_service(struct registry *r, const char *name, const void *table);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy/run.h"
 
+#include "base/check.h"
+#include "loop/loop.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
 
@@ -29,6 +31,12 @@ bool policy_runs_in_exchange(const struct sluice_instance *i)
 	return i && policy_thread.instance == i && policy_runs_exchange(policy_thread.exchange);
 }
 
+bool policy_runs_on_worker(const struct sluice_instance *i)
+{
+	const uint32_t callbacks = IN_LIVE | IN(WORKER_START) | IN_CALLED;
+	return i && policy_thread.instance == i && (callbacks >> policy_thread.callback & 1);
+}
+
 struct sluice_instance *policy_current(void)
 {
 	return policy_thread.instance;
@@ -54,6 +62,52 @@ void policy_attach(struct sluice_instance *i, uint32_t worker, struct policy_att
 {
 	CHECK(worker < i->workers);
 	list_append(&i->attached[worker], &a->link);
+}
+
+void policy_accompany(struct sluice_instance *i, struct policy_companion *c)
+{
+	CHECK(policy_runs(i, CALLBACK_CONFIGURE));
+	c->next = i->companions;
+	i->companions = c;
+}
+
+struct policy_companion *policy_companion(const struct sluice_instance *i, const void *kind)
+{
+	struct policy_companion *c = i->companions;
+	while (c && c->kind != kind)
+		c = c->next;
+	return c;
+}
+
+void policy_hold(struct sluice_instance *i)
+{
+	atomic_fetch_add_explicit(&i->holds, 1, memory_order_relaxed);
+}
+
+static void release_on_main(void *arg)
+{
+	instance_end(arg);
+}
+
+void policy_let_go(struct sluice_instance *i)
+{
+	if (atomic_fetch_sub_explicit(&i->holds, 1, memory_order_acq_rel) == 1)
+		loop_post(registry_loop(i->plugin->registry), release_on_main, i);
+}
+
+uint32_t policy_workers(const struct sluice_instance *i)
+{
+	return i->workers;
+}
+
+struct str policy_plugin_digest(const struct sluice_instance *i)
+{
+	return str_n((const char *)i->plugin->sha256, sizeof(i->plugin->sha256));
+}
+
+void *policy_worker_data(const struct sluice_instance *i, uint32_t worker)
+{
+	return worker < i->workers ? i->worker_data[worker] : NULL;
 }
 
 void policy_config_error(

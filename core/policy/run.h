@@ -25,10 +25,14 @@ bool policy_runs(const struct sluice_instance *i, enum callback callback);
 /* Whether a callback of i with an exchange, from request_head to response_end, runs on this thread.
  * Does not read i. */
 bool policy_runs_in_exchange(const struct sluice_instance *i);
+/* Whether plugin code of i runs on this thread as on a worker: an exchange's callback as above,
+ * worker_start, or what a service called. Does not read i. */
+bool policy_runs_on_worker(const struct sluice_instance *i);
 /* The instance whose callback runs on this thread, or NULL. */
 struct sluice_instance *policy_current(void);
 
-/* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER) on a worker. */
+/* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER, _POST, _JOB_DONE),
+ * on a worker; or CALLBACK_JOB, on a thread of its own (`worker` counts for nothing). */
 void policy_call_enter(struct sluice_instance *i, enum callback callback, uint32_t worker);
 void policy_call_leave(void);
 /* What callbacks of i get; lives as long as i. */
@@ -42,6 +46,34 @@ struct policy_attachment {
 	void (*drop)(struct policy_attachment *a); /* it is off the list already */
 };
 void policy_attach(struct sluice_instance *i, uint32_t worker, struct policy_attachment *a);
+
+/* Something of a service that goes with an instance through its life, embedded in it. Hooks may be
+ * NULL. */
+struct policy_companion {
+	struct policy_companion *next;
+	const void *kind; /* whose it is: the address of something static of the service */
+	/* On the worker, after the plugin's worker_start has succeeded; before its worker_stop. */
+	void (*worker_start)(struct policy_companion *c, uint32_t worker);
+	void (*worker_stop)(struct policy_companion *c, uint32_t worker);
+	/* Main thread, after the plugin's `release`: frees it. */
+	void (*release)(struct policy_companion *c);
+};
+/* In configure only. */
+void policy_accompany(struct sluice_instance *i, struct policy_companion *c);
+/* The newest of that kind, or NULL. */
+struct policy_companion *policy_companion(const struct sluice_instance *i, const void *kind);
+
+/* The instance is there, `release` not called, until it is let go as often as it was held. On its
+ * worker or main thread, where it is alive; let go: any thread. */
+void policy_hold(struct sluice_instance *i);
+void policy_let_go(struct sluice_instance *i);
+
+/* How many workers there are; any thread. */
+uint32_t policy_workers(const struct sluice_instance *i);
+/* The 32 bytes of the SHA-256 of its plugin's file. */
+struct str policy_plugin_digest(const struct sluice_instance *i);
+/* What worker_start gave there; on that worker. */
+void *policy_worker_data(const struct sluice_instance *i, uint32_t worker);
 
 /* A diagnostic at a node of the configuration; in configure only. */
 void policy_config_error(

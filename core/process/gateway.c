@@ -18,6 +18,7 @@
 #include "policy/quarantine.h"
 #include "process/confine.h"
 #include "process/crash.h"
+#include "services/job_pool.h"
 #include "services/services.h"
 
 #include <errno.h>
@@ -396,11 +397,30 @@ static bool prepare(struct gateway *g)
 	       start_sinks(g);
 }
 
+static void enter_job_thread(void *arg, unsigned thread)
+{
+	crash_thread_enter(arg, TRAIL_JOBS + thread);
+}
+
+static void leave_job_thread(void *arg)
+{
+	crash_thread_leave();
+}
+
+static void prepare_job_threads(struct gateway *g)
+{
+	const struct job_pool_hooks hooks = {
+		enter_job_thread, leave_job_thread, supervision_trail(g->supervision)};
+	job_pool_set_hooks(&hooks);
+}
+
 static bool serve(struct gateway *g)
 {
 	g->registry = registry_new();
 	registry_set_metrics(g->registry, g->metrics);
+	registry_set_loop(g->registry, g->loop);
 	services_register(g->registry);
+	prepare_job_threads(g);
 	ports_init(&g->ports, g->workers, g->supervision);
 	g->overload = overload_new(g->loop, descriptors_max());
 	start_workers(g);
@@ -419,6 +439,8 @@ static bool serve(struct gateway *g)
 	loop_turn(g->loop, 0);
 	reload_stop(g);
 	activation_free(g->activation);
+	/* Jobs that still run hold the instances that they are of. */
+	job_pool_stop();
 	loop_turn(g->loop, 0);
 	offer_deinit(&g->activating);
 	last_good_free(g->last_good);

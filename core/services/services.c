@@ -5,10 +5,13 @@
 
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/post.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
 #include "sluice/schema.h"
+#include "sluice/shared.h"
 #include "sluice/timer.h"
+#include "sluice/work.h"
 
 _Thread_local struct services_thread services_thread;
 
@@ -26,6 +29,9 @@ void services_register(struct registry *r)
 	add(r, SLUICE_REGEX_SERVICE, services_regex_table());
 	add(r, SLUICE_REQUEST_SERVICE, services_request_table());
 	add(r, SLUICE_SCHEMA_SERVICE, services_schema_table());
+	add(r, SLUICE_POST_SERVICE, services_post_table());
+	add(r, SLUICE_SHARED_SERVICE, services_shared_table());
+	add(r, SLUICE_WORK_SERVICE, services_work_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

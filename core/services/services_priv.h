@@ -23,6 +23,10 @@ const void *services_schema_table(void);
 const void *services_regex_table(void);
 const void *services_request_table(void);
 
+const void *services_post_table(void);
+const void *services_shared_table(void);
+const void *services_work_table(void);
+
 static inline struct str str_in(struct sluice_str s)
 {
 	return (struct str){s.p, s.n};

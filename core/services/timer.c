@@ -66,16 +66,10 @@ static struct sluice_timer *timer_make(struct sluice_instance *i, uint32_t after
 	return t;
 }
 
-static bool may_start(const struct sluice_instance *i)
-{
-	return policy_runs(i, CALLBACK_WORKER_START) || policy_runs(i, CALLBACK_TIMER) ||
-	       policy_runs_in_exchange(i);
-}
-
 static struct sluice_timer *start(
 	const struct sluice_call *call, uint32_t after_ms, sluice_timer_fn *fn, void *arg)
 {
-	if (!call || !fn || !may_start(call->instance))
+	if (!call || !fn || !policy_runs_on_worker(call->instance))
 		return NULL;
 	struct sluice_timer *t = timer_make(call->instance, after_ms);
 	if (t) {

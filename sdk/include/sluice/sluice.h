@@ -292,6 +292,13 @@ struct sluice_host {
 	/* The bytes of content that the head declares; 0: there is none; -1: some, of a length that
 	 * is not known before its end. */
 	int64_t (*body_length)(struct sluice_exchange *exchange, enum sluice_side side);
+
+	/* - operations: what services do for an exchange while it waits (sluice/work.h) - */
+	/* Exchange callbacks. SLUICE_CONTINUE when nothing is under way that this binding began in this
+	 * direction of the exchange. Else SLUICE_PAUSE, to be returned: the callback is called again,
+	 * `resumed`, once all of it has ended, and after `deadline_ms` (1 to 600,000) the binding fails.
+	 * SLUICE_FAIL when it cannot wait. What is under way when the exchange ends is cancelled. */
+	int32_t (*wait)(struct sluice_exchange *exchange, uint32_t deadline_ms);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "policy/loader.h"
 #include "policy/pause.h"
+#include "services/job_pool.h"
 #include "services/services.h"
 
 #include <check.h>
@@ -19,6 +20,8 @@ struct rig *rig_new(uint32_t workers)
 	r->metrics = metrics_new(workers);
 	r->registry = registry_new();
 	registry_set_metrics(r->registry, r->metrics);
+	r->main_loop = loop_new(&(struct loop_options){.fake_clock = true});
+	registry_set_loop(r->registry, r->main_loop);
 	services_register(r->registry);
 	diagnostics_init(&r->diagnostics);
 	return r;
@@ -29,8 +32,11 @@ void rig_free(struct rig *r)
 	chain_free(r->chain);
 	for (size_t i = 0; i < r->binding_count; i++)
 		instance_unref(r->bindings[i].instance);
+	job_pool_stop();
+	loop_turn(r->main_loop, 0);
 	registry_free(r->registry);
 	metrics_free(r->metrics);
+	loop_free(r->main_loop);
 	diagnostics_deinit(&r->diagnostics);
 	free(r);
 }

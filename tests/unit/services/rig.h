@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "loop/loop.h"
 #include "observe/metrics.h"
 #include "policy/chain_build.h"
 #include "policy/instance.h"
@@ -28,6 +29,7 @@ struct rig {
 	size_t binding_count;
 	struct chain *chain; /* made with the first visit */
 	uint32_t workers;
+	struct loop *main_loop; /* with a fake clock; turned by rig_free */
 };
 
 struct rig *rig_new(uint32_t workers);
