@@ -7,11 +7,14 @@
  */
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/post.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
 #include "sluice/schema.h"
+#include "sluice/shared.h"
 #include "sluice/sluice.h"
 #include "sluice/timer.h"
+#include "sluice/work.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +94,7 @@ static void print_host(void)
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
 		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
 		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit),
-		H(value_wipe), H(body_length);
+		H(value_wipe), H(body_length), H(wait);
 #undef H
 	FINISH(sluice_host);
 }
@@ -196,6 +199,57 @@ static void print_request(void)
 	VALUE(SLUICE_PART_COOKIE);
 }
 
+static void print_post(void)
+{
+	BEGIN(sluice_message);
+	FIELD(sluice_message, size);
+	FIELD(sluice_message, reserved);
+	FIELD(sluice_message, received);
+	FIELD(sluice_message, dropped);
+	FINISH(sluice_message);
+	BEGIN(sluice_post_service);
+#define P(f) FIELD(sluice_post_service, f)
+	P(size), P(reserved), P(open), P(worker_count), P(worker), P(send);
+#undef P
+	FINISH(sluice_post_service);
+	printf("service %s\n", SLUICE_POST_SERVICE);
+	VALUE(SLUICE_POST_ALL);
+}
+
+static void print_work(void)
+{
+	BEGIN(sluice_job);
+	FIELD(sluice_job, size);
+	FIELD(sluice_job, reserved);
+	FIELD(sluice_job, run);
+	FIELD(sluice_job, done);
+	FIELD(sluice_job, dropped);
+	FINISH(sluice_job);
+	BEGIN(sluice_work_service);
+#define W(f) FIELD(sluice_work_service, f)
+	W(size), W(reserved), W(open), W(submit), W(begin), W(take);
+#undef W
+	FINISH(sluice_work_service);
+	printf("service %s\n", SLUICE_WORK_SERVICE);
+}
+
+static void print_shared(void)
+{
+	BEGIN(sluice_shared_type);
+	FIELD(sluice_shared_type, size);
+	FIELD(sluice_shared_type, reserved);
+	FIELD(sluice_shared_type, name);
+	FIELD(sluice_shared_type, make);
+	FIELD(sluice_shared_type, free);
+	FINISH(sluice_shared_type);
+	BEGIN(sluice_shared_service);
+	FIELD(sluice_shared_service, size);
+	FIELD(sluice_shared_service, reserved);
+	FIELD(sluice_shared_service, hold);
+	FINISH(sluice_shared_service);
+	printf("service %s\n", SLUICE_SHARED_SERVICE);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -267,6 +321,9 @@ int main(void)
 	print_facts();
 	print_regex();
 	print_request();
+	print_post();
+	print_work();
+	print_shared();
 	print_schema();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }
