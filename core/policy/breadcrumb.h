@@ -32,7 +32,8 @@
 	X(TIMER, "timer")                                                                          \
 	X(POST, "post")                                                                            \
 	X(JOB, "job")                                                                              \
-	X(JOB_DONE, "job_done")
+	X(JOB_DONE, "job_done")                                                                    \
+	X(ANSWER, "answer")
 
 enum callback {
 #define X(name, text) CALLBACK_##name,

@@ -13,7 +13,7 @@
 #define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
 
 /* What services call by themselves, on a worker. */
-#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE))
+#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE) | IN(ANSWER))
 
 #define IN_INSTANCE                                                                                \
 	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) |          \

@@ -31,7 +31,7 @@ bool policy_runs_on_worker(const struct sluice_instance *i);
 /* The instance whose callback runs on this thread, or NULL. */
 struct sluice_instance *policy_current(void);
 
-/* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER, _POST, _JOB_DONE),
+/* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER and the like),
  * on a worker; or CALLBACK_JOB, on a thread of its own (`worker` counts for nothing). */
 void policy_call_enter(struct sluice_instance *i, enum callback callback, uint32_t worker);
 void policy_call_leave(void);

@@ -10,6 +10,7 @@
 #include "sluice/request.h"
 #include "sluice/schema.h"
 #include "sluice/shared.h"
+#include "sluice/state.h"
 #include "sluice/timer.h"
 #include "sluice/work.h"
 
@@ -31,6 +32,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_SCHEMA_SERVICE, services_schema_table());
 	add(r, SLUICE_POST_SERVICE, services_post_table());
 	add(r, SLUICE_SHARED_SERVICE, services_shared_table());
+	add(r, SLUICE_STATE_SERVICE, services_state_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
 }
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* services/services.h - the SDK's named tables, as the gateway offers them.
  *
- * One file per service: expr.c "sluice.expr/1", timer.c "sluice.timer/1", crypto.c
- * "sluice.crypto/1", regex.c "sluice.regex/1", request.c
- * "sluice.request/1". sdk/include/sluice/<name>.h is the contract; each call checks (policy/run.h)
- * that its handles belong to the callback that runs on this thread. */
+ * One file per service, called as it is: timer.c is "sluice.timer/1", and sdk/include/sluice/timer.h its
+ * contract. Each call checks (policy/run.h) that its handles belong to the callback that runs on this
+ * thread. */
 #pragma once
 
 #include "policy/registry.h"
+
+/* Answers of stores come with the next turn of the loop, as from another machine: for tests of policies
+ * that have to wait for them. Any thread. */
+void services_answer_late(bool late);
 
 /* Registers all of them; once per process, before plugins are loaded. */
 void services_register(struct registry *r);

@@ -13,6 +13,7 @@
 #include "sluice/schema.h"
 #include "sluice/shared.h"
 #include "sluice/sluice.h"
+#include "sluice/state.h"
 #include "sluice/timer.h"
 #include "sluice/work.h"
 
@@ -250,6 +251,38 @@ static void print_shared(void)
 	printf("service %s\n", SLUICE_SHARED_SERVICE);
 }
 
+static void print_state(void)
+{
+	BEGIN(sluice_state_options);
+#define O(f) FIELD(sluice_state_options, f)
+	O(size), O(reserved), O(name), O(entries_max), O(reserved2), O(bytes_max);
+#undef O
+	FINISH(sluice_state_options);
+	BEGIN(sluice_question);
+#define Q(f) FIELD(sluice_question, f)
+	Q(size), Q(kind), Q(key), Q(value), Q(delta), Q(limit), Q(version), Q(for_ms);
+#undef Q
+	FINISH(sluice_question);
+	BEGIN(sluice_answer);
+#define A(f) FIELD(sluice_answer, f)
+	A(size), A(result), A(value), A(version), A(count), A(remaining_ms);
+#undef A
+	FINISH(sluice_answer);
+	BEGIN(sluice_state_service);
+#define S(f) FIELD(sluice_state_service, f)
+	S(size), S(reserved), S(open), S(ask), S(take), S(start);
+#undef S
+	FINISH(sluice_state_service);
+	printf("service %s\n", SLUICE_STATE_SERVICE);
+	VALUE(SLUICE_PENDING);
+	VALUE(SLUICE_GET);
+	VALUE(SLUICE_PUT);
+	VALUE(SLUICE_REMOVE);
+	VALUE(SLUICE_COUNT);
+	VALUE(SLUICE_LOCK);
+	VALUE(SLUICE_UNLOCK);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -262,6 +295,8 @@ static void print_results(void)
 	VALUE(SLUICE_E_STALE);
 	VALUE(SLUICE_E_UNSUPPORTED);
 	VALUE(SLUICE_E_RUNTIME);
+	VALUE(SLUICE_E_CONFLICT);
+	VALUE(SLUICE_E_UNAVAILABLE);
 	VALUE(SLUICE_CONTINUE);
 	VALUE(SLUICE_PAUSE);
 	VALUE(SLUICE_RESPONDED);
@@ -324,6 +359,7 @@ int main(void)
 	print_post();
 	print_work();
 	print_shared();
+	print_state();
 	print_schema();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -61,7 +61,9 @@ enum {
 	SLUICE_E_FULL = -4,  /* a budget is exhausted */
 	SLUICE_E_STALE = -5, /* the token's exchange is gone, or was resumed already */
 	SLUICE_E_UNSUPPORTED = -6,
-	SLUICE_E_RUNTIME = -7 /* an expression failed; the message says why */
+	SLUICE_E_RUNTIME = -7,    /* an expression failed; the message says why */
+	SLUICE_E_CONFLICT = -8,   /* something else stands there than was expected */
+	SLUICE_E_UNAVAILABLE = -9 /* whoever should answer cannot be reached */
 };
 
 /* What a callback decides. Any other number counts as SLUICE_FAIL. */

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* services/state.c - stores as policies ask them.
+ *
+ * A store is known by its policy and a name, or the binding's id: it lasts while anybody holds it,
+ * across generations. Its answers are at hand at once; when they are told to be late (for tests of
+ * policies), they come with the loop's next turn, by the way that answers from another machine
+ * come. */
+#include "sluice/state.h"
+
+#include "base/buffer.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "policy/instance.h"
+#include "policy/operation.h"
+#include "policy/run.h"
+#include "services/services_priv.h"
+#include "services/state_store.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define NAME_BYTES_MAX  64
+#define KEY_BYTES_MAX   1024
+#define VALUE_BYTES_MAX (1u << 20)
+#define FOR_MS_MAX      2678400000
+#define ENTRIES_MAX     10000000
+#define STORE_BYTES_MIN (1u << 10)
+#define STORE_BYTES_MAX (1u << 30)
+
+struct named_store {
+	struct str key; /* owned */
+	unsigned holders;
+	struct state_store *store;
+};
+
+struct sluice_state {
+	struct policy_companion companion;
+	struct sluice_instance *instance; /* borrowed: it goes with it */
+	struct named_store *named;        /* held */
+	struct link started[];            /* by worker: questions of the instance, under way */
+};
+
+static struct map stores; /* by key; main thread */
+static const char kind;
+static atomic_bool answers_late;
+
+void services_answer_late(bool late)
+{
+	atomic_store(&answers_late, late);
+}
+
+/* --- questions ------------------------------------------------------------------------------- */
+static bool has_valid_time(const struct sluice_question *q)
+{
+	int64_t least = q->kind == SLUICE_PUT ? 0 : 1;
+	bool counts = q->kind == SLUICE_PUT || q->kind == SLUICE_COUNT || q->kind == SLUICE_LOCK;
+	return !counts || (q->for_ms >= least && q->for_ms <= FOR_MS_MAX);
+}
+
+/* Takes what the plugin gave of a question; false: it breaks its contract. */
+static bool question_take(const struct sluice_question *given, struct sluice_question *q)
+{
+	if (!given || given->size < offsetof(struct sluice_question, value))
+		return false;
+	take_sized(q, sizeof(*q), given, given->size);
+	return q->kind <= SLUICE_UNLOCK && q->key.n >= 1 && q->key.n <= KEY_BYTES_MAX &&
+	       q->value.n <= VALUE_BYTES_MAX && has_valid_time(q) &&
+	       !(q->kind == SLUICE_UNLOCK && q->version == SLUICE_VERSION_ANY);
+}
+
+static void answer_give(struct sluice_answer *to, const struct sluice_answer *a)
+{
+	uint32_t size = to->size;
+	take_sized(to, size, a, size < sizeof(*a) ? size : sizeof(*a));
+	to->size = size;
+}
+
+static bool answer_is_whole(const struct sluice_answer *a)
+{
+	return a && a->size >= offsetof(struct sluice_answer, value);
+}
+
+static bool is_own(const struct sluice_state *s)
+{
+	return s && s->instance == policy_current();
+}
+
+static void store_ask(const struct sluice_state *s, const struct sluice_question *q,
+	struct arena *arena, struct sluice_answer *a)
+{
+	*a = (struct sluice_answer){.size = sizeof(*a)};
+	state_store_ask(s->named->store, loop_now_ms(services_thread.loop), q, arena, a);
+}
+
+/* --- answers that come later ----------------------------------------------------------------- */
+struct late {
+	struct operation operation;
+	struct task task;
+	struct sluice_state *state;
+	struct sluice_answer answer;
+};
+
+static void late_end(struct task *t)
+{
+	operation_end(&CONTAINER_OF(t, struct late, task)->operation);
+}
+
+/* In the exchange's arena: there is nothing else to be given back. */
+static void late_leave(struct operation *op)
+{
+	task_cancel(&CONTAINER_OF(op, struct late, operation)->task);
+}
+
+static int32_t ask_late(
+	struct sluice_exchange *x, struct sluice_state *s, const struct sluice_question *q)
+{
+	struct late *l = arena_zalloc(x->arena, sizeof(*l));
+	if (!l)
+		return SLUICE_E_FULL;
+	l->state = s;
+	store_ask(s, q, x->arena, &l->answer);
+	task_init(&l->task, late_end);
+	operation_begin(&l->operation, x, late_leave);
+	loop_ready_next(x->loop, &l->task);
+	return SLUICE_PENDING;
+}
+
+static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
+	const struct sluice_question *given, struct sluice_answer *answer)
+{
+	struct sluice_question q;
+	struct sluice_answer a;
+	if (!policy_runs_exchange(x) || !is_own(s))
+		return SLUICE_E_WRONG_CALLBACK;
+	if (!question_take(given, &q) || !answer_is_whole(answer))
+		return SLUICE_E_INVALID;
+	if (atomic_load_explicit(&answers_late, memory_order_relaxed))
+		return ask_late(x, s, &q);
+	store_ask(s, &q, x->arena, &a);
+	answer_give(answer, &a);
+	return SLUICE_OK;
+}
+
+static int32_t take(struct sluice_exchange *x, struct sluice_state *s, struct sluice_answer *answer)
+{
+	struct late *first = NULL;
+	if (!policy_runs_exchange(x) || !is_own(s))
+		return SLUICE_E_WRONG_CALLBACK;
+	if (!answer_is_whole(answer))
+		return SLUICE_E_INVALID;
+	for (struct operation *op = x->operations; op; op = op->next) {
+		struct late *l = CONTAINER_OF(op, struct late, operation);
+		if (op->leave == late_leave && operation_is_own(op, x) && l->state == s)
+			first = l;
+	}
+	if (!first)
+		return SLUICE_E_NOT_FOUND;
+	if (first->operation.is_pending)
+		return SLUICE_PENDING;
+	operation_take(&first->operation);
+	answer_give(answer, &first->answer);
+	return SLUICE_OK;
+}
+
+/* --- questions of an instance ---------------------------------------------------------------- */
+struct started {
+	struct link link;
+	struct task task;
+	struct arena arena; /* of the value */
+	struct sluice_instance *instance;
+	uint32_t worker;
+	struct sluice_answer answer;
+	sluice_answer_fn *fn;
+	void *arg;
+};
+
+static void started_end(struct started *s, int32_t rc)
+{
+	struct sluice_instance *i = s->instance;
+	list_remove(&s->link);
+	task_cancel(&s->task);
+	policy_call_enter(i, CALLBACK_ANSWER, s->worker);
+	s->fn(policy_call_of(i), &s->answer, rc, s->arg);
+	policy_call_leave();
+	arena_reset(&s->arena);
+	policy_free(i, s);
+}
+
+static void started_answer(struct task *t)
+{
+	started_end(CONTAINER_OF(t, struct started, task), SLUICE_OK);
+}
+
+static int32_t start(const struct sluice_call *call, struct sluice_state *state,
+	const struct sluice_question *given, sluice_answer_fn *fn, void *arg)
+{
+	struct sluice_question q;
+	struct services_thread *here = &services_thread;
+	if (!call || !policy_runs_on_worker(call->instance) || !is_own(state) || !here->loop)
+		return SLUICE_E_WRONG_CALLBACK;
+	if (!question_take(given, &q) || !fn)
+		return SLUICE_E_INVALID;
+	struct started *s = policy_alloc(call->instance, sizeof(*s));
+	if (!s)
+		return SLUICE_E_FULL;
+	*s = (struct started){
+		.instance = call->instance, .worker = here->worker, .fn = fn, .arg = arg};
+	arena_init(&s->arena, loop_pool(here->loop), 2 * VALUE_BYTES_MAX);
+	store_ask(state, &q, &s->arena, &s->answer);
+	task_init(&s->task, started_answer);
+	list_append(&state->started[here->worker], &s->link);
+	loop_ready_next(here->loop, &s->task);
+	return SLUICE_OK;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+static void named_let_go(struct named_store *n)
+{
+	if (--n->holders)
+		return;
+	map_remove(&stores, n->key);
+	if (stores.count == 0)
+		map_deinit(&stores);
+	state_store_free(n->store);
+	free((char *)(uintptr_t)n->key.p);
+	free(n);
+}
+
+static void on_worker_stop(struct policy_companion *c, uint32_t worker)
+{
+	struct sluice_state *s = CONTAINER_OF(c, struct sluice_state, companion);
+	while (!list_is_empty(&s->started[worker]))
+		started_end(CONTAINER_OF(s->started[worker].next, struct started, link),
+			SLUICE_E_UNAVAILABLE);
+}
+
+static void on_release(struct policy_companion *c)
+{
+	struct sluice_state *s = CONTAINER_OF(c, struct sluice_state, companion);
+	named_let_go(s->named);
+	free(s);
+}
+
+static struct named_store *named_hold(
+	struct sluice_instance *i, const struct sluice_state_options *o)
+{
+	struct buffer b;
+	buffer_init(&b, SIZE_MAX);
+	struct str policy = instance_policy(i);
+	struct str own = o->name.n ? str_in(o->name) : instance_binding(i);
+	buffer_addf(&b, "%.*s%c%.*s", STR_ARG(policy), o->name.n ? '@' : ' ', STR_ARG(own));
+	struct named_store *n = map_get(&stores, buffer_str(&b));
+	if (!n) {
+		n = heap_zalloc(sizeof(*n));
+		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
+		n->store = state_store_new(o->entries_max, o->bytes_max);
+		map_put(&stores, n->key, n);
+	}
+	buffer_deinit(&b);
+	n->holders++;
+	return n;
+}
+
+static bool options_take(const struct sluice_state_options *given, struct sluice_state_options *o)
+{
+	if (!given || given->size < sizeof(*given))
+		return false;
+	*o = *given;
+	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 &&
+	       o->entries_max <= ENTRIES_MAX && o->bytes_max >= STORE_BYTES_MIN &&
+	       o->bytes_max <= STORE_BYTES_MAX;
+}
+
+static struct sluice_state *open_state(
+	struct sluice_instance *i, const struct sluice_state_options *given)
+{
+	struct sluice_state_options o;
+	if (!policy_runs(i, CALLBACK_CONFIGURE))
+		return NULL;
+	if (!options_take(given, &o)) {
+		policy_log_line(i, NULL, SLUICE_LOG_ERROR,
+			STR("a store's options are out of their ranges (sluice/state.h)"));
+		return NULL;
+	}
+	uint32_t workers = policy_workers(i);
+	struct sluice_state *s = heap_zalloc(sizeof(*s) + workers * sizeof(s->started[0]));
+	s->companion = (struct policy_companion){
+		.kind = &kind, .worker_stop = on_worker_stop, .release = on_release};
+	for (uint32_t w = 0; w < workers; w++)
+		list_init(&s->started[w]);
+	s->instance = i;
+	s->named = named_hold(i, &o);
+	policy_accompany(i, &s->companion);
+	return s;
+}
+
+const void *services_state_table(void)
+{
+	static const struct sluice_state_service table = {
+		.size = sizeof(table),
+		.open = open_state,
+		.ask = ask,
+		.take = take,
+		.start = start,
+	};
+	return &table;
+}
