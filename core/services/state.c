@@ -14,7 +14,7 @@
 #include "policy/operation.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
-#include "services/state_store.h"
+#include "state/store.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* services/state_store.h - a store of counters, values and locks in this process's memory.
+/* state/store.h - a store of counters, values and locks in this process's memory.
  *
  * Shards by a keyed hash of the key, each with a lock that is held for one look-up. What has
  * expired is found when it is looked for, a little of it with every question, and all of a shard

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "services/state_store.h"
+#include "state/store.h"
 
 #include "base/check.h"
 #include "base/memory.h"
