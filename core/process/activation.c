@@ -16,6 +16,7 @@ struct activation {
 	unsigned acks_due; /* of the round of posts under way */
 	bool has_start_failed;
 	bool is_sweep_due;
+	bool is_closed; /* `instances` stays as it is: the workers read it */
 	size_t first_new; /* instances from here on were made by this build */
 };
 
@@ -126,7 +127,7 @@ static void sweep(void *arg)
 {
 	struct activation *a = arg;
 	a->is_sweep_due = false;
-	if (!activation_is_busy(a))
+	if (!activation_is_busy(a) && !a->is_closed)
 		stop_unused_instances(a);
 }
 
@@ -145,7 +146,7 @@ static void api_retired(void *arg)
 		return;
 	api_unref(api);
 	a->retiring--;
-	if (a->is_sweep_due)
+	if (a->is_sweep_due || a->is_closed)
 		return;
 	a->is_sweep_due = true;
 	loop_post(a->options.loop, sweep, a);
@@ -272,7 +273,7 @@ static bool open_ports(struct activation *a)
 
 void activation_start(struct activation *a, struct plan *plan)
 {
-	CHECK(!activation_is_busy(a));
+	CHECK(!activation_is_busy(a) && !a->is_closed);
 	struct build_options build = {
 		.registry = a->options.registry,
 		.instances = &a->instances,
@@ -309,18 +310,27 @@ struct activation *activation_new(
 	return a;
 }
 
-static void stop_here(void *arg, struct sluice_instance *unused)
+void activation_close(struct activation *a)
 {
-	const struct activation *a = arg;
-	for (unsigned i = 0; i < a->options.workers; i++)
-		instance_worker_stop(unused, i);
+	CHECK(!activation_is_busy(a));
+	a->is_closed = true;
+}
+
+void activation_stop_worker(const struct activation *a, unsigned worker)
+{
+	for (size_t i = 0; i < a->instances.count; i++)
+		instance_worker_stop(a->instances.items[i], worker);
+}
+
+static void release_unused(void *arg, struct sluice_instance *unused)
+{
 	instance_unref(unused);
 }
 
 void activation_free(struct activation *a)
 {
 	generation_free(a->current);
-	instance_set_sweep(&a->instances, stop_here, a);
+	instance_set_sweep(&a->instances, release_unused, NULL);
 	instance_set_deinit(&a->instances);
 	diagnostics_deinit(&a->diagnostics);
 	free(a);

@@ -34,6 +34,11 @@ typedef void activation_fn(
 
 struct activation *activation_new(
 	const struct activation_options *options, activation_fn *fn, void *owner);
+/* The workers are about to end: from here on nothing is put into service, and nothing stopped, but
+ * by the next two. Not while it is busy. */
+void activation_close(struct activation *a);
+/* On a worker whose last exchange has ended, after that: stops all instances there. */
+void activation_stop_worker(const struct activation *a, unsigned worker);
 /* Every worker has ended: frees the generation that served and all instances. */
 void activation_free(struct activation *a);
 bool activation_is_busy(const struct activation *a);

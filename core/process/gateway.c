@@ -64,6 +64,7 @@ static void stop_workers(struct gateway *g)
 	watchdog_stop(g->watchdog);
 	overload_stop(g->overload);
 	trace_session_stop(g->trace);
+	activation_close(g->activation);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_stop(g->threads[i]);
 }
@@ -273,6 +274,12 @@ static void on_api_retired(void *owner, unsigned worker, struct api *api)
 	activation_api_retired(g->activation, worker, api);
 }
 
+static void on_worker_ending(void *owner, unsigned worker)
+{
+	struct gateway *g = owner;
+	activation_stop_worker(g->activation, worker);
+}
+
 static const struct proxy_worker_events worker_events = {.api_retired = on_api_retired};
 
 static void start_workers(struct gateway *g)
@@ -290,6 +297,7 @@ static void start_workers(struct gateway *g)
 			.admission = overload_admission(g->overload),
 			.events = &worker_events,
 			.owner = g,
+			.ending = on_worker_ending,
 			.stopped = on_worker_stopped,
 		};
 		g->threads[i] = worker_thread_start(&options);

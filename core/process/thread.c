@@ -43,6 +43,7 @@ static void *run(void *arg)
 		atomic_store_explicit(
 			&t->is_idle, proxy_worker_is_idle(&t->proxy), memory_order_relaxed);
 	}
+	o.ending(o.owner, o.index);
 	services_worker_stop(o.index);
 	binding_tally_settle(&t->bindings);
 	proxy_worker_deinit(&t->proxy);

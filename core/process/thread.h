@@ -37,6 +37,8 @@ struct worker_options {
 	struct admission *admission; /* borrowed */
 	const struct proxy_worker_events *events;
 	void *owner;
+	/* On the worker: its last exchange has ended, its loop turns no more. */
+	void (*ending)(void *owner, unsigned index);
 	void (*stopped)(void *thread);
 };
 
