@@ -5,7 +5,7 @@
 
 #include <signal.h>
 
-void thread_start(pthread_t *id, void *(*run)(void *arg), void *arg)
+bool thread_try_start(pthread_t *id, void *(*run)(void *arg), void *arg)
 {
 	/* A fault whose signal is blocked kills without a word. */
 	static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
@@ -16,5 +16,11 @@ void thread_start(pthread_t *id, void *(*run)(void *arg), void *arg)
 	pthread_sigmask(SIG_SETMASK, &all, &former);
 	int error = pthread_create(id, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &former, NULL);
-	CHECK(error == 0);
+	return error == 0;
+}
+
+void thread_start(pthread_t *id, void *(*run)(void *arg), void *arg)
+{
+	bool has_started = thread_try_start(id, run, arg);
+	CHECK(has_started);
 }

@@ -11,29 +11,25 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct pool_job *first, **last;
+	struct link jobs;
 	unsigned threads, idle, queued;
 	bool is_stopping;
 	pthread_t ids[LIMIT_JOB_THREADS];
 	struct job_pool_hooks hooks;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &pool.first};
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .jobs = {&pool.jobs, &pool.jobs}};
 
 /* The lock is held. NULL: the pool stops. */
 static struct pool_job *wait_for_job(void)
 {
 	pool.idle++;
-	while (!pool.first && !pool.is_stopping)
+	while (list_is_empty(&pool.jobs) && !pool.is_stopping)
 		pthread_cond_wait(&pool.wake, &pool.lock);
 	pool.idle--;
-	struct pool_job *j = pool.first;
-	if (!j)
+	struct link *l = list_pop(&pool.jobs);
+	if (!l)
 		return NULL;
-	pool.first = j->next;
-	if (!pool.first)
-		pool.last = &pool.first;
 	pool.queued--;
-	j->is_queued = false;
-	return j;
+	return CONTAINER_OF(l, struct pool_job, link);
 }
 
 static void *run(void *arg)
@@ -57,11 +53,15 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* The lock is held. */
+/* The lock is held. With one thread the jobs are done as well, if later. */
 static void add_thread(void)
 {
-	pthread_t *id = &pool.ids[pool.threads++];
-	thread_start(id, run, id);
+	pthread_t *id = &pool.ids[pool.threads];
+	if (pool.threads == 0)
+		thread_start(id, run, id);
+	else if (!thread_try_start(id, run, id))
+		return;
+	pool.threads++;
 }
 
 void job_pool_set_hooks(const struct job_pool_hooks *hooks)
@@ -80,7 +80,7 @@ void job_pool_start(void)
 void job_pool_stop(void)
 {
 	pthread_mutex_lock(&pool.lock);
-	CHECK(!pool.first);
+	CHECK(list_is_empty(&pool.jobs));
 	pool.is_stopping = true;
 	pthread_cond_broadcast(&pool.wake);
 	pthread_mutex_unlock(&pool.lock);
@@ -92,11 +92,8 @@ void job_pool_stop(void)
 
 void job_pool_add(struct pool_job *j)
 {
-	j->next = NULL;
-	j->is_queued = true;
 	pthread_mutex_lock(&pool.lock);
-	*pool.last = j;
-	pool.last = &j->next;
+	list_append(&pool.jobs, &j->link);
 	pool.queued++;
 	if (pool.queued > pool.idle && pool.threads < LIMIT_JOB_THREADS)
 		add_thread();
@@ -107,15 +104,9 @@ void job_pool_add(struct pool_job *j)
 bool job_pool_withdraw(struct pool_job *j)
 {
 	pthread_mutex_lock(&pool.lock);
-	bool is_queued = j->is_queued;
+	bool is_queued = !list_is_empty(&j->link);
 	if (is_queued) {
-		struct pool_job **at = &pool.first;
-		while (*at != j)
-			at = &(*at)->next;
-		*at = j->next;
-		if (!*at)
-			pool.last = at;
-		j->is_queued = false;
+		list_remove(&j->link);
 		pool.queued--;
 	}
 	pthread_mutex_unlock(&pool.lock);

@@ -12,13 +12,10 @@
  */
 #pragma once
 
-#include "base/rc.h"
+#include "base/list.h"
 
-#include <stdbool.h>
-
-struct pool_job {
-	struct pool_job *next;
-	bool is_queued; /* the pool's */
+struct pool_job { /* set what follows the link; pool_add does the rest */
+	struct link link; /* the pool's: on no list unless it is queued */
 	void (*run)(struct pool_job *j);
 	/* The pool has forgotten it: its memory may go. */
 	void (*ended)(struct pool_job *j);
