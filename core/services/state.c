@@ -28,15 +28,18 @@
 #define STORE_BYTES_MAX (1u << 30)
 
 struct named_store {
-	struct str key; /* owned */
-	unsigned holders;
+	struct str key;      /* owned */
+	struct link holders; /* the newest first, whose limits count */
 	struct state_store *store;
 };
 
 struct sluice_state {
 	struct policy_companion companion;
 	struct sluice_instance *instance; /* borrowed: it goes with it */
-	struct named_store *named;        /* held */
+	struct named_store *named;
+	struct link holder; /* in named->holders */
+	uint32_t entries_max;
+	uint64_t bytes_max;
 	struct link started[];            /* by worker: questions of the instance, under way */
 };
 
@@ -214,10 +217,20 @@ static int32_t start(const struct sluice_call *call, struct sluice_state *state,
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
-static void named_let_go(struct named_store *n)
+static void named_apply_limits(struct named_store *n)
 {
-	if (--n->holders)
+	const struct sluice_state *newest =
+		CONTAINER_OF(n->holders.next, struct sluice_state, holder);
+	state_store_limit(n->store, newest->entries_max, newest->bytes_max);
+}
+
+static void named_let_go(struct named_store *n, struct sluice_state *holder)
+{
+	list_remove(&holder->holder);
+	if (!list_is_empty(&n->holders)) {
+		named_apply_limits(n);
 		return;
+	}
 	map_remove(&stores, n->key);
 	if (stores.count == 0)
 		map_deinit(&stores);
@@ -237,11 +250,11 @@ static void on_worker_stop(struct policy_companion *c, uint32_t worker)
 static void on_release(struct policy_companion *c)
 {
 	struct sluice_state *s = CONTAINER_OF(c, struct sluice_state, companion);
-	named_let_go(s->named);
+	named_let_go(s->named, s);
 	free(s);
 }
 
-static struct named_store *named_hold(
+static struct named_store *named_of(
 	struct sluice_instance *i, const struct sluice_state_options *o)
 {
 	struct buffer b;
@@ -254,11 +267,18 @@ static struct named_store *named_hold(
 		n = heap_zalloc(sizeof(*n));
 		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
 		n->store = state_store_new(o->entries_max, o->bytes_max);
+		list_init(&n->holders);
 		map_put(&stores, n->key, n);
 	}
 	buffer_deinit(&b);
-	n->holders++;
 	return n;
+}
+
+static void named_hold(struct named_store *n, struct sluice_state *holder)
+{
+	holder->named = n;
+	list_prepend(&n->holders, &holder->holder);
+	named_apply_limits(n);
 }
 
 static bool options_take(const struct sluice_state_options *given, struct sluice_state_options *o)
@@ -289,7 +309,9 @@ static struct sluice_state *open_state(
 	for (uint32_t w = 0; w < workers; w++)
 		list_init(&s->started[w]);
 	s->instance = i;
-	s->named = named_hold(i, &o);
+	s->entries_max = o.entries_max;
+	s->bytes_max = o.bytes_max;
+	named_hold(named_of(i, &o), s);
 	policy_accompany(i, &s->companion);
 	return s;
 }

@@ -13,8 +13,11 @@
 #define SLOTS_AT_LEAST 16
 /* What one more entry costs beside its key and value: the entry, its slot, the allocator's own. */
 #define ENTRY_BYTES 100
-/* Slots that every question looks through for what has expired. */
-#define SWEEP_SLOTS 2
+/* Slots that every question looks through for what has expired; and of each shard, when a new key
+ * finds no room. All, of a store of a thousand entries; who fills a large one with keys that he
+ * invents costs some 10 us for each. */
+#define SWEEP_SLOTS      2
+#define SWEEP_SLOTS_FULL 64
 
 enum sort { SORT_COUNTER, SORT_VALUE, SORT_LOCK };
 
@@ -38,8 +41,7 @@ struct shard {
 
 struct state_store {
 	uint8_t key[16];
-	uint32_t entries_max;
-	uint64_t bytes_max;
+	_Atomic uint64_t entries_max, bytes_max;
 	_Atomic uint64_t entries, bytes, version;
 	struct shard shards[SHARDS];
 };
@@ -127,43 +129,98 @@ static void shard_grow(struct shard *h)
 }
 
 /* --- room ------------------------------------------------------------------------------------ */
-static bool room_take(struct state_store *s, size_t bytes)
+/* For one more entry; or for none and `bytes` more than there were, when it takes another's place. */
+static bool room_take(struct state_store *s, uint64_t entries, size_t bytes)
 {
-	uint64_t entries = atomic_fetch_add_explicit(&s->entries, 1, memory_order_relaxed);
-	uint64_t before = atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
-	if (entries < s->entries_max && before + bytes <= s->bytes_max)
+	uint64_t entries_before =
+		atomic_fetch_add_explicit(&s->entries, entries, memory_order_relaxed);
+	uint64_t bytes_before = atomic_fetch_add_explicit(&s->bytes, bytes, memory_order_relaxed);
+	uint64_t entries_max = atomic_load_explicit(&s->entries_max, memory_order_relaxed);
+	uint64_t bytes_max = atomic_load_explicit(&s->bytes_max, memory_order_relaxed);
+	if ((entries == 0 || entries_before < entries_max) &&
+		(bytes == 0 || bytes_before + bytes <= bytes_max))
 		return true;
-	atomic_fetch_sub_explicit(&s->entries, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&s->entries, entries, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&s->bytes, bytes, memory_order_relaxed);
 	return false;
+}
+
+/* A part of each shard; of those that others are in at the moment, nothing. */
+static void room_make(struct state_store *s, struct shard *own, int64_t now_ms)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		struct shard *h = &s->shards[i];
+		if (h != own && pthread_mutex_trylock(&h->lock) != 0)
+			continue;
+		sweep(s, h, SWEEP_SLOTS_FULL, now_ms);
+		if (h != own)
+			pthread_mutex_unlock(&h->lock);
+	}
+}
+
+static bool room_get(
+	struct state_store *s, struct shard *own, uint64_t entries, size_t bytes, int64_t now_ms)
+{
+	if (room_take(s, entries, bytes))
+		return true;
+	room_make(s, own, now_ms);
+	return room_take(s, entries, bytes);
+}
+
+static void entry_insert(struct shard *h, struct entry *e)
+{
+	if (h->count >= h->slot_count)
+		shard_grow(h);
+	struct entry **slot = slot_of(h, e->hash);
+	e->next = *slot;
+	*slot = e;
+	h->count++;
+}
+
+static struct entry *entry_new(
+	uint64_t hash, const struct sluice_question *q, enum sort sort, int64_t now_ms)
+{
+	size_t value_n = sort == SORT_VALUE ? q->value.n : 0;
+	struct entry *e = heap_zalloc(sizeof(*e) + q->key.n + value_n);
+	e->hash = hash;
+	e->sort = (uint8_t)sort;
+	e->key_n = (uint32_t)q->key.n;
+	e->value_n = (uint32_t)value_n;
+	memcpy(e->bytes, q->key.p, q->key.n);
+	if (value_n)
+		memcpy(e->bytes + q->key.n, q->value.p, value_n);
+	e->ends_ms = q->for_ms ? now_ms + q->for_ms : INT64_MAX;
+	return e;
 }
 
 /* A new one, on its slot; NULL: there is no room. */
 static struct entry *entry_add(struct state_store *s, struct shard *h, uint64_t hash,
 	const struct sluice_question *q, enum sort sort, int64_t now_ms)
 {
-	struct sluice_str value = sort == SORT_VALUE ? q->value : (struct sluice_str){"", 0};
-	size_t bytes = bytes_of(q->key.n, value.n);
-	if (!room_take(s, bytes)) {
-		sweep(s, h, h->slot_count, now_ms);
-		if (!room_take(s, bytes))
-			return NULL;
-	}
-	struct entry *e = heap_zalloc(sizeof(*e) + q->key.n + value.n);
-	e->hash = hash;
-	e->sort = (uint8_t)sort;
-	e->key_n = (uint32_t)q->key.n;
-	e->value_n = (uint32_t)value.n;
-	memcpy(e->bytes, q->key.p, q->key.n);
-	if (value.n)
-		memcpy(e->bytes + q->key.n, value.p, value.n);
-	e->ends_ms = q->for_ms ? now_ms + q->for_ms : INT64_MAX;
-	if (h->count >= h->slot_count)
-		shard_grow(h);
-	struct entry **slot = slot_of(h, hash);
-	e->next = *slot;
-	*slot = e;
-	h->count++;
+	size_t value_n = sort == SORT_VALUE ? q->value.n : 0;
+	if (!room_get(s, h, 1, bytes_of(q->key.n, value_n), now_ms))
+		return NULL;
+	struct entry *e = entry_new(hash, q, sort, now_ms);
+	entry_insert(h, e);
+	return e;
+}
+
+/* In the place of the one that stands there; NULL: there is no room, and it stands there still. */
+static struct entry *entry_replace(struct state_store *s, struct shard *h, uint64_t hash,
+	const struct sluice_question *q, int64_t now_ms)
+{
+	struct entry **at = entry_find(s, h, hash, q->key, now_ms), *former = *at;
+	size_t more = q->value.n > former->value_n ? q->value.n - former->value_n : 0;
+	if (!room_get(s, h, 0, more, now_ms))
+		return NULL;
+	struct entry *e = entry_new(hash, q, SORT_VALUE, now_ms);
+	at = entry_find(s, h, hash, q->key, now_ms); /* its neighbours may have gone */
+	e->next = former->next;
+	*at = e;
+	if (former->value_n > e->value_n)
+		atomic_fetch_sub_explicit(
+			&s->bytes, former->value_n - e->value_n, memory_order_relaxed);
+	free(former);
 	return e;
 }
 
@@ -219,17 +276,13 @@ static int32_t answer_put(
 			describe(*l->at, l->now_ms, a);
 		return SLUICE_E_CONFLICT;
 	}
-	/* The new one first: when there is no room, what stood there stays. */
-	struct entry *e = entry_add(l->store, l->shard, l->hash, q, SORT_VALUE, l->now_ms);
+	struct entry *e =
+		l->at ? entry_replace(l->store, l->shard, l->hash, q, l->now_ms)
+		      : entry_add(l->store, l->shard, l->hash, q, SORT_VALUE, l->now_ms);
 	if (!e)
 		return SLUICE_E_FULL;
 	e->version = next_version(l->store);
 	describe(e, l->now_ms, a);
-	for (struct entry **at = &e->next; *at; at = &(*at)->next)
-		if (has_key(*at, l->hash, q->key)) {
-			entry_remove(l->store, l->shard, at);
-			break;
-		}
 	return SLUICE_OK;
 }
 
@@ -329,13 +382,18 @@ void state_store_ask(struct state_store *s, int64_t now_ms, const struct sluice_
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+void state_store_limit(struct state_store *s, uint32_t entries_max, uint64_t bytes_max)
+{
+	atomic_store_explicit(&s->entries_max, entries_max, memory_order_relaxed);
+	atomic_store_explicit(&s->bytes_max, bytes_max, memory_order_relaxed);
+}
+
 struct state_store *state_store_new(uint32_t entries_max, uint64_t bytes_max)
 {
 	struct state_store *s = heap_zalloc(sizeof(*s));
 	enum rc rc = random_bytes(s->key, sizeof(s->key));
 	CHECK(rc == RC_OK);
-	s->entries_max = entries_max;
-	s->bytes_max = bytes_max;
+	state_store_limit(s, entries_max, bytes_max);
 	for (unsigned i = 0; i < SHARDS; i++) {
 		CHECK(pthread_mutex_init(&s->shards[i].lock, NULL) == 0);
 		shard_grow(&s->shards[i]);

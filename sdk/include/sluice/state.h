@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice/state.h - the service "sluice.state/1": counters, values and locks that outlive an
- *exchange.
+/* sluice/state.h - the service "sluice.state/1": counters, values and locks that outlive an exchange.
  *
  * A store answers a question at once, or later: a policy is written for both, and works unchanged
- *where the operator has configured a store that all replicas share.
+ * with a store that several replicas share.
  *
  *	struct sluice_answer a = {.size = sizeof(a)};
  *	int32_t rc;
@@ -44,7 +43,7 @@ struct sluice_state_options {
 	struct sluice_str name;
 	/* Beyond either, new keys are refused (SLUICE_E_FULL); nothing that counts is ever dropped
 	 * to make room. 1 to 10,000,000, and 1 KiB to 1 GiB: keys and values, and about 100 bytes
-	 * for each. The first who opens a store chooses. */
+	 * for each. Of several who have it open, who opened it last chooses. */
 	uint32_t entries_max;
 	uint32_t reserved2;
 	uint64_t bytes_max;
@@ -109,14 +108,15 @@ struct sluice_state_service {
 	 * breaks its contract. SLUICE_E_UNAVAILABLE: the store cannot be asked. */
 	int32_t (*ask)(struct sluice_exchange *exchange, struct sluice_state *state,
 		const struct sluice_question *question, struct sluice_answer *answer);
-	/* The same callbacks, after host->wait: the answer to the first question that was asked
-	 * first; as `ask`, and SLUICE_E_NOT_FOUND when there is none. */
+	/* The same callbacks, after host->wait: the answer to the oldest question that was asked in
+	 * this direction; as `ask`, and SLUICE_E_NOT_FOUND when there is none. */
 	int32_t (*take)(struct sluice_exchange *exchange, struct sluice_state *state,
 		struct sluice_answer *answer);
 	/* worker_start, exchange callbacks up to response_end, and what services call on a worker:
 	 * the answer comes to `fn`, on this worker, never before the caller has returned. `rc` is
-	 * SLUICE_OK, or SLUICE_E_UNAVAILABLE (then `answer` tells nothing). What is under way at
-	 * worker_stop is answered by SLUICE_E_UNAVAILABLE before the plugin's own worker_stop. */
+	 * SLUICE_OK, or SLUICE_E_UNAVAILABLE (then `answer` tells nothing). What is under way when
+	 * the instance stops there, or fails in worker_start, is answered by SLUICE_E_UNAVAILABLE,
+	 * before the plugin's own worker_stop. */
 	int32_t (*start)(const struct sluice_call *call, struct sluice_state *state,
 		const struct sluice_question *question, sluice_answer_fn *fn, void *arg);
 };

@@ -11,6 +11,7 @@
 static const struct sluice_state_service *service;
 static struct sluice_state *state;
 static struct sluice_str store_name;
+static uint32_t entries_max;
 static int waited, told, unavailable;
 static int64_t counted;
 
@@ -21,7 +22,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	service = call->host->service(SLUICE_STATE_SERVICE);
 	o.entries_max = 0;
 	ck_assert_ptr_null(service->open(call->instance, &o));
-	o.entries_max = 100;
+	o.entries_max = entries_max;
 	o.name = store_name;
 	state = service->open(call->instance, &o);
 	ck_assert_ptr_nonnull(state);
@@ -127,6 +128,7 @@ static struct rig *rig_with(head *fn)
 	waited = told = unavailable = 0;
 	counted = 0;
 	store_name = SLUICE_STR("");
+	entries_max = 100;
 	return rig_new(1);
 }
 
@@ -237,6 +239,68 @@ START_TEST(a_store_outlives_a_reconfiguration)
 }
 END_TEST
 
+static int32_t put_many(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct sluice_question q = {
+		.size = sizeof(q), .kind = SLUICE_PUT, .version = SLUICE_VERSION_ANY};
+	struct sluice_answer a = {.size = sizeof(a)};
+	static const char keys[] = "0123456789";
+	counted = 0;
+	for (size_t i = 0; i < 10; i++) {
+		q.key = (struct sluice_str){&keys[i], 1};
+		ck_assert_int_eq(service->ask(x, state, &q, &a), SLUICE_OK);
+		counted += a.result == SLUICE_OK;
+	}
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(who_opened_it_last_sets_the_bounds)
+{
+	struct rig *r = rig_with(put_many);
+	struct plugin *plugin = rig_policy(r, &policy);
+	store_name = SLUICE_STR("all");
+	entries_max = 3;
+	struct visit *v = begin(r);
+	struct sluice_state *first = state;
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	ck_assert_int_eq(counted, 3);
+	entries_max = 5;
+	struct sluice_instance *next = rig_try_bind(r, plugin, "counting", "{}");
+	state = first;
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	ck_assert_int_eq(counted, 5);
+	instance_unref(next); /* as when what it is part of could not be put into service */
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	ck_assert_int_eq(counted, 5); /* replaced; a sixth would have no room */
+	end(v);
+}
+END_TEST
+
+static int32_t fail_start(const struct sluice_call *call, void **data)
+{
+	ck_assert_int_eq(service->start(call, state, &hit, on_answer, &told), SLUICE_OK);
+	return SLUICE_E_RUNTIME;
+}
+
+START_TEST(what_a_failing_worker_start_asks_is_unavailable)
+{
+	struct rig *r = rig_with(NULL);
+	policy.worker_start = fail_start;
+	struct sluice_instance *i = rig_try_bind(r, rig_policy(r, &policy), "counting", "{}");
+	struct loop *loop = loop_new(&(struct loop_options){.fake_clock = true});
+	services_worker_start(0, loop);
+	ck_assert_int_eq(instance_worker_start(i, 0), RC_REFUSED);
+	ck_assert_int_eq(unavailable, 1);
+	services_worker_stop(0);
+	loop_free(loop);
+	instance_unref(i);
+	rig_free(r);
+	ck_assert_int_eq(told, 0);
+}
+END_TEST
+
 START_TEST(misuse_is_refused)
 {
 	struct visit *v = begin(rig_with(misuse));
@@ -248,4 +312,4 @@ END_TEST
 UNIT_SUITE(state, an_answer_at_once, the_same_policy_waits_for_a_late_answer,
 	an_exchange_that_ends_takes_its_question_with_it, an_instance_asks_by_itself,
 	what_is_asked_at_worker_stop_is_unavailable, a_store_outlives_a_reconfiguration,
-	misuse_is_refused)
+	who_opened_it_last_sets_the_bounds, what_a_failing_worker_start_asks_is_unavailable, misuse_is_refused)

@@ -177,17 +177,41 @@ START_TEST(a_full_store_drops_nothing_that_lasts)
 	store_begin(1000, 1 << 20);
 	fill(0, 1000, 5000, SLUICE_OK);
 	fill(1000, 1010, 50, SLUICE_E_FULL);
-	ck_assert_int_eq(put("7", "y", SLUICE_VERSION_ANY, 9000).result, SLUICE_E_FULL);
-	ck_assert_mem_eq(get("7").value.p, "x", 1);
-	ck_assert_int_eq(drop("7", SLUICE_VERSION_ANY).result, SLUICE_OK);
 	ck_assert_int_eq(put("7", "y", SLUICE_VERSION_ANY, 9000).result, SLUICE_OK);
-	now_ms += 5000; /* all but that one have ended: room is found in any shard that is asked */
+	ck_assert_uint_eq(state_store_count(store), 1000);
+	now_ms += 5000; /* all but that one have ended */
 	fill(2000, 2050, 50, SLUICE_OK);
 	ck_assert_mem_eq(get("7").value.p, "y", 1);
 	store_end();
 	store_begin(1000, 1024);
 	fill(0, 10, 0, SLUICE_OK);
 	fill(10, 11, 0, SLUICE_E_FULL);
+	store_end();
+}
+END_TEST
+
+START_TEST(a_value_is_replaced_within_the_same_bounds)
+{
+	static char large[600];
+	memset(large, 'l', sizeof(large) - 1);
+	store_begin(1, 1024);
+	ck_assert_int_eq(put("k", "small", 0, 50).result, SLUICE_OK);
+	for (int i = 0; i < 10; i++) {
+		struct sluice_answer a = put("k", large, SLUICE_VERSION_ANY, 50);
+		ck_assert_int_eq(a.result, SLUICE_OK);
+		ck_assert_uint_eq(get("k").value.n, sizeof(large) - 1);
+		ck_assert_int_eq(put("k", "small", a.version, 50).result, SLUICE_OK);
+	}
+	ck_assert_int_eq(put("other", "", 0, 50).result, SLUICE_E_FULL);
+	state_store_limit(store, 2, 300);
+	ck_assert_int_eq(put("k", large, SLUICE_VERSION_ANY, 50).result, SLUICE_E_FULL);
+	ck_assert_uint_eq(get("k").value.n, 5);
+	ck_assert_int_eq(put("other", "", 0, 50).result, SLUICE_OK);
+	ck_assert_int_eq(put("third", "", 0, 50).result, SLUICE_E_FULL);
+	now_ms += 50; /* wherever they lie, they make room */
+	ck_assert_int_eq(put("third", "", 0, 50).result, SLUICE_OK);
+	ck_assert_int_eq(put("fourth", "", 0, 50).result, SLUICE_OK);
+	ck_assert_uint_eq(state_store_count(store), 2);
 	store_end();
 }
 END_TEST
@@ -229,4 +253,4 @@ END_TEST
 
 UNIT_SUITE(store, a_counter_counts_in_windows, a_value_has_a_version_and_an_end,
 	a_lock_is_one_holders, a_key_holds_one_sort, a_full_store_drops_nothing_that_lasts,
-	threads_lose_no_count)
+	a_value_is_replaced_within_the_same_bounds, threads_lose_no_count)
