@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0x0131006c69617274 /* "trail", and its form */
+#define MAGIC 0x0132006c69617274 /* "trail", and its form */
 
 struct trail *trail_map(int fd)
 {

@@ -33,7 +33,8 @@
 	X(POST, "post")                                                                            \
 	X(JOB, "job")                                                                              \
 	X(JOB_DONE, "job_done")                                                                    \
-	X(ANSWER, "answer")
+	X(ANSWER, "answer")                                                                        \
+	X(DROPPED, "dropped")
 
 enum callback {
 #define X(name, text) CALLBACK_##name,

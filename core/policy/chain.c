@@ -40,6 +40,7 @@ uint64_t chain_pause(struct sluice_exchange *x, uint32_t deadline_ms)
 	struct chain_run *run = &x->run[x->direction];
 	if (run->pause_token)
 		return 0;
+	run->waits = false;
 	run->pause_token = pause_arm(x->worker, deadline_ms, pause_over, x, x->direction);
 	return run->pause_token;
 }

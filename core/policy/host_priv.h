@@ -17,7 +17,7 @@
 
 #define IN_INSTANCE                                                                                \
 	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) |          \
-		IN_CALLED | IN(JOB))
+		IN_CALLED | IN(JOB) | IN(DROPPED))
 
 #define HOST_CALLS(X)                                                                              \
 	X(log, IN_INSTANCE)                                                                        \

@@ -235,6 +235,20 @@ static void drop_attached(struct sluice_instance *i, uint32_t worker)
 	}
 }
 
+static void start_companions(struct sluice_instance *i, uint32_t worker)
+{
+	for (struct policy_companion *c = i->companions; c; c = c->next)
+		if (c->worker_start)
+			c->worker_start(c, worker);
+}
+
+static void stop_companions(struct sluice_instance *i, uint32_t worker)
+{
+	for (struct policy_companion *c = i->companions; c; c = c->next)
+		if (c->worker_stop)
+			c->worker_stop(c, worker);
+}
+
 enum rc instance_worker_start(struct sluice_instance *i, uint32_t worker)
 {
 	CHECK(worker < i->workers && !i->worker_started[worker]);
@@ -245,13 +259,13 @@ enum rc instance_worker_start(struct sluice_instance *i, uint32_t worker)
 		policy_leave();
 	}
 	if (rc < 0) {
+		/* What it began before it failed ends as well. */
+		stop_companions(i, worker);
 		drop_attached(i, worker);
 		return RC_REFUSED;
 	}
 	i->worker_started[worker] = true;
-	for (struct policy_companion *c = i->companions; c; c = c->next)
-		if (c->worker_start)
-			c->worker_start(c, worker);
+	start_companions(i, worker);
 	return RC_OK;
 }
 
@@ -259,9 +273,7 @@ void instance_worker_stop(struct sluice_instance *i, uint32_t worker)
 {
 	if (worker >= i->workers || !i->worker_started[worker])
 		return;
-	for (struct policy_companion *c = i->companions; c; c = c->next)
-		if (c->worker_stop)
-			c->worker_stop(c, worker);
+	stop_companions(i, worker);
 	if (i->policy->worker_stop) {
 		policy_enter(NULL, i, CALLBACK_WORKER_STOP);
 		i->policy->worker_stop(&i->call, i->worker_data[worker]);

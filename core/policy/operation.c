@@ -41,7 +41,7 @@ void operation_take(struct operation *op)
 
 bool operation_is_own(const struct operation *op, const struct sluice_exchange *x)
 {
-	return op->exchange == x && op->binding == x->current;
+	return op->exchange == x && op->binding == x->current && op->direction == x->direction;
 }
 
 bool operations_pending(

@@ -11,8 +11,10 @@
  *
  * Invariants   O1  of each operation exactly one of operation_take and `leave` happens.
  *              O2  `leave` comes before `log` and `done` of the binding, and before any memory of
- * the exchange goes; afterwards nothing of the exchange may be touched. Ownership    embedded in
- * what a service keeps of it. Threads      the worker of the exchange.
+ *                  the exchange goes; afterwards nothing of the exchange may be touched.
+ *
+ * Ownership    embedded in what a service keeps of it.
+ * Threads      the worker of the exchange.
  */
 #pragma once
 
@@ -34,7 +36,7 @@ void operation_begin(
 void operation_end(struct operation *op);
 /* Off the list, ended. */
 void operation_take(struct operation *op);
-/* The binding whose callback runs has begun it in this exchange. */
+/* The binding whose callback runs has begun it in this exchange, in the same direction. */
 bool operation_is_own(const struct operation *op, const struct sluice_exchange *x);
 
 /* --- for the walk ---------------------------------------------------------------------------- */

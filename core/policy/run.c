@@ -37,6 +37,11 @@ bool policy_runs_on_worker(const struct sluice_instance *i)
 	return i && policy_thread.instance == i && (callbacks >> policy_thread.callback & 1);
 }
 
+bool policy_runs_alive(const struct sluice_instance *i)
+{
+	return policy_runs_on_worker(i) || policy_runs(i, CALLBACK_JOB);
+}
+
 struct sluice_instance *policy_current(void)
 {
 	return policy_thread.instance;

@@ -28,11 +28,13 @@ bool policy_runs_in_exchange(const struct sluice_instance *i);
 /* Whether plugin code of i runs on this thread as on a worker: an exchange's callback as above,
  * worker_start, or what a service called. Does not read i. */
 bool policy_runs_on_worker(const struct sluice_instance *i);
+/* The same, or a job of i on a thread of its own. Does not read i. */
+bool policy_runs_alive(const struct sluice_instance *i);
 /* The instance whose callback runs on this thread, or NULL. */
 struct sluice_instance *policy_current(void);
 
 /* Around a call into the plugin that a service makes by itself (CALLBACK_TIMER and the like),
- * on a worker; or CALLBACK_JOB, on a thread of its own (`worker` counts for nothing). */
+ * on a worker; or CALLBACK_JOB and CALLBACK_DROPPED, on any thread (`worker` counts for nothing). */
 void policy_call_enter(struct sluice_instance *i, enum callback callback, uint32_t worker);
 void policy_call_leave(void);
 /* What callbacks of i get; lives as long as i. */
@@ -52,7 +54,8 @@ void policy_attach(struct sluice_instance *i, uint32_t worker, struct policy_att
 struct policy_companion {
 	struct policy_companion *next;
 	const void *kind; /* whose it is: the address of something static of the service */
-	/* On the worker, after the plugin's worker_start has succeeded; before its worker_stop. */
+	/* On the worker, after the plugin's worker_start has succeeded; before its worker_stop, or
+	 * alone, when worker_start has failed. */
 	void (*worker_start)(struct policy_companion *c, uint32_t worker);
 	void (*worker_stop)(struct policy_companion *c, uint32_t worker);
 	/* Main thread, after the plugin's `release`: frees it. */

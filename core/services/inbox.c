@@ -11,6 +11,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* Each is a call into the plugin, and exchanges wait meanwhile. */
+#define LETTERS_A_TURN 64
+
 enum box_state { BOX_NEW, BOX_OPEN, BOX_CLOSED };
 
 struct box {
@@ -36,20 +39,31 @@ struct inbox {
 static const char kind;
 
 /* --- letters --------------------------------------------------------------------------------- */
-static struct letter *take_all(struct box *b)
+/* The first `max` of them. The lock is held. */
+static struct letter *take(struct box *b, size_t max)
 {
-	struct letter *l = b->first;
-	b->first = NULL;
-	b->last = &b->first;
-	b->count = 0;
-	return l;
+	struct letter *first = b->first, **end = &b->first;
+	for (; *end && max > 0; max--) {
+		end = &(*end)->next;
+		b->count--;
+	}
+	if (end == &b->first)
+		return NULL;
+	b->first = *end;
+	*end = NULL;
+	if (!b->first)
+		b->last = &b->first;
+	return first;
 }
 
-static void drop_all(struct letter *l)
+/* The instance is there still. */
+static void drop_all(struct box *b, struct letter *l)
 {
 	while (l) {
 		struct letter *next = l->next;
+		policy_call_enter(b->inbox->instance, CALLBACK_DROPPED, b->worker);
 		l->drop(l);
+		policy_call_leave();
 		l = next;
 	}
 }
@@ -63,19 +77,7 @@ static void deliver_all(struct box *b, struct letter *l)
 	}
 }
 
-/* On the worker; has a reference of its own. */
-static void look(void *arg)
-{
-	struct box *b = arg;
-	struct inbox *inbox = b->inbox;
-	pthread_mutex_lock(&inbox->lock);
-	b->is_posted = false;
-	bool is_open = b->state == BOX_OPEN;
-	struct letter *l = is_open ? take_all(b) : NULL; /* closed: there are none */
-	pthread_mutex_unlock(&inbox->lock);
-	deliver_all(b, l);
-	inbox_unref(inbox);
-}
+static void look(void *arg);
 
 /* The lock is held. */
 static void post_look(struct box *b)
@@ -85,6 +87,21 @@ static void post_look(struct box *b)
 	b->is_posted = true;
 	inbox_ref(b->inbox);
 	loop_post(b->loop, look, b);
+}
+
+/* On the worker; has a reference of its own. What is beyond a turn's share waits for the next. */
+static void look(void *arg)
+{
+	struct box *b = arg;
+	struct inbox *inbox = b->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	b->is_posted = false;
+	bool is_open = b->state == BOX_OPEN;
+	struct letter *l = is_open ? take(b, LETTERS_A_TURN) : NULL; /* closed: there are none */
+	post_look(b);
+	pthread_mutex_unlock(&inbox->lock);
+	deliver_all(b, l);
+	inbox_unref(inbox);
 }
 
 void inbox_send(struct inbox *inbox, uint32_t worker, struct letter *l)
@@ -129,9 +146,9 @@ static void box_close(struct box *b)
 	pthread_mutex_lock(&b->inbox->lock);
 	b->state = BOX_CLOSED;
 	b->loop = NULL;
-	struct letter *l = take_all(b);
+	struct letter *l = take(b, SIZE_MAX);
 	pthread_mutex_unlock(&b->inbox->lock);
-	drop_all(l);
+	drop_all(b, l);
 }
 
 static void on_worker_stop(struct policy_companion *c, uint32_t worker)

@@ -8,9 +8,10 @@
  *
  * Invariants   N1  of each letter exactly one of deliver and drop happens; both give up the letter.
  *              N2  no loop is posted to once its box has closed.
+ *
  * Ownership    counted. The instance's own reference goes with its release; whoever holds another
- * may send to the end of days, and has everything dropped. Threads      inbox_of: main. All else:
- * any.
+ *              may send to the end of days, and has everything dropped.
+ * Threads      inbox_of: main. All else: any.
  */
 #pragma once
 

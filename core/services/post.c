@@ -64,12 +64,12 @@ static uint32_t worker_count(const struct sluice_post_box *box)
 static bool may_send(const struct sluice_post_box *box)
 {
 	struct sluice_instance *i = policy_current();
-	return box && policy_runs_on_worker(i) && inbox_find(i) == inbox_in(box);
+	return box && policy_runs_alive(i) && inbox_find(i) == inbox_in(box);
 }
 
 static int32_t worker(const struct sluice_post_box *box)
 {
-	return may_send(box) ? (int32_t)services_thread.worker : SLUICE_E_WRONG_CALLBACK;
+	return may_send(box) && services_thread.loop ? (int32_t)services_thread.worker : SLUICE_E_WRONG_CALLBACK;
 }
 
 static int32_t send(

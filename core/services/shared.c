@@ -25,6 +25,7 @@ struct object {
 
 struct holding {
 	struct policy_companion companion;
+	struct sluice_instance *instance; /* borrowed: it goes with it */
 	struct object *object;
 };
 
@@ -46,7 +47,9 @@ static void object_let_go(struct object *o)
 static void on_release(struct policy_companion *c)
 {
 	struct holding *h = CONTAINER_OF(c, struct holding, companion);
+	policy_call_enter(h->instance, CALLBACK_DROPPED, 0);
 	object_let_go(h->object);
+	policy_call_leave();
 	free(h);
 }
 
@@ -54,6 +57,7 @@ static void keep(struct sluice_instance *i, struct object *o)
 {
 	struct holding *h = heap_zalloc(sizeof(*h));
 	h->companion = (struct policy_companion){.kind = &kind, .release = on_release};
+	h->instance = i;
 	h->object = o;
 	o->holders++;
 	policy_accompany(i, &h->companion);

@@ -68,7 +68,7 @@ static void job_drop(struct job *j)
 {
 	struct sluice_instance *i = j->work->instance;
 	if (j->given.dropped) {
-		policy_call_enter(i, CALLBACK_JOB, j->worker);
+		policy_call_enter(i, CALLBACK_DROPPED, j->worker);
 		j->given.dropped(policy_call_of(i), j->arg);
 		policy_call_leave();
 	}

@@ -40,8 +40,8 @@ struct sluice_post_service {
 	struct sluice_post_box *(*open)(struct sluice_instance *instance);
 	/* How many workers there are, numbered from 0. Any time, any thread. */
 	uint32_t (*worker_count)(const struct sluice_post_box *box);
-	/* The number of the worker that runs this callback; SLUICE_E_WRONG_CALLBACK on other
-	 * threads. */
+	/* The number of the worker that runs this callback, one of those of `send`;
+	 * SLUICE_E_WRONG_CALLBACK elsewhere, in jobs too. */
 	int32_t (*worker)(const struct sluice_post_box *box);
 	/* worker_start, exchange callbacks up to response_end, what services call on a worker, and
 	 * jobs (sluice/work.h): `message` is copied, and `arg` is given up: one of the two

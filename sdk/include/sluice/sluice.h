@@ -296,7 +296,8 @@ struct sluice_host {
 	int64_t (*body_length)(struct sluice_exchange *exchange, enum sluice_side side);
 
 	/* - operations: what services do for an exchange while it waits (sluice/work.h) - */
-	/* Exchange callbacks. SLUICE_CONTINUE when nothing is under way that this binding began in this
+	/* An operation belongs to the binding and the direction (request, response) that began it.
+	 * Exchange callbacks. SLUICE_CONTINUE when nothing is under way that this binding began in this
 	 * direction of the exchange. Else SLUICE_PAUSE, to be returned: the callback is called again,
 	 * `resumed`, once all of it has ended, and after `deadline_ms` (1 to 600,000) the binding fails.
 	 * SLUICE_FAIL when it cannot wait. What is under way when the exchange ends is cancelled. */

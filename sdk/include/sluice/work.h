@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice/work.h - the service "sluice.work/1": work that blocks, or takes long, on threads of its
- *own.
+/* sluice/work.h - the service "sluice.work/1": jobs that block or take long, on threads of their own.
  *
  * No callback may block: a library that reads files, or computes for more than a millisecond,
- *belongs into a job. The threads of the pool are shared by all policies.
+ * belongs into a job. The threads of the pool are shared by all policies.
  *
  *	request_head:  if (!host->resumed(x)) {
  *	                       if (work->begin(x, box, &job, arg) != SLUICE_OK)
@@ -13,7 +12,7 @@
  *	               arg = work->take(x, box);
  *
  * What a job needs it finds in `arg`. It never sees an exchange, which may be gone before it runs;
- *the instance lasts until all of its jobs have ended.
+ * the instance lasts until all of its jobs have ended.
  */
 #ifndef SLUICE_WORK_H
 #define SLUICE_WORK_H
@@ -31,8 +30,8 @@ struct sluice_work; /* of an instance; lives until its `release` has returned */
 struct sluice_job {
 	uint32_t size;
 	uint32_t reserved;
-	/* On a thread of the pool. Of the host, `log`, `instance_alloc` and `instance_free` are at
-	 * hand, and services that are for any thread. */
+	/* On a thread of the pool. Of the host, `log`, `instance_alloc`, `instance_free` and `resume`
+	 * are at hand, and of the services what is for any thread or for jobs. */
 	void (*run)(const struct sluice_call *call, void *arg);
 	/* For `submit` alone, where it must stand: on the worker that submitted, after it ran.
 	 * `worker_data` is what worker_start gave there. */
@@ -47,8 +46,8 @@ struct sluice_work_service {
 	uint32_t size;
 	uint32_t reserved;
 
-	/* `configure` only. At most `jobs_max` (1 to 10,000) are queued or run at a time, of all
-	 * workers together. NULL when refused. */
+	/* `configure` only. At most `jobs_max` (1 to 10,000) are under way at a time, of all workers
+	 * together: from their beginning until `arg` has been given back. NULL when refused. */
 	struct sluice_work *(*open)(struct sluice_instance *instance, uint32_t jobs_max);
 
 	/* `job` is copied and `arg` given up in both, unless they fail: SLUICE_E_FULL beyond
@@ -60,8 +59,8 @@ struct sluice_work_service {
 	/* Exchange callbacks up to response_end: an operation of this exchange, for host->wait. */
 	int32_t (*begin)(struct sluice_exchange *exchange, struct sluice_work *work,
 		const struct sluice_job *job, void *arg);
-	/* Exchange callbacks up to response_end: `arg` of an operation that has ended, the first
-	 * that was begun first; it is the caller's again. NULL: there is none (or it was NULL). */
+	/* The same callbacks: `arg` of the oldest operation that was begun in this direction and has
+	 * ended; it is the caller's again. NULL: there is none (or it was NULL). */
 	void *(*take)(struct sluice_exchange *exchange, struct sluice_work *work);
 };
 

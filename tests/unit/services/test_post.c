@@ -5,12 +5,15 @@
 
 #include "base/limits.h"
 #include "sluice/post.h"
+#include "sluice/work.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 static const struct sluice_post_service *service;
 static struct sluice_post_box *box;
+static const struct sluice_work_service *work_service;
+static struct sluice_work *work;
 static _Atomic int received[2], dropped_count;
 static char order[16];
 static uint32_t send_to;
@@ -42,6 +45,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	service = call->host->service(SLUICE_POST_SERVICE);
 	box = service->open(call->instance);
 	ck_assert_ptr_nonnull(box);
+	work_service = call->host->service(SLUICE_WORK_SERVICE);
+	work = work_service->open(call->instance, 1);
 	ck_assert_ptr_eq(service->open(call->instance), box);
 	ck_assert_int_eq(service->send(box, 0, &message, NULL), SLUICE_E_WRONG_CALLBACK);
 	ck_assert_int_eq(service->worker(box), SLUICE_E_WRONG_CALLBACK);
@@ -79,6 +84,32 @@ static int32_t misuse(const struct sluice_call *call, struct sluice_exchange *x)
 	wrong = message;
 	wrong.size = 8;
 	ck_assert_int_eq(service->send(box, 0, &wrong, NULL), SLUICE_E_INVALID);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t request_head_many(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	for (int i = 0; i < send_count; i++)
+		ck_assert_int_eq(service->send(box, send_to, &message, NULL), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+static void write_in_job(const struct sluice_call *call, void *arg)
+{
+	ck_assert_int_eq(service->worker(box), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(service->send(box, 0, &message, NULL), SLUICE_OK);
+}
+
+static void job_done(const struct sluice_call *call, void *worker_data, void *arg)
+{
+	ck_assert_int_eq(received[0], 1); /* it was sent before */
+}
+
+static int32_t begin_job(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	static const struct sluice_job job = {
+		.size = sizeof(job), .run = write_in_job, .done = job_done};
+	ck_assert_int_eq(work_service->submit(call, work, &job, NULL), SLUICE_OK);
 	return SLUICE_CONTINUE;
 }
 
@@ -189,6 +220,35 @@ START_TEST(workers_write_to_each_other)
 }
 END_TEST
 
+START_TEST(a_job_writes_to_workers)
+{
+	struct visit *v = begin(begin_job);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	for (int i = 0; i < 1000 && !received[0]; i++)
+		loop_turn(v->loop, 10);
+	ck_assert_int_eq(received[0], 1);
+	end(v);
+}
+END_TEST
+
+START_TEST(many_messages_do_not_hold_up_a_turn)
+{
+	send_to = 0;
+	send_count = 1000;
+	struct visit *v = begin(request_head_many);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	int turns = 0;
+	for (; received[0] < 1000; turns++) {
+		int before = received[0];
+		loop_turn(v->loop, 0);
+		ck_assert_int_gt(received[0], before);
+	}
+	ck_assert_int_ge(turns, 10);
+	end(v);
+	ck_assert_int_eq(dropped_count, 0);
+}
+END_TEST
+
 START_TEST(a_box_is_bounded)
 {
 	struct visit *v = begin(flood);
@@ -209,4 +269,4 @@ END_TEST
 
 UNIT_SUITE(post, a_worker_may_write_to_itself_in_order, what_nobody_receives_any_more_is_dropped,
 	a_worker_that_never_starts_drops_what_waits_for_it, workers_write_to_each_other,
-	a_box_is_bounded, misuse_is_refused)
+	a_job_writes_to_workers, many_messages_do_not_hold_up_a_turn, a_box_is_bounded, misuse_is_refused)

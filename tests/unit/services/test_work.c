@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/limits.h"
+#include "services/services.h"
 #include "sluice/work.h"
 
 #include <pthread.h>
@@ -23,7 +24,7 @@ static struct sluice_work *work;
 static struct errand *tasks; /* what request_head begins */
 static int task_count;
 static struct errand *at_start; /* what worker_start submits */
-static int32_t last_rc;
+static int32_t last_rc, start_rc;
 static int taken, released;
 static uint32_t jobs_max;
 static char own_data;
@@ -88,7 +89,9 @@ static int32_t worker_start(const struct sluice_call *call, void **data)
 	*data = &own_data;
 	if (at_start)
 		last_rc = service->submit(call, work, &job, at_start);
-	return SLUICE_OK;
+	if (start_rc != SLUICE_OK)
+		sem_wait(at_start->reached); /* else it is withdrawn before it runs */
+	return start_rc;
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
@@ -123,6 +126,7 @@ static void too_late(const struct sluice_call *call, struct sluice_exchange *x)
 
 typedef int32_t head(const struct sluice_call *call, struct sluice_exchange *x);
 static struct sluice_policy policy;
+static head *on_response;
 
 static struct visit *begin_with(head *fn, struct errand *list, int count)
 {
@@ -134,6 +138,7 @@ static struct visit *begin_with(head *fn, struct errand *list, int count)
 		.release = release,
 		.worker_start = worker_start,
 		.request_head = fn,
+		.response_head = on_response,
 		.done = too_late,
 	};
 	tasks = list;
@@ -160,6 +165,8 @@ static void setup(void)
 {
 	jobs_max = 100;
 	at_start = NULL;
+	start_rc = SLUICE_OK;
+	on_response = NULL;
 }
 
 static void turn_until(struct visit *v, const _Atomic int *what, int value)
@@ -321,6 +328,67 @@ START_TEST(a_submitted_job_that_runs_at_worker_stop_is_dropped_at_its_end)
 }
 END_TEST
 
+static struct sluice_instance *failing_instance(struct rig *r)
+{
+	policy = (struct sluice_policy){
+		.size = sizeof(policy),
+		.name = "working",
+		.version = "1.0.0",
+		.configure = configure,
+		.release = release,
+		.worker_start = worker_start,
+	};
+	start_rc = SLUICE_E_RUNTIME;
+	released = 0;
+	return rig_bind(r, rig_policy(r, &policy), "working", "{}")->instance;
+}
+
+START_TEST(a_job_of_a_worker_start_that_fails_is_dropped)
+{
+	sem_t gate, reached;
+	sem_init(&gate, 0, 0);
+	sem_init(&reached, 0, 0);
+	struct errand slow = {.gate = &gate, .reached = &reached};
+	setup();
+	at_start = &slow;
+	struct rig *r = rig_new(1);
+	struct loop *loop = loop_new(&(struct loop_options){.fake_clock = true});
+	struct sluice_instance *i = failing_instance(r);
+	services_worker_start(0, loop);
+	ck_assert_int_eq(instance_worker_start(i, 0), RC_REFUSED);
+	services_worker_stop(0);
+	loop_free(loop);
+	sem_post(&gate); /* its worker is gone when it ends */
+	rig_free(r);
+	ck_assert_int_eq(slow.ran, 1);
+	ck_assert_int_eq(slow.done, 0);
+	ck_assert_int_eq(slow.dropped, 1);
+	ck_assert_int_eq(released, 1);
+}
+END_TEST
+
+static int32_t take_request_jobs(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	ck_assert_ptr_null(service->take(x, work));
+	return call->host->wait(x, 1000); /* for nothing: they are of the other direction */
+}
+
+START_TEST(an_operation_is_of_one_direction)
+{
+	struct errand one = {0};
+	setup();
+	on_response = take_request_jobs;
+	struct visit *v = begin_with(leave_it, &one, 1);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
+	turn_until_woken(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	ck_assert_int_eq(visit_give(v, CHAIN_RESPONSE, "x"), CHAIN_DONE);
+	ck_assert_int_eq(one.dropped, 0);
+	end(v);
+	ck_assert_int_eq(one.dropped, 1);
+}
+END_TEST
+
 START_TEST(no_more_jobs_than_were_asked_for)
 {
 	struct errand list[3] = {0};
@@ -366,4 +434,5 @@ UNIT_SUITE(work, an_exchange_waits_for_all_of_its_jobs, nothing_to_wait_for_goes
 	what_is_queued_when_the_exchange_ends_never_runs,
 	what_nobody_takes_is_dropped_with_the_exchange, a_submitted_job_tells_its_worker,
 	a_submitted_job_that_runs_at_worker_stop_is_dropped_at_its_end,
+	a_job_of_a_worker_start_that_fails_is_dropped, an_operation_is_of_one_direction,
 	no_more_jobs_than_were_asked_for, misuse_is_refused)
