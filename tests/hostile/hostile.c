@@ -3,9 +3,10 @@
  * about each is tested with it.
  *
  * In request_head it does what the field x-hostile asks for; in configure, in worker_start and in
- * load, what the configuration (or $SLUICE_HOSTILE_LOAD) asks for. What misuses the host's calls answers
- * with what they returned. */
+ * load, what the configuration (or $SLUICE_HOSTILE_LOAD) asks for; with "job:" before it, in a job that
+ * the exchange waits for. What misuses the host's calls answers with what they returned. */
 #include "sluice/sluice.h"
+#include "sluice/work.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -124,6 +125,8 @@ static void misbehave(struct sluice_str how)
 		sleep(3600);
 	else if (is(how, "nap"))
 		usleep(1500000);
+	else if (is(how, "doze"))
+		sleep(5);
 	else if (is(how, "thread"))
 		crash_elsewhere();
 	else if (is(how, "exit"))
@@ -149,6 +152,8 @@ static void misbehave(struct sluice_str how)
 struct state {
 	sluice_token last_token;
 	struct sluice_exchange *last_exchange;
+	const struct sluice_work_service *work_service;
+	struct sluice_work *work;
 };
 
 static __attribute__((format(printf, 3, 4))) int32_t tell(
@@ -308,6 +313,44 @@ static int32_t misuse(const struct sluice_call *call, struct sluice_exchange *x,
 	return SLUICE_CONTINUE;
 }
 
+/* --- jobs ------------------------------------------------------------------------------------ */
+/* `arg` is the word, with its end. */
+static void run_job(const struct sluice_call *call, void *arg)
+{
+	misbehave((struct sluice_str){arg, strlen(arg)});
+}
+
+static void drop_job(const struct sluice_call *call, void *arg)
+{
+	call->host->log(call->instance, NULL, SLUICE_LOG_INFO, SLUICE_STR("a job was dropped"));
+	call->host->instance_free(call->instance, arg);
+}
+
+static int32_t begin_job(const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str how)
+{
+	static const struct sluice_job job = {
+		.size = sizeof(job), .run = run_job, .dropped = drop_job};
+	const struct state *state = call->state;
+	char *word = call->host->instance_alloc(call->instance, how.n + 1);
+	if (!word)
+		return SLUICE_FAIL;
+	memcpy(word, how.p, how.n);
+	word[how.n] = '\0';
+	if (state->work_service->begin(x, state->work, &job, word) == SLUICE_OK)
+		return call->host->wait(x, 10000);
+	call->host->instance_free(call->instance, word);
+	return SLUICE_FAIL;
+}
+
+static int32_t end_job(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct state *state = call->state;
+	char *word = state->work_service->take(x, state->work);
+	int32_t verdict = word ? tell(call, x, "done: %s", word) : SLUICE_FAIL;
+	call->host->instance_free(call->instance, word);
+	return verdict;
+}
+
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
 	void *previous, void **out)
 {
@@ -317,7 +360,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	struct state *state = host->instance_alloc(call->instance, sizeof(*state));
 	if (!state)
 		return SLUICE_E_FULL;
-	*state = (struct state){0};
+	*state = (struct state){.work_service = host->service(SLUICE_WORK_SERVICE)};
+	state->work = state->work_service->open(call->instance, 100);
 	*out = state;
 	return SLUICE_OK;
 }
@@ -332,6 +376,10 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	struct sluice_str how;
 	if (call->host->field_get(x, SLUICE_REQUEST, SLUICE_STR("x-hostile"), &how) != SLUICE_OK)
 		return SLUICE_CONTINUE;
+	if (how.n > 4 && memcmp(how.p, "job:", 4) == 0)
+		return call->host->resumed(x)
+			       ? end_job(call, x)
+			       : begin_job(call, x, (struct sluice_str){how.p + 4, how.n - 4});
 	if (is(how, "fail"))
 		return SLUICE_FAIL;
 	/* Nobody resumes it: the deadline ends it. */

@@ -132,9 +132,20 @@ def an_exit_is_followed_by_the_next_gateway():
         equal(gateway.get("/").status, 200)
 
 
-def crash_until_quarantined(gateway, port, times=3):
+@case
+def a_job_that_crashes_is_named_and_quarantined():
+    with Backend(reply(200, "x")) as backend:
+        bad, good = api("bad", backend, policies=[hostile()]), api("good", backend)
+        with gateway_with([bad, good]) as gateway:
+            held = crash_until_quarantined(gateway, port_of(bad), how=f"job:{FAULT}")
+            equal([(q["binding"], q["callback"]) for q in held], [("default/bad:hostile", "job")])
+            equal(gateway.get("/", port=port_of(bad)).status, 503)
+            equal(gateway.get("/", port=port_of(good)).status, 200)
+
+
+def crash_until_quarantined(gateway, port, times=3, how=FAULT):
     for i in range(times):
-        check(provoke(gateway, FAULT, port), f"crash {i}")
+        check(provoke(gateway, how, port), f"crash {i}")
         last_crash(gateway, i + 1)
     return wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
 
