@@ -8,6 +8,9 @@
 
 #include "base/str.h"
 
+/* N of libcrypto.so.N that this program is built for. */
+unsigned libcrypto_version(void);
+
 #define SHA256_BYTES 32
 void sha256(struct str in, uint8_t out[SHA256_BYTES]);
 /* Lower-case hex, 64 characters, no NUL. */

@@ -15,9 +15,15 @@
 
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/opensslv.h>
 #include <openssl/params.h>
 
 #define FILE_READ_BYTES 65536
+
+unsigned libcrypto_version(void)
+{
+	return OPENSSL_SHLIB_VERSION;
+}
 
 struct digest_states {
 	EVP_MD_CTX *md;

@@ -33,6 +33,9 @@ static enum rc read_fd(int fd, const char *path, struct buffer *out, struct pack
 		return package_fail(m, RC_IO, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return package_fail(m, RC_INVALID, "%s: is not a file", path);
+	if (st.st_mode & S_IWOTH)
+		return package_fail(
+			m, RC_REFUSED, "%s: everybody could write to it (chmod o-w)", path);
 	if (st.st_size > PACKAGE_FILE_BYTES_MAX)
 		return package_fail(
 			m, RC_INVALID, "%s: has more than %u bytes", path, PACKAGE_FILE_BYTES_MAX);
@@ -83,16 +86,17 @@ enum rc package_read(const char *path, struct package *out, char *message, size_
 	struct package_message m = {message, message_size};
 	char detail[160];
 	struct buffer bytes;
-	struct str definition;
+	struct package_facts facts;
 	enum rc rc = package_read_bytes(path, 0, &bytes, m);
 	if (rc != RC_OK)
 		return rc;
-	rc = package_find_definition(buffer_str(&bytes), &definition, detail, sizeof(detail));
+	rc = package_inspect(buffer_str(&bytes), &facts, detail, sizeof(detail));
 	if (rc == RC_OK) {
 		*out = (struct package){.path = heap_strdup(path),
 			.name = heap_strndup(name_of(path)),
-			.definition = heap_strndup(definition),
-			.definition_bytes = definition.n};
+			.definition = heap_strndup(facts.definition),
+			.definition_bytes = facts.definition.n,
+			.abi = facts.abi};
 		sha256(buffer_str(&bytes), out->sha256);
 	} else {
 		package_fail(m, rc, "%s: %s", path, detail);

@@ -22,18 +22,20 @@ static void check_found(struct str file, struct str found)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-	struct str file = {(const char *)bytes, n}, found, again;
+	struct str file = {(const char *)bytes, n};
+	struct package_facts found, again;
 	char message[160] = "";
-	enum rc rc = package_find_definition(file, &found, message, sizeof(message));
+	enum rc rc = package_inspect(file, &found, message, sizeof(message));
 	CHECK(rc == RC_OK || (rc == RC_INVALID && message[0] != '\0'));
 	char *block = heap_alloc(n + 1);
 	if (n > 0)
 		memcpy(block + 1, bytes, n);
 	struct str copy = {block + 1, n};
-	CHECK(package_find_definition(copy, &again, message, sizeof(message)) == rc);
+	CHECK(package_inspect(copy, &again, message, sizeof(message)) == rc);
 	if (rc == RC_OK) {
-		check_found(file, found);
-		CHECK(again.p - copy.p == found.p - file.p && again.n == found.n);
+		check_found(file, found.definition);
+		CHECK(again.definition.p - copy.p == found.definition.p - file.p &&
+			again.definition.n == found.definition.n);
 	}
 	free(block);
 	return 0;

@@ -40,24 +40,24 @@ void add_note(struct buffer *b, struct str name, uint32_t type, struct str text)
 	pad(b, 4);
 }
 
-Elf64_Ehdr *elf_header(struct elf *e)
+Elf64_Ehdr *fake_elf_header(struct fake_elf *e)
 {
 	return (Elf64_Ehdr *)(void *)e->bytes.p;
 }
 
-Elf64_Phdr *elf_segment(struct elf *e)
+Elf64_Phdr *fake_elf_segment(struct fake_elf *e)
 {
 	return (Elf64_Phdr *)(void *)(e->bytes.p + sizeof(Elf64_Ehdr));
 }
 
-Elf64_Shdr *elf_section(struct elf *e, size_t index)
+Elf64_Shdr *fake_elf_section(struct fake_elf *e, size_t index)
 {
 	return (Elf64_Shdr *)(void *)(e->bytes.p + e->sections_at) + index;
 }
 
-static void set_header(struct elf *e)
+static void set_header(struct fake_elf *e)
 {
-	Elf64_Ehdr *h = elf_header(e);
+	Elf64_Ehdr *h = fake_elf_header(e);
 	memcpy(h->e_ident, ELFMAG, SELFMAG);
 	h->e_ident[EI_CLASS] = ELFCLASS64;
 	h->e_ident[EI_DATA] = ELFDATA2LSB;
@@ -74,7 +74,7 @@ static void set_header(struct elf *e)
 	h->e_shstrndx = 2;
 }
 
-void elf_around(struct elf *e, struct str notes)
+void fake_elf_around(struct fake_elf *e, struct str notes)
 {
 	static const struct str names = STR("\0.note.sluice.policy\0.shstrtab\0");
 	buffer_init(&e->bytes, 8u << 20);
@@ -87,27 +87,27 @@ void elf_around(struct elf *e, struct str notes)
 	e->sections_at = e->bytes.n;
 	add_zeros(&e->bytes, 3 * sizeof(Elf64_Shdr));
 	set_header(e);
-	*elf_segment(e) = (Elf64_Phdr){
+	*fake_elf_segment(e) = (Elf64_Phdr){
 		.p_type = PT_NOTE, .p_offset = e->notes_at, .p_filesz = notes.n, .p_align = 4};
-	*elf_section(e, 1) = (Elf64_Shdr){.sh_name = 1,
+	*fake_elf_section(e, 1) = (Elf64_Shdr){.sh_name = 1,
 		.sh_type = SHT_NOTE,
 		.sh_offset = e->notes_at,
 		.sh_size = notes.n,
 		.sh_addralign = 4};
-	*elf_section(e, 2) = (Elf64_Shdr){
+	*fake_elf_section(e, 2) = (Elf64_Shdr){
 		.sh_name = 21, .sh_type = SHT_STRTAB, .sh_offset = e->names_at, .sh_size = names.n};
 }
 
-void elf_of(struct elf *e, struct str definition)
+void fake_elf_of(struct fake_elf *e, struct str definition)
 {
 	struct buffer notes;
 	buffer_init(&notes, 4u << 20);
 	add_note(&notes, STR("Sluice"), 1, definition);
-	elf_around(e, buffer_str(&notes));
+	fake_elf_around(e, buffer_str(&notes));
 	buffer_deinit(&notes);
 }
 
-void elf_deinit(struct elf *e)
+void fake_elf_deinit(struct fake_elf *e)
 {
 	buffer_deinit(&e->bytes);
 }

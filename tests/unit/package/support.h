@@ -9,20 +9,20 @@
 
 #include <elf.h>
 
-struct elf {
+struct fake_elf {
 	struct buffer bytes;
 	size_t notes_at, names_at, sections_at;
 };
 
 /* A shared object for this machine whose only note holds the text. */
-void elf_of(struct elf *e, struct str definition);
+void fake_elf_of(struct fake_elf *e, struct str definition);
 /* The same around notes that are there already. */
-void elf_around(struct elf *e, struct str notes);
-void elf_deinit(struct elf *e);
-Elf64_Ehdr *elf_header(struct elf *e);
-Elf64_Phdr *elf_segment(struct elf *e);
+void fake_elf_around(struct fake_elf *e, struct str notes);
+void fake_elf_deinit(struct fake_elf *e);
+Elf64_Ehdr *fake_elf_header(struct fake_elf *e);
+Elf64_Phdr *fake_elf_segment(struct fake_elf *e);
 /* 1: notes, 2: names. */
-Elf64_Shdr *elf_section(struct elf *e, size_t index);
+Elf64_Shdr *fake_elf_section(struct fake_elf *e, size_t index);
 
 void add_note(struct buffer *b, struct str name, uint32_t type, struct str text);
 

@@ -11,48 +11,47 @@
 
 #define DEFINITION "kind: PolicyDefinition\n"
 
-static void assert_finds(struct elf *e, const char *expected)
+static void assert_finds(struct fake_elf *e, const char *expected)
 {
-	struct str found = STR_EMPTY;
+	struct package_facts found = {0};
 	char message[160] = "";
-	enum rc rc =
-		package_find_definition(buffer_str(&e->bytes), &found, message, sizeof(message));
+	enum rc rc = package_inspect(buffer_str(&e->bytes), &found, message, sizeof(message));
 	ck_assert_msg(rc == RC_OK, "%s", message);
-	ck_assert_msg(str_eq(found, str_of(expected)), "got \"%.*s\"", STR_ARG(found));
-	elf_deinit(e);
+	ck_assert_msg(str_eq(found.definition, str_of(expected)), "got \"%.*s\"",
+		STR_ARG(found.definition));
+	fake_elf_deinit(e);
 }
 
-static void assert_refuses(struct elf *e, const char *expected)
+static void assert_refuses(struct fake_elf *e, const char *expected)
 {
-	struct str found = {"untouched", 9};
+	struct package_facts found = {.definition = {"untouched", 9}};
 	char message[160] = "";
-	enum rc rc =
-		package_find_definition(buffer_str(&e->bytes), &found, message, sizeof(message));
+	enum rc rc = package_inspect(buffer_str(&e->bytes), &found, message, sizeof(message));
 	ck_assert_int_eq(rc, RC_INVALID);
 	ck_assert_str_eq(message, expected);
-	assert_str(found, "untouched");
-	elf_deinit(e);
+	assert_str(found.definition, "untouched");
+	fake_elf_deinit(e);
 }
 
-static struct elf plugin(void)
+static struct fake_elf plugin(void)
 {
-	struct elf e;
-	elf_of(&e, STR(DEFINITION));
+	struct fake_elf e;
+	fake_elf_of(&e, STR(DEFINITION));
 	return e;
 }
 
 START_TEST(finds_the_note_by_its_section)
 {
-	struct elf e = plugin();
-	elf_header(&e)->e_phnum = 0;
+	struct fake_elf e = plugin();
+	fake_elf_header(&e)->e_phnum = 0;
 	assert_finds(&e, DEFINITION);
 }
 END_TEST
 
 START_TEST(finds_the_note_of_a_file_without_sections)
 {
-	struct elf e = plugin();
-	elf_header(&e)->e_shnum = 0;
+	struct fake_elf e = plugin();
+	fake_elf_header(&e)->e_shnum = 0;
 	assert_finds(&e, DEFINITION);
 	/* and of one whose section has another name */
 	e = plugin();
@@ -64,14 +63,14 @@ END_TEST
 START_TEST(other_notes_are_passed_over)
 {
 	struct buffer notes;
-	struct elf e;
+	struct fake_elf e;
 	buffer_init(&notes, 1000);
 	add_note(&notes, STR("GNU"), 3, STR("a build id"));
-	add_note(&notes, STR("Sluice"), 2, STR("another type"));
+	add_note(&notes, STR("Sluice"), 9, STR("another type"));
 	add_note(&notes, STR("Sluic"), 1, STR("another name"));
 	add_note(&notes, STR("Sluice"), 1, STR(DEFINITION));
 	add_note(&notes, STR("Sluice"), 1, STR("a second one"));
-	elf_around(&e, buffer_str(&notes));
+	fake_elf_around(&e, buffer_str(&notes));
 	assert_finds(&e, DEFINITION);
 	buffer_deinit(&notes);
 }
@@ -80,7 +79,7 @@ END_TEST
 START_TEST(notes_may_be_aligned_to_eight)
 {
 	struct buffer notes;
-	struct elf e;
+	struct fake_elf e;
 	buffer_init(&notes, 1000);
 	/* 12 + 4 + 4, then up to 24 */
 	add_note(&notes, STR("GNU"), 5, STR("prop"));
@@ -89,9 +88,9 @@ START_TEST(notes_may_be_aligned_to_eight)
 	Elf64_Nhdr h = {7, sizeof(DEFINITION) - 1, 1};
 	buffer_add(&notes, str_n((const char *)&h, sizeof(h)));
 	buffer_add(&notes, STR("Sluice\0\0\0\0\0\0" DEFINITION));
-	elf_around(&e, buffer_str(&notes));
-	elf_header(&e)->e_shnum = 0;
-	elf_segment(&e)->p_align = 8;
+	fake_elf_around(&e, buffer_str(&notes));
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_segment(&e)->p_align = 8;
 	assert_finds(&e, DEFINITION);
 	buffer_deinit(&notes);
 }
@@ -99,22 +98,22 @@ END_TEST
 
 START_TEST(files_for_other_machines_are_refused)
 {
-	struct elf e = plugin();
-	elf_header(&e)->e_ident[EI_CLASS] = ELFCLASS32;
+	struct fake_elf e = plugin();
+	fake_elf_header(&e)->e_ident[EI_CLASS] = ELFCLASS32;
 	assert_refuses(&e, "is not for a 64-bit machine");
 	e = plugin();
-	elf_header(&e)->e_ident[EI_DATA] = ELFDATA2MSB;
+	fake_elf_header(&e)->e_ident[EI_DATA] = ELFDATA2MSB;
 	assert_refuses(&e, "is for a machine with another byte order");
 	e = plugin();
-	elf_header(&e)->e_ident[EI_VERSION] = 2;
+	fake_elf_header(&e)->e_ident[EI_VERSION] = 2;
 	assert_refuses(&e, "has an unknown ELF version");
 	e = plugin();
-	elf_header(&e)->e_type = ET_EXEC;
+	fake_elf_header(&e)->e_type = ET_EXEC;
 	assert_refuses(&e, "is not a shared object");
 	e = plugin();
-	uint16_t machine = elf_header(&e)->e_machine;
+	uint16_t machine = fake_elf_header(&e)->e_machine;
 	char expected[100];
-	elf_header(&e)->e_machine = EM_SPARCV9;
+	fake_elf_header(&e)->e_machine = EM_SPARCV9;
 	snprintf(expected, sizeof(expected),
 		"is for another machine: ELF machine 43, this one is %u", machine);
 	assert_refuses(&e, expected);
@@ -123,7 +122,7 @@ END_TEST
 
 START_TEST(what_is_no_elf_file_is_refused)
 {
-	struct elf e;
+	struct fake_elf e;
 	buffer_init(&e.bytes, 100);
 	assert_refuses(&e, "is not an ELF file");
 	buffer_init(&e.bytes, 100);
@@ -138,32 +137,32 @@ END_TEST
 
 START_TEST(tables_outside_of_the_file_are_refused)
 {
-	struct elf e = plugin();
-	elf_header(&e)->e_shoff = e.bytes.n - 2 * sizeof(Elf64_Shdr);
+	struct fake_elf e = plugin();
+	fake_elf_header(&e)->e_shoff = e.bytes.n - 2 * sizeof(Elf64_Shdr);
 	assert_refuses(&e, "is cut short: its sections lie outside of it");
 	e = plugin();
-	elf_header(&e)->e_shoff = UINT64_MAX - 10;
+	fake_elf_header(&e)->e_shoff = UINT64_MAX - 10;
 	assert_refuses(&e, "is cut short: its sections lie outside of it");
 	e = plugin();
-	elf_header(&e)->e_shentsize = 63;
+	fake_elf_header(&e)->e_shentsize = 63;
 	assert_refuses(&e, "is damaged: sections of 63 bytes");
 	e = plugin();
-	elf_section(&e, 2)->sh_size = UINT64_MAX;
+	fake_elf_section(&e, 2)->sh_size = UINT64_MAX;
 	assert_refuses(&e, "is damaged: the names of its sections lie outside of it");
 	e = plugin();
-	elf_section(&e, 1)->sh_offset = UINT64_MAX - 3;
+	fake_elf_section(&e, 1)->sh_offset = UINT64_MAX - 3;
 	assert_refuses(&e, "is damaged: a note lies outside of it");
 	e = plugin();
-	elf_header(&e)->e_shnum = 0;
-	elf_header(&e)->e_phoff = e.bytes.n;
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_header(&e)->e_phoff = e.bytes.n;
 	assert_refuses(&e, "is cut short: its segments lie outside of it");
 	e = plugin();
-	elf_header(&e)->e_shnum = 0;
-	elf_header(&e)->e_phentsize = 32;
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_header(&e)->e_phentsize = 32;
 	assert_refuses(&e, "is damaged: segments of 32 bytes");
 	e = plugin();
-	elf_header(&e)->e_shnum = 0;
-	elf_segment(&e)->p_filesz = e.bytes.n;
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_segment(&e)->p_filesz = e.bytes.n;
 	assert_refuses(&e, "is damaged: a note lies outside of it");
 }
 END_TEST
@@ -171,11 +170,11 @@ END_TEST
 START_TEST(a_file_without_the_note_is_refused)
 {
 	const char *none = "holds no policy definition: no ELF note .note.sluice.policy";
-	struct elf e = plugin();
-	elf_header(&e)->e_shnum = 0;
-	elf_header(&e)->e_phnum = 0;
+	struct fake_elf e = plugin();
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_header(&e)->e_phnum = 0;
 	assert_refuses(&e, none);
-	elf_around(&e, STR_EMPTY);
+	fake_elf_around(&e, STR_EMPTY);
 	assert_refuses(&e, none);
 	/* a text that is longer than its note */
 	e = plugin();
@@ -189,42 +188,41 @@ END_TEST
 
 START_TEST(a_definition_is_a_text_of_some_length)
 {
-	struct elf e;
-	elf_of(&e, STR_EMPTY);
+	struct fake_elf e;
+	fake_elf_of(&e, STR_EMPTY);
 	assert_refuses(&e, "has an empty policy definition");
-	elf_of(&e, STR("a\0b"));
+	fake_elf_of(&e, STR("a\0b"));
 	assert_refuses(&e, "has a policy definition that is no UTF-8 text");
-	elf_of(&e, STR("a\xff"));
+	fake_elf_of(&e, STR("a\xff"));
 	assert_refuses(&e, "has a policy definition that is no UTF-8 text");
 	char *large = heap_alloc(PACKAGE_DEFINITION_BYTES_MAX + 1);
 	memset(large, '#', PACKAGE_DEFINITION_BYTES_MAX + 1);
-	elf_of(&e, str_n(large, PACKAGE_DEFINITION_BYTES_MAX + 1));
+	fake_elf_of(&e, str_n(large, PACKAGE_DEFINITION_BYTES_MAX + 1));
 	assert_refuses(&e, "has a policy definition of 1048577 bytes; 1048576 are the most");
-	elf_of(&e, str_n(large, PACKAGE_DEFINITION_BYTES_MAX));
-	struct str found;
+	fake_elf_of(&e, str_n(large, PACKAGE_DEFINITION_BYTES_MAX));
+	struct package_facts found;
 	char message[160];
 	ck_assert_int_eq(
-		package_find_definition(buffer_str(&e.bytes), &found, message, sizeof(message)),
-		RC_OK);
-	ck_assert_uint_eq(found.n, PACKAGE_DEFINITION_BYTES_MAX);
-	elf_deinit(&e);
+		package_inspect(buffer_str(&e.bytes), &found, message, sizeof(message)), RC_OK);
+	ck_assert_uint_eq(found.definition.n, PACKAGE_DEFINITION_BYTES_MAX);
+	fake_elf_deinit(&e);
 	free(large);
 }
 END_TEST
 
 START_TEST(notes_that_overlap_are_refused)
 {
-	struct elf e;
+	struct fake_elf e;
 	struct buffer notes;
 	buffer_init(&notes, 1u << 20);
 	for (int i = 0; i < 100; i++)
 		add_note(&notes, STR("GNU"), 3, STR("not this one, and this text is long"));
-	elf_around(&e, buffer_str(&notes));
+	fake_elf_around(&e, buffer_str(&notes));
 	buffer_deinit(&notes);
 	/* Two segments over the same notes: together more than the file has. */
-	elf_header(&e)->e_shnum = 0;
-	elf_header(&e)->e_phnum = 2;
-	Elf64_Phdr *segment = elf_segment(&e);
+	fake_elf_header(&e)->e_shnum = 0;
+	fake_elf_header(&e)->e_phnum = 2;
+	Elf64_Phdr *segment = fake_elf_segment(&e);
 	segment[1] = segment[0];
 	segment[0].p_filesz -= 100;
 	assert_refuses(&e, "is damaged: its notes overlap");
@@ -234,40 +232,41 @@ END_TEST
 /* Cut at each byte, in a heap block of that size: refused, and never read beyond. */
 START_TEST(a_file_cut_anywhere_is_refused)
 {
-	struct elf e = plugin();
+	struct fake_elf e = plugin();
 	size_t accepted = 0;
 	for (size_t n = 0; n < e.bytes.n; n++) {
-		struct str found;
+		struct package_facts found;
 		char message[160];
 		char *copy = heap_alloc(n);
 		memcpy(copy, e.bytes.p, n);
-		accepted += package_find_definition(
-				    str_n(copy, n), &found, message, sizeof(message)) == RC_OK;
+		accepted +=
+			package_inspect(str_n(copy, n), &found, message, sizeof(message)) == RC_OK;
 		free(copy);
 	}
 	ck_assert_uint_eq(accepted, 0);
-	elf_deinit(&e);
+	fake_elf_deinit(&e);
 }
 END_TEST
 
 /* Whatever one byte is changed to: no definition, or one that lies within the file. */
 START_TEST(a_changed_byte_never_leads_outside)
 {
-	struct elf e = plugin();
+	struct fake_elf e = plugin();
 	size_t outside = 0;
 	for (size_t i = 0; i < e.bytes.n; i++)
 		for (int c = 1; c < 256; c += 2) {
-			struct str found = STR_EMPTY;
+			struct package_facts found = {0};
 			char message[160];
 			e.bytes.p[i] = (char)(e.bytes.p[i] ^ c);
-			if (package_find_definition(buffer_str(&e.bytes), &found, message,
+			if (package_inspect(buffer_str(&e.bytes), &found, message,
 				    sizeof(message)) == RC_OK)
-				outside += found.p < e.bytes.p ||
-					   found.p + found.n > e.bytes.p + e.bytes.n;
+				outside += found.definition.p < e.bytes.p ||
+					   found.definition.p + found.definition.n >
+						   e.bytes.p + e.bytes.n;
 			e.bytes.p[i] = (char)(e.bytes.p[i] ^ c);
 		}
 	ck_assert_uint_eq(outside, 0);
-	elf_deinit(&e);
+	fake_elf_deinit(&e);
 }
 END_TEST
 

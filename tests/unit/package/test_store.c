@@ -15,10 +15,10 @@
 
 static char *plugin_file(const char *folder, const char *name)
 {
-	struct elf e;
-	elf_of(&e, STR("kind: PolicyDefinition\n"));
+	struct fake_elf e;
+	fake_elf_of(&e, STR("kind: PolicyDefinition\n"));
 	char *path = file_new(folder, name, buffer_str(&e.bytes));
-	elf_deinit(&e);
+	fake_elf_deinit(&e);
 	return path;
 }
 
