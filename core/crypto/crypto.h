@@ -21,6 +21,21 @@ MUST_USE enum rc sha256_from_hex(struct str hex, uint8_t out[SHA256_BYTES]);
 MUST_USE enum rc sha256_file(const char *path, uint8_t out[SHA256_BYTES]);
 void hmac_sha256(struct str key, struct str in, uint8_t out[SHA256_BYTES]);
 
+/* BLAKE2b (RFC 7693) without a key. */
+#define BLAKE2B_512_BYTES 64
+void blake2b_512(struct str in, uint8_t out[BLAKE2B_512_BYTES]);
+
+/* Ed25519 (RFC 8032). A secret key is its 32-byte seed. */
+#define ED25519_KEY_BYTES       32
+#define ED25519_SIGNATURE_BYTES 64
+/* RC_IO: no random bytes. */
+MUST_USE enum rc ed25519_generate(
+	uint8_t secret_key[ED25519_KEY_BYTES], uint8_t public_key[ED25519_KEY_BYTES]);
+void ed25519_sign(const uint8_t secret_key[ED25519_KEY_BYTES], struct str message,
+	uint8_t signature[ED25519_SIGNATURE_BYTES]);
+MUST_USE bool ed25519_verify(const uint8_t public_key[ED25519_KEY_BYTES], struct str message,
+	const uint8_t signature[ED25519_SIGNATURE_BYTES]);
+
 /* Time depends on the lengths alone. */
 bool constant_time_equal(struct str a, struct str b);
 /* From the operating system. RC_IO: it has none. */

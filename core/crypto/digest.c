@@ -150,3 +150,8 @@ enum rc sha256_from_hex(struct str hex, uint8_t out[SHA256_BYTES])
 	memcpy(out, digest, sizeof(digest));
 	return RC_OK;
 }
+
+void blake2b_512(struct str in, uint8_t out[BLAKE2B_512_BYTES])
+{
+	CHECK(EVP_Digest(in.p, in.n, out, NULL, EVP_blake2b512(), NULL));
+}

@@ -84,14 +84,7 @@ static bool is_other_openssl(struct str library)
 	return is_openssl && !str_eq(library, str_of(crypto)) && !str_eq(library, str_of(ssl));
 }
 
-static bool check_library(struct elf *e, struct str name)
-{
-	return !is_other_openssl(name) ||
-	       elf_fail(e, "links %.*s, and the gateway libcrypto.so.%u: two of them clash",
-		       STR_ARG(name), libcrypto_version());
-}
-
-static bool check_libraries(struct elf *e)
+bool code_each_library(struct elf *e, void (*each)(void *arg, struct str name), void *arg)
 {
 	struct table entries;
 	struct str bytes;
@@ -101,11 +94,27 @@ static bool check_libraries(struct elf *e)
 		at += sizeof(Elf64_Dyn)) {
 		Elf64_Dyn entry;
 		memcpy(&entry, bytes.p, sizeof(entry));
-		if (entry.d_tag == DT_NEEDED &&
-			!check_library(e, elf_string(entries.strings, entry.d_un.d_val)))
-			return false;
+		if (entry.d_tag == DT_NEEDED)
+			each(arg, elf_string(entries.strings, entry.d_un.d_val));
 	}
 	return true;
+}
+
+static void find_clash(void *arg, struct str name)
+{
+	struct str *clash = arg;
+	if (is_other_openssl(name))
+		*clash = name;
+}
+
+static bool check_libraries(struct elf *e)
+{
+	struct str clash = STR_EMPTY;
+	if (!code_each_library(e, find_clash, &clash))
+		return false;
+	return clash.n == 0 ||
+	       elf_fail(e, "links %.*s, and the gateway libcrypto.so.%u: two of them clash",
+		       STR_ARG(clash), libcrypto_version());
 }
 
 static bool defines_openssl(struct elf *e, bool *does)

@@ -9,3 +9,5 @@
  * is linked in statically, an executable stack. A file without sections says nothing of its
  * symbols. */
 MUST_USE bool code_check(struct elf *e);
+/* Libraries that it links, by their file names; false when the file is damaged. */
+bool code_each_library(struct elf *e, void (*each)(void *arg, struct str name), void *arg);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "package/elf.h"
 
+#include "base/check.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -17,6 +19,17 @@
 #else
 #error "a machine that package/elf.c does not know"
 #endif
+
+static const struct {
+	uint16_t number;
+	const char *name;
+} machines[] = {
+	{EM_X86_64, "x86_64"},
+	{EM_AARCH64, "aarch64"},
+	{EM_RISCV, "riscv64"},
+	{EM_PPC64, "ppc64le"},
+	{EM_S390, "s390x"},
+};
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define BYTE_ORDER_HERE ELFDATA2LSB
@@ -70,6 +83,21 @@ struct str elf_string(struct str table, uint64_t offset)
 	return n < rest.n ? str_n(rest.p, n) : STR_EMPTY;
 }
 
+const char *elf_machine(const struct elf *e)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(machines); i++)
+		if (machines[i].number == e->header.e_machine)
+			return machines[i].name;
+	return NULL;
+}
+
+bool elf_is_for_this_machine(struct elf *e)
+{
+	return e->header.e_machine == MACHINE ||
+	       elf_fail(e, "is for another machine: ELF machine %u, this one is %u",
+		       e->header.e_machine, MACHINE);
+}
+
 /* --- opening --------------------------------------------------------------------------------- */
 static bool read_header(struct elf *e)
 {
@@ -85,9 +113,6 @@ static bool read_header(struct elf *e)
 		return elf_fail(e, "is for a machine with another byte order");
 	if (h->e_ident[EI_VERSION] != EV_CURRENT || h->e_version != EV_CURRENT)
 		return elf_fail(e, "has an unknown ELF version");
-	if (h->e_machine != MACHINE)
-		return elf_fail(e, "is for another machine: ELF machine %u, this one is %u",
-			h->e_machine, MACHINE);
 	if (h->e_type != ET_DYN)
 		return elf_fail(e, "is not a shared object");
 	return true;

@@ -21,8 +21,11 @@ struct elf {
 	size_t message_size;
 };
 
-/* Of a shared object for this machine. */
+/* Of a shared object for a machine with this one's word and byte order. */
 MUST_USE bool elf_open(struct elf *e, struct str file, char *message, size_t message_size);
+/* As `uname -m` calls it; NULL: not one that the gateway runs on. */
+const char *elf_machine(const struct elf *e);
+MUST_USE bool elf_is_for_this_machine(struct elf *e);
 /* Writes the sentence, which begins behind the file's name, and returns false. */
 bool elf_fail(struct elf *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* `size` bytes from `offset`; false when the file has not so many. */

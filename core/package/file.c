@@ -90,7 +90,8 @@ enum rc package_read(const char *path, struct package *out, char *message, size_
 	enum rc rc = package_read_bytes(path, 0, &bytes, m);
 	if (rc != RC_OK)
 		return rc;
-	rc = package_inspect(buffer_str(&bytes), &facts, detail, sizeof(detail));
+	rc = package_inspect(
+		buffer_str(&bytes), PACKAGE_THIS_MACHINE, &facts, detail, sizeof(detail));
 	if (rc == RC_OK) {
 		*out = (struct package){.path = heap_strdup(path),
 			.name = heap_strndup(name_of(path)),

@@ -15,12 +15,22 @@ static bool check_abi(struct elf *e, struct package_abi abi)
 					      : "build it again with this SDK");
 }
 
-enum rc package_inspect(
-	struct str file, struct package_facts *out, char *message, size_t message_size)
+static bool check_machine(struct elf *e, enum package_machine machine, const char **name)
+{
+	if (machine == PACKAGE_THIS_MACHINE && !elf_is_for_this_machine(e))
+		return false;
+	*name = elf_machine(e);
+	return *name || elf_fail(e, "is for a machine on which no gateway runs: ELF machine %u",
+				e->header.e_machine);
+}
+
+enum rc package_inspect(struct str file, enum package_machine machine, struct package_facts *out,
+	char *message, size_t message_size)
 {
 	struct elf e;
 	struct package_facts facts = {0};
 	if (!elf_open(&e, file, message, message_size) ||
+		!check_machine(&e, machine, &facts.machine) ||
 		!note_find_definition(&e, &facts.definition) || !note_find_abi(&e, &facts.abi) ||
 		!check_abi(&e, facts.abi) || !code_check(&e))
 		return RC_INVALID;

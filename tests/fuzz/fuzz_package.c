@@ -25,13 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct str file = {(const char *)bytes, n};
 	struct package_facts found, again;
 	char message[160] = "";
-	enum rc rc = package_inspect(file, &found, message, sizeof(message));
+	enum rc rc = package_inspect(file, PACKAGE_THIS_MACHINE, &found, message, sizeof(message));
 	CHECK(rc == RC_OK || (rc == RC_INVALID && message[0] != '\0'));
 	char *block = heap_alloc(n + 1);
 	if (n > 0)
 		memcpy(block + 1, bytes, n);
 	struct str copy = {block + 1, n};
-	CHECK(package_inspect(copy, &again, message, sizeof(message)) == rc);
+	CHECK(package_inspect(copy, PACKAGE_THIS_MACHINE, &again, message, sizeof(message)) == rc);
 	if (rc == RC_OK) {
 		check_found(file, found.definition);
 		CHECK(again.definition.p - copy.p == found.definition.p - file.p &&

@@ -15,7 +15,8 @@ static void assert_finds(struct fake_elf *e, const char *expected)
 {
 	struct package_facts found = {0};
 	char message[160] = "";
-	enum rc rc = package_inspect(buffer_str(&e->bytes), &found, message, sizeof(message));
+	enum rc rc = package_inspect(
+		buffer_str(&e->bytes), PACKAGE_THIS_MACHINE, &found, message, sizeof(message));
 	ck_assert_msg(rc == RC_OK, "%s", message);
 	ck_assert_msg(str_eq(found.definition, str_of(expected)), "got \"%.*s\"",
 		STR_ARG(found.definition));
@@ -26,7 +27,8 @@ static void assert_refuses(struct fake_elf *e, const char *expected)
 {
 	struct package_facts found = {.definition = {"untouched", 9}};
 	char message[160] = "";
-	enum rc rc = package_inspect(buffer_str(&e->bytes), &found, message, sizeof(message));
+	enum rc rc = package_inspect(
+		buffer_str(&e->bytes), PACKAGE_THIS_MACHINE, &found, message, sizeof(message));
 	ck_assert_int_eq(rc, RC_INVALID);
 	ck_assert_str_eq(message, expected);
 	assert_str(found.definition, "untouched");
@@ -202,8 +204,9 @@ START_TEST(a_definition_is_a_text_of_some_length)
 	fake_elf_of(&e, str_n(large, PACKAGE_DEFINITION_BYTES_MAX));
 	struct package_facts found;
 	char message[160];
-	ck_assert_int_eq(
-		package_inspect(buffer_str(&e.bytes), &found, message, sizeof(message)), RC_OK);
+	ck_assert_int_eq(package_inspect(buffer_str(&e.bytes), PACKAGE_THIS_MACHINE, &found,
+				 message, sizeof(message)),
+		RC_OK);
 	ck_assert_uint_eq(found.definition.n, PACKAGE_DEFINITION_BYTES_MAX);
 	fake_elf_deinit(&e);
 	free(large);
@@ -239,8 +242,8 @@ START_TEST(a_file_cut_anywhere_is_refused)
 		char message[160];
 		char *copy = heap_alloc(n);
 		memcpy(copy, e.bytes.p, n);
-		accepted +=
-			package_inspect(str_n(copy, n), &found, message, sizeof(message)) == RC_OK;
+		accepted += package_inspect(str_n(copy, n), PACKAGE_THIS_MACHINE, &found, message,
+				    sizeof(message)) == RC_OK;
 		free(copy);
 	}
 	ck_assert_uint_eq(accepted, 0);
@@ -258,8 +261,8 @@ START_TEST(a_changed_byte_never_leads_outside)
 			struct package_facts found = {0};
 			char message[160];
 			e.bytes.p[i] = (char)(e.bytes.p[i] ^ c);
-			if (package_inspect(buffer_str(&e.bytes), &found, message,
-				    sizeof(message)) == RC_OK)
+			if (package_inspect(buffer_str(&e.bytes), PACKAGE_THIS_MACHINE, &found,
+				    message, sizeof(message)) == RC_OK)
 				outside += found.definition.p < e.bytes.p ||
 					   found.definition.p + found.definition.n >
 						   e.bytes.p + e.bytes.n;
