@@ -28,7 +28,9 @@ static void read_plugin(struct plugin_files *out, const char *dir, const char *n
 	char *path = heap_printf("%s/%s", dir, name);
 	enum rc rc = package_read(path, &f.package, message, sizeof(message));
 	if (rc != RC_OK) {
-		warn(diagnostics, path, message);
+		/* It begins with the path, as warnings do, if there was room for it. */
+		size_t behind = strlen(path) + strlen(": ");
+		warn(diagnostics, path, strlen(message) > behind ? message + behind : message);
 		free(path);
 		return;
 	}

@@ -28,9 +28,8 @@ void blake2b_512(struct str in, uint8_t out[BLAKE2B_512_BYTES]);
 /* Ed25519 (RFC 8032). A secret key is its 32-byte seed. */
 #define ED25519_KEY_BYTES       32
 #define ED25519_SIGNATURE_BYTES 64
-/* RC_IO: no random bytes. */
-MUST_USE enum rc ed25519_generate(
-	uint8_t secret_key[ED25519_KEY_BYTES], uint8_t public_key[ED25519_KEY_BYTES]);
+void ed25519_public(
+	const uint8_t secret_key[ED25519_KEY_BYTES], uint8_t public_key[ED25519_KEY_BYTES]);
 void ed25519_sign(const uint8_t secret_key[ED25519_KEY_BYTES], struct str message,
 	uint8_t signature[ED25519_SIGNATURE_BYTES]);
 MUST_USE bool ed25519_verify(const uint8_t public_key[ED25519_KEY_BYTES], struct str message,

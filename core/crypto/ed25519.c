@@ -5,17 +5,14 @@
 
 #include <openssl/evp.h>
 
-enum rc ed25519_generate(
-	uint8_t secret_key[ED25519_KEY_BYTES], uint8_t public_key[ED25519_KEY_BYTES])
+void ed25519_public(
+	const uint8_t secret_key[ED25519_KEY_BYTES], uint8_t public_key[ED25519_KEY_BYTES])
 {
 	size_t n = ED25519_KEY_BYTES;
-	if (random_bytes(secret_key, ED25519_KEY_BYTES) != RC_OK)
-		return RC_IO;
 	EVP_PKEY *key =
 		EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret_key, ED25519_KEY_BYTES);
 	CHECK(key && EVP_PKEY_get_raw_public_key(key, public_key, &n) && n == ED25519_KEY_BYTES);
 	EVP_PKEY_free(key);
-	return RC_OK;
 }
 
 void ed25519_sign(const uint8_t secret_key[ED25519_KEY_BYTES], struct str message,

@@ -19,6 +19,11 @@
 #define MANIFEST_BYTES_MAX 65536u
 
 /* --- writing --------------------------------------------------------------------------------- */
+struct plugin {
+	struct str bytes;
+	struct package_facts facts;
+};
+
 struct draft {
 	const struct pack_source *source;
 	struct package_message message;
@@ -26,7 +31,8 @@ struct draft {
 	size_t count;
 	char *paths[PLUGINS_MAX]; /* owned */
 	size_t path_count;
-	struct package_facts facts; /* of the first plugin, with the greatest ABI of all */
+	struct plugin plugins[PLUGINS_MAX];
+	struct package_abi abi; /* the greatest of all */
 	struct buffer manifest, sbom;
 };
 
@@ -36,23 +42,44 @@ static void add_file(struct draft *d, struct str name, struct str bytes)
 	d->files[d->count++] = (struct tar_file){name, bytes};
 }
 
-static enum rc add_plugin(struct draft *d, struct str bytes)
+static int compare_plugins(const void *a, const void *b)
 {
-	struct package_facts facts;
+	const struct plugin *x = a, *y = b;
+	return strcmp(x->facts.machine, y->facts.machine);
+}
+
+/* One plugin for each machine, in the order of the machines' names. */
+static enum rc inspect_plugins(struct draft *d)
+{
+	const struct pack_source *s = d->source;
 	char detail[200];
-	if (package_inspect(bytes, PACKAGE_ANY_MACHINE, &facts, detail, sizeof(detail)) != RC_OK)
-		return package_fail(d->message, RC_INVALID, "a plugin %s", detail);
-	if (d->path_count == 0)
-		d->facts = facts;
-	if (!str_eq(facts.definition, d->facts.definition))
+	if (s->plugin_count == 0 || s->plugin_count > PLUGINS_MAX)
+		return package_fail(d->message, RC_INVALID, "%zu plugins; 1 to %u are possible",
+			s->plugin_count, PLUGINS_MAX);
+	for (size_t i = 0; i < s->plugin_count; i++) {
+		struct plugin p = {.bytes = s->plugins[i]};
+		if (package_inspect(p.bytes, PACKAGE_ANY_MACHINE, &p.facts, detail,
+			    sizeof(detail)) != RC_OK)
+			return package_fail(d->message, RC_INVALID, "a plugin %s", detail);
+		d->plugins[i] = p;
+	}
+	qsort(d->plugins, s->plugin_count, sizeof(d->plugins[0]), compare_plugins);
+	return RC_OK;
+}
+
+static enum rc add_plugin(struct draft *d, const struct plugin *p)
+{
+	const struct plugin *first = &d->plugins[0];
+	if (!str_eq(p->facts.definition, first->facts.definition))
 		return package_fail(d->message, RC_INVALID,
 			"the plugin for %s has another definition than the one for %s",
-			facts.machine, d->facts.machine);
-	if (facts.abi.minor > d->facts.abi.minor)
-		d->facts.abi = facts.abi;
-	char *path = heap_printf("%s/%.*s.so", facts.machine, STR_ARG(d->source->name));
+			p->facts.machine, first->facts.machine);
+	d->abi.major = p->facts.abi.major;
+	if (p->facts.abi.minor > d->abi.minor)
+		d->abi.minor = p->facts.abi.minor;
+	char *path = heap_printf("%s/%.*s.so", p->facts.machine, STR_ARG(d->source->name));
 	d->paths[d->path_count++] = path;
-	add_file(d, str_of(path), bytes);
+	add_file(d, str_of(path), p->bytes);
 	return RC_OK;
 }
 
@@ -63,7 +90,7 @@ static void write_manifest(const struct draft *d, struct buffer *out)
 	buffer_addf(out, ",\n  \"version\": ");
 	buffer_add_json(out, d->source->version);
 	buffer_addf(out, ",\n  \"abi\": {\"major\": %u, \"minor\": %u},\n  \"files\": [",
-		d->facts.abi.major, d->facts.abi.minor);
+		d->abi.major, d->abi.minor);
 	for (size_t i = 0; i < d->count; i++) {
 		uint8_t digest[SHA256_BYTES];
 		char hex[2 * SHA256_BYTES];
@@ -80,16 +107,18 @@ static void write_manifest(const struct draft *d, struct buffer *out)
 static enum rc draft(struct draft *d)
 {
 	const struct pack_source *s = d->source;
-	if (s->plugin_count == 0 || s->plugin_count > PLUGINS_MAX)
-		return package_fail(d->message, RC_INVALID, "%zu plugins; 1 to %u are possible",
-			s->plugin_count, PLUGINS_MAX);
-	for (size_t i = 0; i < s->plugin_count; i++)
-		if (add_plugin(d, s->plugins[i]) != RC_OK)
+	struct str plugins[PLUGINS_MAX];
+	if (inspect_plugins(d) != RC_OK)
+		return RC_INVALID;
+	for (size_t i = 0; i < s->plugin_count; i++) {
+		plugins[i] = d->plugins[i].bytes;
+		if (add_plugin(d, &d->plugins[i]) != RC_OK)
 			return RC_INVALID;
-	add_file(d, STR(DEFINITION), d->facts.definition);
+	}
+	add_file(d, STR(DEFINITION), d->plugins[0].facts.definition);
 	if (s->readme.n > 0)
 		add_file(d, STR(README), s->readme);
-	sbom_write(s->name, s->version, s->plugins, s->plugin_count, &d->sbom);
+	sbom_write(s->name, s->version, plugins, s->plugin_count, &d->sbom);
 	add_file(d, STR(SBOM), buffer_str(&d->sbom));
 	write_manifest(d, &d->manifest);
 	add_file(d, STR(MANIFEST), buffer_str(&d->manifest));

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluicectl - asks a running gateway, over its admin socket.
- *
- * Exit codes: 0 yes, 1 the gateway says no, 2 a wrong command line, 3 no gateway answers. */
+/* sluicectl - asks a running gateway, over its admin socket; and, by `sluicectl policy`, the
+ * author's tools. */
 #include "base/check.h"
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "sluicectl/admin_client.h"
+#include "sluicectl/exit_code.h"
 #include "sluicectl/outline.h"
+#include "sluicectl/policy/policy.h"
 #include "sluicectl/top.h"
 #include "sluicectl/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum exit_code { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
 
 static const char HELP[] =
 	"usage: sluicectl COMMAND [--state DIR] [options]\n"
@@ -33,6 +32,7 @@ static const char HELP[] =
 	"               --path, --client, --header, --count, --for\n"
 	"  quarantine lift BINDING\n"
 	"               lets a binding run again that has crashed the gateway\n"
+	"  policy       the author's tools; sluicectl policy --help\n"
 	"\n"
 	"  --state DIR                   default: /var/lib/sluice as root,\n"
 	"                                else ~/.local/state/sluice\n"
@@ -359,6 +359,8 @@ static int run(const struct options *o, const struct command *command)
 int main(int argc, char **argv)
 {
 	struct options o = {.check = "readiness"};
+	if (argc > 1 && strcmp(argv[1], "policy") == 0)
+		return policy_main(argc - 1, argv + 1);
 	int code = parse(&o, argc, argv);
 	if (code >= 0)
 		return code;

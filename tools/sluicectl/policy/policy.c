@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sluicectl/policy/policy.h"
+
+#include "base/check.h"
+#include "base/nearest.h"
+#include "sluicectl/exit_code.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char HELP[] =
+	"usage: sluicectl policy COMMAND [options]\n"
+	"\n"
+	"The author's tools; they need no gateway.\n"
+	"\n"
+	"  inspect FILE.so     what a plugin says of itself, read without running it\n"
+	"  pack FILE.so...     one version of a plugin, for all its machines, in one file\n"
+	"  keygen --out KEY    a key to sign with: KEY (keep it secret) and KEY.pub\n"
+	"  sign PACK --key KEY\n"
+	"                      writes PACK.minisig\n"
+	"  verify PACK --key KEY.pub\n"
+	"                      whether the pack is whole and signed with the key, or one\n"
+	"                      of several\n"
+	"\n"
+	"  --out PATH          pack: the folder (default: this one); keygen: the key\n"
+	"  --readme FILE       pack: its README.md (default: the one beside the first\n"
+	"                      FILE.so, if there is one)\n"
+	"  --key FILE          sign: the secret key; verify: a public key, several times\n"
+	"  --comment TEXT      sign: what is signed with it (default: the file's name)\n"
+	"  --password-file F   keygen, sign: the key's password is the first line of F\n"
+	"                      (keygen's default: none)\n"
+	"  --force             keygen, sign, pack: write over what is there\n"
+	"  --json              inspect, verify: for programs\n"
+	"\n"
+	"Keys and signatures have minisign's format.\n"
+	"Exit codes: 0 yes, 1 no, 2 wrong command line.\n";
+
+/* Which options a command takes, as bits. */
+enum {
+	TAKES_OUT = 1,
+	TAKES_README = 2,
+	TAKES_KEY = 4,
+	TAKES_COMMENT = 8,
+	TAKES_PASSWORD = 16,
+	TAKES_FORCE = 32,
+	TAKES_JSON = 64
+};
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct policy_options *o);
+	unsigned takes;
+	unsigned needs; /* of those */
+	size_t words_min, words_max;
+	const char *words; /* for the message */
+} commands[] = {
+	{"inspect", policy_inspect, TAKES_JSON, 0, 1, 1, "FILE.so"},
+	{"pack", policy_pack, TAKES_OUT | TAKES_README | TAKES_FORCE, 0, 1, POLICY_WORDS_MAX,
+		"FILE.so..."},
+	{"keygen", policy_keygen, TAKES_OUT | TAKES_PASSWORD | TAKES_FORCE, TAKES_OUT, 0, 0, ""},
+	{"sign", policy_sign, TAKES_KEY | TAKES_COMMENT | TAKES_PASSWORD | TAKES_FORCE, TAKES_KEY,
+		1, 1, "PACK"},
+	{"verify", policy_verify, TAKES_KEY | TAKES_JSON, TAKES_KEY, 1, 1, "PACK"},
+};
+
+int policy_fail(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("sluicectl: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return EXIT_NO;
+}
+
+static int refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int refuse(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("sluicectl: policy ", stderr);
+	vfprintf(stderr, format, args);
+	fputs("; see sluicectl policy --help\n", stderr);
+	va_end(args);
+	return EXIT_USAGE;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int refuse_command(const char *name)
+{
+	const char *names[ARRAY_COUNT(commands)];
+	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+		names[i] = commands[i].name;
+	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
+	if (!near)
+		return refuse("has no command '%s'", name);
+	fprintf(stderr, "sluicectl: policy has no command '%s'; did you mean '%s'?\n", name, near);
+	return EXIT_USAGE;
+}
+
+/* --- the command line ------------------------------------------------------------------------ */
+struct parse {
+	const struct command *command;
+	struct policy_options *options;
+	unsigned given;
+	int argc;
+	char **argv;
+	int at;
+};
+
+static const struct {
+	const char *name;
+	unsigned bit;
+	bool has_value;
+} options[] = {
+	{"--out", TAKES_OUT, true},
+	{"--readme", TAKES_README, true},
+	{"--key", TAKES_KEY, true},
+	{"--comment", TAKES_COMMENT, true},
+	{"--password-file", TAKES_PASSWORD, true},
+	{"--force", TAKES_FORCE, false},
+	{"--json", TAKES_JSON, false},
+};
+
+static bool store(struct policy_options *o, unsigned bit, const char *value)
+{
+	switch (bit) {
+	case TAKES_OUT:
+		o->out = value;
+		break;
+	case TAKES_README:
+		o->readme = value;
+		break;
+	case TAKES_COMMENT:
+		o->comment = value;
+		break;
+	case TAKES_PASSWORD:
+		o->password_file = value;
+		break;
+	case TAKES_FORCE:
+		o->force = true;
+		break;
+	case TAKES_JSON:
+		o->json = true;
+		break;
+	default:
+		if (o->key_count == POLICY_WORDS_MAX)
+			return false;
+		o->keys[o->key_count++] = value;
+	}
+	return true;
+}
+
+/* -1 to go on. */
+static int take_option(struct parse *p, const char *argument)
+{
+	size_t n = strcspn(argument, "=");
+	for (size_t i = 0; i < ARRAY_COUNT(options); i++) {
+		if (strlen(options[i].name) != n || strncmp(options[i].name, argument, n) != 0)
+			continue;
+		const char *value = argument[n] == '=' ? argument + n + 1 : NULL;
+		if (!(p->command->takes & options[i].bit))
+			return refuse("%s goes with another command", options[i].name);
+		if (options[i].has_value && !value && p->at + 1 < p->argc)
+			value = p->argv[++p->at];
+		if (options[i].has_value != (value != NULL))
+			return refuse(
+				options[i].has_value ? "%s needs a value" : "%s takes no value",
+				options[i].name);
+		if (!store(p->options, options[i].bit, value))
+			return refuse("%s is given too often", options[i].name);
+		p->given |= options[i].bit;
+		return -1;
+	}
+	return refuse("has no option '%s'", argument);
+}
+
+static int check_needs(const struct parse *p)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(options); i++)
+		if (p->command->needs & options[i].bit & ~p->given)
+			return refuse("needs %s", options[i].name);
+	if (p->options->word_count < p->command->words_min)
+		return refuse("needs %s", p->command->words);
+	return -1;
+}
+
+static int parse(struct parse *p)
+{
+	for (p->at = 2; p->at < p->argc; p->at++) {
+		const char *argument = p->argv[p->at];
+		int code = -1;
+		if (argument[0] == '-')
+			code = take_option(p, argument);
+		else if (p->options->word_count < p->command->words_max)
+			p->options->words[p->options->word_count++] = argument;
+		else
+			code = refuse("takes no more: '%s'", argument);
+		if (code >= 0)
+			return code;
+	}
+	return check_needs(p);
+}
+
+int policy_main(int argc, char **argv)
+{
+	struct policy_options o = {.word_count = 0};
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			fputs(HELP, stdout);
+			return EXIT_YES;
+		}
+	if (argc < 2) {
+		fputs(HELP, stderr);
+		return EXIT_USAGE;
+	}
+	struct parse p = {
+		.command = find_command(argv[1]), .options = &o, .argc = argc, .argv = argv};
+	if (!p.command)
+		return refuse_command(argv[1]);
+	int code = parse(&p);
+	return code >= 0 ? code : p.command->run(&o);
+}

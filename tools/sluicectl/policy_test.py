@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""policy_test.py SLUICECTL PLUGINS SDK CC - sluicectl policy, beside minisign, zstd and tar; and the plugins that are
+refused before they are loaded."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+SLUICECTL, PLUGINS, SDK, CC = sys.argv[1:5]
+PLUGIN = f"{PLUGINS}/cors.so"
+PACK = "cors-1.0.0.tar.zst"
+checks = 0
+
+
+def run(*command, cwd, given=None):
+    return subprocess.run(command, cwd=cwd, input=given, capture_output=True, text=True, timeout=300)
+
+
+def check(what, condition, seen):
+    global checks
+    checks += 1
+    if not condition:
+        sys.exit(f"{what}: {seen}")
+
+
+def policy(folder, *arguments, code=0, says=None):
+    """Runs a command; what it printed."""
+    done = run(SLUICECTL, "policy", *arguments, cwd=folder)
+    check(f"policy {' '.join(arguments)}", done.returncode == code, (done.returncode, done.stdout, done.stderr))
+    if says is not None:
+        check(f"policy {' '.join(arguments)} says", done.stderr == f"sluicectl: {says}\n", done.stderr)
+    return done.stdout
+
+
+def inspect(folder):
+    shown = policy(folder, "inspect", PLUGIN)
+    for line in ["machine:   ", "abi:       0.9 or later", "policy:    cors 1.0.0", "  stage:   edge"]:
+        check("inspect", line in shown, shown)
+    seen = json.loads(policy(folder, "inspect", PLUGIN, "--json"))
+    check("inspect --json", seen["policies"][0]["name"] == "cors" and seen["abi"] == {"major": 0, "minor": 9}, seen)
+    policy(folder, "inspect", "none.so", code=1, says="none.so: No such file or directory")
+    policy(folder, "inspect", __file__, code=1, says=f"{__file__}: is not an ELF file")
+
+
+def pack(folder):
+    check("pack", policy(folder, "pack", PLUGIN) == f"./{PACK}\n", "another name")
+    first = open(f"{folder}/{PACK}", "rb").read()
+    policy(folder, "pack", PLUGIN, code=1, says=f"./{PACK}: File exists")
+    policy(folder, "pack", PLUGIN, "--force")
+    check("pack again", open(f"{folder}/{PACK}", "rb").read() == first, "other bytes")
+    tar = subprocess.run(["zstd", "-dc", PACK], cwd=folder, capture_output=True, check=True).stdout
+    names = subprocess.run(["tar", "tf", "-"], input=tar, capture_output=True, check=True).stdout.decode().split()
+    machine = os.uname().machine
+    check("names in it", names == ["manifest.json", "policy.yaml", "sbom.cdx.json", f"{machine}/cors.so"], names)
+    sbom = subprocess.run(["tar", "xOf", "-", "sbom.cdx.json"], input=tar, capture_output=True, check=True).stdout
+    libraries = [c["name"] for c in json.loads(sbom)["components"]]
+    check("its SBOM", libraries[0] == "cors" and "libc.so.6" in libraries, libraries)
+    policy(folder, "pack", PLUGIN, f"{PLUGINS}/ip-lists.so", code=1)
+
+
+def sign(folder):
+    signature = f"{folder}/{PACK}.minisig"
+    policy(folder, "keygen", "--out", "ours")
+    check("mode of a key", os.stat(f"{folder}/ours").st_mode & 0o777 == 0o600, os.stat(f"{folder}/ours"))
+    policy(folder, "keygen", "--out", "ours", code=1, says="ours: File exists")
+    policy(folder, "verify", PACK, "--key", "ours.pub", code=1, says=f"{PACK}.minisig: No such file or directory")
+    policy(folder, "sign", PACK, "--key", "ours", "--comment", "for the bank")
+    shown = policy(folder, "verify", PACK, "--key", "ours.pub")
+    check("verify", "cors 1.0.0" in shown and "for the bank" in shown, shown)
+    seen = json.loads(policy(folder, "verify", PACK, "--key", "ours.pub", "--json"))
+    check("verify --json", seen["name"] == "cors" and seen["comment"] == "for the bank", seen)
+    done = run("minisign", "-V", "-p", "ours.pub", "-m", PACK, cwd=folder)
+    check("minisign verifies ours", done.returncode == 0 and "for the bank" in done.stdout, done)
+
+    os.unlink(signature)
+    done = run("minisign", "-S", "-s", "ours", "-m", PACK, cwd=folder)
+    check("minisign signs with ours", done.returncode == 0, done)
+    policy(folder, "verify", PACK, "--key", "ours.pub")
+
+    run("minisign", "-G", "-W", "-p", "theirs.pub", "-s", "theirs", cwd=folder)
+    policy(folder, "sign", PACK, "--key", "theirs", "--force")
+    done = run("minisign", "-V", "-p", "theirs.pub", "-m", PACK, cwd=folder)
+    check("minisign verifies with theirs", done.returncode == 0, done)
+    policy(folder, "verify", PACK, "--key", "ours.pub", "--key", "theirs.pub")
+    check("another key", "not trusted" in run(SLUICECTL, "policy", "verify", PACK, "--key", "ours.pub",
+                                              cwd=folder).stderr, "trusted")
+
+
+def sign_with_password(folder):
+    with open(f"{folder}/password", "w", encoding="utf-8") as f:
+        f.write("correct horse\n")
+    policy(folder, "keygen", "--out", "locked", "--password-file", "password")
+    policy(folder, "sign", PACK, "--key", "locked", code=1, says="locked: has a password: --password-file says which")
+    policy(folder, "sign", PACK, "--key", "locked", "--password-file", "locked.pub", code=1,
+           says="locked: has another password")
+    policy(folder, "sign", PACK, "--key", "locked", "--password-file", "password", "--force")
+    done = run("minisign", "-S", "-s", "locked", "-m", PACK, cwd=folder, given="correct horse\n")
+    check("minisign opens ours", done.returncode == 0, done)
+    policy(folder, "verify", PACK, "--key", "locked.pub")
+
+
+def refuse_changes(folder):
+    whole = open(f"{folder}/{PACK}", "rb").read()
+    with open(f"{folder}/{PACK}", "wb") as f:
+        f.write(whole[:-1] + bytes([whole[-1] ^ 1]))
+    policy(folder, "verify", PACK, "--key", "locked.pub", code=1, says=f"{PACK}: these are not the bytes that were signed")
+
+
+def refuse_command_lines(folder):
+    policy(folder, "insepct", "x.so", code=2, says="policy has no command 'insepct'; did you mean 'inspect'?")
+    policy(folder, "inspect", code=2, says="policy needs FILE.so; see sluicectl policy --help")
+    policy(folder, "inspect", "a.so", "b.so", code=2, says="policy takes no more: 'b.so'; see sluicectl policy --help")
+    policy(folder, "inspect", "--key", "k", code=2, says="policy --key goes with another command; see sluicectl policy "
+           "--help")
+    policy(folder, "sign", "x", code=2, says="policy needs --key; see sluicectl policy --help")
+    policy(folder, "keygen", "--out", code=2, says="policy --out needs a value; see sluicectl policy --help")
+    policy(folder, "inspect", "--what", code=2, says="policy has no option '--what'; see sluicectl policy --help")
+    check("help", "usage: sluicectl policy" in policy(folder, "--help"), "no help")
+
+
+SOURCE = """
+#include "sluice/sluice.h"
+%(more)s
+const struct sluice_plugin *sluice_plugin_v1(void)
+{
+	static const struct sluice_policy policy = {.size = sizeof(policy), .name = "odd", .version = "1.0.0"};
+	static const struct sluice_policy *const policies[] = {&policy};
+	static const struct sluice_plugin plugin = {.size = sizeof(plugin), .abi_major = SLUICE_ABI_MAJOR,
+		.abi_minor = SLUICE_ABI_MINOR, .policy_count = 1, .name = "odd", .version = "1.0.0",
+		.policies = policies};
+	return &plugin;
+}
+"""
+NOTE = """
+	.section .note.sluice.policy, "a", %%note
+	.balign 4
+	.long 7, 2f - 1f, 1
+	.asciz "Sluice"
+	.balign 4
+1:	.ascii "kind: PolicyDefinition\\n"
+2:	.balign 4
+	.section .note.sluice.abi, "a", %%note
+	.balign 4
+	.long 7, 8, 2
+	.asciz "Sluice"
+	.balign 4
+	.long %(major)d, %(minor)d
+	.section .note.GNU-stack, "%(stack)s", %%progbits
+"""
+
+
+def build(folder, more="", options=(), major=0, minor=9, stack=""):
+    with open(f"{folder}/odd.c", "w", encoding="utf-8") as f:
+        f.write(SOURCE % {"more": more})
+    with open(f"{folder}/note.S", "w", encoding="utf-8") as f:
+        f.write(NOTE % {"major": major, "minor": minor, "stack": stack})
+    done = run(CC, "-shared", "-fPIC", "-fvisibility=hidden", f"-I{SDK}", "-o", "odd.so", "odd.c", "note.S", *options,
+               cwd=folder)
+    check("cc", done.returncode == 0, done.stderr)
+
+
+def assert_refused(folder, why):
+    policy(folder, "inspect", "odd.so", code=1, says=f"odd.so: {why}")
+
+
+def refuse_code(folder):
+    build(folder)
+    policy(folder, "inspect", "odd.so")
+    build(folder, more="SLUICE_EXPORT int other(void); int other(void) { return 1; }")
+    assert_refused(folder, "exports other; a plugin shows one symbol, sluice_plugin_v1 (-fvisibility=hidden, "
+                   "-Wl,--exclude-libs,ALL)")
+    build(folder, options=["-Dsluice_plugin_v1=sluice_plugin"])
+    assert_refused(folder, "exports sluice_plugin; a plugin shows one symbol, sluice_plugin_v1 (-fvisibility=hidden, "
+                   "-Wl,--exclude-libs,ALL)")
+    build(folder, minor=10)
+    assert_refused(folder, "is built for plugin ABI 0.10, and this gateway speaks 0.9 (use a newer gateway or an older "
+                   "SDK)")
+    build(folder, major=7)
+    assert_refused(folder, "is built for plugin ABI 7.9, and this gateway speaks 0.9 (build it again with this SDK)")
+    build(folder, stack="x", options=["-Wl,-z,execstack"])
+    assert_refused(folder, "asks for an executable stack (-Wl,-z,noexecstack)")
+
+
+def refuse_libcrypto(folder):
+    use = "#include <openssl/crypto.h>\nvoid *sluice_use(void); void *sluice_use(void) { return OPENSSL_zalloc(1); }"
+    keep = ["-Wl,-u,sluice_use"]
+    build(folder, more=use, options=["-lcrypto", *keep])
+    policy(folder, "inspect", "odd.so")
+    static = "has libcrypto linked in statically; link the system's, or use sluice.crypto/1"
+    archive = run(CC, "-print-file-name=libcrypto.a", cwd=folder).stdout.strip()
+    use = use.replace("OPENSSL_zalloc(1)", "(OPENSSL_init_crypto(0, 0), OPENSSL_zalloc(1))")
+    build(folder, more=use, options=[archive, "-Wl,--exclude-libs,ALL", *keep])
+    assert_refused(folder, static)
+    build(folder, more=use, options=[archive, "-Wl,--exclude-libs,ALL", "-s", *keep])
+    assert_refused(folder, static)
+    run(CC, "-shared", "-o", "libcrypto.so.1.1", "-Wl,-soname,libcrypto.so.1.1", "-x", "c", "/dev/null", cwd=folder)
+    build(folder, options=["-Wl,--no-as-needed", "./libcrypto.so.1.1"])
+    assert_refused(folder, "links libcrypto.so.1.1, and the gateway libcrypto.so.3: two of them clash")
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="sluice-policy-") as folder:
+        inspect(folder)
+        pack(folder)
+        sign(folder)
+        sign_with_password(folder)
+        refuse_changes(folder)
+        refuse_command_lines(folder)
+        refuse_code(folder)
+        refuse_libcrypto(folder)
+    print(f"{checks} checks")
+
+
+main()
