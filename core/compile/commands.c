@@ -173,28 +173,35 @@ static struct str map_record(int fd)
 	return p == MAP_FAILED ? STR_EMPTY : str_n(p, (size_t)st.st_size);
 }
 
-/* Whoever reads it need not wait for the record: the end of the plan is the end of the file. */
+struct receiver {
+	int fd;
+	int ready_fd; /* -1: none */
+};
+
+/* Whoever takes it need not wait for the record: the file ends, and that it is whole is told. */
 static bool hand_over(void *arg, const struct str *pieces, size_t count)
 {
-	int fd = *(const int *)arg;
-	bool ok = file_write_pieces(fd, pieces, count);
+	const struct receiver *r = arg;
+	bool ok = file_write_pieces(r->fd, pieces, count);
+	ok = close(r->fd) == 0 && ok && (r->ready_fd < 0 || file_write_all(r->ready_fd, STR("!")));
 	if (!ok)
 		fprintf(stderr, "cannot write the plan: %s\n", strerror(errno));
-	return close(fd) == 0 && ok;
+	return ok;
 }
 
-static enum rc compile_plan(
-	const struct compile_options *o, int fd, struct buffer *plan, struct diagnostics *diagnostics)
+static enum rc compile_plan(const struct compile_options *o, int fd, struct buffer *plan,
+	struct diagnostics *diagnostics)
 {
 	struct buffer left;
 	bool has_record = o->record_out_fd >= 0;
+	struct receiver receiver = {fd, o->ready_fd};
 	struct config_options options = {
 		.record = map_record(o->record_in_fd),
 		.record_out = has_record ? &left : NULL,
 		/* Who keeps records composes again and again, and looks for what is new. */
 		.takes_parts = has_record,
 		.hand_over = o->print ? NULL : hand_over,
-		.hand_over_arg = &fd,
+		.hand_over_arg = &receiver,
 	};
 	buffer_init(&left, RECORD_BYTES_MAX);
 	enum rc rc = compile_with(o, options, plan, diagnostics);

@@ -49,6 +49,7 @@ static const char COMPILE_HELP[] =
 	"\n"
 	"  --print            as JSON, to be read\n"
 	"  --out-fd N         to this descriptor (default: standard output)\n"
+	"  --ready-fd N       a descriptor that gets one byte when the plan is there as a whole\n"
 	"  --record-in N      a descriptor of what an earlier run left by --record-out: files that\n"
 	"                     have not changed since are not read again\n"
 	"  --record-out N     where to leave that\n"
@@ -85,6 +86,7 @@ enum option {
 	REQUEST,
 	HEADER,
 	OUT_FD,
+	READY_FD,
 	RECORD_IN,
 	RECORD_OUT,
 	PRINT,
@@ -96,7 +98,7 @@ enum option {
 	HELP,
 	UNKNOWN
 };
-static const char *const names[] = {"--plugins", "--api", "--request", "--header", "--out-fd",
+static const char *const names[] = {"--plugins", "--api", "--request", "--header", "--out-fd", "--ready-fd",
 	"--record-in", "--record-out", "--print", "--json", "--strict", "--names", "--no-load",
 	"--gateway", "--help"};
 
@@ -165,6 +167,8 @@ static bool set(struct compile_options *o, enum option option, const char *value
 		return true;
 	case OUT_FD:
 		return set_descriptor(&o->out_fd, value);
+	case READY_FD:
+		return set_descriptor(&o->ready_fd, value);
 	case RECORD_IN:
 		return set_descriptor(&o->record_in_fd, value);
 	case RECORD_OUT:
@@ -191,6 +195,7 @@ static bool belongs(enum command command, enum option option)
 	case HEADER:
 		return command == COMMAND_EXPLAIN;
 	case OUT_FD:
+	case READY_FD:
 	case RECORD_IN:
 	case RECORD_OUT:
 	case PRINT:
@@ -273,7 +278,7 @@ static enum options_verdict check_whole(
 
 enum options_verdict compile_options_parse(int argc, char **argv, struct compile_options *o)
 {
-	*o = (struct compile_options){.out_fd = -1, .record_in_fd = -1, .record_out_fd = -1};
+	*o = (struct compile_options){.out_fd = -1, .ready_fd = -1, .record_in_fd = -1, .record_out_fd = -1};
 	const char *name = argc > 1 ? argv[1] : "";
 	if (strcmp(name, "--help") == 0) {
 		fputs(GENERAL_HELP, stdout);

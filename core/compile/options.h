@@ -20,6 +20,7 @@ struct compile_options {
 	const char *api;     /* explain: NULL: the request's */
 	const char *request; /* explain: "GET /path", "GET http://host:port/path" or NULL */
 	int out_fd;          /* compile: where the binary plan goes; -1: standard output */
+	int ready_fd;        /* compile: gets a byte when the plan is there; -1: nobody waits */
 	int record_in_fd;    /* compile: what the former composition left; -1: nothing */
 	int record_out_fd;   /* compile: for what this one leaves; -1: nowhere */
 	bool print;          /* compile: JSON instead */

@@ -3,9 +3,7 @@
 
 #include "process/record_file.h"
 
-#include "base/buffer.h"
 #include "base/check.h"
-#include "base/limits.h"
 #include "base/memory.h"
 #include "plan/plan.h"
 
@@ -19,83 +17,42 @@
 
 /* The child's have smaller numbers. */
 #define DESCRIPTORS_OF_CHILD 10
-/* What anybody may have, by default (fs.pipe-max-size). */
-#define PIPE_BYTES (1 << 20)
 
 extern char **environ;
 
 struct composer {
 	struct loop *loop;
-	const struct composer_options *options; /* borrowed */
+	const struct composer_options *options;
 	composer_fn *fn;
 	void *owner;
 	pid_t child; /* 0: none */
-	int pipe;    /* that the plan comes by; -1: none, or the plan has come */
-	int life;    /* a pipe that ends with the child; -1: none */
-	struct watch watch, end_watch;
+	int file;    /* that the plan comes in; -1: none, or the plan has come */
+	int life; /* a pipe: a byte when the plan is whole, and the end is the child's; -1: none */
+	struct watch watch;
 	struct timer deadline;
-	struct buffer plan;
 	struct record_file record;
 	bool is_asked_again;
 	bool is_late;
-	bool has_ended; /* the child; what it has written may still be in the pipe */
 };
-
-static void take_end_of_pipe(struct composer *c);
-
-/* As large as the rest of the plan, which says at its beginning how large that is. */
-static size_t room_for_rest(const struct composer *c)
-{
-	uint64_t whole = plan_length(buffer_str(&c->plan));
-	return whole > c->plan.n && whole <= LIMIT_PLAN_BYTES ? (size_t)whole - c->plan.n : 65536;
-}
-
-static void read_plan(struct composer *c)
-{
-	for (;;) {
-		size_t size = room_for_rest(c);
-		char *room = buffer_reserve(&c->plan, size);
-		if (!room)
-			break;
-		ssize_t n = read(c->pipe, room, size);
-		if (n > 0) {
-			buffer_commit(&c->plan, (size_t)n);
-			continue;
-		}
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		break;
-	}
-	take_end_of_pipe(c);
-}
-
-static void on_readable(struct watch *w, int ready)
-{
-	read_plan(CONTAINER_OF(w, struct composer, watch));
-}
 
 static void on_deadline(struct timer *t)
 {
 	struct composer *c = CONTAINER_OF(t, struct composer, deadline);
 	c->is_late = true;
-	kill(c->child, SIGKILL); /* its ends of the pipes close, and that ends the reading */
+	kill(c->child, SIGKILL); /* its end of the pipe closes, and that is noticed */
 }
 
-static void close_plan_pipe(struct composer *c)
+static void close_file(struct composer *c)
 {
-	if (c->pipe < 0)
-		return;
-	watch_stop(&c->watch);
-	close(c->pipe);
-	c->pipe = -1;
+	if (c->file >= 0)
+		close(c->file);
+	c->file = -1;
 }
 
 static void end_child(struct composer *c, int *status)
 {
-	close_plan_pipe(c);
-	watch_stop(&c->end_watch);
+	close_file(c);
+	watch_stop(&c->watch);
 	close(c->life);
 	c->life = -1;
 	timer_stop(&c->deadline);
@@ -104,13 +61,7 @@ static void end_child(struct composer *c, int *status)
 	c->child = 0;
 }
 
-static void forget_plan(struct composer *c)
-{
-	buffer_deinit(&c->plan); /* a large one is not kept until the next time */
-	buffer_init(&c->plan, LIMIT_PLAN_BYTES + 65536);
-}
-
-/* The child has gone, with all that it had to say. */
+/* The child is at its end, and its plan has come. */
 static void finish(struct composer *c)
 {
 	int status = 0;
@@ -118,16 +69,6 @@ static void finish(struct composer *c)
 	record_file_close(&c->record, WIFEXITED(status) && WEXITSTATUS(status) <= 1);
 	if (c->is_asked_again)
 		composer_start(c);
-}
-
-static void on_end(struct watch *w, int ready)
-{
-	struct composer *c = CONTAINER_OF(w, struct composer, end_watch);
-	c->has_ended = true;
-	if (c->pipe >= 0)
-		read_plan(c);
-	else
-		finish(c);
 }
 
 /* Why there is no plan; the child is at its end. */
@@ -139,9 +80,6 @@ static void tell_failure(struct composer *c)
 	if (c->is_late)
 		snprintf(error, sizeof(error), "compiling took longer than %d ms",
 			c->options->deadline_ms);
-	else if (c->plan.failed)
-		snprintf(
-			error, sizeof(error), "the plan is larger than %u bytes", LIMIT_PLAN_BYTES);
 	else if (WIFSIGNALED(status))
 		snprintf(error, sizeof(error), "sluice-compile ended by signal %d",
 			WTERMSIG(status));
@@ -149,28 +87,62 @@ static void tell_failure(struct composer *c)
 		snprintf(error, sizeof(error), "sluice-compile failed with exit code %d",
 			WEXITSTATUS(status));
 	else
-		snprintf(error, sizeof(error), "sluice-compile ended without a whole plan");
+		snprintf(error, sizeof(error), "sluice-compile ended without a plan");
 	record_file_close(&c->record, false);
-	buffer_reset(&c->plan);
-	c->fn(c->owner, &c->plan, error);
-	forget_plan(c);
+	c->fn(c->owner, (struct plan_bytes){0}, error);
 	if (c->is_asked_again)
 		composer_start(c);
 }
 
-/* A plan that is whole is put to use while the child still writes its record. */
-static void take_end_of_pipe(struct composer *c)
+/* A child that says it has written a plan, and has not, is not waited for. */
+static void refuse(struct composer *c, const char *why)
 {
-	struct str plan = buffer_str(&c->plan);
-	if (c->is_late || c->plan.failed || plan.n == 0 || plan_length(plan) != plan.n) {
-		tell_failure(c);
+	int status;
+	char error[160];
+	snprintf(error, sizeof(error), "what sluice-compile gave cannot be taken: %s", why);
+	kill(c->child, SIGKILL);
+	end_child(c, &status);
+	record_file_close(&c->record, false);
+	c->fn(c->owner, (struct plan_bytes){0}, error);
+	if (c->is_asked_again)
+		composer_start(c);
+}
+
+/* It is put to use while the child still writes its record. */
+static void take_plan(struct composer *c)
+{
+	struct plan_bytes plan = {0};
+	if (!plan_bytes_map(&plan, c->file)) {
+		refuse(c, strerror(errno));
 		return;
 	}
-	close_plan_pipe(c);
-	c->fn(c->owner, &c->plan, NULL);
-	forget_plan(c);
-	if (c->has_ended)
+	if (plan_length(plan_bytes_str(&plan)) != plan.n) {
+		plan_bytes_free(&plan);
+		refuse(c, "it is no plan, or not all of one");
+		return;
+	}
+	close_file(c);
+	c->fn(c->owner, plan, NULL);
+}
+
+static void on_life(struct watch *w, int ready)
+{
+	struct composer *c = CONTAINER_OF(w, struct composer, watch);
+	char byte;
+	ssize_t n;
+	while ((n = read(c->life, &byte, 1)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n < 0 || c->file < 0)
+			continue; /* it was told before */
+		take_plan(c);
+		if (c->file >= 0 || c->life < 0)
+			return; /* that one has gone; there may be another */
+	}
+	if (n < 0)
+		return;
+	if (c->file < 0)
 		finish(c);
+	else
+		tell_failure(c);
 }
 
 /* argv of the child: "sluice-compile compile --out-fd=3 ... --plugins DIR ... CONFIG". */
@@ -181,6 +153,7 @@ static char **make_arguments(const struct composer_options *o, const struct reco
 	argv[n++] = heap_strdup("sluice-compile");
 	argv[n++] = heap_strdup("compile");
 	argv[n++] = heap_strdup("--out-fd=3");
+	argv[n++] = heap_strdup("--ready-fd=6");
 	if (record->in >= 0)
 		argv[n++] = heap_strdup("--record-in=4");
 	if (record->out >= 0)
@@ -202,8 +175,8 @@ static void free_arguments(char **argv)
 	free(argv);
 }
 
-/* The child has descriptors 0 (null), 2, 3, those of the record and 6, which it only has to hold:
- * all others are close-on-exec. */
+/* The child has descriptors 0 (null), 2, 3 (the plan), 4 and 5 (the record), and 6 (life): all
+ * others are close-on-exec. */
 static int spawn(struct composer *c, int out, int life)
 {
 	posix_spawn_file_actions_t actions;
@@ -231,48 +204,52 @@ static int spawn(struct composer *c, int out, int life)
 	return error;
 }
 
-/* dup2 onto itself would keep close-on-exec: the child's end is kept away from its numbers. -1 with
- * errno. */
-static int open_pipe(int *ours)
+/* dup2 onto itself would keep close-on-exec: the child's are kept away from its numbers. Takes
+ * `fd`; -1 with errno. */
+static int above(int fd)
+{
+	int moved = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTORS_OF_CHILD) : -1;
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return moved;
+}
+
+/* The child's end; -1 with errno. */
+static int open_life(struct composer *c)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
 		return -1;
-	int theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, DESCRIPTORS_OF_CHILD);
-	int error = errno;
-	close(ends[1]);
-	if (theirs < 0)
-		close(ends[0]);
-	else
-		*ours = ends[0];
-	errno = error;
-	return theirs;
+	c->life = ends[0];
+	return above(ends[1]);
 }
 
-/* Starts the child with pipes to it; 0, or an error number. */
-static int open_pipes_and_spawn(struct composer *c)
+static void close_ours(struct composer *c)
 {
-	int out = open_pipe(&c->pipe);
-	int life = out >= 0 ? open_pipe(&c->life) : -1;
+	close_file(c);
+	if (c->life >= 0)
+		close(c->life);
+	c->life = -1;
+}
+
+/* Starts the child with a file and a pipe to it; 0, or an error number. */
+static int open_and_spawn(struct composer *c)
+{
+	c->file = above(plan_bytes_open_file());
+	int life = c->file >= 0 ? open_life(c) : -1;
 	int error = life < 0 ? errno : 0;
 	if (error == 0) {
-		fcntl(out, F_SETFL, fcntl(out, F_GETFL) & ~O_NONBLOCK);
-		fcntl(out, F_SETPIPE_SZ, PIPE_BYTES); /* fewer turns; as it is, if it may not be */
 		record_file_open(&c->record, DESCRIPTORS_OF_CHILD);
-		error = spawn(c, out, life);
+		error = spawn(c, c->file, life);
 	}
-	int *const ends[] = {&c->pipe, &c->life};
-	if (out >= 0)
-		close(out);
 	if (life >= 0)
 		close(life);
-	for (size_t i = 0; error != 0 && i < ARRAY_COUNT(ends); i++) {
-		if (*ends[i] >= 0)
-			close(*ends[i]);
-		*ends[i] = -1;
-	}
-	if (error != 0)
+	if (error != 0) {
+		close_ours(c);
 		c->child = 0;
+	}
 	return error;
 }
 
@@ -280,14 +257,7 @@ static void give_up(struct composer *c, int error)
 {
 	char text[200];
 	snprintf(text, sizeof(text), "cannot run %s: %s", c->options->program, strerror(error));
-	buffer_reset(&c->plan);
-	c->fn(c->owner, &c->plan, text);
-}
-
-static bool watch_both(struct composer *c)
-{
-	bool is_watched = watch_start(&c->watch, c->loop, c->pipe, on_readable);
-	return watch_start(&c->end_watch, c->loop, c->life, on_end) && is_watched;
+	c->fn(c->owner, (struct plan_bytes){0}, text);
 }
 
 void composer_start(struct composer *c)
@@ -297,9 +267,9 @@ void composer_start(struct composer *c)
 		return;
 	}
 	c->is_asked_again = false;
-	c->is_late = c->has_ended = false;
-	int error = open_pipes_and_spawn(c);
-	if (error == 0 && !watch_both(c)) {
+	c->is_late = false;
+	int error = open_and_spawn(c);
+	if (error == 0 && !watch_start(&c->watch, c->loop, c->life, on_life)) {
 		int status;
 		error = errno;
 		kill(c->child, SIGKILL);
@@ -321,8 +291,7 @@ struct composer *composer_new(
 	c->options = options;
 	c->fn = fn;
 	c->owner = owner;
-	c->pipe = c->life = -1;
-	buffer_init(&c->plan, LIMIT_PLAN_BYTES + 65536);
+	c->file = c->life = -1;
 	timer_init(&c->deadline, on_deadline);
 	record_file_init(&c->record, options->state_dir);
 	return c;
@@ -338,6 +307,5 @@ void composer_free(struct composer *c)
 		end_child(c, &status);
 	}
 	record_file_deinit(&c->record);
-	buffer_deinit(&c->plan);
 	free(c);
 }

@@ -19,16 +19,8 @@ void offer_deinit(struct offer *o)
 {
 	plan_free(o->plan);
 	plan_free(o->settings);
-	free(o->bytes);
+	plan_bytes_free(&o->bytes);
 	*o = (struct offer){0};
-}
-
-/* A buffer has room to grow; what is kept has none. */
-void offer_take_bytes(struct offer *o, struct buffer *bytes)
-{
-	o->byte_count = bytes->n;
-	o->bytes = heap_realloc(bytes->p, bytes->n);
-	buffer_init(bytes, bytes->bytes_max);
 }
 
 struct last_good *last_good_new(const char *state_dir)
@@ -54,7 +46,7 @@ void last_good_free(struct last_good *l)
 static bool open_plan(const struct last_good *l, unsigned nth, struct offer *o)
 {
 	char message[160];
-	if (plan_open(str_n(o->bytes, o->byte_count), &o->plan, message, sizeof(message)) == RC_OK)
+	if (plan_open(plan_bytes_str(&o->bytes), &o->plan, message, sizeof(message)) == RC_OK)
 		return true;
 	log_write(LOG_ERROR, "the saved plan number %u of %s cannot be used: %s", nth + 1, l->dir,
 		message);
@@ -71,7 +63,7 @@ static enum rc load(const struct last_good *l, unsigned nth, struct offer *o)
 		buffer_deinit(&bytes);
 		return rc;
 	}
-	offer_take_bytes(o, &bytes);
+	plan_bytes_take(&o->bytes, &bytes);
 	if (open_plan(l, nth, o))
 		return RC_OK;
 	offer_deinit(o);
@@ -104,7 +96,7 @@ static void fill_from_plan(struct last_good *l, const struct offer *o)
 {
 	char message[160];
 	struct plan *plan = NULL;
-	struct str bytes = str_n(o->bytes, o->byte_count);
+	struct str bytes = plan_bytes_str(&o->bytes);
 	if (plan_decode(bytes, &plan, message, sizeof(message)) != RC_OK) {
 		log_write(LOG_ERROR, "what the last good configuration serves cannot be told: %s",
 			message);
@@ -176,9 +168,9 @@ void last_good_take(struct last_good *l, const struct generation *g, struct offe
 		return;
 	}
 	fill_from_generation(l, g);
-	plan_store_save(l->store, g->number, o->bytes, o->byte_count);
-	o->bytes = NULL;
-	o->byte_count = 0;
+	plan_bytes_rest(&o->bytes);
+	plan_store_save(l->store, g->number, o->bytes);
+	o->bytes = (struct plan_bytes){0};
 }
 
 struct plan_store_stats last_good_stats(struct last_good *l)

@@ -17,15 +17,12 @@
 struct offer {
 	struct plan *plan;     /* owned until it is activated; its parts are in `bytes` */
 	struct plan *settings; /* owned: of the plan that is activated; NULL */
-	char *bytes;           /* owned; NULL: there is no offer */
-	size_t byte_count;
+	struct plan_bytes bytes; /* none: there is no offer */
 	bool is_saved; /* it comes from the store, not from the folder */
 	struct plan_store_info saved;
 };
 
 void offer_deinit(struct offer *o);
-/* The buffer's memory changes hands: it is empty afterwards. */
-void offer_take_bytes(struct offer *o, struct buffer *bytes);
 
 struct last_good;
 

@@ -19,8 +19,7 @@ struct plan_store {
 
 	pthread_mutex_t lock; /* guards what follows; never held while the disk works */
 	pthread_cond_t wake;
-	char *waiting; /* owned; NULL: nothing to save */
-	size_t waiting_bytes;
+	struct plan_bytes waiting; /* none: nothing to save */
 	uint64_t waiting_generation;
 	bool is_stopping;
 	struct plan_store_stats stats;
@@ -51,14 +50,14 @@ static void save(struct plan_store *s, uint64_t generation, struct str bytes)
 }
 
 /* Takes what waits; false: stop. */
-static bool take(struct plan_store *s, uint64_t *generation, struct str *bytes)
+static bool take(struct plan_store *s, uint64_t *generation, struct plan_bytes *bytes)
 {
 	pthread_mutex_lock(&s->lock);
-	while (!s->waiting && !s->is_stopping)
+	while (!s->waiting.p && !s->is_stopping)
 		pthread_cond_wait(&s->wake, &s->lock);
-	*bytes = str_n(s->waiting, s->waiting_bytes);
+	*bytes = s->waiting;
 	*generation = s->waiting_generation;
-	s->waiting = NULL;
+	s->waiting = (struct plan_bytes){0};
 	pthread_mutex_unlock(&s->lock);
 	return bytes->p != NULL;
 }
@@ -67,11 +66,11 @@ static void *run(void *arg)
 {
 	struct plan_store *s = arg;
 	uint64_t generation;
-	struct str bytes;
+	struct plan_bytes bytes;
 	pthread_setname_np(pthread_self(), "plan-store");
 	while (take(s, &generation, &bytes)) {
-		save(s, generation, bytes);
-		free((char *)bytes.p);
+		save(s, generation, plan_bytes_str(&bytes));
+		plan_bytes_free(&bytes);
 	}
 	return NULL;
 }
@@ -102,19 +101,18 @@ void plan_store_free(struct plan_store *s)
 	free(s);
 }
 
-void plan_store_save(struct plan_store *s, uint64_t generation, char *bytes, size_t n)
+void plan_store_save(struct plan_store *s, uint64_t generation, struct plan_bytes bytes)
 {
 	if (!s->has_thread)
 		thread_start(&s->thread, run, s);
 	s->has_thread = true;
 	pthread_mutex_lock(&s->lock);
-	char *former = s->waiting;
+	struct plan_bytes former = s->waiting;
 	s->waiting = bytes;
-	s->waiting_bytes = n;
 	s->waiting_generation = generation;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
-	free(former);
+	plan_bytes_free(&former);
 }
 
 struct plan_store_stats plan_store_stats(struct plan_store *s)

@@ -17,7 +17,7 @@
  *              is. All calls: the main thread. plan_store_load reads on the caller's thread. */
 #pragma once
 
-#include "base/buffer.h"
+#include "process/plan_bytes.h"
 
 #include <stdint.h>
 
@@ -40,9 +40,9 @@ struct plan_store_info {
 struct plan_store *plan_store_new(const char *dir);
 /* Waits for the save under way and the one that waits. */
 void plan_store_free(struct plan_store *s);
-/* Takes `bytes` over, which are the heap's. A save that still waits for the disk is replaced by this
+/* Takes `bytes` over. A save that still waits for the disk is replaced by this
  * one. */
-void plan_store_save(struct plan_store *s, uint64_t generation, char *bytes, size_t n);
+void plan_store_save(struct plan_store *s, uint64_t generation, struct plan_bytes bytes);
 struct plan_store_stats plan_store_stats(struct plan_store *s);
 
 /* The nth newest slot that is whole (0: the newest) of the store in `dir`. A damaged slot is skipped,

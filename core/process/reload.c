@@ -175,7 +175,7 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 	g->saved = g->activating.saved;
 	plan_file_free(g->current_file);
 	g->current_file =
-		plan_file_new(g->state_dir, str_n(g->activating.bytes, g->activating.byte_count));
+		plan_file_new(g->state_dir, plan_bytes_str(&g->activating.bytes));
 	last_good_take(g->last_good, generation, &g->activating);
 	if (g->state == GATEWAY_STARTING)
 		g->state = GATEWAY_SERVING;
@@ -303,15 +303,14 @@ static void refuse_avoided(struct gateway *g, struct offer *offer)
 	offer_deinit(offer);
 }
 
-static void on_plan(void *owner, struct buffer *bytes, const char *error)
+static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 {
 	struct gateway *g = owner;
 	char message[160] = "";
 	struct offer offer = {0};
 	if (!error) {
-		offer_take_bytes(&offer, bytes);
-		if (plan_open(str_n(offer.bytes, offer.byte_count), &offer.plan, message,
-			    sizeof(message)) != RC_OK)
+		offer.bytes = bytes;
+		if (plan_open(plan_bytes_str(&bytes), &offer.plan, message, sizeof(message)) != RC_OK)
 			error = message;
 	}
 	if (error) {

@@ -58,6 +58,9 @@ START_TEST(reads_a_compile)
 {
 	ck_assert_int_eq(parse("p compile --out-fd=3 x"), OPTIONS_RUN);
 	ck_assert_int_eq(options.out_fd, 3);
+	ck_assert_int_eq(options.ready_fd, -1);
+	ck_assert_int_eq(parse("p compile --out-fd 3 --ready-fd 6 x"), OPTIONS_RUN);
+	ck_assert_int_eq(options.ready_fd, 6);
 	ck_assert_int_eq(parse("p compile --print x"), OPTIONS_RUN);
 	ck_assert_int_eq(options.out_fd, -1);
 	ck_assert(options.print);

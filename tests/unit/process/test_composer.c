@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define DEADLINE_MS 60000
+/* What a compiler does with a plan. */
+#define PLAN "cat plan >&3; exec 3>&-; printf ! >&6; "
 
 struct bench {
 	struct loop *loop;
@@ -95,16 +97,17 @@ static void make_plan(struct bench *b)
 	put_file(b, "plan", buffer_str(&b->plan));
 }
 
-static void on_plan(void *owner, struct buffer *plan, const char *error)
+static void on_plan(void *owner, struct plan_bytes plan, const char *error)
 {
 	struct bench *b = owner;
 	if (error) {
 		snprintf(b->error, sizeof(b->error), "%s", error);
-		ck_assert_uint_eq(plan->n, 0);
+		ck_assert_ptr_null(plan.p);
 		b->failures++;
 		return;
 	}
-	ck_assert(str_eq(buffer_str(plan), buffer_str(&b->plan)));
+	ck_assert(str_eq(plan_bytes_str(&plan), buffer_str(&b->plan)));
+	plan_bytes_free(&plan);
 	b->plans++;
 }
 
@@ -160,7 +163,7 @@ static void run_until(struct bench *b, unsigned plans, unsigned failures)
 static void check_next(struct bench *b, const char *record)
 {
 	unsigned plans = b->plans, failures = b->failures;
-	set_script(b, "cat <&4 >seen; cat plan >&3; printf next >&5");
+	set_script(b, "cat <&4 >seen; " PLAN "printf next >&5");
 	composer_start(b->composer);
 	run_until(b, plans + 1, failures);
 	assert_file(b, "seen", record);
@@ -168,8 +171,6 @@ static void check_next(struct bench *b, const char *record)
 	run_until(b, plans + 2, failures);
 	assert_file(b, "seen", "next");
 }
-
-#define PLAN "cat plan >&3; exec 3>&-; "
 
 START_TEST(a_plan_is_used_while_the_record_is_still_to_come)
 {
@@ -179,7 +180,7 @@ START_TEST(a_plan_is_used_while_the_record_is_still_to_come)
 	composer_start(b.composer);
 	run_until(&b, 1, 0);
 	assert_file(&b, "composed", "former");
-	set_script(&b, "cat <&4 >seen; cat plan >&3");
+	set_script(&b, "cat <&4 >seen; " PLAN);
 	composer_start(b.composer); /* while one runs */
 	ck_assert(file_write_all(b.go, STR("\n")));
 	run_until(&b, 2, 0);
@@ -227,6 +228,9 @@ START_TEST(a_record_that_takes_too_long_is_given_up)
 }
 END_TEST
 
+#define REFUSED "what sluice-compile gave cannot be taken: "
+#define NO_PLAN REFUSED "it is no plan, or not all of one"
+
 static const struct {
 	const char *script, *error;
 } without_plan[] = {
@@ -235,10 +239,12 @@ static const struct {
 		"sluice-compile failed with exit code 9"},
 	{"head -c 1000 plan >&3; printf half >&5; kill -KILL $$",
 		"sluice-compile ended by signal 9"},
-	{"head -c 1000 plan >&3; printf half >&5", "sluice-compile ended without a whole plan"},
-	{"head -c 12 plan >&3", "sluice-compile ended without a whole plan"},
-	{"cat plan >&3; printf x >&3", "sluice-compile ended without a whole plan"},
-	{"cat program program program >&3", "sluice-compile ended without a whole plan"},
+	{"cat plan >&3", "sluice-compile ended without a plan"},
+	{"head -c 1000 plan >&3; printf ! >&6; read line <go", NO_PLAN},
+	{"head -c 12 plan >&3; printf ! >&6; printf half >&5", NO_PLAN},
+	{"cat plan >&3; printf x >&3; printf ! >&6", NO_PLAN},
+	{"cat program program program >&3; printf ! >&6", NO_PLAN},
+	{"printf ! >&6", REFUSED "No data available"},
 };
 
 START_TEST(a_plan_that_is_not_whole_is_none)
@@ -253,6 +259,21 @@ START_TEST(a_plan_that_is_not_whole_is_none)
 		check_next(&b, "former");
 		end(&b);
 	}
+}
+END_TEST
+
+/* What it writes behind its word reaches nobody. */
+START_TEST(a_plan_stays_as_it_was_taken)
+{
+	struct bench b;
+	begin(&b);
+	set_script(&b, "cat plan >&3; printf ! >&6; printf ! >&6; read line <go; "
+		       "printf x >&3 2>seen; printf x 1<>/proc/self/fd/3; printf mine >&5");
+	composer_start(b.composer);
+	run_until(&b, 1, 0);
+	ck_assert(file_write_all(b.go, STR("\n")));
+	check_next(&b, "mine");
+	end(&b);
 }
 END_TEST
 
@@ -284,5 +305,5 @@ END_TEST
 
 UNIT_SUITE(composer, a_plan_is_used_while_the_record_is_still_to_come,
 	what_happens_behind_a_plan_costs_the_record_alone, a_record_that_takes_too_long_is_given_up,
-	a_plan_that_is_not_whole_is_none, a_compiler_that_takes_too_long_is_ended,
-	a_compiler_that_is_not_there_is_told)
+	a_plan_that_is_not_whole_is_none, a_plan_stays_as_it_was_taken,
+	a_compiler_that_takes_too_long_is_ended, a_compiler_that_is_not_there_is_told)

@@ -53,6 +53,11 @@ static enum rc put(const char *bytes)
 	return plan_slot_write(dir, 7, 1000, str_of(bytes));
 }
 
+static struct plan_bytes heap_bytes(const char *text)
+{
+	return (struct plan_bytes){.p = heap_strdup(text), .n = strlen(text)};
+}
+
 /* "-" when there is none. */
 static void assert_loads(unsigned nth, const char *expected)
 {
@@ -330,7 +335,7 @@ START_TEST(saves_in_the_background_and_the_last_one_for_certain)
 	for (unsigned i = 1; i <= 50; i++) {
 		char text[16];
 		snprintf(text, sizeof(text), "plan %u", i);
-		plan_store_save(s, i, heap_strdup(text), strlen(text));
+		plan_store_save(s, i, heap_bytes(text));
 	}
 	plan_store_free(s);
 	assert_loads(0, "plan 50");
@@ -345,7 +350,7 @@ START_TEST(counts_what_it_cannot_save)
 	int fd = open(dir, O_WRONLY | O_CREAT, 0600);
 	close(fd);
 	struct plan_store *s = plan_store_new(dir);
-	plan_store_save(s, 1, heap_strdup("plan"), 4);
+	plan_store_save(s, 1, heap_bytes("plan"));
 	struct plan_store_stats stats;
 	do {
 		sched_yield();
