@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include <errno.h>
 #include <signal.h>
 
 bool thread_try_start(pthread_t *id, void *(*run)(void *arg), void *arg)
@@ -16,6 +17,7 @@ bool thread_try_start(pthread_t *id, void *(*run)(void *arg), void *arg)
 	pthread_sigmask(SIG_SETMASK, &all, &former);
 	int error = pthread_create(id, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &former, NULL);
+	errno = error;
 	return error == 0;
 }
 

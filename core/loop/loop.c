@@ -5,13 +5,17 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/exit_code.h"
 #include "base/memory.h"
 #include "loop/loop_priv.h"
+#include "observe/log.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -60,16 +64,73 @@ static void on_nap_end(evutil_socket_t fd, short what, void *arg)
 {
 }
 
-struct loop *loop_new(const struct loop_options *options)
+/* What libevent ends a process with that cannot have its pipe for signals, which is not used here.
+ * All else is a mistake in the program. */
+#define NO_PIPE 1
+
+static void on_fatal(int error)
 {
-	struct loop *loop = heap_zalloc(sizeof(*loop));
+	if (error != NO_PIPE)
+		abort();
+	_exit(EXIT_LACKS);
+}
+
+static void on_message(int severity, const char *text)
+{
+	/* Not to the log's queue, which may not be written any more. */
+	if (severity == EVENT_LOG_ERR)
+		fprintf(stderr, "sluice: cannot start or go on with an event loop: %s\n", text);
+	else if (severity == EVENT_LOG_WARN)
+		log_write(LOG_WARN, "libevent: %s", text);
+}
+
+static bool open_base(struct loop *loop)
+{
+	event_set_fatal_callback(on_fatal);
+	event_set_log_callback(on_message);
 	struct event_config *config = event_config_new();
-	CHECK(config);
+	if (!config)
+		return false;
 	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
 	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
-	CHECK(loop->base);
+	return loop->base != NULL;
+}
+
+static bool open_events(struct loop *loop)
+{
+	if (!open_base(loop) || (loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
+		return false;
+	loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+	loop->alarm = event_new(loop->base, -1, 0, on_alarm, loop);
+	loop->nap = event_new(loop->base, -1, 0, on_nap_end, NULL);
+	return loop->wake && loop->alarm && loop->nap && event_add(loop->wake, NULL) == 0;
+}
+
+static void close_events(struct loop *loop)
+{
+	struct event *const events[] = {loop->wake, loop->alarm, loop->nap};
+	for (size_t i = 0; i < ARRAY_COUNT(events); i++)
+		if (events[i])
+			event_free(events[i]);
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+	if (loop->base)
+		event_base_free(loop->base);
+}
+
+static struct loop *open_loop(const struct loop_options *options)
+{
+	struct loop *loop = heap_zalloc(sizeof(*loop));
+	loop->wake_fd = -1;
+	if (!open_events(loop)) {
+		int error = errno;
+		close_events(loop);
+		free(loop);
+		errno = error;
+		return NULL;
+	}
 	loop->date_second = -1;
 	loop->is_fake = options && options->fake_clock;
 	loop->now_us = 1000000000;
@@ -81,15 +142,21 @@ struct loop *loop_new(const struct loop_options *options)
 	list_init(&loop->turn_end);
 	list_init(&loop->deferred);
 	pthread_mutex_init(&loop->posts_lock, NULL);
-	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	CHECK(loop->wake_fd >= 0);
-	loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
-	loop->alarm = event_new(loop->base, -1, 0, on_alarm, loop);
-	loop->nap = event_new(loop->base, -1, 0, on_nap_end, NULL);
-	CHECK(loop->wake && loop->alarm && loop->nap && event_add(loop->wake, NULL) == 0);
 	read_clock(loop);
 	refresh_wall(loop);
 	return loop;
+}
+
+struct loop *loop_new(const struct loop_options *options)
+{
+	struct loop *loop = open_loop(options);
+	CHECK(loop);
+	return loop;
+}
+
+struct loop *loop_try_new(void)
+{
+	return open_loop(NULL);
 }
 
 void loop_free(struct loop *loop)
@@ -99,11 +166,7 @@ void loop_free(struct loop *loop)
 	CHECK(list_is_empty(&loop->ready) && list_is_empty(&loop->next) &&
 		list_is_empty(&loop->turn_end));
 	loop_free_classes(loop);
-	event_free(loop->wake);
-	event_free(loop->alarm);
-	event_free(loop->nap);
-	event_base_free(loop->base);
-	close(loop->wake_fd);
+	close_events(loop);
 	pthread_mutex_destroy(&loop->posts_lock);
 	free(loop->posts);
 	pool_free(loop->pool);

@@ -24,8 +24,11 @@ struct loop_options {
 	int64_t fake_wall_us;     /* the fake wall clock's start */
 };
 
-/* NULL options: real clock. */
+/* NULL options: real clock. Ends the process when the system has none of what it takes. */
 struct loop *loop_new(const struct loop_options *options);
+/* With the real clock; NULL with errno when no descriptor or no memory of the kernel is left for
+ * it. */
+struct loop *loop_try_new(void);
 /* Every watch, timer and deferred task must be gone. */
 void loop_free(struct loop *loop);
 /* Turns until loop_stop. */

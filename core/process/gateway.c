@@ -12,6 +12,7 @@
  * socket alone until its supervisor activates it. */
 #include "process/gateway_priv.h"
 
+#include "base/exit_code.h"
 #include "base/memory.h"
 #include "handover/state_dir.h"
 #include "policy/breadcrumb.h"
@@ -41,6 +42,16 @@ static const char *const state_names[] = {"starting", "serving", "draining", "st
 const char *gateway_state_name(enum gateway_state s)
 {
 	return state_names[s];
+}
+
+/* Threads or descriptors may be there later: the supervisor tries again. Nothing is served yet, so
+ * there is nothing to end but the log. */
+static _Noreturn void lack(struct gateway *g, const char *what)
+{
+	log_write(LOG_ERROR, "cannot start %s: %s", what, strerror(errno));
+	if (g->sinks)
+		sinks_free(g->sinks);
+	_exit(EXIT_LACKS);
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -178,8 +189,8 @@ static void take_signals(struct gateway *g)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	g->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	CHECK(g->signal_fd >= 0);
-	CHECK(watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal));
+	if (g->signal_fd < 0 || !watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal))
+		lack(g, "the gateway, which could not hear signals");
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -301,6 +312,8 @@ static void start_workers(struct gateway *g)
 			.stopped = on_worker_stopped,
 		};
 		g->threads[i] = worker_thread_start(&options);
+		if (!g->threads[i])
+			lack(g, "a worker");
 		g->workers_running++;
 	}
 }
@@ -433,6 +446,8 @@ static bool serve(struct gateway *g)
 	g->overload = overload_new(g->loop, descriptors_max());
 	start_workers(g);
 	g->watchdog = watchdog_start(supervision_trail(g->supervision), g->threads, g->workers);
+	if (!g->watchdog)
+		lack(g, "the watchdog");
 	overload_start(g->overload, g->threads, g->workers);
 	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
 	stale_series_start(&g->stale_series, g->loop, g->metrics);
@@ -498,7 +513,9 @@ static void gateway_deinit(struct gateway *g)
 int gateway_run(const struct run_options *options)
 {
 	struct gateway g = {.options = options, .workers = options->workers, .signal_fd = -1};
-	g.loop = loop_new(NULL);
+	g.loop = loop_try_new();
+	if (!g.loop)
+		lack(&g, "the gateway's loop");
 	g.started_wall_us = loop_wall_us(g.loop);
 	char *compiler = heap_printf("%s/sluice-compile", options->program_dir);
 	g.composer_options.program = compiler;

@@ -39,6 +39,14 @@ static void count(struct plan_store *s, uint64_t generation, bool ok)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* With errno. */
+static void cannot_save(struct plan_store *s, uint64_t generation)
+{
+	log_write(LOG_ERROR, "generation %llu cannot be saved in %s as the last good one: %s",
+		(unsigned long long)generation, s->dir, strerror(errno));
+	count(s, generation, false);
+}
+
 static void save(struct plan_store *s, uint64_t generation, struct str bytes)
 {
 	enum rc rc = plan_slot_write(s->dir, generation, clock_wall_us(), bytes);
@@ -104,8 +112,12 @@ void plan_store_free(struct plan_store *s)
 void plan_store_save(struct plan_store *s, uint64_t generation, struct plan_bytes bytes)
 {
 	if (!s->has_thread)
-		thread_start(&s->thread, run, s);
-	s->has_thread = true;
+		s->has_thread = thread_try_start(&s->thread, run, s);
+	if (!s->has_thread) {
+		cannot_save(s, generation);
+		plan_bytes_free(&bytes);
+		return;
+	}
 	pthread_mutex_lock(&s->lock);
 	struct plan_bytes former = s->waiting;
 	s->waiting = bytes;

@@ -7,6 +7,7 @@
 #include "process/crash.h"
 #include "services/services.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 struct worker_start {
@@ -53,8 +54,19 @@ static void *run(void *arg)
 	return NULL;
 }
 
+static void worker_thread_free(struct worker_thread *t)
+{
+	loop_free(t->loop);
+	answer_tally_deinit(&t->answers);
+	binding_tally_deinit(&t->bindings);
+	free(t);
+}
+
 struct worker_thread *worker_thread_start(const struct worker_options *options)
 {
+	struct loop *loop = loop_try_new();
+	if (!loop)
+		return NULL;
 	struct worker_thread *t = heap_zalloc(sizeof(*t));
 	struct worker_start *start = heap_zalloc(sizeof(*start));
 	t->index = options->index;
@@ -62,13 +74,18 @@ struct worker_thread *worker_thread_start(const struct worker_options *options)
 	t->stopped = options->stopped;
 	t->owner = options->owner;
 	t->trail = &options->trail->threads[options->index + 1];
-	t->loop = loop_new(NULL);
+	t->loop = loop;
 	answer_tally_init(&t->answers);
 	binding_tally_init(&t->bindings);
 	start->thread = t;
 	start->options = *options;
-	thread_start(&t->id, run, start);
-	return t;
+	if (thread_try_start(&t->id, run, start))
+		return t;
+	int error = errno;
+	free(start);
+	worker_thread_free(t);
+	errno = error;
+	return NULL;
 }
 
 void worker_thread_post(struct worker_thread *t, void (*fn)(void *arg), void *arg)
@@ -91,8 +108,5 @@ void worker_thread_stop(struct worker_thread *t)
 void worker_thread_join(struct worker_thread *t)
 {
 	pthread_join(t->id, NULL);
-	loop_free(t->loop);
-	answer_tally_deinit(&t->answers);
-	binding_tally_deinit(&t->bindings);
-	free(t);
+	worker_thread_free(t);
 }

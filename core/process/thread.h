@@ -42,6 +42,7 @@ struct worker_options {
 	void (*stopped)(void *thread);
 };
 
+/* NULL with errno: there is no thread, or no descriptor for its loop. */
 struct worker_thread *worker_thread_start(const struct worker_options *options);
 /* Any thread: runs fn(arg) there. */
 void worker_thread_post(struct worker_thread *t, void (*fn)(void *arg), void *arg);

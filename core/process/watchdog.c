@@ -6,6 +6,7 @@
 #include "base/thread_start.h"
 #include "policy/breadcrumb.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -146,6 +147,17 @@ static void watch(struct watchdog *w, unsigned row, pthread_t id)
 	CHECK(pthread_getcpuclockid(id, &to->clock) == 0);
 }
 
+static void watchdog_free(struct watchdog *w)
+{
+	for (unsigned i = 0; i < w->count; i++)
+		if (w->rows[i].stat_fd >= 0)
+			close(w->rows[i].stat_fd);
+	if (w->stop_fd >= 0)
+		close(w->stop_fd);
+	free(w->rows);
+	free(w);
+}
+
 struct watchdog *watchdog_start(
 	struct trail *trail, struct worker_thread *const *threads, unsigned workers)
 {
@@ -154,12 +166,15 @@ struct watchdog *watchdog_start(
 	w->count = workers + 1;
 	w->rows = heap_zalloc(w->count * sizeof(*w->rows));
 	w->stop_fd = eventfd(0, EFD_CLOEXEC);
-	CHECK(w->stop_fd >= 0);
 	watch(w, 0, pthread_self());
 	for (unsigned i = 0; i < workers; i++)
 		watch(w, i + 1, threads[i]->id);
-	thread_start(&w->id, run, w);
-	return w;
+	if (w->stop_fd >= 0 && thread_try_start(&w->id, run, w))
+		return w;
+	int error = errno;
+	watchdog_free(w);
+	errno = error;
+	return NULL;
 }
 
 void watchdog_stop(struct watchdog *w)
@@ -169,10 +184,5 @@ void watchdog_stop(struct watchdog *w)
 		return;
 	CHECK(write(w->stop_fd, &one, sizeof(one)) == sizeof(one));
 	pthread_join(w->id, NULL);
-	for (unsigned i = 0; i < w->count; i++)
-		if (w->rows[i].stat_fd >= 0)
-			close(w->rows[i].stat_fd);
-	close(w->stop_fd);
-	free(w->rows);
-	free(w);
+	watchdog_free(w);
 }

@@ -21,7 +21,8 @@
 
 struct watchdog;
 
-/* The calling thread is the main one. The workers outlive the watchdog. */
+/* The calling thread is the main one. The workers outlive the watchdog. NULL with errno: there is
+ * no thread or descriptor for it. */
 struct watchdog *watchdog_start(
 	struct trail *trail, struct worker_thread *const *threads, unsigned workers);
 /* NULL is harmless. */

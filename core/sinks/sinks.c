@@ -151,6 +151,16 @@ static const char *open_files(struct sinks *s, const struct sinks_options *o)
 	return o->access_log;
 }
 
+static void free_without_thread(struct sinks *s)
+{
+	output_close(&s->records);
+	output_close(&s->log);
+	buffer_deinit(&s->batch);
+	pthread_cond_destroy(&s->wake);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
 enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const char **failed)
 {
 	struct sinks *s = heap_zalloc(sizeof(*s));
@@ -168,9 +178,15 @@ enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const
 	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
 	init_wait(s);
 	log_start_queue(LOG_QUEUE_BYTES, notify, s);
-	thread_start(&s->thread, run, s);
 	*out = s;
-	return RC_OK;
+	if (thread_try_start(&s->thread, run, s))
+		return RC_OK;
+	int error = errno;
+	*failed = "the log, for want of a thread";
+	log_stop_queue();
+	free_without_thread(s);
+	errno = error;
+	return RC_IO;
 }
 
 static void ask(struct sinks *s, bool *what)
@@ -186,12 +202,7 @@ void sinks_free(struct sinks *s)
 	ask(s, &s->is_stopping);
 	pthread_join(s->thread, NULL);
 	log_stop_queue();
-	output_close(&s->records);
-	output_close(&s->log);
-	buffer_deinit(&s->batch);
-	pthread_cond_destroy(&s->wake);
-	pthread_mutex_destroy(&s->lock);
-	free(s);
+	free_without_thread(s);
 }
 
 void sinks_reopen(struct sinks *s)

@@ -4,6 +4,7 @@
  * no worse; until then, and if it never does, the old one is not touched. */
 #include "supervise/supervisor_priv.h"
 
+#include "base/exit_code.h"
 #include "observe/log.h"
 #include "supervise/notify.h"
 
@@ -138,6 +139,12 @@ static void decide(struct supervisor *s, const struct trail_suspect *suspect, ui
 	}
 }
 
+/* The system had not enough for it, which may pass. */
+static bool lacks(int status)
+{
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LACKS;
+}
+
 /* A death without a word is its own when nobody else can have brought it: it exited, with a code
  * that says so, or by a signal that it would have heard itself, had nothing taken its handler away.
  */
@@ -146,7 +153,7 @@ static bool is_its_own(const struct trail_suspect *suspect, int status)
 	if (suspect->end != TRAIL_END_UNKNOWN)
 		return suspect->end != TRAIL_END_OUTSIDE;
 	if (WIFEXITED(status))
-		return WEXITSTATUS(status) != 0;
+		return WEXITSTATUS(status) != 0 && !lacks(status);
 	int signal = WTERMSIG(status);
 	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
 	       signal == SIGABRT || signal == SIGSYS || signal == SIGTRAP;
@@ -191,7 +198,7 @@ static bool is_clean(int status)
 /* The first one could not start, and has said why: there is nothing to go on with. */
 static bool ends_all(struct supervisor *s, const struct seat *seat, int status)
 {
-	if (s->has_served || seat->state != SEAT_ACTIVE || !WIFEXITED(status))
+	if (s->has_served || seat->state != SEAT_ACTIVE || !WIFEXITED(status) || lacks(status))
 		return false;
 	s->exit_code = WEXITSTATUS(status);
 	s->is_stopping = true;
@@ -205,7 +212,7 @@ static void answer_death(struct supervisor *s, const struct seat *seat, int stat
 	bool was_asked = seat->state == SEAT_DRAINING || s->is_stopping;
 	if (!is_clean(status) || !was_asked)
 		note_crash(s, seat, status);
-	if (s->is_stopping && !is_clean(status))
+	if (s->is_stopping && !is_clean(status) && !lacks(status))
 		s->exit_code = 1;
 	if (was_asked)
 		return;

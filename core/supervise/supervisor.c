@@ -20,6 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of this process and each gateway; to serve takes hundreds. */
+#define DESCRIPTORS_MIN 32
+
 int64_t supervisor_now_ms(void)
 {
 	struct timespec t;
@@ -30,6 +33,12 @@ int64_t supervisor_now_ms(void)
 int64_t supervisor_wall_us(void)
 {
 	return clock_wall_us();
+}
+
+static bool complain(const char *what, const char *name)
+{
+	fprintf(stderr, "sluice run: %s %s: %s\n", what, name, strerror(errno));
+	return false;
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -119,7 +128,7 @@ static void read_signals(struct supervisor *s)
 
 /* SIGCHLD of a child that ended before the program was executed anew stays pending: nothing is
  * lost between the two. */
-static void take_signals(struct supervisor *s)
+static bool take_signals(struct supervisor *s)
 {
 	static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 	sigset_t set;
@@ -129,7 +138,7 @@ static void take_signals(struct supervisor *s)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
 	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	CHECK(s->signal_fd >= 0);
+	return s->signal_fd >= 0 || complain("cannot make", "a signal descriptor");
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -176,12 +185,6 @@ static void turn(struct supervisor *s)
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
-static bool complain(const char *what, const char *name)
-{
-	fprintf(stderr, "sluice run: %s %s: %s\n", what, name, strerror(errno));
-	return false;
-}
-
 /* One supervisor for one state folder: else two would fight for its admin socket. What is wrong
  * with the folder itself the gateway says. */
 static bool lock_state_dir(struct supervisor *s)
@@ -218,13 +221,18 @@ static void find_programs(struct supervisor *s)
 }
 
 /* Every listening socket is open here, too. */
-static void raise_descriptors(void)
+static bool raise_descriptors(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
+		return true;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max >= DESCRIPTORS_MIN)
+		return true;
+	fprintf(stderr, "sluice run: only %llu files may be open: it takes %d (`ulimit -n`)\n",
+		(unsigned long long)limit.rlim_max, DESCRIPTORS_MIN);
+	return false;
 }
 
 static bool begin(struct supervisor *s)
@@ -288,10 +296,8 @@ int supervisor_run(int argc, char **argv)
 	if (s.options.asks_help)
 		return give_help(&s);
 	set_log_level(s.options.log_level);
-	raise_descriptors();
-	take_signals(&s);
 	s.watchdog_ms = notify_watchdog_ms();
-	bool has_begun = begin(&s);
+	bool has_begun = raise_descriptors() && take_signals(&s) && begin(&s);
 	s.exit_code = has_begun ? 0 : 1;
 	while (has_begun && !(s.is_stopping && seats_alive(&s) == 0)) {
 		succession_settle(&s);

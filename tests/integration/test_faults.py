@@ -147,7 +147,8 @@ class Scene:
         """A gateway that has no memory may end, and says so; one that starts may also miss something
         else without which it cannot be."""
         text = self.gateway.error_text()
-        return text.count("out of memory: ") + (text.count("CHECK failed: ") if self.may_die else 0)
+        return text.count("out of memory: ") + (
+            text.count("CHECK failed: ") + text.count("cannot start ") if self.may_die else 0)
 
     def serves(self, tls=False):
         with self.client(tls) as client:

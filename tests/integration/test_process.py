@@ -7,6 +7,7 @@ import threading
 import time
 
 from harness import *
+from harness.cases import BUILD
 
 
 @case
@@ -173,6 +174,32 @@ def soak_mixed_load_for_minutes():
         print(f"    {done[0]} requests, grew by {grown} KiB")
         equal(wrong[:5], [])
         check(grown < 2048, f"grew by {grown} KiB")
+
+
+@case(seconds=240)
+def a_start_without_enough_descriptors_says_so():
+    """With each number of them it serves, or says why not and is tried again."""
+    with Backend(reply(200, "x")) as backend:
+        outcomes = set()
+        for limit in (16, 32, 38, 44, 50, 56, 96):
+            program = f"{scratch('limited')}/sluice"
+            with open(program, "w") as f:
+                f.write(f"#!/bin/sh\nulimit -n {limit}\nexec {BUILD}/bin/sluice \"$@\"\n")
+            os.chmod(program, 0o755)
+            gateway = Gateway([api("a", backend)], workers=8, program=program, wait=False)
+            wait_for(lambda: gateway.process.poll() is not None or "serves: 1 APIs" in
+                     gateway.error_text() or gateway.error_text().count("cannot start") > 1,
+                     f"an outcome with {limit}", 30)
+            text = gateway.error_text()
+            ended, serves = gateway.process.poll() is not None, "serves: 1 APIs" in text
+            outcomes.add("ends" if ended else "serves" if serves else "tries again")
+            check("CHECK failed" not in text and "[err]" not in text, f"{limit}: {text}")
+            if ended:
+                contains(text, "files may be open")
+            else:
+                equal(gateway.stop(), 0, f"{limit}: {text}")
+            gateway.errors.close()
+        equal(outcomes, {"ends", "tries again", "serves"})
 
 
 main()
