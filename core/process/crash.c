@@ -24,6 +24,13 @@ static bool is_from_outside(const siginfo_t *info)
 	return was_sent && info->si_pid != getpid();
 }
 
+/* A fault happens again by itself when the handler returns; a breakpoint is passed by then, and a
+ * system call that the sandbox refused is not made again. */
+static bool comes_again(int number, const siginfo_t *info)
+{
+	return info->si_code > 0 && number != SIGTRAP && number != SIGSYS;
+}
+
 /* Only what is safe here: atomics, and system calls. The first thread to come is the one. */
 static void on_deadly(int number, siginfo_t *info, void *frame)
 {
@@ -34,8 +41,8 @@ static void on_deadly(int number, siginfo_t *info, void *frame)
 	for (size_t i = 0; i < ARRAY_COUNT(deadly); i++)
 		if (deadly[i] == number)
 			sigaction(number, &former[i], NULL);
-	if (is_from_outside(info) || info->si_code == SI_TKILL)
-		raise(number); /* a fault happens again by itself when this returns */
+	if (!comes_again(number, info))
+		raise(number);
 }
 
 void crash_init(struct trail *trail)

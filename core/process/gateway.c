@@ -171,6 +171,10 @@ static void on_signal(struct watch *w, int ready)
 		case SIGUSR1:
 			sinks_reopen(g->sinks);
 			break;
+		case SIGUSR2:
+			log_write(LOG_WARN, "SIGUSR2 is for the supervisor, which upgrades: "
+					    "nothing is done");
+			break;
 		default:
 			drain(g);
 		}
@@ -186,8 +190,10 @@ static void take_signals(struct gateway *g)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 	g->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (g->signal_fd < 0 || !watch_start_level(&g->signals, g->loop, g->signal_fd, on_signal))
 		lack(g, "the gateway, which could not hear signals");

@@ -166,7 +166,7 @@ static uint32_t verdict_of(enum sandbox_mode mode)
 	case SANDBOX_LOG:
 		return SECCOMP_RET_LOG;
 	case SANDBOX_KILL:
-		return SECCOMP_RET_KILL_PROCESS;
+		return SECCOMP_RET_TRAP; /* SIGSYS, whose handler writes down who it was */
 	default:
 		return SECCOMP_RET_ERRNO | EPERM;
 	}

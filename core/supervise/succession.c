@@ -146,8 +146,8 @@ static bool lacks(int status)
 }
 
 /* A death without a word is its own when nobody else can have brought it: it exited, with a code
- * that says so, or by a signal that it would have heard itself, had nothing taken its handler away.
- */
+ * that says so, or by a signal that it would have heard itself, had nothing taken its handler away,
+ * or by one of a clock that something in it has set. */
 static bool is_its_own(const struct trail_suspect *suspect, int status)
 {
 	if (suspect->end != TRAIL_END_UNKNOWN)
@@ -156,7 +156,8 @@ static bool is_its_own(const struct trail_suspect *suspect, int status)
 		return WEXITSTATUS(status) != 0 && !lacks(status);
 	int signal = WTERMSIG(status);
 	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
-	       signal == SIGABRT || signal == SIGSYS || signal == SIGTRAP;
+	       signal == SIGABRT || signal == SIGSYS || signal == SIGTRAP || signal == SIGALRM ||
+	       signal == SIGVTALRM || signal == SIGPROF;
 }
 
 static void note_crash(struct supervisor *s, const struct seat *seat, int status)

@@ -137,6 +137,7 @@ static bool take_signals(struct supervisor *s)
 		sigaddset(&set, numbers[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN); /* whoever read the log may be gone */
+	signal(SIGXFSZ, SIG_IGN); /* or it may not grow */
 	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return s->signal_fd >= 0 || complain("cannot make", "a signal descriptor");
 }

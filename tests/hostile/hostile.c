@@ -15,7 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 static volatile int sink;
@@ -108,8 +111,49 @@ static void attack_others(void)
 	syscall(SYS_tgkill, getppid(), getppid(), SIGKILL);
 }
 
+/* What a file that was cut does to whoever has it mapped. */
+static void touch_nothing_mapped(void)
+{
+	int fd = memfd_create("hostile", 0);
+	volatile char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if ((void *)p != MAP_FAILED)
+		p[0] = 1;
+}
+
+static void break_here(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("int3");
+#else
+	raise(SIGTRAP);
+#endif
+}
+
+static void set_alarm(void)
+{
+	struct itimerval soon = {.it_value = {.tv_usec = 1}};
+	setitimer(ITIMER_REAL, &soon, NULL);
+	sleep(1);
+}
+
+/* Signals of all kinds, and other ends. */
+static void fall(struct sluice_str how)
+{
+	if (is(how, "trap"))
+		break_here();
+	else if (is(how, "bus"))
+		touch_nothing_mapped();
+	else if (is(how, "illegal"))
+		__builtin_trap();
+	else if (is(how, "refused-call"))
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	else if (is(how, "alarm"))
+		set_alarm();
+}
+
 static void misbehave(struct sluice_str how)
 {
+	fall(how);
 	volatile int zero = 0, *volatile nowhere = NULL;
 	if (is(how, "null"))
 		*nowhere = 1;

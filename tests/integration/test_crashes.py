@@ -51,6 +51,8 @@ def last_crash(gateway, count):
 CRASHES = {"null": (signal.SIGSEGV, "fault"), "divide": (signal.SIGFPE, "fault"),
            "abort": (signal.SIGABRT, "fault"), "stack": (signal.SIGSEGV, "fault"),
            "free-twice": (signal.SIGABRT, "fault"), "overflow": (signal.SIGABRT, "fault"),
+           "trap": (signal.SIGTRAP, "fault"), "bus": (signal.SIGBUS, "fault"),
+           "illegal": (signal.SIGILL, "fault"), "refused-call": (signal.SIGSYS, "fault"),
            "loop": (signal.SIGABRT, "hang"), "sleep": (signal.SIGABRT, "hang")}
 
 
@@ -103,6 +105,30 @@ def memory_that_is_freed_twice_is_named():
 def memory_that_overflows_is_named():
     if not SANITIZER:
         crash_names_its_binding("overflow")
+
+
+@case
+def a_breakpoint_is_named():
+    """Whose handler returns behind it: nothing would happen again by itself."""
+    crash_names_its_binding("trap")
+
+
+@case
+def a_mapping_without_a_file_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("bus")
+
+
+@case
+def an_illegal_instruction_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("illegal")
+
+
+@case
+def a_call_that_the_sandbox_kills_for_is_named():
+    if not SANITIZER:
+        crash_names_its_binding("refused-call")
 
 
 @case
@@ -280,6 +306,12 @@ def so_does_one_with_which_the_gateway_exits():
 
 
 @case
+def so_does_one_that_sets_a_deadly_alarm():
+    """Any thread may get it: nobody is accused."""
+    gives_way("alarm")
+
+
+@case
 def who_stood_by_with_it_does_not_go_on():
     gives_way("thread", "--standby")
 
@@ -314,6 +346,15 @@ def a_quarantine_holds_for_who_stands_by():
             last_crash(gateway, i + 1)
         wait_for(lambda: supervisor(gateway)["quarantined"], "the quarantine")
         equal(gateway.get("/").status, 503)
+
+
+@case
+def a_gateway_takes_no_signal_that_is_the_supervisors():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
+        os.kill(gateway.status()["pid"], signal.SIGUSR2)
+        wait_for(lambda: "SIGUSR2 is for the supervisor" in gateway.error_text(), "a word")
+        equal(supervisor(gateway)["crashes"], 0)
+        equal(gateway.get("/").status, 200)
 
 
 @case
