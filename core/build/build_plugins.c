@@ -40,17 +40,17 @@ static struct plugin *load(struct build *b, const struct plan_node *node, bool *
 		snprintf(message, size, "the plan has no digest of its plugin");
 		return NULL;
 	}
-	struct plugin *plugin = registry_plugin(b->options->registry, digest);
-	if (plugin)
-		return plugin;
 	if (quarantine_holds(quarantine_key_of_plugin(digest))) {
 		*is_quarantined = true;
 		snprintf(message, size,
-			"loading it has crashed the gateway: it is quarantined (sluicectl "
+			"it has crashed the gateway too often: it is quarantined (sluicectl "
 			"quarantine lift plugin:%.*s)",
 			STR_ARG(plan_string(node, "name", STR_EMPTY)));
 		return NULL;
 	}
+	struct plugin *plugin = registry_plugin(b->options->registry, digest);
+	if (plugin)
+		return plugin;
 	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
 	char *name = heap_strndup(plan_string(node, "name", STR_EMPTY));
 	char *stored = NULL;

@@ -12,6 +12,8 @@
 #include "handover/trail.h"
 
 #define BOARD_QUARANTINE_MAX 64
+/* Beyond so many bindings of one plugin it is the plugin that is at fault. */
+#define BOARD_OF_PLUGIN_MAX  8
 #define BOARD_CRASHES_MAX    16
 #define BOARD_TEXT_BYTES     200
 
@@ -20,6 +22,8 @@ struct board_quarantine {
 	int64_t since_wall_us;
 	char label[TRAIL_LABEL_BYTES];
 	char callback[16];
+	uint64_t plugin_key; /* 0: unknown, or it is a plugin's */
+	char plugin[TRAIL_LABEL_BYTES];
 };
 
 struct board_crash {
@@ -49,12 +53,23 @@ struct board *board_create(int *fd);
 struct board *board_map(int fd, bool to_write);
 void board_unmap(const struct board *b);
 
-/* Whether that key is quarantined. */
+/* Whether that key is quarantined; 0 never is. */
 bool board_holds(const struct board *b, uint64_t key);
+/* Whether one of both is. */
+bool board_holds_either(const struct board *b, uint64_t key, uint64_t other);
 
 /* --- the supervisor -------------------------------------------------------------------------- */
-/* false: no room. One that is there stays. */
-bool board_quarantine_add(struct board *b, const struct trail_suspect *suspect, int64_t wall_us);
+/* What was put into quarantine: the binding; its plugin as a whole, instead of one binding too many
+ * of it; or nothing, for want of room. */
+enum board_held { BOARD_HOLDS_BINDING, BOARD_HOLDS_PLUGIN, BOARD_IS_FULL };
+/* One that is there stays. */
+enum board_held board_quarantine_add(
+	struct board *b, const struct trail_suspect *suspect, int64_t wall_us);
+/* The suspect's plugin as a whole, in the place of what there is of it. false: no room. */
+bool board_quarantine_plugin(struct board *b, const struct trail_suspect *suspect, int64_t wall_us);
+/* Makes room: the plugin with the most bindings, two at least, goes into quarantine in their place.
+ * Its label (board's), or NULL: there is none. */
+const char *board_quarantine_merge(struct board *b, int64_t wall_us);
 /* Lifts every entry of that label; how many. */
 size_t board_quarantine_lift(struct board *b, struct str label);
 void board_crash_add(struct board *b, const struct board_crash *crash);

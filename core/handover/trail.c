@@ -8,7 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0x0132006c69617274 /* "trail", and its form */
+#define MAGIC 0x0133006c69617274 /* "trail", and its form */
+
+bool trail_avoids(const struct trail_orders *orders, uint64_t plan)
+{
+	for (size_t i = 0; i < TRAIL_AVOIDED; i++)
+		if (plan != 0 && orders->avoid_plans[i] == plan)
+			return true;
+	return false;
+}
+
+bool trail_avoids_any(const struct trail_orders *orders)
+{
+	return orders->avoid_plans[0] != 0;
+}
 
 struct trail *trail_map(int fd)
 {
@@ -79,6 +92,11 @@ static void read_word(const struct trail *t, uint64_t word, struct trail_suspect
 		return;
 	out->key = t->labels[label].key;
 	copy_text(out->label, t->labels[label].text, sizeof(out->label));
+	uint32_t plugin = t->labels[label].plugin;
+	if (plugin == 0 || plugin >= TRAIL_LABELS)
+		return;
+	out->plugin_key = t->labels[plugin].key;
+	copy_text(out->plugin, t->labels[plugin].text, sizeof(out->plugin));
 }
 
 void trail_read_suspect(const struct trail *t, struct trail_suspect *out)

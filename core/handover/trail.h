@@ -20,10 +20,13 @@
 #define TRAIL_LABELS      131072
 #define TRAIL_LABEL_BYTES 88
 #define TRAIL_CALLBACKS   32
+/* As many as a store has plans, and one. */
+#define TRAIL_AVOIDED 4
 
 /* Who stands behind the number in a breadcrumb. */
 struct trail_label {
 	uint64_t key;                 /* of exactly this plugin, binding and configuration */
+	uint32_t plugin; /* the number of its plugin; 0: unknown, or it is one itself */
 	char text[TRAIL_LABEL_BYTES]; /* the binding's id */
 };
 
@@ -39,7 +42,7 @@ enum trail_end { TRAIL_END_UNKNOWN, TRAIL_END_FAULT, TRAIL_END_HANG, TRAIL_END_O
 
 struct trail_orders {
 	uint32_t role;        /* enum trail_role */
-	uint64_t avoid_plan;  /* do not serve this one again; 0: none */
+	uint64_t avoid_plans[TRAIL_AVOIDED]; /* do not serve these again; 0: none */
 	uint64_t resume_plan; /* what the one before served: serve it before reading the folder; 0:
 				 none */
 	int64_t spawned_us;   /* monotonic */
@@ -56,6 +59,11 @@ struct trail {
 	struct trail_label labels[TRAIL_LABELS]; /* [0] is nobody */
 };
 
+/* Whether that plan is among those to avoid; 0 never is. */
+bool trail_avoids(const struct trail_orders *orders, uint64_t plan);
+/* Whether any is. */
+bool trail_avoids_any(const struct trail_orders *orders);
+
 /* A new one as a descriptor (close-on-exec) and mapped; NULL with errno. */
 struct trail *trail_create(int *fd);
 /* Maps one that somebody made; NULL when it is none. */
@@ -69,6 +77,8 @@ struct trail_suspect {
 	uint64_t key; /* 0: nobody */
 	char label[TRAIL_LABEL_BYTES];
 	char callback[16];
+	uint64_t plugin_key; /* 0: unknown */
+	char plugin[TRAIL_LABEL_BYTES];
 	enum trail_end end;
 };
 void trail_read_suspect(const struct trail *t, struct trail_suspect *out);

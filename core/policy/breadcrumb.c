@@ -41,7 +41,7 @@ void breadcrumb_set_labels(struct trail_label *rows, uint32_t count)
 	labels.used = 1;
 }
 
-uint32_t breadcrumb_take(uint64_t key, struct str text)
+uint32_t breadcrumb_take(uint64_t key, uint32_t plugin, struct str text)
 {
 	uint32_t number = 0;
 	if (!labels.rows)
@@ -54,6 +54,7 @@ uint32_t breadcrumb_take(uint64_t key, struct str text)
 		return 0;
 	struct trail_label *row = &labels.rows[number];
 	row->key = key;
+	row->plugin = plugin;
 	snprintf(row->text, sizeof(row->text), "%.*s", STR_ARG(text));
 	return number;
 }

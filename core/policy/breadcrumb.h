@@ -50,10 +50,11 @@ typedef _Atomic uint64_t breadcrumb_word;
 void breadcrumb_set_word(breadcrumb_word *word);
 
 /* Numbers for breadcrumbs, each with a label that tells a reader in another process who that is.
- * Without labels, and when all are taken, the number is 0: nobody. Main thread. */
+ * Without labels, and when all are taken, the number is 0: nobody. `plugin` is the number of the
+ * plugin that it belongs to; 0: none. Main thread. */
 struct trail_label; /* handover/trail.h */
 void breadcrumb_set_labels(struct trail_label *labels, uint32_t count);
-uint32_t breadcrumb_take(uint64_t key, struct str text);
+uint32_t breadcrumb_take(uint64_t key, uint32_t plugin, struct str text);
 /* 0 is harmless. */
 void breadcrumb_give_back(uint32_t number);
 

@@ -87,6 +87,7 @@ static struct sluice_instance *instance_make(
 	const struct instance_options *o, const struct sluice_policy *policy, struct plan *plan)
 {
 	struct sluice_instance *i = instance_alloc(o);
+	uint32_t plugin_label = o->plugin ? o->plugin->label : 0;
 	i->call =
 		(struct sluice_call){.size = sizeof(i->call), .host = host_table(), .instance = i};
 	i->policy = policy;
@@ -96,8 +97,12 @@ static struct sluice_instance *instance_make(
 	i->refs = 1;
 	atomic_init(&i->holds, 1);
 	i->quarantine_key = quarantine_key_of_instance(&i->key);
-	i->label = breadcrumb_take(i->quarantine_key, o->binding);
+	i->plugin_quarantine_key = quarantine_key_of_plugin(i->key.plugin_sha256);
+	i->label = breadcrumb_take(i->quarantine_key, plugin_label, o->binding);
+	/* When all numbers are taken the plugin answers for it. */
 	i->breadcrumb = i->label ? i->label : o->breadcrumb & 0xffffff;
+	if (i->breadcrumb == 0)
+		i->breadcrumb = plugin_label;
 	i->workers = o->workers;
 	for (uint32_t w = 0; w < o->workers; w++)
 		list_init(&i->attached[w]);

@@ -47,7 +47,7 @@ static uint32_t take_breadcrumb(const char *path, const uint8_t sha256[32])
 	if (str_ends(name, STR(".so")))
 		name.n -= 3;
 	snprintf(label, sizeof(label), "plugin:%.*s", STR_ARG(name));
-	return breadcrumb_take(quarantine_key_of_plugin(sha256), str_of(label));
+	return breadcrumb_take(quarantine_key_of_plugin(sha256), 0, str_of(label));
 }
 
 enum rc plugin_load(struct registry *r, const char *path, const uint8_t sha256[32],
@@ -62,6 +62,9 @@ enum rc plugin_load(struct registry *r, const char *path, const uint8_t sha256[3
 	policy_enter_plugin(breadcrumb);
 	enum rc rc = load(r, path, sha256, out, message, message_size);
 	policy_leave();
-	breadcrumb_give_back(breadcrumb);
+	if (rc == RC_OK)
+		(*out)->label = breadcrumb; /* it stays as long as the plugin does */
+	else
+		breadcrumb_give_back(breadcrumb);
 	return rc;
 }

@@ -38,6 +38,7 @@ struct plugin {
 	struct sluice_policy *policies;         /* owned copies, zero beyond what they gave */
 	size_t policy_count;
 	uint8_t sha256[32];
+	uint32_t label; /* its number in breadcrumbs; 0: none */
 };
 const struct sluice_policy *plugin_policy(const struct plugin *p, struct str name);
 
@@ -67,6 +68,7 @@ struct sluice_instance {
 	uint32_t omitted; /* bit per enum callback that it has no use for */
 	uint32_t label;   /* the same, when it was taken for this instance */
 	uint64_t quarantine_key;
+	uint64_t plugin_quarantine_key;
 	uint32_t workers;
 	void **worker_data;              /* by worker; in the block, too */
 	bool *worker_started;            /* by worker; likewise */

@@ -46,10 +46,16 @@ bool quarantine_holds(uint64_t key)
 	return quarantine_is_on() && board_holds(list, key);
 }
 
+static bool holds_instance(const struct sluice_instance *i)
+{
+	return quarantine_is_on() &&
+	       board_holds_either(list, i->quarantine_key, i->plugin_quarantine_key);
+}
+
 bool quarantine_holds_chain(const struct chain *chain)
 {
 	for (size_t i = 0; i < chain->count; i++)
-		if (quarantine_holds(chain->bindings[i].instance->quarantine_key))
+		if (holds_instance(chain->bindings[i].instance))
 			return true;
 	return false;
 }

@@ -3,8 +3,8 @@
  *
  * The supervisor keeps the list, in a memory that gateways only read, so that it outlives them. An
  * entry is a key: of exactly this plugin, binding and configuration, so that a change of any of
- * them ends the quarantine. The request path reads one word, which is 0 as long as nobody is
- * quarantined.
+ * them ends the quarantine; or of a plugin as a whole. The request path reads one word, which is 0
+ * as long as nobody is quarantined.
  *
  * Threads      quarantine_set_board: main, before there are others; the rest any.
  */
@@ -29,8 +29,8 @@ static inline bool quarantine_is_on(void)
 }
 
 uint64_t quarantine_key_of_instance(const struct instance_key *key);
-/* Of code that runs before there is an instance of it: a plugin's load. */
+/* Of a plugin as a whole: of its load, and of all its bindings. */
 uint64_t quarantine_key_of_plugin(const uint8_t sha256[32]);
 bool quarantine_holds(uint64_t key);
-/* Whether any binding of the chain is quarantined. */
+/* Whether any binding of the chain is quarantined, or the plugin of one. */
 bool quarantine_holds_chain(const struct chain *chain);

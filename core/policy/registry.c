@@ -57,6 +57,7 @@ static void plugin_free(struct plugin *p)
 {
 	if (p->head.unload)
 		p->head.unload();
+	breadcrumb_give_back(p->label);
 	free(p->policies);
 	free(p);
 }

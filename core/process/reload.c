@@ -146,9 +146,9 @@ static void activate(struct gateway *g, struct offer *offer)
 /* A plan that has crashed the gateway too often is passed over. */
 static bool next_saved(struct gateway *g, struct offer *offer)
 {
-	uint64_t avoided = supervision_trail(g->supervision)->orders.avoid_plan;
+	const struct trail_orders *orders = &supervision_trail(g->supervision)->orders;
 	while (last_good_offer(g->last_good, offer) == RC_OK) {
-		if (avoided == 0 || plan_digest(offer->plan) != avoided)
+		if (!trail_avoids(orders, plan_digest(offer->plan)))
 			return true;
 		offer_deinit(offer);
 	}
@@ -261,7 +261,7 @@ static void resume(struct gateway *g)
 	if (orders->resume_plan &&
 		last_good_find(g->last_good, orders->resume_plan, &offer) == RC_OK)
 		activate(g, &offer);
-	else if (orders->avoid_plan)
+	else if (trail_avoids_any(orders))
 		serve_last_good(g);
 }
 
@@ -287,8 +287,8 @@ static void confirm(struct gateway *g, struct offer *offer)
 /* It has crashed the gateway too often, and something else serves. */
 static bool is_avoided(const struct gateway *g, const struct plan *plan)
 {
-	uint64_t avoided = supervision_trail(g->supervision)->orders.avoid_plan;
-	return avoided != 0 && plan_digest(plan) == avoided &&
+	const struct trail_orders *orders = &supervision_trail(g->supervision)->orders;
+	return trail_avoids(orders, plan_digest(plan)) &&
 	       (activation_current(g->activation) || activation_is_busy(g->activation));
 }
 

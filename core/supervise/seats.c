@@ -115,15 +115,14 @@ struct seat *seat_start(struct supervisor *s, enum trail_role role)
 	struct seat *seat = find_free(s);
 	if (!seat)
 		return NULL;
-	*seat = (struct seat){
-		.started_ms = supervisor_now_ms(), .socket = -1, .avoids = s->avoid_plan};
+	*seat = (struct seat){.started_ms = supervisor_now_ms(),
+		.socket = -1,
+		.avoids = s->orders.avoid_plans[0]};
 	seat->trail = trail_create(&seat->trail_fd);
 	if (seat->trail) {
-		seat->trail->orders = (struct trail_orders){
-			.role = role,
-			.avoid_plan = s->avoid_plan,
-			.resume_plan = role == TRAIL_ACTIVE ? s->resume_plan : 0,
-		};
+		seat->trail->orders = s->orders;
+		seat->trail->orders.role = role;
+		seat->trail->orders.resume_plan = role == TRAIL_ACTIVE ? s->resume_plan : 0;
 		if (fork_gateway(s, seat)) {
 			seat->state = role == TRAIL_ACTIVE ? SEAT_ACTIVE : SEAT_WARMING;
 			return seat;

@@ -55,8 +55,9 @@ void succession_served(struct supervisor *s, struct seat *seat)
 	s->has_served = true;
 	if (seat->state == SEAT_ACTIVE)
 		groups_sweep(&s->groups);
-	if (!seat->serving.is_last_good && seat->serving.plan != s->avoid_plan)
-		s->avoid_plan = 0; /* the folder has changed */
+	/* The folder has changed. */
+	if (!seat->serving.is_last_good && !trail_avoids(&s->orders, seat->serving.plan))
+		memset(s->orders.avoid_plans, 0, sizeof(s->orders.avoid_plans));
 	if (seat->state == SEAT_WARMING)
 		seat->state = SEAT_WARM;
 	if (!seat->is_successor || seat->is_activating)
@@ -115,24 +116,79 @@ static void log_death(const struct seat *seat, const struct board_crash *c)
 	log_write_fields(LOG_ERROR, str_of(message), fields, 4);
 }
 
+static void tell_quarantined(const char *what, const char *who)
+{
+	struct log_field field = {"binding", str_of(who)};
+	log_write_fields(LOG_ERROR, str_of(what), &field, 1);
+}
+
+/* Those that have been so before stay, or two that crash would take turns. */
+static void set_aside(struct supervisor *s, uint64_t plan)
+{
+	uint64_t *plans = s->orders.avoid_plans;
+	if (!trail_avoids(&s->orders, plan)) {
+		memmove(plans + 1, plans, (TRAIL_AVOIDED - 1) * sizeof(*plans));
+		plans[0] = plan;
+	}
+	log_write(LOG_ERROR,
+		"the gateway has crashed too often with this configuration: it is set aside until "
+		"the folder changes");
+}
+
+static const char of_plugin[] =
+	"a plugin has crashed the gateway too often, in several bindings: it is "
+	"quarantined as a whole, and all its APIs answer 503";
+
+/* Fails closed, also when there is no room for one more: then for a whole plugin, or else with
+ * another configuration. */
+static void quarantine(struct supervisor *s, const struct trail_suspect *suspect, uint64_t plan)
+{
+	int64_t now_us = supervisor_wall_us();
+	enum board_held held = board_quarantine_add(s->board, suspect, now_us);
+	const char *merged =
+		held == BOARD_IS_FULL ? board_quarantine_merge(s->board, now_us) : NULL;
+	if (merged) {
+		tell_quarantined(of_plugin, merged);
+		held = board_quarantine_add(s->board, suspect, now_us);
+	}
+	if (held == BOARD_HOLDS_BINDING) {
+		tell_quarantined("a binding has crashed the gateway too often: it is quarantined, "
+				 "and its APIs answer 503",
+			suspect->label);
+	} else if (held == BOARD_HOLDS_PLUGIN) {
+		tell_quarantined(of_plugin, suspect->plugin);
+	} else {
+		tell_quarantined(
+			"a binding has crashed the gateway too often, and the quarantine is "
+			"full: lift what is mended (sluicectl quarantine lift)",
+			suspect->label);
+		if (plan)
+			set_aside(s, plan);
+	}
+}
+
+/* Its bindings took turns. */
+static void quarantine_plugin(struct supervisor *s, const struct trail_suspect *suspect)
+{
+	if (board_quarantine_plugin(s->board, suspect, supervisor_wall_us()))
+		tell_quarantined(of_plugin, suspect->plugin);
+	else
+		quarantine(s, suspect, 0);
+}
+
 static void decide(struct supervisor *s, const struct trail_suspect *suspect, uint64_t plan)
 {
-	struct crash crash = {supervisor_now_ms(), suspect->key, plan};
-	struct log_field field = {"binding", str_of(suspect->label)};
+	struct crash crash = {supervisor_now_ms(), suspect->key, plan, suspect->plugin_key};
 	switch (crash_log_add(&s->crashes, &crash, s->options.crash_budget,
 		(int64_t)s->options.crash_window_s * 1000)) {
 	case CRASH_QUARANTINE:
-		if (board_quarantine_add(s->board, suspect, supervisor_wall_us()))
-			log_write_fields(LOG_ERROR,
-				STR("a binding has crashed the gateway too often: it is "
-				    "quarantined, and its APIs answer 503"),
-				&field, 1);
+		quarantine(s, suspect, plan);
+		break;
+	case CRASH_QUARANTINE_PLUGIN:
+		quarantine_plugin(s, suspect);
 		break;
 	case CRASH_AVOID_PLAN:
-		s->avoid_plan = plan;
-		log_write(LOG_ERROR,
-			"the gateway has crashed too often with this configuration: the last good "
-			"one before it is served until the folder changes");
+		set_aside(s, plan);
 		break;
 	case CRASH_NOTED:
 		break;
@@ -218,7 +274,7 @@ static void answer_death(struct supervisor *s, const struct seat *seat, int stat
 	if (was_asked)
 		return;
 	int64_t at = supervisor_now_ms() + back_off_ms(s, seat);
-	bool has_plan = seat->has_served && seat->serving.plan != s->avoid_plan;
+	bool has_plan = seat->has_served && !trail_avoids(&s->orders, seat->serving.plan);
 	s->resume_plan = has_plan ? seat->serving.plan : 0;
 	if (seat->state == SEAT_ACTIVE || seat->is_activating)
 		s->restart_at_ms = at;
@@ -249,10 +305,10 @@ static bool has_room_for_another(const struct supervisor *s)
 /* It warmed up before its plan was to be avoided; or it is still warming up, and was not told. */
 static bool is_avoided(const struct supervisor *s, const struct seat *seat)
 {
-	if (!s->avoid_plan)
+	if (!trail_avoids_any(&s->orders))
 		return false;
-	return seat->serving.plan ? seat->serving.plan == s->avoid_plan
-				  : seat->avoids != s->avoid_plan;
+	return seat->serving.plan ? trail_avoids(&s->orders, seat->serving.plan)
+				  : seat->avoids != s->orders.avoid_plans[0];
 }
 
 static void settle_active(struct supervisor *s, int64_t now)

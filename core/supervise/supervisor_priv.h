@@ -46,7 +46,7 @@ struct seat {
 	int trail_fd; /* owned */
 	struct trail *trail;
 	struct wire_serving serving; /* what it said last */
-	uint64_t avoids;             /* the plan that its orders name */
+	uint64_t avoids;             /* the first plan that its orders name */
 	int64_t started_ms;
 	int64_t deadline_ms; /* of what it was told to do; 0: nothing */
 };
@@ -64,8 +64,8 @@ struct supervisor {
 	struct seat seats[SEATS_MAX];
 	struct groups groups;
 	struct crash_log crashes;
-	uint64_t avoid_plan;  /* of the next gateway's orders */
-	uint64_t resume_plan; /* likewise */
+	struct trail_orders orders; /* of the next gateway: what to avoid, the newest first */
+	uint64_t resume_plan;       /* likewise */
 	bool has_served;      /* some gateway, ever */
 	bool is_stopping;
 	bool is_upgrading;

@@ -36,7 +36,7 @@ struct kept {
 	uint64_t magic;
 	int32_t board_fd, lock_fd;
 	uint32_t has_served, quick_deaths, groups;
-	uint64_t avoid_plan;
+	struct trail_orders orders;
 	struct kept_seat seats[SEATS_MAX];
 	struct crash_log crashes;
 };
@@ -158,7 +158,7 @@ static int write_kept(const struct supervisor *s)
 		.has_served = s->has_served,
 		.quick_deaths = s->quick_deaths,
 		.groups = (uint32_t)s->groups.count,
-		.avoid_plan = s->avoid_plan,
+		.orders = s->orders,
 		.crashes = s->crashes,
 	};
 	for (size_t i = 0; i < SEATS_MAX; i++)
@@ -253,7 +253,7 @@ static void resume(struct supervisor *s, int fd)
 	s->lock_fd = kept->lock_fd;
 	s->has_served = kept->has_served;
 	s->quick_deaths = kept->quick_deaths;
-	s->avoid_plan = kept->avoid_plan;
+	s->orders = kept->orders;
 	s->crashes = kept->crashes;
 	s->board = board_map(kept->board_fd, true);
 	CHECK(s->board);

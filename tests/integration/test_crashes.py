@@ -195,6 +195,30 @@ def a_binding_that_crashes_too_often_is_quarantined():
             equal(supervisor(gateway)["crashes"], 3)
 
 
+@case(seconds=120)
+def a_plugin_that_crashes_in_many_bindings_is_quarantined_as_a_whole():
+    """Ten thousand APIs of one broken plugin shall not take ten thousand crashes."""
+    with Backend(reply(200, "x")) as backend:
+        bad = [api(f"bad{i}", backend, policies=[hostile()]) for i in range(10)]
+        good = api("good", backend)
+        with gateway_with([*bad, good], "--crash-budget", "1") as gateway:
+            for i in range(9):
+                wait_for(lambda: provoke_or_wait(gateway, FAULT, port_of(bad[i])), f"crash {i}", 20)
+                last_crash(gateway, i + 1)
+            held = wait_for(lambda: len(q := supervisor(gateway)["quarantined"]) == 1 and q,
+                            "the plugin's quarantine")
+            equal(held[0]["binding"], "plugin:hostile")
+            contains(gateway.error_text(), "it is quarantined as a whole")
+            wait_for(lambda: status_of(port_of(bad[9])) == 503, "the API that never crashed")
+            equal(status_of(port_of(bad[0])), 503)
+            equal(status_of(port_of(good)), 200)
+            gateway.admin("POST", "/reload")
+            equal(status_of(port_of(bad[9])), 503, "a reload does not open it")
+            done = sluicectl("quarantine", "lift", "plugin:hostile", "--state", gateway.state)
+            equal(done.returncode, 0, done.stderr)
+            wait_for(lambda: status_of(port_of(bad[9])) == 200, "it serves again")
+
+
 @case
 def a_quarantine_is_lifted_by_hand():
     with Backend(reply(200, "x")) as backend, \

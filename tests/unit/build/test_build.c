@@ -431,7 +431,7 @@ START_TEST(a_quarantined_api_is_not_taken_over)
 	struct generation *g[4] = {build_with_policy(&b, NULL)};
 	g[1] = build_with_policy(&b, g[0]);
 	ck_assert_ptr_eq(g[1]->apis[0], g[0]->apis[0]);
-	ck_assert(board_quarantine_add(board, &suspect, 1));
+	ck_assert_int_eq(board_quarantine_add(board, &suspect, 1), BOARD_HOLDS_BINDING);
 	g[2] = build_with_policy(&b, g[1]);
 	ck_assert(g[2]->apis[0]->is_quarantined && g[2]->apis[0]->error);
 	ck_assert_ptr_eq(g[2]->dropped_apis[0], g[1]->apis[0]);

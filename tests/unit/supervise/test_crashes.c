@@ -5,9 +5,25 @@
 
 static enum crash_verdict add(struct crash_log *log, int64_t at_ms, uint64_t key, uint64_t plan)
 {
-	struct crash c = {at_ms, key, plan};
+	struct crash c = {at_ms, key, plan, 0};
 	return crash_log_add(log, &c, 3, 60000);
 }
+
+START_TEST(bindings_of_a_plugin_that_take_turns_are_the_plugin)
+{
+	struct crash_log log = {0};
+	for (int i = 0; i < CRASHES_OF_PLUGIN; i++) {
+		struct crash c = {1000 + i, (uint64_t)(1 + i % 6), 1, 77};
+		struct crash other = {1000 + i, (uint64_t)(100 + i), 1, (uint64_t)(200 + i)};
+		bool is_last = i == CRASHES_OF_PLUGIN - 1;
+		ck_assert_int_eq(crash_log_add(&log, &other, 3, 60000), CRASH_NOTED);
+		ck_assert_int_eq(crash_log_add(&log, &c, 3, 60000),
+			is_last ? CRASH_QUARANTINE_PLUGIN : CRASH_NOTED);
+	}
+	struct crash again = {3000, 50, 1, 77};
+	ck_assert_int_eq(crash_log_add(&log, &again, 3, 60000), CRASH_NOTED);
+}
+END_TEST
 
 START_TEST(so_many_of_one_suspect_within_the_window_quarantine_it)
 {
@@ -48,4 +64,5 @@ START_TEST(nobody_and_nothing_is_never_decided_upon)
 END_TEST
 
 UNIT_SUITE(crashes, so_many_of_one_suspect_within_the_window_quarantine_it, old_ones_do_not_count,
-	without_a_suspect_the_plan_is_avoided, nobody_and_nothing_is_never_decided_upon)
+	bindings_of_a_plugin_that_take_turns_are_the_plugin, without_a_suspect_the_plan_is_avoided,
+	nobody_and_nothing_is_never_decided_upon)
