@@ -66,6 +66,10 @@
  * a minute where nothing else is said, and takes a value as current for five. */
 #define LIMIT_STALE_SERIES_MS 150000
 
+/* What a gateway keeps of its words to a supervisor that does not listen: one for each address that
+ * it can have open, twice. */
+#define LIMIT_SUPERVISION_MESSAGES 8192
+
 #define LIMIT_WORKERS            256
 /* Threads for jobs of policies: they wait more than they compute. */
 #define LIMIT_JOB_THREADS        8

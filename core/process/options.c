@@ -28,6 +28,8 @@ static const char HELP[] =
 	"  --access-log A     off, - for standard output, or a file (default: off)\n"
 	"  --log-file FILE    where the log goes (default: standard error)\n"
 	"  --drain-seconds N  what requests under way get to end in, when it stops (default: 25)\n"
+	"  --start-seconds N  what a gateway gets to say what it serves in; then it is killed and\n"
+	"                     the next one started (default: 120)\n"
 	"  --listen-allow A   ADDRESS:PORT or ADDRESS:FIRST-LAST that may be listened on; may be\n"
 	"                     given several times (default: all)\n"
 	"  --strict           one error refuses the whole configuration: what serves goes on\n"
@@ -57,8 +59,9 @@ static unsigned default_workers(void)
 }
 
 static const char *const names[] = {"--config", "--plugins", "--state", "--workers", "--log-level",
-	"--access-log", "--drain-seconds", "--listen-allow", "--crash-budget", "--crash-window",
-	"--standby", "--strict", "--log-file", "--user", "--sandbox", "--core-dumps", "--help"};
+	"--access-log", "--drain-seconds", "--start-seconds", "--listen-allow", "--crash-budget",
+	"--crash-window", "--standby", "--strict", "--log-file", "--user", "--sandbox",
+	"--core-dumps", "--help"};
 enum option {
 	CONFIG,
 	PLUGINS,
@@ -67,6 +70,7 @@ enum option {
 	LOG_LEVEL,
 	ACCESS_LOG,
 	DRAIN_SECONDS,
+	START_SECONDS,
 	LISTEN_ALLOW,
 	CRASH_BUDGET,
 	CRASH_WINDOW,
@@ -163,7 +167,8 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 			return refuse("--sandbox takes on, off, log or kill, not", value);
 		o->sandbox = value;
 		return OPTIONS_RUN;
-	case LISTEN_ALLOW: /* the supervisor's own, which has judged them */
+	case START_SECONDS: /* the supervisor's own, which has judged them */
+	case LISTEN_ALLOW:
 	case CRASH_BUDGET:
 	case CRASH_WINDOW:
 		return OPTIONS_RUN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/supervision.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "net/listener.h"
 #include "observe/log.h"
@@ -15,6 +16,8 @@ enum { FD_SOCKET = 3, FD_BOARD, FD_TRAIL };
 #define BACKLOG 4096
 /* A supervisor answers in microseconds; one that does not is as good as dead. */
 #define ANSWER_MS 10000
+/* How often what it did not take is said again. */
+#define AGAIN_MS 50
 
 struct supervision {
 	int socket; /* -1: none */
@@ -26,7 +29,93 @@ struct supervision {
 	bool stands_by;
 	bool is_activation_due; /* came while an answer was awaited */
 	struct loop *loop;
+	struct link
+		waiting; /* struct unsaid: what the supervisor has not taken yet, oldest first */
+	size_t waiting_count;
+	struct timer again; /* runs while something waits */
 };
+
+/* --- saying ---------------------------------------------------------------------------------- */
+struct unsaid {
+	struct link link;
+	struct wire_message m;
+};
+
+static void drop(struct supervision *s, struct unsaid *u)
+{
+	list_remove(&u->link);
+	s->waiting_count--;
+	free(u);
+}
+
+static void drop_all(struct supervision *s)
+{
+	LIST_FOREACH_SAFE(l, &s->waiting)
+	drop(s, CONTAINER_OF(l, struct unsaid, link));
+	timer_stop(&s->again);
+}
+
+/* True when nothing waits any more. A line that has ended takes nothing, ever. */
+static bool say_waiting(struct supervision *s)
+{
+	while (s->socket >= 0 && !list_is_empty(&s->waiting)) {
+		struct unsaid *u = CONTAINER_OF(s->waiting.next, struct unsaid, link);
+		if (!wire_send(s->socket, &u->m, NULL, 0) && errno == EAGAIN)
+			return false;
+		drop(s, u);
+	}
+	drop_all(s);
+	return true;
+}
+
+static void on_again(struct timer *t)
+{
+	struct supervision *s = CONTAINER_OF(t, struct supervision, again);
+	if (!say_waiting(s))
+		timer_start(s->loop, t, AGAIN_MS);
+}
+
+/* Of what serves only the last word counts. */
+static void drop_former_word(struct supervision *s)
+{
+	LIST_FOREACH_SAFE(l, &s->waiting)
+	{
+		struct unsaid *u = CONTAINER_OF(l, struct unsaid, link);
+		if (u->m.kind == WIRE_SERVING)
+			drop(s, u);
+	}
+}
+
+static void keep(struct supervision *s, const struct wire_message *m)
+{
+	if (m->kind == WIRE_SERVING)
+		drop_former_word(s);
+	if (s->waiting_count == LIMIT_SUPERVISION_MESSAGES) {
+		log_write(LOG_ERROR, "the supervisor does not listen: a message to it is lost");
+		return;
+	}
+	if (s->waiting_count == 0) {
+		log_write(LOG_WARN, "the supervisor does not listen yet");
+		timer_start(s->loop, &s->again, AGAIN_MS);
+	}
+	struct unsaid *u = heap_zalloc(sizeof(*u));
+	u->m = *m;
+	list_append(&s->waiting, &u->link);
+	s->waiting_count++;
+}
+
+/* In order, and nothing is lost while the supervisor lives: a RELEASE that it never heard would
+ * leave a socket open on which nobody accepts. */
+static void say(struct supervision *s, const struct wire_message *m)
+{
+	if (s->socket < 0)
+		return;
+	bool is_said = say_waiting(s) && wire_send(s->socket, m, NULL, 0);
+	if (!is_said && errno == EAGAIN)
+		keep(s, m);
+	else if (!is_said && errno != EPIPE)
+		log_write(LOG_WARN, "the supervisor does not listen: %s", strerror(errno));
+}
 
 /* --- hearing --------------------------------------------------------------------------------- */
 static void hang_up(struct supervision *s)
@@ -34,6 +123,7 @@ static void hang_up(struct supervision *s)
 	watch_stop(&s->watch);
 	close(s->socket);
 	s->socket = -1;
+	drop_all(s);
 	s->events->orphaned(s->owner);
 }
 
@@ -88,6 +178,8 @@ enum rc supervision_new(struct loop *loop, bool is_supervised,
 {
 	struct supervision *s = heap_zalloc(sizeof(*s));
 	*s = (struct supervision){.socket = -1, .loop = loop, .events = events, .owner = owner};
+	list_init(&s->waiting);
+	timer_init(&s->again, on_again);
 	if (is_supervised && attach(s) != RC_OK) {
 		supervision_free(s);
 		return RC_INVALID;
@@ -106,6 +198,7 @@ void supervision_free(struct supervision *s)
 		watch_stop(&s->watch);
 		close(s->socket);
 	}
+	drop_all(s);
 	trail_unmap(s->trail);
 	board_unmap(s->board);
 	free(s);
@@ -135,9 +228,9 @@ static void set_address(
 	memcpy(&to->at, &from->u, from->n < sizeof(to->at) ? from->n : sizeof(to->at));
 }
 
-static bool wait_for_answer(struct supervision *s)
+static bool wait_for(const struct supervision *s, short what)
 {
-	struct pollfd fd = {.fd = s->socket, .events = POLLIN};
+	struct pollfd fd = {.fd = s->socket, .events = what};
 	int n;
 	do {
 		n = poll(&fd, 1, ANSWER_MS);
@@ -152,7 +245,7 @@ static bool next_answer(
 	for (;;) {
 		switch (wire_receive(s->socket, m, fds, count)) {
 		case WIRE_NOTHING:
-			if (!wait_for_answer(s))
+			if (!wait_for(s, POLLIN))
 				return false;
 			break;
 		case WIRE_GOT:
@@ -179,10 +272,11 @@ static bool is_of(const struct wire_listening *l, const struct wire_address *ask
 }
 
 /* Several messages when there are many. What comes late, after its question was given up, is
- * another address's. false: *why tells. */
-static bool take_sockets(struct supervision *s, const struct wire_address *asked, int **fds,
+ * another address's. Else *why tells. */
+static enum rc take_sockets(struct supervision *s, const struct wire_address *asked, int **fds,
 	unsigned *total, const char **why)
 {
+	enum rc rc = RC_IO;
 	struct wire_message m;
 	int some[WIRE_FDS_MAX];
 	size_t count;
@@ -199,6 +293,7 @@ static bool take_sockets(struct supervision *s, const struct wire_address *asked
 		}
 		if (l->error) {
 			*why = l->error < 0 ? "it is not among --listen-allow" : strerror(l->error);
+			rc = l->error < 0 ? RC_REFUSED : RC_IO;
 			break;
 		}
 		if (!*fds && l->total > 0 && l->total <= TRAIL_THREADS)
@@ -212,10 +307,10 @@ static bool take_sockets(struct supervision *s, const struct wire_address *asked
 		*total = l->total;
 	}
 	if (*fds && have == *total)
-		return true;
+		return RC_OK;
 	close_all(*fds, have);
 	free(*fds);
-	return false;
+	return rc;
 }
 
 static enum rc listen_alone(
@@ -230,6 +325,18 @@ static enum rc listen_alone(
 	return RC_IO;
 }
 
+/* After what waits. */
+static bool ask(struct supervision *s, const struct wire_message *m)
+{
+	while (s->socket >= 0) {
+		if (say_waiting(s) && wire_send(s->socket, m, NULL, 0))
+			return true;
+		if (errno != EAGAIN || !wait_for(s, POLLOUT))
+			return false;
+	}
+	return false;
+}
+
 enum rc supervision_listen(struct supervision *s, const struct address *at,
 	enum wire_purpose purpose, unsigned count, int **fds, unsigned *total, const char **why)
 {
@@ -241,21 +348,13 @@ enum rc supervision_listen(struct supervision *s, const struct address *at,
 	set_address(&m.u.listen.address, at, purpose);
 	*why = "the supervisor is gone";
 	*total = 0;
-	bool is_well = s->socket >= 0 && wire_send(s->socket, &m, NULL, 0) &&
-		       take_sockets(s, &m.u.listen.address, fds, total, why);
+	enum rc rc = ask(s, &m) ? take_sockets(s, &m.u.listen.address, fds, total, why) : RC_IO;
 	if (s->is_activation_due)
 		loop_post(s->loop, be_activated_later, s);
-	return is_well ? RC_OK : RC_IO;
+	return rc;
 }
 
-/* --- saying ---------------------------------------------------------------------------------- */
-/* A message that the supervisor does not take is lost with it. */
-static void say(struct supervision *s, const struct wire_message *m)
-{
-	if (s->socket >= 0 && !wire_send(s->socket, m, NULL, 0) && errno != EPIPE)
-		log_write(LOG_WARN, "the supervisor does not listen: %s", strerror(errno));
-}
-
+/* --- what is said ---------------------------------------------------------------------------- */
 void supervision_release(struct supervision *s, const struct address *at, enum wire_purpose purpose)
 {
 	struct wire_message m = {.kind = WIRE_RELEASE};

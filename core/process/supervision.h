@@ -33,7 +33,8 @@ struct trail *supervision_trail(const struct supervision *s);
 const struct board *supervision_board(const struct supervision *s);
 
 /* Sockets of an address: `count`, or more when it is open with more. *fds: owned by the caller, as
- * the descriptors are. RC_IO with *why, a text that lives until the next call. */
+ * the descriptors are. RC_IO, or RC_REFUSED when it may never be had, with *why, a text that lives
+ * until the next call. */
 MUST_USE enum rc supervision_listen(struct supervision *s, const struct address *at,
 	enum wire_purpose purpose, unsigned count, int **fds, unsigned *total, const char **why);
 /* Whoever closes them says so. */

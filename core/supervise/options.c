@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+/* Reading the folder may take 30 s, loading and configuring what it binds as much again. */
+#define START_SECONDS 120
+
 /* The value of `--name VALUE` or `--name=VALUE` at *i; NULL when it is another option. */
 static const char *value_of(const char *name, int argc, char **argv, int *i)
 {
@@ -50,6 +53,9 @@ static bool take(int argc, char **argv, int *i, struct supervise_options *o)
 	else if ((value = value_of("--crash-window", argc, argv, i)))
 		return take_number(value, 1, 86400, &o->crash_window_s) ||
 		       refuse("--crash-window takes seconds from 1 to 86400, not", value);
+	else if ((value = value_of("--start-seconds", argc, argv, i)))
+		return take_number(value, 1, 86400, &o->start_s) ||
+		       refuse("--start-seconds takes seconds from 1 to 86400, not", value);
 	else if ((value = value_of("--drain-seconds", argc, argv, i)))
 		return take_number(value, 0, 86400, &o->drain_s) ||
 		       refuse("--drain-seconds takes seconds from 0 to 86400, not", value);
@@ -58,7 +64,8 @@ static bool take(int argc, char **argv, int *i, struct supervise_options *o)
 
 bool supervise_options_parse(int argc, char **argv, struct supervise_options *o)
 {
-	*o = (struct supervise_options){.crash_budget = 3, .crash_window_s = 60, .drain_s = 25};
+	*o = (struct supervise_options){
+		.crash_budget = 3, .crash_window_s = 60, .drain_s = 25, .start_s = START_SECONDS};
 	for (int i = 0; i < argc; i++)
 		if (!take(argc, argv, &i, o))
 			return false;

@@ -14,6 +14,7 @@ struct supervise_options {
 	unsigned crash_budget;
 	unsigned crash_window_s;
 	unsigned drain_s;
+	unsigned start_s;
 	bool asks_help; /* the gateway's program gives it */
 	bool standby;
 };

@@ -118,6 +118,7 @@ struct seat *seat_start(struct supervisor *s, enum trail_role role)
 	*seat = (struct seat){.started_ms = supervisor_now_ms(),
 		.socket = -1,
 		.avoids = s->orders.avoid_plans[0]};
+	seat->deadline_ms = seat->started_ms + (int64_t)s->options.start_s * 1000;
 	seat->trail = trail_create(&seat->trail_fd);
 	if (seat->trail) {
 		seat->trail->orders = s->orders;
@@ -167,6 +168,18 @@ bool seat_tell(const struct seat *seat, enum wire_kind kind)
 	return seat->socket >= 0 && wire_send(seat->socket, &m, NULL, 0);
 }
 
+/* Descriptors that cannot be sent (the kernel counts those in flight) are an answer, too. */
+static void answer(const struct seat *seat, struct wire_message *m, const int *fds, uint32_t count)
+{
+	if (wire_send(seat->socket, m, fds, count))
+		return;
+	int error = errno;
+	log_write(LOG_ERROR, "gateway %d cannot be sent its sockets: %s", (int)seat->pid,
+		strerror(error));
+	m->u.listening.error = error;
+	wire_send(seat->socket, m, NULL, 0);
+}
+
 static void answer_listen(struct supervisor *s, struct seat *seat, const struct wire_listen *wanted)
 {
 	struct group *group = NULL;
@@ -179,11 +192,11 @@ static void answer_listen(struct supervisor *s, struct seat *seat, const struct 
 		return;
 	}
 	m.u.listening.total = group->count;
-	for (uint32_t first = 0; first < group->count; first += WIRE_FDS_MAX) {
+	for (uint32_t first = 0; first < group->count && m.u.listening.error == 0;
+		first += WIRE_FDS_MAX) {
 		uint32_t left = group->count - first;
 		m.u.listening.first = first;
-		wire_send(seat->socket, &m, group->fds + first,
-			left < WIRE_FDS_MAX ? left : WIRE_FDS_MAX);
+		answer(seat, &m, group->fds + first, left < WIRE_FDS_MAX ? left : WIRE_FDS_MAX);
 	}
 }
 
@@ -199,6 +212,13 @@ static void lift(struct supervisor *s, const char *label)
 			seat_signal(&s->seats[i], SIGHUP);
 }
 
+/* It has started: what its folder holds is another matter. */
+static void has_spoken(struct seat *seat)
+{
+	if (seat->state != SEAT_DRAINING && !seat->is_activating)
+		seat->deadline_ms = 0;
+}
+
 static void handle(struct supervisor *s, struct seat *seat, const struct wire_message *m)
 {
 	switch (m->kind) {
@@ -209,11 +229,13 @@ static void handle(struct supervisor *s, struct seat *seat, const struct wire_me
 		groups_release(&s->groups, &m->u.release, (unsigned)(seat - s->seats));
 		break;
 	case WIRE_SERVING:
+		has_spoken(seat);
 		seat->serving = m->u.serving;
 		seat->has_served = true;
 		succession_served(s, seat);
 		break;
 	case WIRE_REFUSED:
+		has_spoken(seat);
 		succession_refused(s, seat, m->u.refused.text);
 		break;
 	case WIRE_ACTIVE:

@@ -57,6 +57,23 @@ static void stop(struct supervisor *s)
 	}
 }
 
+static const char *owed(const struct seat *seat)
+{
+	if (seat->is_activating)
+		return "take over";
+	return seat->state == SEAT_DRAINING ? "end" : "say what it serves";
+}
+
+/* One that does not come up hangs in its main thread, where policies are configured. */
+static void accuse_of_hanging(const struct seat *seat)
+{
+	uint32_t none = TRAIL_END_UNKNOWN;
+	if (seat->state == SEAT_DRAINING || seat->is_activating)
+		return;
+	if (atomic_compare_exchange_strong(&seat->trail->fatal_end, &none, TRAIL_END_HANG))
+		atomic_store(&seat->trail->fatal_thread, 1);
+}
+
 static void kill_late(struct supervisor *s)
 {
 	int64_t now = supervisor_now_ms();
@@ -66,7 +83,8 @@ static void kill_late(struct supervisor *s)
 			continue;
 		seat->deadline_ms = 0;
 		log_write(LOG_ERROR, "gateway %d does not %s: it is killed", (int)seat->pid,
-			seat->is_activating ? "take over" : "end");
+			owed(seat));
+		accuse_of_hanging(seat);
 		seat_signal(seat, SIGKILL);
 	}
 }

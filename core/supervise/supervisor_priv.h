@@ -14,7 +14,8 @@
  * Invariants   S1  at most one seat is ACTIVE, and at most one other is activating, in an upgrade.
  *              S2  at most one other warms or is warm: the standby, or an upgrade's successor.
  *              S3  a DRAINING gateway is left alone until it ends, or is late.
- *              S4  whoever was told to accept or to end has done so by its deadline, or is killed.
+ *              S4  whoever has started, or was told to accept or to end, has said what it serves,
+ * or done so, by its deadline, or is killed.
  */
 #pragma once
 
@@ -48,7 +49,7 @@ struct seat {
 	struct wire_serving serving; /* what it said last */
 	uint64_t avoids;             /* the first plan that its orders name */
 	int64_t started_ms;
-	int64_t deadline_ms; /* of what it was told to do; 0: nothing */
+	int64_t deadline_ms; /* of its start, and of what it was told to do; 0: nothing */
 };
 
 struct supervisor {
