@@ -39,6 +39,11 @@
 #define LIMIT_QUEUE_HIGH_BYTES 131072
 #define LIMIT_QUEUE_LOW_BYTES  32768
 
+/* What the kernel queues for a client beyond what is on its way. It would take up to 4 MiB for each
+ * client that does not read, of memory that no limit of ours sees; half of this is enough for a
+ * turn's delay at 6 Gbit/s. */
+#define LIMIT_UNSENT_BYTES 131072
+
 /* Fairness: what one stream may take of a loop turn. */
 #define LIMIT_TURN_BYTES    262144
 #define LIMIT_TURN_MESSAGES 16

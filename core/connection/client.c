@@ -366,6 +366,7 @@ static const struct http_stream_codec codec = {
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
 	.taken = h1_stream_taken,
+	.queued = h1_stream_queued,
 	.release = release,
 };
 

@@ -143,6 +143,12 @@ uint64_t h1_stream_taken(const struct http_stream *s, size_t *outstanding)
 	return h->stream ? stream_taken(h->stream, outstanding) : s->bytes_sent;
 }
 
+size_t h1_stream_queued(const struct http_stream *s)
+{
+	const struct h1_stream *h = of(s);
+	return h->stream ? stream_pending(h->stream) : 0;
+}
+
 char *h1_stream_reserve(struct h1_stream *h, size_t n)
 {
 	return n <= RESERVE_BYTES_MAX ? stream_reserve(h->stream, n) : arena_alloc(h->s.arena, n);

@@ -68,6 +68,7 @@ struct http_stream_codec {
 	void (*credit)(struct http_stream *s, size_t n);
 	bool (*can_send)(const struct http_stream *s);
 	uint64_t (*taken)(const struct http_stream *s, size_t *outstanding);
+	size_t (*queued)(const struct http_stream *s);
 	void (*release)(struct http_stream *s);
 };
 
@@ -142,6 +143,11 @@ static inline bool http_stream_can_send(const struct http_stream *s)
 static inline uint64_t http_stream_taken(const struct http_stream *s, size_t *outstanding)
 {
 	return s->codec->taken(s, outstanding);
+}
+/* What was sent and waits in our memory, of its connection. */
+static inline size_t http_stream_queued(const struct http_stream *s)
+{
+	return s->codec->queued(s);
 }
 /* A server stream whose messages are both whole is finished cleanly; anything else resets it. */
 static inline void http_stream_release(struct http_stream *s)

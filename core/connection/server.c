@@ -366,6 +366,7 @@ static const struct http_stream_codec codec = {
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
 	.taken = h1_stream_taken,
+	.queued = h1_stream_queued,
 	.release = release,
 };
 
@@ -424,6 +425,16 @@ void http_server_abort(struct http_server *c)
 	const struct server_stream *r = c->current;
 	bool is_cut = r && r->h.head_sent && !r->h.out_ended;
 	server_close(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_NOW);
+}
+
+size_t http_server_tail(const struct http_server *c)
+{
+	return c->current || !c->stream ? 0 : stream_pending(c->stream);
+}
+
+void http_server_cut_tail(struct http_server *c)
+{
+	server_close(c, STREAM_CLOSE_RESET);
 }
 
 int64_t http_server_idle_since_ms(const struct http_server *c)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handover/sockets.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 /* "::" takes IPv4 too, as operators expect. */
@@ -11,6 +14,13 @@ static void take_both_families(int fd, const struct sockaddr *at)
 	int off = 0;
 	if (at->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+}
+
+/* The connections that it takes have it of their listener. */
+static void bound_unsent(int fd)
+{
+	int bytes = LIMIT_UNSENT_BYTES;
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }
 
 static int open_one(const struct sockaddr *at, socklen_t n, int backlog)
@@ -22,6 +32,7 @@ static int open_one(const struct sockaddr *at, socklen_t n, int backlog)
 	if (at->sa_family != AF_UNIX) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+		bound_unsent(fd);
 	}
 	take_both_families(fd, at);
 	if (bind(fd, at, n) == 0 && listen(fd, backlog) == 0)

@@ -8,8 +8,8 @@
 #include "proxy/exchange_priv.h"
 #include "proxy/listener.h"
 
-/* How often idle connections are looked for: a pass over 25,000 takes a millisecond, and that once in
- * 100 at most. */
+/* How often idle connections are looked for: a pass over 25,000 takes a millisecond, and that once
+ * in 100 at most. */
 #define CONNECTIONS_A_MS 250
 /* Under pressure connections may be idle for so long: a browser's next click, not its tab. */
 #define IDLE_MS          5000
@@ -55,22 +55,25 @@ static unsigned age_bucket(int64_t ms)
 	return at < BUCKETS ? (unsigned)at : BUCKETS - 1;
 }
 
-typedef void server_fn(void *arg, struct http_server *server, int64_t idle_ms);
+typedef void server_fn(void *arg, struct http_server *server);
 
-static void each_idle(struct proxy_worker *w, server_fn *fn, void *arg)
+static void each_server(struct proxy_worker *w, server_fn *fn, void *arg)
 {
-	int64_t now_ms = loop_now_ms(w->loop);
 	LIST_FOREACH_SAFE(l, &w->listeners)
 	{
 		struct link *connections = proxy_listener_connections(proxy_listener_of_link(l));
 		LIST_FOREACH_SAFE(c, connections)
 		{
-			struct http_server *server = http_server_of_link(c);
-			int64_t since_ms = http_server_idle_since_ms(server);
-			if (since_ms >= 0)
-				fn(arg, server, now_ms - since_ms);
+			fn(arg, http_server_of_link(c));
 		}
 	}
+}
+
+/* -1: it is not idle. */
+static int64_t idle_ms(const struct proxy_worker *w, const struct http_server *server)
+{
+	int64_t since_ms = http_server_idle_since_ms(server);
+	return since_ms < 0 ? -1 : loop_now_ms(w->loop) - since_ms;
 }
 
 struct eviction {
@@ -79,16 +82,19 @@ struct eviction {
 	struct choice choice;
 };
 
-static void count_age(void *arg, struct http_server *server, int64_t idle_ms)
+static void count_age(void *arg, struct http_server *server)
 {
 	struct eviction *e = arg;
-	e->ages.counts[age_bucket(idle_ms)]++;
+	int64_t ms = idle_ms(e->worker, server);
+	if (ms >= 0)
+		e->ages.counts[age_bucket(ms)]++;
 }
 
-static void evict(void *arg, struct http_server *server, int64_t idle_ms)
+static void evict(void *arg, struct http_server *server)
 {
 	struct eviction *e = arg;
-	if (!is_chosen(&e->choice, age_bucket(idle_ms)))
+	int64_t ms = idle_ms(e->worker, server);
+	if (ms < 0 || !is_chosen(&e->choice, age_bucket(ms)))
 		return;
 	e->worker->evicted_count += http_server_evict(server);
 }
@@ -101,18 +107,20 @@ void shed_idle(struct proxy_worker *w, unsigned count)
 		return;
 	w->shed_ms = now_ms;
 	struct eviction e = {.worker = w};
-	each_idle(w, count_age, &e);
+	each_server(w, count_age, &e);
 	e.choice = choose(&e.ages, count);
-	each_idle(w, evict, &e);
+	each_server(w, evict, &e);
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
 static size_t bytes_held(const struct exchange *e)
 {
-	size_t n = e->down->in.bytes + e->x.arena->bytes_used + e->local_body.bytes;
+	size_t n = e->down->in.bytes + e->x.arena->bytes_used + e->local_body.bytes +
+		   http_stream_queued(e->down);
 	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
 		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
-	return e->attempt.up ? n + e->attempt.up->in.bytes : n;
+	const struct http_stream *up = e->attempt.up;
+	return up ? n + up->in.bytes + http_stream_queued(up) : n;
 }
 
 /* Two a doubling. */
@@ -144,22 +152,61 @@ static void cut_largest(struct proxy_worker *w)
 	}
 }
 
-static void evict_long_idle(void *arg, struct http_server *server, int64_t idle_ms)
+/* --- the ends of responses -------------------------------------------------------------------- */
+/* The exchange is over, and the client does not take what is left. */
+struct tails {
+	struct proxy_worker *worker;
+	unsigned count;
+};
+
+static bool is_tail(const struct http_server *server)
+{
+	return http_server_tail(server) >= LARGE_BYTES;
+}
+
+static void count_tail(void *arg, struct http_server *server)
+{
+	struct tails *t = arg;
+	t->count += is_tail(server);
+}
+
+static void cut_tail(void *arg, struct http_server *server)
+{
+	struct tails *t = arg;
+	if (t->count == 0 || !is_tail(server))
+		return;
+	t->count--;
+	t->worker->overloaded_count++;
+	http_server_cut_tail(server);
+}
+
+static void cut_tails(struct proxy_worker *w)
+{
+	struct tails t = {.worker = w};
+	each_server(w, count_tail, &t);
+	t.count = (t.count + CUT_SHARE - 1) / CUT_SHARE;
+	each_server(w, cut_tail, &t);
+}
+
+/* --- what the steps give up ------------------------------------------------------------------ */
+static void evict_long_idle(void *arg, struct http_server *server)
 {
 	struct proxy_worker *w = arg;
-	if (idle_ms >= IDLE_MS)
+	if (idle_ms(w, server) >= IDLE_MS)
 		w->evicted_count += http_server_evict(server);
 }
 
 void shed_memory(struct proxy_worker *w)
 {
 	if (w->pressure >= PRESSURE_TRIM) {
-		each_idle(w, evict_long_idle, w);
+		each_server(w, evict_long_idle, w);
 		upstream_trim(w->upstream, UPSTREAM_IDLE_MS);
 		pool_trim(loop_pool(w->loop));
 	}
-	if (w->pressure >= PRESSURE_RESET)
+	if (w->pressure >= PRESSURE_RESET) {
 		cut_largest(w);
+		cut_tails(w);
+	}
 }
 
 void shed_adjust(const struct proxy_worker *w, struct http_server_options *options)

@@ -136,6 +136,30 @@ def a_slow_client_holds_back_1_gib():
     download(total_bytes(True), 1024)
 
 
+def kernel_queues(port):
+    """What the kernel holds for each client of a port, in bytes."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return [int(row[4].split(":")[0], 16) for row in rows
+            if int(row[1].split(":")[1], 16) == port and row[3] == "01"]
+
+
+@case
+def the_kernel_holds_little_for_clients_that_stall():
+    body = b"x" * (16 << 20)
+    with Backend(reply(200, body)) as backend, Gateway([api("a", backend)]) as gateway:
+        stalled = [gateway.client(receive_buffer=65536) for _ in range(8)]
+        for client in stalled:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        wait_until_still(lambda: sum(kernel_queues(gateway.port)))
+        queues = kernel_queues(gateway.port)
+        equal(len(queues), 8)
+        check(0 < min(queues), f"they do not stall: {queues}")
+        check(max(queues) < 512 << 10, f"the kernel holds {queues}")
+        for client in stalled:
+            client.close()
+
+
 @case
 def many_stalled_clients_do_not_stop_the_others():
     body = b"x" * (4 << 20)

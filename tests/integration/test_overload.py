@@ -312,6 +312,32 @@ def small_gateway(backend, **kwargs):
     return gateway
 
 
+def is_cut(client):
+    try:
+        while client.sock.recv(1 << 16):
+            pass
+        return False
+    except ConnectionResetError:
+        return True
+
+
+@case
+def what_clients_do_not_take_of_whole_responses_is_given_up():
+    """The exchanges are over: it is the connections that hold the rest."""
+    body = b"x" * 250000  # 128 KiB of it are the kernel's
+    with Backend(reply(200, body)) as backend, small_gateway(backend) as gateway:
+        stalled = [gateway.client(receive_buffer=4096) for _ in range(3)]
+        for client in stalled:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        gateway.records(3)
+        gateway.save("memory.yaml", [memory(1 << 20)])
+        wait_for(lambda: gateway.metrics()["sluice_overloaded_total"] == 3, "the cuts")
+        check(all(is_cut(client) for client in stalled), "the rest looks whole")
+        gateway.save("memory.yaml", [memory(1 << 40)])
+        wait_for(lambda: gateway.status()["overload"]["step"] == "none", "the end")
+        equal(len(gateway.get("/").body), len(body))
+
+
 @case
 def each_step_gives_up_more_and_comes_back():
     with Backend(reply(200, "x")) as backend, small_gateway(backend, workers=2) as gateway:

@@ -162,6 +162,11 @@ static uint64_t taken(const struct http_stream *s, size_t *outstanding)
 	return s->bytes_sent - *outstanding;
 }
 
+static size_t queued(const struct http_stream *s)
+{
+	return of(s)->out.bytes;
+}
+
 static void credit(struct http_stream *s, size_t n)
 {
 	struct memory_end *to = of(s), *from = to->peer;
@@ -234,6 +239,7 @@ static const struct http_stream_codec codec = {
 	.credit = credit,
 	.can_send = can_send,
 	.taken = taken,
+	.queued = queued,
 	.release = release,
 };
 

@@ -36,6 +36,7 @@ struct wire {
 	size_t uncredited;
 	bool is_blocked;    /* the owner may not send */
 	size_t outstanding; /* of what the owner sent, not taken by the peer */
+	size_t queued;      /* of that, what our memory holds */
 	uint64_t earlier;   /* what it took of the connection's earlier messages */
 	bool is_dead;
 	bool is_released;

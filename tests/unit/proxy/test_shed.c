@@ -96,7 +96,27 @@ START_TEST(a_response_that_has_begun_is_cut_visibly)
 }
 END_TEST
 
+/* The response is whole where it came from; what the client does not take is here all the same. */
+START_TEST(what_waits_for_a_client_or_an_upstream_counts)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *reads = rig_ask(g, "GET /shop/items");
+	wire_answer(rig_upstream(g), 200, 400000);
+	reads->queued = 65536;
+	struct wire *sends = rig_upload(g, "PUT /shop/items", CONTENT_LENGTH_UNKNOWN);
+	rig_upstream(g)->queued = 100000;
+	proxy_worker_set_pressure(&g->worker, PRESSURE_RESET);
+	rig_turn(g);
+	ck_assert_uint_eq(wire_status(sends), 503);
+	ck_assert(!reads->is_released);
+	proxy_worker_set_pressure(&g->worker, PRESSURE_RESET);
+	rig_turn(g);
+	ck_assert(reads->was_reset);
+	rig_free(g);
+}
+END_TEST
+
 UNIT_SUITE(shed, new_requests_are_refused_with_retry_after,
 	requests_under_way_go_on_while_new_ones_are_refused,
 	upstream_pools_are_trimmed_at_every_look, the_exchange_that_holds_most_is_cut,
-	a_response_that_has_begun_is_cut_visibly)
+	a_response_that_has_begun_is_cut_visibly, what_waits_for_a_client_or_an_upstream_counts)

@@ -121,6 +121,11 @@ static uint64_t taken(const struct http_stream *s, size_t *outstanding)
 	return of(s)->earlier + s->bytes_sent - *outstanding;
 }
 
+static size_t queued(const struct http_stream *s)
+{
+	return of(s)->queued;
+}
+
 static void release(struct http_stream *s)
 {
 	struct wire *w = of(s);
@@ -140,6 +145,7 @@ static const struct http_stream_codec codec = {
 	.credit = credit,
 	.can_send = can_send,
 	.taken = taken,
+	.queued = queued,
 	.release = release,
 };
 
