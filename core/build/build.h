@@ -5,8 +5,9 @@
  * configuration), services by address and TLS settings, whole APIs when they, their services, their
  * plugins and the settings are the same. What is wrong is contained: an API whose
  * binding cannot be loaded or configured becomes a stub that answers 503 and is reported; what
- * concerns a listener or the whole is fatal and leaves the former generation in place. Of an incomplete
- * plan (docs/plan.md) nothing is served: the former generation stays, or every API is a stub.
+ * concerns a listener or the whole is fatal and leaves the former generation in place. Of an
+ * incomplete plan (docs/plan.md) nothing is served: the former generation stays, or every API is a
+ * stub. Of one that is to be closed no plugin is loaded.
  *
  * Threads      the main thread. */
 #pragma once
@@ -25,6 +26,8 @@ struct build_options {
 	const struct generation *former; /* or NULL */
 	struct metrics *metrics;         /* where APIs get their cells */
 	struct service_book *services;   /* where services get their rows; NULL: nowhere */
+	const char *closed; /* why every API shall answer 503; NULL: as the plan says */
+	bool *lacked;       /* set when what could not be had may be had later; may be NULL */
 	bool only_checks; /* nothing will serve: plugins come from where they lie, `strict` is no matter */
 };
 

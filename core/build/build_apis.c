@@ -215,6 +215,11 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 		api->error = heap_strndup(message);
 		return api;
 	}
+	/* One reason for all: no list of it. */
+	if (b->options->closed) {
+		api->error = heap_strdup(b->options->closed);
+		return api;
+	}
 	if (numbers.at) {
 		stub(b, api, numbers.at, numbers.message);
 		return api;

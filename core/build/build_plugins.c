@@ -7,6 +7,7 @@
 #include "policy/loader.h"
 #include "policy/quarantine.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /* A process that ends with its check sees one version of each: it needs no store. */
@@ -32,6 +33,13 @@ static enum rc locate(struct build *b, const char *path, const char *name,
 	return is_same ? RC_OK : RC_INVALID;
 }
 
+/* The system has not enough of something, for now. */
+static bool may_pass(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
+	       error == EAGAIN || error == EIO;
+}
+
 static struct plugin *load(struct build *b, const struct plan_node *node, bool *is_quarantined,
 	char *message, size_t size)
 {
@@ -51,12 +59,15 @@ static struct plugin *load(struct build *b, const struct plan_node *node, bool *
 	struct plugin *plugin = registry_plugin(b->options->registry, digest);
 	if (plugin)
 		return plugin;
+	errno = 0;
 	char *path = heap_strndup(plan_string(node, "path", STR_EMPTY));
 	char *name = heap_strndup(plan_string(node, "name", STR_EMPTY));
 	char *stored = NULL;
 	if (locate(b, path, name, digest, &stored, message, size) == RC_OK &&
 		plugin_load(b->options->registry, stored, digest, &plugin, message, size) != RC_OK)
 		plugin = NULL;
+	if (!plugin && b->options->lacked)
+		*b->options->lacked |= may_pass(errno);
 	free(stored);
 	free(name);
 	free(path);

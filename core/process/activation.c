@@ -15,6 +15,7 @@ struct activation {
 	size_t retiring;   /* APIs */
 	unsigned acks_due; /* of the round of posts under way */
 	bool has_start_failed;
+	bool lacked; /* something that may be had later */
 	bool is_sweep_due;
 	bool is_closed; /* `instances` stays as it is: the workers read it */
 	size_t first_new; /* instances from here on were made by this build */
@@ -220,6 +221,7 @@ static void refuse(struct activation *a)
 static void started(struct activation *a)
 {
 	if (a->has_start_failed) {
+		a->lacked = true;
 		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
 			"a policy could not start on every worker; the former generation serves "
 			"on");
@@ -262,6 +264,7 @@ static bool open_ports(struct activation *a)
 		}
 		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
 			"cannot listen on %s: %s", l->key, why);
+		a->lacked |= rc == RC_IO;
 		if (a->current)
 			return false;
 	}
@@ -271,7 +274,7 @@ static bool open_ports(struct activation *a)
 	return true;
 }
 
-void activation_start(struct activation *a, struct plan *plan)
+void activation_start(struct activation *a, struct plan *plan, const char *closed)
 {
 	CHECK(!activation_is_busy(a) && !a->is_closed);
 	struct build_options build = {
@@ -283,9 +286,12 @@ void activation_start(struct activation *a, struct plan *plan)
 		.former = a->current,
 		.metrics = a->options.metrics,
 		.services = a->options.services,
+		.closed = closed,
+		.lacked = &a->lacked,
 	};
 	a->first_new = a->instances.count;
 	a->has_start_failed = false;
+	a->lacked = false;
 	if (build_generation(&build, plan, &a->diagnostics, &a->next) != RC_OK) {
 		stop_unused_instances(a);
 		report(a, NULL);
@@ -339,6 +345,11 @@ void activation_free(struct activation *a)
 bool activation_is_busy(const struct activation *a)
 {
 	return a->next != NULL;
+}
+
+bool activation_lacked(const struct activation *a)
+{
+	return a->lacked;
 }
 
 const struct generation *activation_current(const struct activation *a)

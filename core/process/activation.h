@@ -42,8 +42,12 @@ void activation_stop_worker(const struct activation *a, unsigned worker);
 /* Every worker has ended: frees the generation that served and all instances. */
 void activation_free(struct activation *a);
 bool activation_is_busy(const struct activation *a);
-/* Takes the plan over. fn comes later, or before returning when the build fails. */
-void activation_start(struct activation *a, struct plan *plan);
+/* Takes the plan over. fn comes later, or before returning when the build fails. `closed` (a text
+ * that stays, or NULL): why every API of it shall answer 503. */
+void activation_start(struct activation *a, struct plan *plan, const char *closed);
+/* Whether the last one failed, in part or as a whole, for something that may be had later: a port,
+ * descriptors, memory. */
+bool activation_lacked(const struct activation *a);
 /* What serves; NULL before the first. */
 const struct generation *activation_current(const struct activation *a);
 /* Generations swapped out whose APIs are still pinned: APIs left. */

@@ -3,6 +3,7 @@
  *
  *   gateway.c   start, signals, draining, the end
  *   reload.c    folder -> composer -> activation, and what came of it
+ *   retry.c     reading the folder again after what may pass
  *   last_good.c what of it is kept on disk, and served when the folder gives nothing
  *   log_choice.c the log's level, as configured or as asked at run time
  *   report.c    the answers of the admin socket
@@ -26,6 +27,7 @@
 #include "process/overload.h"
 #include "process/plan_file.h"
 #include "process/pulse.h"
+#include "process/retry.h"
 #include "process/stale_series.h"
 #include "process/supervision.h"
 #include "process/trace_session.h"
@@ -92,7 +94,11 @@ struct gateway {
 	bool is_strict;                 /* what was activated last wants no errors */
 	bool has_given_up;
 	bool serves_saved; /* what serves comes from the last good plans, not from the folder */
+	bool serves_closed; /* nothing serves: every API answers 503, as the saved plan wants it */
+	const char *fallback_why;     /* while one of both: why */
 	struct plan_store_info saved; /* then: which */
+	struct timer prove_timer;     /* until what serves has proved itself */
+	struct retry retry;
 	struct address probe; /* where the newest plan wants the probe listener */
 	bool has_probe;
 	int64_t reload_started_us;

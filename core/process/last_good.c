@@ -12,7 +12,9 @@ struct last_good {
 	struct plan_store *store;
 	struct map served; /* names of the APIs that the last good plan serves; values: any */
 	bool knows_served; /* `served` has been filled */
-	unsigned next_nth; /* of last_good_offer */
+	enum plan_order order;
+	unsigned next_nth;   /* of last_good_offer */
+	uint64_t generation; /* what serves, when it was saved; else 0 */
 };
 
 void offer_deinit(struct offer *o)
@@ -53,12 +55,12 @@ static bool open_plan(const struct last_good *l, unsigned nth, struct offer *o)
 	return false;
 }
 
-static enum rc load(const struct last_good *l, unsigned nth, struct offer *o)
+static enum rc load(const struct last_good *l, enum plan_order order, unsigned nth, struct offer *o)
 {
 	struct buffer bytes;
 	buffer_init(&bytes, LIMIT_PLAN_BYTES);
 	*o = (struct offer){.is_saved = true};
-	enum rc rc = plan_store_load(l->dir, nth, &bytes, &o->saved);
+	enum rc rc = plan_store_load(l->dir, order, nth, &bytes, &o->saved);
 	if (rc != RC_OK) {
 		buffer_deinit(&bytes);
 		return rc;
@@ -74,7 +76,7 @@ enum rc last_good_offer(struct last_good *l, struct offer *o)
 {
 	enum rc rc;
 	do {
-		rc = load(l, l->next_nth++, o);
+		rc = load(l, l->order, l->next_nth++, o);
 	} while (rc == RC_INVALID);
 	return rc;
 }
@@ -82,7 +84,7 @@ enum rc last_good_offer(struct last_good *l, struct offer *o)
 enum rc last_good_find(const struct last_good *l, uint64_t digest, struct offer *o)
 {
 	for (unsigned nth = 0;; nth++) {
-		enum rc rc = load(l, nth, o);
+		enum rc rc = load(l, PLAN_NEWEST_FIRST, nth, o);
 		if (rc == RC_INVALID)
 			continue;
 		if (rc != RC_OK || plan_digest(o->plan) == digest)
@@ -127,21 +129,38 @@ static void fill_from_generation(struct last_good *l, const struct generation *g
 	l->knows_served = true;
 }
 
+static enum rc load_newest(const struct last_good *l, struct offer *o)
+{
+	enum rc rc;
+	unsigned nth = 0;
+	do {
+		rc = load(l, PLAN_NEWEST_FIRST, nth++, o);
+	} while (rc == RC_INVALID);
+	return rc;
+}
+
 /* What a former process saved counts, too; looked at only when it matters. */
 static void fill_from_store(struct last_good *l)
 {
 	struct offer newest;
 	l->knows_served = true;
-	for (unsigned nth = 0;; nth++) {
-		enum rc rc = load(l, nth, &newest);
-		if (rc == RC_INVALID)
-			continue;
-		if (rc != RC_OK)
-			return;
-		fill_from_plan(l, &newest);
-		offer_deinit(&newest);
+	if (load_newest(l, &newest) != RC_OK)
 		return;
-	}
+	fill_from_plan(l, &newest);
+	offer_deinit(&newest);
+}
+
+bool last_good_may_serve(const struct last_good *l)
+{
+	struct offer newest;
+	if (load_newest(l, &newest) != RC_OK)
+		return true; /* there is none */
+	/* What is neither is a mistake of somebody who wanted it otherwise. */
+	const struct plan_node *fallback = plan_get(plan_root(newest.plan), "fallback");
+	bool may = !fallback || str_eq(plan_string(plan_root(newest.plan), "fallback", STR_EMPTY),
+					STR("lastGood"));
+	offer_deinit(&newest);
+	return may;
 }
 
 static const struct api *find_loss(struct last_good *l, const struct generation *g)
@@ -159,6 +178,7 @@ static const struct api *find_loss(struct last_good *l, const struct generation 
 
 void last_good_take(struct last_good *l, const struct generation *g, struct offer *o)
 {
+	l->generation = 0;
 	const struct api *loss = find_loss(l, g);
 	if (loss) {
 		log_write(LOG_WARN,
@@ -168,9 +188,24 @@ void last_good_take(struct last_good *l, const struct generation *g, struct offe
 		return;
 	}
 	fill_from_generation(l, g);
+	l->generation = g->number;
 	plan_bytes_rest(&o->bytes);
 	plan_store_save(l->store, g->number, o->bytes);
 	o->bytes = (struct plan_bytes){0};
+}
+
+void last_good_order(struct last_good *l, enum plan_order order)
+{
+	if (l->order == order)
+		return;
+	l->order = order;
+	l->next_nth = 0;
+}
+
+void last_good_prove(struct last_good *l)
+{
+	if (l->generation != 0)
+		plan_store_prove(l->store, l->generation);
 }
 
 struct plan_store_stats last_good_stats(struct last_good *l)

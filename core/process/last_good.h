@@ -6,6 +6,10 @@
  * nothing from anybody. So a folder with a mistake in it never replaces a plan in which that API
  * worked.
  *
+ * A plan has proved itself when it has served for a crash window (`--crash-window`) without an end
+ * of the gateway. After crashes that one comes first, not the newest: an edit that crashes may be
+ * followed by another, and both are newer.
+ *
  * Invariants   L1  the store's newest plan served in this process or a former one.
  * Threads      the main thread; the store has its own for the disk. */
 #pragma once
@@ -19,6 +23,7 @@ struct offer {
 	struct plan *settings; /* owned: of the plan that is activated; NULL */
 	struct plan_bytes bytes; /* none: there is no offer */
 	bool is_saved; /* it comes from the store, not from the folder */
+	bool is_closed; /* every API of it answers 503: it stands in for a folder that gives none */
 	struct plan_store_info saved;
 };
 
@@ -28,6 +33,8 @@ struct last_good;
 
 /* The store is <state_dir>/plans. */
 struct last_good *last_good_new(const char *state_dir);
+/* In which order they are offered from now on, from the first; without it, the newest first. */
+void last_good_order(struct last_good *l, enum plan_order order);
 /* Waits for the disk. NULL is harmless. */
 void last_good_free(struct last_good *l);
 /* `g` serves the plan of `o`: saves it when it is good, and takes its bytes for that. */
@@ -37,4 +44,8 @@ void last_good_take(struct last_good *l, const struct generation *g, struct offe
 MUST_USE enum rc last_good_offer(struct last_good *l, struct offer *o);
 /* The saved plan with that digest; does not count as given. RC_NOT_FOUND. */
 MUST_USE enum rc last_good_find(const struct last_good *l, uint64_t digest, struct offer *o);
+/* What served last has served soundly for a while. */
+void last_good_prove(struct last_good *l);
+/* What the newest saved plan says of its kind: whether an older one may be served in its place. */
+bool last_good_may_serve(const struct last_good *l);
 struct plan_store_stats last_good_stats(struct last_good *l);

@@ -170,7 +170,10 @@ static enum options_verdict set(struct run_options *o, enum option option, const
 	case START_SECONDS: /* the supervisor's own, which has judged them */
 	case LISTEN_ALLOW:
 	case CRASH_BUDGET:
+		return OPTIONS_RUN;
 	case CRASH_WINDOW:
+		if (str_to_u64(str_of(value), 86400, &n) == RC_OK)
+			o->crash_window_s = (unsigned)n;
 		return OPTIONS_RUN;
 	default:
 		return OPTIONS_BAD;
@@ -199,8 +202,10 @@ static bool read_environment(struct run_options *o)
 
 enum options_verdict run_options_parse(int argc, char **argv, struct run_options *o)
 {
-	*o = (struct run_options){
-		.workers = default_workers(), .access_log = "off", .drain_seconds = 25};
+	*o = (struct run_options){.workers = default_workers(),
+		.access_log = "off",
+		.drain_seconds = 25,
+		.crash_window_s = 60};
 	if (!read_environment(o))
 		return OPTIONS_BAD;
 	for (int i = 0; i < argc; i++) {

@@ -21,6 +21,7 @@ struct run_options {
 	bool core_dumps;
 	const char *program_dir; /* where sluice-compile stands */
 	unsigned drain_seconds;  /* what requests get to end in */
+	unsigned crash_window_s; /* how long a plan serves before it has proved itself */
 	bool strict;             /* one error refuses a whole configuration */
 	bool is_supervised;      /* not an option: a supervisor started it */
 };

@@ -18,10 +18,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT       1
+#define FORMAT       2
 #define MAGIC        "SLUICEPL"
-#define HEADER_BYTES 80
-#define DIGEST_AT    48
+#define HEADER_BYTES 112
+#define CONTENT_AT   48
+#define DIGEST_AT    80
+/* The file that names the slot that has proved itself: its magic, and the digest of that plan's
+ * bytes. */
+#define PROVEN       "proven"
+#define PROVEN_MAGIC "SLUICEPR"
+#define PROVEN_BYTES (8 + SHA256_BYTES)
 
 static void put(uint8_t *at, uint64_t value, unsigned bytes)
 {
@@ -35,16 +41,6 @@ static uint64_t get(const uint8_t *at, unsigned bytes)
 	for (unsigned i = 0; i < bytes; i++)
 		value |= (uint64_t)at[i] << (8 * i);
 	return value;
-}
-
-/* Over the header's fields and the digest of the bytes, so that the bytes are hashed in place. */
-static void digest_of(
-	const uint8_t header[HEADER_BYTES], struct str bytes, uint8_t out[SHA256_BYTES])
-{
-	uint8_t both[DIGEST_AT + SHA256_BYTES];
-	memcpy(both, header, DIGEST_AT);
-	sha256(bytes, both + DIGEST_AT);
-	sha256(str_n((const char *)both, sizeof(both)), out);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -68,14 +64,13 @@ static enum rc damaged(const char **message, const char *why)
 	return RC_INVALID;
 }
 
-static enum rc read_open(
-	int fd, struct buffer *bytes, struct plan_store_info *info, const char **message)
+static enum rc read_header(int fd, uint8_t header[HEADER_BYTES], const char **message)
 {
-	uint8_t header[HEADER_BYTES], digest[SHA256_BYTES];
+	uint8_t digest[SHA256_BYTES];
 	struct stat st;
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return damaged(message, "it is no regular file");
-	if (!read_all(fd, (char *)header, sizeof(header)))
+	if (!read_all(fd, (char *)header, HEADER_BYTES))
 		return damaged(message, "it is shorter than its header");
 	if (memcmp(header, MAGIC, 8) != 0)
 		return damaged(message, "it is no saved plan");
@@ -84,62 +79,108 @@ static enum rc read_open(
 	uint64_t length = get(header + 40, 8);
 	if (length == 0 || length > LIMIT_PLAN_BYTES || (uint64_t)st.st_size != HEADER_BYTES + length)
 		return damaged(message, "its length is wrong");
+	sha256(str_n((const char *)header, DIGEST_AT), digest);
+	if (memcmp(digest, header + DIGEST_AT, SHA256_BYTES) != 0)
+		return damaged(message, "its digest is wrong");
+	return RC_OK;
+}
+
+static enum rc read_content(
+	int fd, const uint8_t header[HEADER_BYTES], struct buffer *bytes, const char **message)
+{
+	uint8_t digest[SHA256_BYTES];
+	uint64_t length = get(header + 40, 8);
 	char *room = buffer_reserve(bytes, length);
 	if (!room)
 		return damaged(message, "it is too large");
 	if (!read_all(fd, room, length))
 		return damaged(message, "it cannot be read to its end");
-	digest_of(header, str_n(room, length), digest);
-	if (memcmp(digest, header + DIGEST_AT, SHA256_BYTES) != 0)
+	sha256(str_n(room, length), digest);
+	if (memcmp(digest, header + CONTENT_AT, SHA256_BYTES) != 0)
 		return damaged(message, "its digest is wrong");
 	buffer_commit(bytes, length);
+	return RC_OK;
+}
+
+static int open_in(const char *dir, const char *name)
+{
+	char *path = heap_printf("%s/%s", dir, name);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	int error = errno;
+	free(path);
+	errno = error;
+	return fd;
+}
+
+/* All zero, which no plan has, when none has proved itself. */
+static void read_proven(const char *dir, uint8_t content[SHA256_BYTES])
+{
+	uint8_t bytes[PROVEN_BYTES];
+	int fd = open_in(dir, PROVEN);
+	bool is_whole = fd >= 0 && read_all(fd, (char *)bytes, sizeof(bytes)) &&
+			memcmp(bytes, PROVEN_MAGIC, 8) == 0;
+	if (fd >= 0)
+		close(fd);
+	memset(content, 0, SHA256_BYTES);
+	if (is_whole)
+		memcpy(content, bytes + 8, SHA256_BYTES);
+}
+
+static enum rc read_open(int fd, const char *dir, struct buffer *bytes,
+	struct plan_store_info *info, const char **message)
+{
+	uint8_t header[HEADER_BYTES], proven[SHA256_BYTES];
+	enum rc rc = read_header(fd, header, message);
+	if (rc == RC_OK && bytes)
+		rc = read_content(fd, header, bytes, message);
+	if (rc != RC_OK)
+		return rc;
+	read_proven(dir, proven);
 	*info = (struct plan_store_info){
 		.sequence = get(header + 16, 8),
 		.generation = get(header + 24, 8),
 		.saved_wall_us = (int64_t)get(header + 32, 8),
+		.has_proved = memcmp(proven, header + CONTENT_AT, SHA256_BYTES) == 0,
 	};
+	memcpy(info->content, header + CONTENT_AT, SHA256_BYTES);
 	return RC_OK;
 }
 
 enum rc plan_slot_read(const char *dir, unsigned slot, struct buffer *bytes,
 	struct plan_store_info *info, const char **message)
 {
-	char *path = heap_printf("%s/%u", dir, slot);
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	int error = errno;
-	free(path);
+	char name[12];
+	snprintf(name, sizeof(name), "%u", slot);
+	int fd = open_in(dir, name);
 	if (fd < 0) {
-		*message = strerror(error);
-		errno = error;
-		return error == ENOENT ? RC_NOT_FOUND : RC_IO;
+		*message = strerror(errno);
+		return errno == ENOENT ? RC_NOT_FOUND : RC_IO;
 	}
-	enum rc rc = read_open(fd, bytes, info, message);
+	enum rc rc = read_open(fd, dir, bytes, info, message);
 	close(fd);
 	return rc;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
-static bool write_file(const char *path, const uint8_t header[HEADER_BYTES], struct str bytes)
+static bool write_file(const char *path, struct str head, struct str bytes)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
 		return false;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = file_write_all(fd, str_n((const char *)header, HEADER_BYTES)) &&
-		  file_write_all(fd, bytes) && fdatasync(fd) == 0;
+	bool ok = file_write_all(fd, head) && file_write_all(fd, bytes) && fdatasync(fd) == 0;
 	int error = errno;
 	ok &= close(fd) == 0;
 	errno = error;
 	return ok;
 }
 
-static bool replace(
-	const char *dir, unsigned slot, const uint8_t header[HEADER_BYTES], struct str bytes)
+static bool replace(const char *dir, const char *name, struct str head, struct str bytes)
 {
-	char *path = heap_printf("%s/%u", dir, slot);
+	char *path = heap_printf("%s/%s", dir, name);
 	char *temporary = heap_printf("%s/new", dir);
-	bool ok = write_file(temporary, header, bytes) && rename(temporary, path) == 0;
+	bool ok = write_file(temporary, head, bytes) && rename(temporary, path) == 0;
 	int error = errno;
 	if (!ok)
 		unlink(temporary); /* a full disk gets its room back */
@@ -151,57 +192,115 @@ static bool replace(
 }
 
 struct slots {
-	uint64_t sequences[PLAN_SLOTS]; /* 0: not whole */
-	int same;                       /* the slot that has the bytes; -1: none */
+	struct plan_store_info infos[PLAN_SLOTS]; /* sequence 0: not whole */
+	unsigned newest;
+	int same; /* the slot that has the bytes; -1: none */
 };
 
-static struct slots look(const char *dir, struct str bytes)
+static bool is_whole(const char *dir, unsigned slot, struct plan_store_info *info)
 {
-	struct slots s = {.same = -1};
 	const char *unused;
 	struct buffer found;
 	buffer_init(&found, LIMIT_PLAN_BYTES);
+	enum rc rc = plan_slot_read(dir, slot, &found, info, &unused);
+	buffer_deinit(&found);
+	return rc == RC_OK;
+}
+
+static struct slots look(const char *dir, const uint8_t content[SHA256_BYTES])
+{
+	struct slots s = {.same = -1};
 	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
-		struct plan_store_info info;
-		buffer_reset(&found);
-		if (plan_slot_read(dir, i, &found, &info, &unused) != RC_OK)
+		if (!is_whole(dir, i, &s.infos[i])) {
+			s.infos[i] = (struct plan_store_info){0};
 			continue;
-		s.sequences[i] = info.sequence;
-		if (str_eq(buffer_str(&found), bytes))
+		}
+		if (s.infos[i].sequence > s.infos[s.newest].sequence)
+			s.newest = i;
+		if (memcmp(s.infos[i].content, content, SHA256_BYTES) == 0)
 			s.same = (int)i;
 	}
-	buffer_deinit(&found);
 	return s;
 }
 
-static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes)
+/* Neither the newest nor what has proved itself: of three one is left. The oldest one, or none. */
+static unsigned choose(const struct slots *s)
+{
+	unsigned chosen = (s->newest + 1) % PLAN_SLOTS;
+	uint64_t oldest = UINT64_MAX;
+	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
+		const struct plan_store_info *info = &s->infos[i];
+		bool is_kept = info->sequence != 0 && (i == s->newest || info->has_proved);
+		if (!is_kept && info->sequence < oldest) {
+			oldest = info->sequence;
+			chosen = i;
+		}
+	}
+	return chosen;
+}
+
+static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes,
+	const uint8_t content[SHA256_BYTES])
 {
 	uint8_t header[HEADER_BYTES] = MAGIC;
-	struct slots s = look(dir, bytes);
-	unsigned newest = s.sequences[1] > s.sequences[0];
-	if (s.sequences[newest] != 0 && s.same == (int)newest)
+	char name[12];
+	struct slots s = look(dir, content);
+	if (s.same == (int)s.newest)
 		return RC_OK;
 	put(header + 8, FORMAT, 4);
-	put(header + 16, s.sequences[newest] + 1, 8);
+	put(header + 16, s.infos[s.newest].sequence + 1, 8);
 	put(header + 24, generation, 8);
 	put(header + 32, (uint64_t)wall_us, 8);
 	put(header + 40, bytes.n, 8);
-	digest_of(header, bytes, header + DIGEST_AT);
-	/* With nothing whole slot 1 is written first, which is as good as 0. */
-	return replace(dir, 1 - newest, header, bytes) ? RC_OK : RC_IO;
+	memcpy(header + CONTENT_AT, content, SHA256_BYTES);
+	sha256(str_n((const char *)header, DIGEST_AT), header + DIGEST_AT);
+	snprintf(name, sizeof(name), "%u", s.same >= 0 ? (unsigned)s.same : choose(&s));
+	struct str head = str_n((const char *)header, HEADER_BYTES);
+	return replace(dir, name, head, bytes) ? RC_OK : RC_IO;
 }
 
-/* One at a time: a standby and an upgrade's successor save to the same folder. */
-enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes)
+/* One at a time: a standby and an upgrade's successor save to the same folder. -1 with errno. */
+static int lock_folder(const char *dir)
 {
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return RC_IO;
-	int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool is_locked = lock >= 0 && flock(lock, LOCK_EX) == 0;
-	enum rc rc = is_locked ? write_alone(dir, generation, wall_us, bytes) : RC_IO;
+		return -1;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX) == 0)
+		return fd;
 	int error = errno;
-	if (lock >= 0)
-		close(lock);
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static enum rc unlock_folder(int lock, enum rc rc)
+{
+	int error = errno;
+	close(lock);
 	errno = error;
 	return rc;
+}
+
+enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes,
+	uint8_t content[SHA256_BYTES])
+{
+	sha256(bytes, content);
+	int lock = lock_folder(dir);
+	if (lock < 0)
+		return RC_IO;
+	return unlock_folder(lock, write_alone(dir, generation, wall_us, bytes, content));
+}
+
+enum rc plan_slot_prove(const char *dir, const uint8_t content[SHA256_BYTES])
+{
+	uint8_t proven[SHA256_BYTES];
+	read_proven(dir, proven);
+	if (memcmp(proven, content, SHA256_BYTES) == 0)
+		return RC_OK;
+	int lock = lock_folder(dir);
+	if (lock < 0)
+		return RC_IO;
+	bool ok =
+		replace(dir, PROVEN, STR(PROVEN_MAGIC), str_n((const char *)content, SHA256_BYTES));
+	return unlock_folder(lock, ok ? RC_OK : RC_IO);
 }

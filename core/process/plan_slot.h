@@ -4,13 +4,19 @@
 
 #include "process/plan_store.h"
 
-#define PLAN_SLOTS 2
+#include "crypto/crypto.h"
+
+#define PLAN_SLOTS 3
 
 /* RC_NOT_FOUND: no such file; RC_INVALID: damaged, or of another format; RC_IO with errno. `bytes`
- * (may be NULL) gets the plan. `message` (may be NULL) says what is wrong. */
+ * gets the plan; NULL: the header is looked at alone. `message` says what is wrong. */
 MUST_USE enum rc plan_slot_read(const char *dir, unsigned slot, struct buffer *bytes,
 	struct plan_store_info *info, const char **message);
-/* Writes to the slot that does not hold the newest plan, or marks the one that has these bytes as the
- * newest. RC_IO with errno, and then nothing has changed. Makes `dir`. */
-MUST_USE enum rc plan_slot_write(
-	const char *dir, uint64_t generation, int64_t wall_us, struct str bytes);
+/* Writes to a slot that holds neither the newest plan nor the one that has proved itself, or makes
+ * the one that has these bytes the newest. RC_IO with errno, and then nothing has changed. Makes
+ * `dir`. `content` gets the digest of the bytes. */
+MUST_USE enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us,
+	struct str bytes, uint8_t content[SHA256_BYTES]);
+/* The plan with that digest has proved itself, and the one before it is any other. RC_IO with
+ * errno. */
+MUST_USE enum rc plan_slot_prove(const char *dir, const uint8_t content[SHA256_BYTES]);

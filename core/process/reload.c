@@ -29,13 +29,26 @@ static void begin(struct gateway *g)
 
 void reload_now(struct gateway *g)
 {
-	if (g->state <= GATEWAY_SERVING)
-		begin(g);
+	if (g->state > GATEWAY_SERVING)
+		return;
+	retry_settle(&g->retry);
+	begin(g);
 }
 
 static void on_change(void *arg)
 {
 	reload_now(arg);
+}
+
+static void on_retry(void *arg)
+{
+	begin(arg);
+}
+
+static void retry_reading(struct gateway *g)
+{
+	int64_t wait_ms = retry_later(&g->retry);
+	log_write(LOG_WARN, "the configuration is read again in %d s", (int)(wait_ms / 1000));
 }
 
 static void set_outcome(struct gateway *g, bool is_accepted, const char *error)
@@ -139,8 +152,8 @@ static void activate(struct gateway *g, struct offer *offer)
 	const struct plan_node *settings = plan_get(plan_root(plan), "settings");
 	if (plan_copy(settings, LIMIT_PLAN_BYTES, &g->activating.settings) != RC_OK)
 		log_write(LOG_ERROR, "the settings of the configuration cannot be kept");
-	set_plan_of_trail(g, plan_digest(plan));
-	activation_start(g->activation, plan);
+	set_plan_of_trail(g, g->activating.is_closed ? 0 : plan_digest(plan));
+	activation_start(g->activation, plan, g->activating.is_closed ? g->fallback_why : NULL);
 }
 
 /* A plan that has crashed the gateway too often is passed over. */
@@ -155,28 +168,71 @@ static bool next_saved(struct gateway *g, struct offer *offer)
 	return false;
 }
 
-/* Without anything that serves, and nothing usable in the folder. */
-static bool serve_last_good(struct gateway *g)
+static void tell_saved(const struct gateway *g, const struct offer *offer)
+{
+	char saved[CLOCK_RFC3339_BYTES];
+	clock_rfc3339(offer->saved.saved_wall_us, saved);
+	log_write(LOG_ERROR, "%s: %s, saved at %.*s", g->fallback_why,
+		offer->is_closed
+			? "every API of the last good configuration answers 503 (fallback: closed)"
+			: "the last good configuration is served instead",
+		(int)sizeof(saved), saved);
+}
+
+static const char unread[] = "the folder has not been read yet";
+static const char unusable[] = "the folder cannot be used";
+static const char crashing[] = "the folder's configuration has crashed the gateway too often";
+
+/* Without anything that serves, and nothing usable in the folder. `fallback: closed` leaves of what
+ * was saved the listeners, which answer; no policy of it runs: nothing of it is to be avoided. */
+static bool serve_last_good(struct gateway *g, const char *why)
 {
 	struct offer offer;
-	if (activation_current(g->activation) || !next_saved(g, &offer))
+	if (activation_current(g->activation))
 		return false;
-	char saved[CLOCK_RFC3339_BYTES];
-	clock_rfc3339(offer.saved.saved_wall_us, saved);
-	log_write(LOG_WARN, "the last good configuration is served instead, saved at %.*s",
-		(int)sizeof(saved), saved);
+	bool may = last_good_may_serve(g->last_good);
+	if (!may)
+		last_good_order(g->last_good, PLAN_NEWEST_FIRST);
+	if (may ? !next_saved(g, &offer) : last_good_offer(g->last_good, &offer) != RC_OK)
+		return false;
+	offer.is_closed = !may;
+	g->fallback_why = why;
+	tell_saved(g, &offer);
 	activate(g, &offer);
 	return true;
 }
 
+/* What was resumed serves on: since when, nobody has to be told. */
+static void stay_with_saved(struct gateway *g, const char *why)
+{
+	if (g->fallback_why == unread)
+		g->fallback_why = why;
+}
+
+static const char *why_last_good(const struct gateway *g)
+{
+	return trail_avoids_any(&supervision_trail(g->supervision)->orders) ? crashing : unusable;
+}
+
+/* --- what serves ----------------------------------------------------------------------------- */
+static void on_prove_timer(struct timer *t)
+{
+	struct gateway *g = CONTAINER_OF(t, struct gateway, prove_timer);
+	last_good_prove(g->last_good);
+}
+
 static void now_serves(struct gateway *g, const struct generation *generation)
 {
-	g->serves_saved = g->activating.is_saved;
+	bool is_closed = g->activating.is_closed;
+	g->serves_saved = g->activating.is_saved && !is_closed;
+	g->serves_closed = is_closed;
 	g->saved = g->activating.saved;
 	plan_file_free(g->current_file);
 	g->current_file =
 		plan_file_new(g->state_dir, plan_bytes_str(&g->activating.bytes));
-	last_good_take(g->last_good, generation, &g->activating);
+	if (!is_closed)
+		last_good_take(g->last_good, generation, &g->activating);
+	timer_start(g->loop, &g->prove_timer, (int64_t)g->options->crash_window_s * 1000);
 	if (g->state == GATEWAY_STARTING)
 		g->state = GATEWAY_SERVING;
 }
@@ -217,8 +273,13 @@ static void on_activated(
 	bool is_saved = g->activating.is_saved;
 	add_problems(g, found);
 	log_problems(g);
-	if (!is_saved)
+	if (!is_saved) {
 		set_outcome(g, generation != NULL, NULL);
+		if (activation_lacked(g->activation))
+			retry_reading(g);
+		else
+			retry_settle(&g->retry);
+	}
 	if (generation) {
 		size_t stubs = count_stubs(generation);
 		log_write(stubs ? LOG_WARN : LOG_INFO,
@@ -236,11 +297,13 @@ static void on_activated(
 		set_plan_of_trail(g, current ? current->plan_digest : 0);
 		log_write(LOG_ERROR, "%s; what served before serves on", why);
 		supervision_refused(g->supervision, why);
+		if (!is_saved)
+			stay_with_saved(g, unusable);
 	}
 	offer_deinit(&g->activating);
 	if (g->pending.plan)
 		activate(g, &g->pending);
-	else if (generation || !serve_last_good(g)) {
+	else if (generation || !serve_last_good(g, why_last_good(g))) {
 		give_up_later(g);
 		gateway_settled(g);
 	}
@@ -258,19 +321,23 @@ static void resume(struct gateway *g)
 {
 	const struct trail_orders *orders = &supervision_trail(g->supervision)->orders;
 	struct offer offer;
+	if (trail_avoids_any(orders))
+		last_good_order(g->last_good, PLAN_PROVEN_FIRST);
 	if (orders->resume_plan &&
-		last_good_find(g->last_good, orders->resume_plan, &offer) == RC_OK)
+		last_good_find(g->last_good, orders->resume_plan, &offer) == RC_OK) {
+		g->fallback_why = trail_avoids_any(orders) ? crashing : unread;
 		activate(g, &offer);
-	else if (trail_avoids_any(orders))
-		serve_last_good(g);
+	} else if (trail_avoids_any(orders)) {
+		serve_last_good(g, crashing);
+	}
 }
 
-/* The folder says what was resumed: nothing is to be built. */
+/* The folder says what was resumed, and all of it was to be had: nothing is to be built. */
 static bool is_resumed(const struct gateway *g, const struct plan *plan)
 {
 	const struct generation *current = activation_current(g->activation);
 	return g->serves_saved && current && plan_digest(plan) == current->plan_digest &&
-	       count_stubs(current) == 0;
+	       count_stubs(current) == 0 && !activation_lacked(g->activation);
 }
 
 static void confirm(struct gateway *g, struct offer *offer)
@@ -279,6 +346,7 @@ static void confirm(struct gateway *g, struct offer *offer)
 	take_problems_of_plan(g, offer->plan);
 	log_problems(g);
 	set_outcome(g, true, NULL);
+	retry_settle(&g->retry);
 	g->serves_saved = false;
 	tell_serving(g, current, 0, false);
 	offer_deinit(offer);
@@ -294,12 +362,17 @@ static bool is_avoided(const struct gateway *g, const struct plan *plan)
 
 static void refuse_avoided(struct gateway *g, struct offer *offer)
 {
-	const char *why = "this configuration has crashed the gateway too often; the last good one "
-			  "serves until the folder changes";
+	bool is_closed = g->serves_closed || g->activating.is_closed;
+	const char *why =
+		is_closed ? "this configuration has crashed the gateway too often; no API is "
+			    "served until the folder changes"
+			  : "this configuration has crashed the gateway too often; the last "
+			    "good one serves until the folder changes";
 	log_write(LOG_ERROR, "%s", why);
 	take_problems_of_plan(g, offer->plan);
 	set_outcome(g, false, why);
 	supervision_refused(g->supervision, why);
+	retry_settle(&g->retry);
 	offer_deinit(offer);
 }
 
@@ -318,8 +391,10 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
 		set_outcome(g, false, error);
 		supervision_refused(g->supervision, error);
+		retry_reading(g);
+		stay_with_saved(g, unusable);
 		if (!activation_is_busy(g->activation))
-			serve_last_good(g);
+			serve_last_good(g, unusable);
 		return;
 	}
 	if (is_avoided(g, offer.plan)) {
@@ -337,8 +412,9 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 	}
 	if (is_incomplete(offer.plan) && !activation_current(g->activation)) {
 		take_problems_of_plan(g, offer.plan);
-		if (serve_last_good(g)) {
+		if (serve_last_good(g, unusable)) {
 			set_outcome(g, false, "a file of the folder cannot be read");
+			retry_reading(g);
 			offer_deinit(&offer);
 			return;
 		}
@@ -362,6 +438,8 @@ static void define_metrics(struct gateway *g)
 bool reload_start(struct gateway *g)
 {
 	define_metrics(g);
+	timer_init(&g->prove_timer, on_prove_timer);
+	retry_init(&g->retry, g->loop, on_retry, g);
 	struct activation_options activation = {
 		.loop = g->loop,
 		.threads = g->threads,
@@ -399,6 +477,8 @@ void reload_stop(struct gateway *g)
 	g->watch = NULL;
 	composer_free(g->composer);
 	g->composer = NULL;
+	retry_settle(&g->retry);
+	timer_stop(&g->prove_timer);
 	offer_deinit(&g->pending);
 	plan_file_free(g->current_file);
 	g->current_file = NULL;

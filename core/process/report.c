@@ -4,6 +4,7 @@
 #include "process/gateway_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -157,8 +158,9 @@ static void add_problems(struct buffer *b, const struct diagnostics *problems)
 	close_with(b, "]");
 }
 
-static void add_outcome(struct buffer *b, const struct reload_outcome *o)
+static void add_outcome(struct buffer *b, const struct gateway *g)
 {
+	const struct reload_outcome *o = &g->outcome;
 	if (o->wall_us == 0)
 		return;
 	add_key(b, "lastReload");
@@ -168,6 +170,10 @@ static void add_outcome(struct buffer *b, const struct reload_outcome *o)
 	add_number(b, "tookMs", (uint64_t)o->took_us / 1000);
 	if (o->error)
 		add_text(b, "error", str_of(o->error));
+	if (retry_is_due(&g->retry))
+		add_time(b, "nextRetry", g->retry.due_wall_us);
+	if (g->retry.failures > 0)
+		add_number(b, "failuresInARow", g->retry.failures);
 	close_with(b, "}");
 }
 
@@ -177,11 +183,18 @@ static void add_plan(struct buffer *b, struct gateway *g)
 	struct plan_store_stats stats = last_good_stats(g->last_good);
 	add_key(b, "plan");
 	buffer_add_char(b, '{');
-	add_text(b, "source", g->serves_saved ? STR("lastGood") : STR("folder"));
-	if (g->serves_saved)
+	add_text(b, "source",
+		g->serves_saved    ? STR("lastGood")
+		: g->serves_closed ? STR("closed")
+				   : STR("folder"));
+	if (g->serves_saved || g->serves_closed) {
+		add_text(b, "reason", str_of(g->fallback_why));
 		add_time(b, "saved", g->saved.saved_wall_us);
+	}
 	if (stats.generation > 0)
 		add_number(b, "lastGoodGeneration", stats.generation);
+	if (stats.proven > 0)
+		add_number(b, "provenGeneration", stats.proven);
 	add_bool(b, "isSaveFailing", stats.is_failing);
 	close_with(b, "}");
 }
@@ -232,7 +245,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_text(b, "config", str_of(g->options->config_dir));
 	report_supervision(g, b);
 	add_plan(b, g);
-	add_outcome(b, &g->outcome);
+	add_outcome(b, g);
 	add_number(b, "errors", g->problems.errors);
 	add_number(b, "warnings", g->problems.warnings);
 	add_problems(b, &g->problems);
@@ -288,8 +301,15 @@ static void metrics(void *owner, struct admin_answer *a)
 		current ? (double)current->number : 0);
 	struct plan_store_stats saves = last_good_stats(g->last_good);
 	add_gauge(b, "sluice_serves_last_good",
-		"1 while a saved plan serves because the folder gave none", "gauge",
-		g->serves_saved);
+		"1 while a saved plan serves because the folder gave none, or crashed the gateway",
+		"gauge", g->serves_saved);
+	add_gauge(b, "sluice_serves_closed",
+		"1 while every API answers 503 because the folder gave nothing and fallback is "
+		"closed",
+		"gauge", g->serves_closed);
+	add_gauge(b, "sluice_reload_retries_total",
+		"Times that the configuration was read again after what may pass", "counter",
+		(double)g->retry.tried);
 	add_gauge(b, "sluice_last_good_saves_total", "Plans saved as the last good one", "counter",
 		(double)saves.saved);
 	add_gauge(b, "sluice_last_good_save_failures_total",
@@ -314,6 +334,13 @@ static void answer_probe(struct admin_answer *a, const char *name, bool is_well,
 	close_with(&a->body, "}\n");
 }
 
+static void answer_degraded(struct admin_answer *a, const char *why)
+{
+	char text[160];
+	snprintf(text, sizeof(text), "degraded: %s, the last good configuration serves", why);
+	answer_probe(a, "ready", true, text);
+}
+
 static void readiness(void *owner, struct admin_answer *a)
 {
 	struct gateway *g = owner;
@@ -327,12 +354,11 @@ static void readiness(void *owner, struct admin_answer *a)
 		answer_probe(a, "ready", false, "no configuration serves yet");
 	else if (!is_serving)
 		answer_probe(a, "ready", false, "degraded: no API serves");
-	else
+	else if (g->serves_saved)
 		/* Requests are answered: a balancer that took it out would make an outage of it. */
-		answer_probe(a, "ready", true,
-			g->serves_saved ? "degraded: the folder cannot be used, the last good "
-					  "configuration serves"
-					: NULL);
+		answer_degraded(a, g->fallback_why);
+	else
+		answer_probe(a, "ready", true, NULL);
 }
 
 static void liveness(void *owner, struct admin_answer *a)

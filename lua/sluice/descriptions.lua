@@ -134,6 +134,10 @@ descriptions.fields = {
 	["Configuration.routing.rewriteHostHeader"] = { "Whether upstreams see their own name in Host.", true },
 	["Configuration.overload"] = { "What is done when it is too much." },
 	["Configuration.overload.memoryBytes"] = { "The memory of which the steps are counted; the default is the control group's limit." },
+	["Configuration.fallback"] = {
+		"What serves when the folder gives nothing, or crashes the gateway: the last good configuration, or nothing.",
+		"lastGood",
+	},
 	["Configuration.strict"] = { "One error refuses the whole configuration.", false },
 	["Configuration.connectionBufferLimits"] = { "The vendor's name for limits.bufferedBodyBytes." },
 	["Configuration.connectionBufferLimits.global"] = { "Bytes; limits.bufferedBodyBytes goes before it." },

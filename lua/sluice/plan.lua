@@ -326,6 +326,7 @@ function plan.build(state)
 	out.is_surveyed = state.survey ~= nil
 	nodes.put(out, "version", nodes.integer(nil, 1))
 	nodes.put(out, "strict", state.is_strict and nodes.boolean(nil, true) or nil)
+	nodes.put(out, "fallback", state.settings.fallback)
 	nodes.put(out, "plugins", plugins_node(state))
 	nodes.put(out, "services", services)
 	nodes.put(out, "listeners", listeners)

@@ -324,6 +324,68 @@ def a_configuration_that_crashes_without_a_suspect_gives_way():
     gives_way("thread")
 
 
+def crash_nobody(gateway, port, count, before):
+    """So many crashes that accuse nobody, after `before`."""
+    for i in range(count):
+        wait_for(lambda: provoke_or_wait(gateway, "thread", port), f"crash {i}")
+        last_crash(gateway, before + i + 1)
+
+
+def prove(gateway):
+    """Starts it with a crash window of a second, and waits until what serves has proved itself."""
+    gateway.options += ["--crash-window", "1"]
+    gateway.start()
+    gateway.wait_until_ready()
+    wait_for(lambda: gateway.status()["plan"].get("provenGeneration"), "a proof")
+    equal(gateway.stop(), 0)
+    del gateway.options[-2:]
+    gateway.start()
+    gateway.wait_until_ready()
+
+
+@case
+def edits_that_crash_one_after_the_other_do_not_cost_what_is_sound():
+    with Backend(reply(200, "x")) as backend:
+        port, first, second = free_port(), free_port(), free_port()
+        files = {"a.yaml": [api("good", backend, port=port)]}
+        with gateway_with(files, wait=False) as gateway:
+            gateway.wait_until_ready()
+            equal(gateway.stop(), 0)
+            prove(gateway)
+            gateway.save("b.yaml", [api("first", backend, port=first, policies=[hostile()])])
+            crash_nobody(gateway, first, 2, 0)
+            wait_for(lambda: answers(first), "the first edit")
+            gateway.save("b.yaml", [api("second", backend, port=second, policies=[hostile()])])
+            crash_nobody(gateway, second, 3, 2)
+            wait_for(lambda: source(gateway) == "lastGood", "the last good configuration")
+            equal(status_of(port), 200)
+            check(not answers(first), "an edit that crashes is not served in another's place")
+            check(not answers(second), "what crashes is not served")
+            equal(gateway.metrics()["sluice_serves_last_good"], 1)
+            probe = gateway.admin("GET", "/probes/readiness").json()
+            contains(probe["reason"], "degraded: the folder's configuration has crashed")
+
+
+@case
+def an_operator_may_want_nothing_rather_than_an_older_configuration():
+    with Backend(reply(200, "x")) as backend:
+        port, bad_port = free_port(), free_port()
+        closed = configuration("gateway", {"fallback": "closed"})
+        files = {"a.yaml": [api("good", backend, port=port), closed]}
+        with gateway_with(files) as gateway:
+            gateway.save("b.yaml", [api("bad", backend, port=bad_port, policies=[hostile()])])
+            crash_nobody(gateway, bad_port, 3, 0)
+            wait_for(lambda: source(gateway) == "closed", "closed APIs")
+            equal(status_of(port), 503)
+            equal(status_of(bad_port), 503)
+            equal(gateway.metrics()["sluice_serves_closed"], 1)
+            equal(gateway.admin("GET", "/probes/readiness").status, 503)
+            contains(gateway.error_text(), "answers 503 (fallback: closed)")
+            gateway.remove("b.yaml")
+            wait_for(lambda: status_of(port) == 200, "the mended folder")
+            equal(source(gateway), "folder")
+
+
 @case
 def so_does_one_with_which_the_gateway_exits():
     gives_way("exit")

@@ -4,6 +4,7 @@
 import glob
 import os
 import shutil
+import socket
 
 from harness import *
 from harness.gateway import BUILD
@@ -52,8 +53,7 @@ def serves_it_when_nothing_compiles_and_the_folder_again_when_it_does():
         contains(probe.json()["reason"], "degraded")
         equal(gateway.metrics()["sluice_serves_last_good"], 1)
         contains(gateway.error_text(), "the last good configuration is served instead, saved at 2")
-        bring_compiler(program)
-        gateway.admin("POST", "/reload")
+        bring_compiler(program) # no file of the folder changes: it is read again by itself
         wait_for(lambda: gateway.status()["plan"]["source"] == "folder", "the folder")
         check("reason" not in gateway.admin("GET", "/probes/readiness").json(), "still degraded")
         equal(gateway.metrics()["sluice_serves_last_good"], 0)
@@ -124,6 +124,74 @@ def a_folder_that_cannot_be_read_whole_gives_way_to_it():
         gateway.remove("b.yaml")
         wait_for(lambda: gateway.status()["plan"]["source"] == "folder", "the folder")
 
+
+
+@case
+def it_is_closed_where_the_operator_wants_nothing_older():
+    program = without_compiler()
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        closed = configuration("gateway", {"fallback": "closed"})
+        with Gateway({"a.yaml": [api("a", backend, port=port), closed]}) as gateway:
+            wait_for(lambda: saved(gateway), "the save")
+            equal(gateway.stop(), 0)
+            gateway.program = program
+            gateway.start()
+            wait_for(lambda: is_closed(gateway), "the closed APIs")
+            equal(gateway.get("/", port=port).status, 503)
+            probe = gateway.admin("GET", "/probes/readiness")
+            equal((probe.status, probe.json()["reason"]), (503, "degraded: no API serves"))
+            bring_compiler(program)
+            wait_for(lambda: gateway.status()["plan"]["source"] == "folder", "the folder")
+            equal(gateway.get("/", port=port).text(), "x")
+
+
+def is_closed(gateway):
+    try:
+        return gateway.status()["plan"]["source"] == "closed"
+    except (OSError, Closed, TimedOut):
+        return False
+
+
+@case
+def what_may_pass_is_tried_again():
+    """Each time after twice the time, and the status says when."""
+    program = without_compiler()
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend)], program=program, wait=False) as gateway:
+        wait_for(lambda: tried_again(gateway), "a retry", 20)
+        status = gateway.status()["lastReload"]
+        check(status["failuresInARow"] >= 2, status)
+        contains(gateway.error_text(), "the configuration is read again in 1 s")
+        contains(gateway.error_text(), "the configuration is read again in 2 s")
+        bring_compiler(program)
+        wait_for(lambda: gateway.is_answering(), "an API", 20)
+        status = gateway.status()["lastReload"]
+        check("nextRetry" not in status and "failuresInARow" not in status, status)
+        equal(gateway.get("/").text(), "x")
+
+
+def tried_again(gateway):
+    try:
+        return gateway.metrics()["sluice_reload_retries_total"] >= 1 and \
+            "nextRetry" in gateway.status()["lastReload"]
+    except (OSError, Closed, TimedOut):
+        return False
+
+
+@case
+def a_port_that_is_taken_is_had_once_it_is_free():
+    with Backend(reply(200, "x")) as backend:
+        port = free_port()
+        holder = socket.socket()
+        holder.bind(("127.0.0.1", port))
+        holder.listen()
+        with Gateway([api("a", backend), api("b", backend, port=port)]) as gateway:
+            contains(gateway.error_text(), f"cannot listen on 127.0.0.1:{port}")
+            equal(gateway.get("/").text(), "x")
+            holder.close()
+            wait_for(lambda: len(gateway.status()["listeners"]) == 2, "the other port", 20)
+            equal(gateway.get("/", port=port).text(), "x")
 
 
 @case

@@ -95,6 +95,7 @@ local shapes = {
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
 	overload = overload.shape,
 	strict = { type = "boolean" },
+	fallback = { type = "string", enum = { "lastGood", "closed" } },
 	tracing = object,
 	sharedStorage = object,
 	resourceLimits = object,
@@ -194,6 +195,8 @@ local function read_member(settings, key, node, resource, report)
 		resource.closes_all = true
 	elseif key == "strict" then
 		settings.is_strict = node.value ~= false -- with a mistake, too: it is to be refused
+	elseif key == "fallback" then
+		settings.fallback = node
 	elseif edge.read(settings, key, node, path, report, resource) then
 		return
 	elseif readers[key] and node.type == "map" then

@@ -36,8 +36,8 @@ static char *path_of(const char *name)
 
 static void end(void)
 {
-	static const char *const names[] = {"0", "1", "new"};
-	for (size_t i = 0; i < 3; i++) {
+	static const char *const names[] = {"0", "1", "2", "new", "proven"};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		char *path = path_of(names[i]);
 		unlink(path);
 		free(path);
@@ -48,9 +48,11 @@ static void end(void)
 	free(folder);
 }
 
+static uint8_t content[SHA256_BYTES]; /* of what was put last */
+
 static enum rc put(const char *bytes)
 {
-	return plan_slot_write(dir, 7, 1000, str_of(bytes));
+	return plan_slot_write(dir, 7, 1000, str_of(bytes), content);
 }
 
 static struct plan_bytes heap_bytes(const char *text)
@@ -59,12 +61,12 @@ static struct plan_bytes heap_bytes(const char *text)
 }
 
 /* "-" when there is none. */
-static void assert_loads(unsigned nth, const char *expected)
+static void assert_loads_by(enum plan_order order, unsigned nth, const char *expected)
 {
 	struct buffer b;
 	struct plan_store_info info;
 	buffer_init(&b, 1 << 20);
-	enum rc rc = plan_store_load(dir, nth, &b, &info);
+	enum rc rc = plan_store_load(dir, order, nth, &b, &info);
 	if (strcmp(expected, "-") == 0)
 		ck_assert_int_eq(rc, RC_NOT_FOUND);
 	else
@@ -75,7 +77,12 @@ static void assert_loads(unsigned nth, const char *expected)
 	buffer_deinit(&b);
 }
 
-START_TEST(keeps_the_two_newest)
+static void assert_loads(unsigned nth, const char *expected)
+{
+	assert_loads_by(PLAN_NEWEST_FIRST, nth, expected);
+}
+
+START_TEST(keeps_the_three_newest)
 {
 	begin();
 	assert_loads(0, "-");
@@ -86,7 +93,58 @@ START_TEST(keeps_the_two_newest)
 	ck_assert_int_eq(put("three"), RC_OK);
 	assert_loads(0, "three");
 	assert_loads(1, "two");
-	assert_loads(2, "-");
+	assert_loads(2, "one");
+	assert_loads(3, "-");
+	ck_assert_int_eq(put("four"), RC_OK);
+	assert_loads(0, "four");
+	assert_loads(2, "two");
+	assert_loads(3, "-");
+	end();
+}
+END_TEST
+
+START_TEST(what_has_proved_itself_outlives_any_number_of_edits)
+{
+	begin();
+	put("sound");
+	ck_assert_int_eq(plan_slot_prove(dir, content), RC_OK);
+	ck_assert_int_eq(plan_slot_prove(dir, content), RC_OK);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "sound");
+	for (int i = 0; i < 5; i++) {
+		char text[16];
+		snprintf(text, sizeof(text), "edit %d", i);
+		ck_assert_int_eq(put(text), RC_OK);
+		assert_loads(0, text);
+		assert_loads_by(PLAN_PROVEN_FIRST, 0, "sound");
+		assert_loads_by(PLAN_PROVEN_FIRST, 1, text);
+	}
+	assert_loads_by(PLAN_PROVEN_FIRST, 2, "edit 3");
+	/* The next one to prove itself takes its place. */
+	ck_assert_int_eq(plan_slot_prove(dir, content), RC_OK);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "edit 4");
+	put("edit 5");
+	put("edit 6");
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "edit 4");
+	assert_loads(0, "edit 6");
+	assert_loads(1, "edit 5");
+	end();
+}
+END_TEST
+
+START_TEST(a_mark_that_is_damaged_marks_nothing)
+{
+	begin();
+	put("one");
+	ck_assert_int_eq(plan_slot_prove(dir, content), RC_OK);
+	put("two");
+	char *path = path_of("proven");
+	ck_assert_int_eq(truncate(path, 30), 0);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "two");
+	ck_assert_int_eq(unlink(path), 0);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "two");
+	ck_assert_int_eq(symlink("0", path), 0);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "two");
+	free(path);
 	end();
 }
 END_TEST
@@ -97,8 +155,8 @@ START_TEST(knows_when_and_what_was_saved)
 	struct buffer b;
 	struct plan_store_info info;
 	buffer_init(&b, 100);
-	ck_assert_int_eq(plan_slot_write(dir, 41, 123456789, STR("plan")), RC_OK);
-	ck_assert_int_eq(plan_store_load(dir, 0, &b, &info), RC_OK);
+	ck_assert_int_eq(plan_slot_write(dir, 41, 123456789, STR("plan"), content), RC_OK);
+	ck_assert_int_eq(plan_store_load(dir, PLAN_NEWEST_FIRST, 0, &b, &info), RC_OK);
 	ck_assert_int_eq(info.generation, 41);
 	ck_assert_int_eq(info.saved_wall_us, 123456789);
 	buffer_deinit(&b);
@@ -145,7 +203,7 @@ END_TEST
 /* --- damage ---------------------------------------------------------------------------------- */
 static unsigned newest_slot(void)
 {
-	struct plan_store_info info[2] = {0};
+	struct plan_store_info info[2] = {{0}};
 	const char *message;
 	for (unsigned i = 0; i < 2; i++) {
 		struct buffer b;
@@ -174,7 +232,7 @@ START_TEST(one_wrong_bit_anywhere_makes_the_other_slot_serve)
 	put("the newer plan");
 	char *path = path_of(newest_slot() ? "1" : "0");
 	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_int_eq(st.st_size, 80 + 14);
+	ck_assert_int_eq(st.st_size, 112 + 14);
 	for (off_t at = 0; at < st.st_size; at++) {
 		flip(path, at);
 		/* The padding after the format is hashed, too. */
@@ -194,9 +252,9 @@ START_TEST(a_file_cut_or_grown_at_any_length_is_skipped)
 	put("the older plan");
 	put("the newer plan");
 	char *path = path_of(newest_slot() ? "1" : "0");
-	ck_assert_int_eq(truncate(path, 95), 0);
+	ck_assert_int_eq(truncate(path, 112 + 15), 0);
 	assert_loads(0, "the older plan");
-	for (off_t n = 93; n >= 0; n--) {
+	for (off_t n = 112 + 13; n >= 0; n--) {
 		ck_assert_int_eq(truncate(path, n), 0);
 		assert_loads(0, "the older plan");
 	}
@@ -213,11 +271,11 @@ START_TEST(what_is_no_file_is_skipped)
 {
 	begin();
 	put("plan");
-	char *path = path_of("0");
+	char *path = path_of("1");
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	assert_loads(0, "plan");
 	unlink(path);
-	ck_assert_int_eq(symlink("1", path), 0);
+	ck_assert_int_eq(symlink("0", path), 0);
 	assert_loads(1, "-");
 	free(path);
 	end();
@@ -301,7 +359,8 @@ static void fill_disk_in_child(void)
 	struct stat st;
 	char *temporary = path_of("new");
 	bool ok = put("one") == RC_OK && put("two") == RC_OK;
-	ok = ok && plan_slot_write(dir, 1, 1, str_n(large, 100000)) == RC_IO && errno == ENOSPC;
+	ok = ok && plan_slot_write(dir, 1, 1, str_n(large, 100000), content) == RC_IO &&
+	     errno == ENOSPC;
 	ok = ok && stat(temporary, &st) != 0 && errno == ENOENT;
 	assert_loads(0, "two");
 	assert_loads(1, "one");
@@ -339,6 +398,24 @@ START_TEST(saves_in_the_background_and_the_last_one_for_certain)
 	}
 	plan_store_free(s);
 	assert_loads(0, "plan 50");
+	end();
+}
+END_TEST
+
+START_TEST(proves_what_was_saved_last_and_nothing_else)
+{
+	begin();
+	struct plan_store *s = plan_store_new(dir);
+	plan_store_prove(s, 1); /* nothing was saved */
+	plan_store_save(s, 1, heap_bytes("one"));
+	plan_store_prove(s, 1);
+	plan_store_free(s);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "one");
+	s = plan_store_new(dir);
+	plan_store_save(s, 2, heap_bytes("two"));
+	plan_store_prove(s, 1); /* another's number */
+	plan_store_free(s);
+	assert_loads_by(PLAN_PROVEN_FIRST, 0, "one");
 	end();
 }
 END_TEST
@@ -389,7 +466,7 @@ START_TEST(two_processes_save_to_one_folder)
 		struct buffer b;
 		struct plan_store_info info;
 		buffer_init(&b, 1000);
-		ck_assert_int_eq(plan_store_load(dir, i, &b, &info), RC_OK);
+		ck_assert_int_eq(plan_store_load(dir, PLAN_NEWEST_FIRST, i, &b, &info), RC_OK);
 		ck_assert_uint_eq(info.sequence, 200 - i);
 		buffer_deinit(&b);
 	}
@@ -397,9 +474,10 @@ START_TEST(two_processes_save_to_one_folder)
 }
 END_TEST
 
-UNIT_SUITE(plan_store, keeps_the_two_newest, knows_when_and_what_was_saved,
-	a_plan_that_is_there_already_becomes_the_newest, its_files_are_the_owners_alone,
-	one_wrong_bit_anywhere_makes_the_other_slot_serve,
+UNIT_SUITE(plan_store, keeps_the_three_newest, what_has_proved_itself_outlives_any_number_of_edits,
+	a_mark_that_is_damaged_marks_nothing, proves_what_was_saved_last_and_nothing_else,
+	knows_when_and_what_was_saved, a_plan_that_is_there_already_becomes_the_newest,
+	its_files_are_the_owners_alone, one_wrong_bit_anywhere_makes_the_other_slot_serve,
 	a_file_cut_or_grown_at_any_length_is_skipped, what_is_no_file_is_skipped,
 	a_kill_at_any_step_leaves_two_whole_slots, a_full_disk_fails_one_save_and_nothing_else,
 	saves_in_the_background_and_the_last_one_for_certain, two_processes_save_to_one_folder,
