@@ -2,6 +2,7 @@
 #include "admin/request.h"
 
 #include "loop/loop.h"
+#include "observe/log.h"
 
 #define ANSWER_BYTES_MAX (64u << 20)
 /* How long a client may take to send a body, which nobody wants. */
@@ -101,6 +102,8 @@ static void fill(const struct admin_request *q, const struct resource *r, struct
 	answer_fn *const *fn = (answer_fn *const *)((const char *)q->answerer.source + r->offset);
 	(*fn)(q->answerer.owner, a);
 	if (a->body.failed) {
+		log_write(LOG_WARN, "the answer to %.*s is larger than %u MiB: 500",
+			STR_ARG(r->path), ANSWER_BYTES_MAX >> 20);
 		buffer_reset(&a->body);
 		refuse(a, 500, "the answer is too large");
 	}

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "observe/log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -288,6 +289,8 @@ static struct metric_series *overflow_series(
 	f->overflow = find_series(f, buffer_str(&key));
 	if (!f->overflow)
 		f->overflow = new_series(f, buffer_str(&key), count);
+	log_write(LOG_WARN, "metrics: %s has its %d series; what comes now counts under \"other\"",
+		f->name, METRICS_SERIES_MAX);
 	buffer_deinit(&key);
 	return f->overflow;
 }
@@ -329,8 +332,7 @@ struct metric_cell *metric_series_cell(struct metric_series *s, unsigned index)
 
 uint64_t metric_observations(const struct metric_cell *c)
 {
-	const struct metric_histogram *h =
-		CONTAINER_OF(c, const struct metric_histogram, sum);
+	const struct metric_histogram *h = CONTAINER_OF(c, const struct metric_histogram, sum);
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i <= h->family->bound_count; i++)
 		sum += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "observe/log.h"
 #include "policy/chain_build.h"
 #include "proxy/tally_key.h"
 
@@ -60,7 +61,13 @@ static struct binding_row *find_row(
 		return r ? r : make_row(t, key, api, policy, binding);
 	struct str other = STR("other");
 	r = map_get(&t->by_key, other);
-	return r ? r : make_row(t, other, other, other, other);
+	if (r)
+		return r;
+	log_write(LOG_WARN,
+		"metrics: %d bindings have series of their own on a worker; those that run now "
+		"for the first time count under \"other\"",
+		LIMIT_BINDINGS_MEASURED - 1);
+	return make_row(t, other, other, other, other);
 }
 
 /* The API remembers the row of each of its bindings. */

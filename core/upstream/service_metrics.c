@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "observe/log.h"
 
 #include <stdlib.h>
 
@@ -91,6 +92,11 @@ struct service_row *service_book_rows(struct service_book *b, struct str name)
 		rows = map_get(&b->rows, name);
 	}
 	if (!rows) {
+		if (b->rows.count == LIMIT_SERVICES_MEASURED)
+			log_write(LOG_WARN,
+				"metrics: %d services have series of their own; those that come "
+				"now count under \"other\"",
+				LIMIT_SERVICES_MEASURED);
 		rows = new_rows(b->metrics, name);
 		map_put(&b->rows, name, rows);
 	}

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/check.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 
 #include <pthread.h>
@@ -222,8 +223,8 @@ START_TEST(cells_of_one_worker_do_not_overlap)
 		else
 			metric_add(metric_series_cell(series[i], 0), i);
 	for (unsigned i = 0; i < 400; i++)
-		ck_assert_uint_eq(metric_series_value(series[i]),
-			i % 2 ? METRIC_BUCKETS_MAX + 1 : i);
+		ck_assert_uint_eq(
+			metric_series_value(series[i]), i % 2 ? METRIC_BUCKETS_MAX + 1 : i);
 	metrics_free(m);
 }
 END_TEST
@@ -267,8 +268,17 @@ START_TEST(beyond_the_bound_everything_is_other)
 	struct metric_family *f = counter(m);
 	for (unsigned i = 0; i < METRICS_SERIES_MAX - 1; i++)
 		metric_add(metric_series_cell(numbered(f, i), 0), 1);
+	struct buffer said;
+	buffer_init(&said, 4096);
+	log_start_queue(4096, NULL, NULL);
+	ck_assert_uint_eq(log_take(&said), 0);
 	struct metric_series *other = numbered(f, METRICS_SERIES_MAX);
 	ck_assert_ptr_eq(numbered(f, METRICS_SERIES_MAX + 1), other);
+	ck_assert_uint_eq(log_take(&said), 1);
+	ck_assert_uint_lt(
+		str_find(buffer_str(&said), STR("sluice_things_total has its 10000")), said.n);
+	log_stop_queue();
+	buffer_deinit(&said);
 	ck_assert_uint_eq(metric_series_value(other), 0);
 	metric_add(metric_series_cell(other, 0), 7);
 	ck_assert_uint_eq(metric_series_value(numbered(f, 5)), 1);
