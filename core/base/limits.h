@@ -92,6 +92,8 @@
 /* `sluice check` lets the policies of a configuration try theirs so long: 10,000 bindings take one
  * second. */
 #define LIMIT_PLAN_CHECK_SECONDS 20
+/* Bindings that it can name when they end it, at 104 bytes each; of more it names the plugin. */
+#define LIMIT_BINDINGS_NAMED 16384
 
 /* Times, in milliseconds. Head: absolute from its first byte. */
 #define LIMIT_HEAD_MS          10000

@@ -96,6 +96,17 @@ static void fail(struct diagnostics *d, const char *why)
 		"the policies could not be tried: %s", why);
 }
 
+#define TEXT_OF(number)   #number
+#define NUMBER_TEXT(name) TEXT_OF(name)
+
+static const char *what_it_is(struct str label)
+{
+	if (!str_starts(label, STR("plugin:")))
+		return "this binding";
+	return "this plugin, or a binding of it behind the first " NUMBER_TEXT(
+		LIMIT_BINDINGS_NAMED) ",";
+}
+
 /* '!' and the binding that crashed it, '?' and the one whose time was over. */
 static bool tells_an_end(struct str answer, struct diagnostics *d)
 {
@@ -105,11 +116,12 @@ static bool tells_an_end(struct str answer, struct diagnostics *d)
 		return false;
 	if (answer.p[0] == '!')
 		diagnostics_add(d, SEVERITY_ERROR, none, "",
-			"%.*s: this binding crashed the program that tried it", STR_ARG(whose));
+			"%.*s: %s crashed the program that tried it", STR_ARG(whose),
+			what_it_is(whose));
 	else if (answer.p[0] == '?')
 		diagnostics_add(d, SEVERITY_ERROR, none, "",
-			"%.*s: this binding was still being tried after %d s", STR_ARG(whose),
-			LIMIT_PLAN_CHECK_SECONDS);
+			"%.*s: %s was still being tried after %d s", STR_ARG(whose),
+			what_it_is(whose), LIMIT_PLAN_CHECK_SECONDS);
 	return answer.p[0] == '!' || answer.p[0] == '?';
 }
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define MEMORY_BYTES_MAX ((rlim_t)2 << 30)
-#define LABELS           16384 /* bindings beyond these stay without a name */
+#define LABELS           LIMIT_BINDINGS_NAMED
 #define PROCESSOR_SECONDS_MAX (2 * LIMIT_PLAN_CHECK_SECONDS)
 
 /* --- an end that plugin code brings ---------------------------------------------------------- */
