@@ -13,6 +13,9 @@ unsigned libcrypto_version(void);
 
 #define SHA256_BYTES 32
 void sha256(struct str in, uint8_t out[SHA256_BYTES]);
+/* Of all pieces that `next` gives until it is false; it hashes nothing itself. */
+void sha256_pieces(
+	bool (*next)(void *arg, struct str *piece), void *arg, uint8_t out[SHA256_BYTES]);
 /* Lower-case hex, 64 characters, no NUL. */
 void sha256_hex(const uint8_t digest[SHA256_BYTES], char out[SHA256_BYTES * 2]);
 /* 64 digits in either case; RC_INVALID. */

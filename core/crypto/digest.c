@@ -103,6 +103,17 @@ enum rc sha256_file(const char *path, uint8_t out[SHA256_BYTES])
 	return rc;
 }
 
+void sha256_pieces(
+	bool (*next)(void *arg, struct str *piece), void *arg, uint8_t out[SHA256_BYTES])
+{
+	EVP_MD_CTX *md = states_of_thread()->md;
+	struct str piece;
+	CHECK(EVP_DigestInit_ex2(md, sha256_md, NULL));
+	while (next(arg, &piece))
+		CHECK(EVP_DigestUpdate(md, piece.p, piece.n));
+	CHECK(EVP_DigestFinal_ex(md, out, NULL));
+}
+
 void hmac_sha256(struct str key, struct str in, uint8_t out[SHA256_BYTES])
 {
 	EVP_MAC_CTX *mac = states_of_thread()->mac;

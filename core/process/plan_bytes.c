@@ -58,6 +58,20 @@ void plan_bytes_rest(const struct plan_bytes *b)
 		madvise((void *)b->p, b->n, MADV_DONTNEED);
 }
 
+static struct str piece_at(const struct plan_bytes *b, size_t at)
+{
+	struct str rest = str_from(plan_bytes_str(b), at < b->n ? at : b->n);
+	return str_slice(rest, 0, rest.n < PLAN_PIECE_BYTES ? rest.n : PLAN_PIECE_BYTES);
+}
+
+struct str plan_bytes_piece(const struct plan_bytes *b, size_t at)
+{
+	struct str before = at > 0 ? piece_at(b, at - PLAN_PIECE_BYTES) : STR_EMPTY;
+	if (b->is_mapped && before.n > 0)
+		madvise((void *)before.p, before.n, MADV_DONTNEED);
+	return piece_at(b, at);
+}
+
 void plan_bytes_free(struct plan_bytes *b)
 {
 	if (b->is_mapped)

@@ -26,7 +26,11 @@ int plan_bytes_open_file(void);
 MUST_USE bool plan_bytes_map(struct plan_bytes *b, int fd);
 /* The buffer's memory changes hands: it is empty afterwards. */
 void plan_bytes_take(struct plan_bytes *b, struct buffer *from);
-/* Its pages count as this process's only from when they are read again. */
+/* Of those from `at` on, a multiple of PLAN_PIECE_BYTES: empty at the end. What was given before is
+ * no more counted as this process's, until it is read again. */
+#define PLAN_PIECE_BYTES (1u << 20)
+struct str plan_bytes_piece(const struct plan_bytes *b, size_t at);
+/* The same of all pages. */
 void plan_bytes_rest(const struct plan_bytes *b);
 void plan_bytes_free(struct plan_bytes *b);
 struct str plan_bytes_str(const struct plan_bytes *b);

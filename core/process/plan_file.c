@@ -43,17 +43,26 @@ static int open_nameless(const char *dir)
 	return fd;
 }
 
-struct plan_file *plan_file_new(const char *state_dir, struct str bytes)
+static bool write_bytes(int fd, const struct plan_bytes *bytes)
+{
+	struct str piece;
+	for (size_t at = 0; (piece = plan_bytes_piece(bytes, at)).n > 0; at += PLAN_PIECE_BYTES)
+		if (!file_write_all(fd, piece))
+			return false;
+	return true;
+}
+
+struct plan_file *plan_file_new(const char *state_dir, const struct plan_bytes *bytes)
 {
 	struct plan_file *f = heap_zalloc(sizeof(*f));
-	f->size = bytes.n;
+	f->size = bytes->n;
 	f->fd = open_nameless(state_dir);
-	if (f->fd >= 0 && file_write_all(f->fd, bytes))
+	if (f->fd >= 0 && write_bytes(f->fd, bytes))
 		return f;
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
-	f->bytes = heap_strndup(bytes);
+	f->bytes = heap_strndup(plan_bytes_str(bytes));
 	return f;
 }
 

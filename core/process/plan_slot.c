@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The slots of the plan store as files.
  *
- * fdatasync for the file and fsync for the folder: what a rename puts in place is on the disk before
- * the rename is. The temporary file is made anew each time (O_EXCL after unlink), so that nothing of
- * a save that was cut short is left in it. */
+ * fdatasync for the file and fsync for the folder: what a rename puts in place is on the disk
+ * before the rename is. The temporary file is made anew each time (O_EXCL after unlink), so that
+ * nothing of a save that was cut short is left in it. */
 #include "process/plan_slot.h"
 
 #include "base/file.h"
@@ -77,7 +77,8 @@ static enum rc read_header(int fd, uint8_t header[HEADER_BYTES], const char **me
 	if (get(header + 8, 4) != FORMAT)
 		return damaged(message, "another version wrote it");
 	uint64_t length = get(header + 40, 8);
-	if (length == 0 || length > LIMIT_PLAN_BYTES || (uint64_t)st.st_size != HEADER_BYTES + length)
+	if (length == 0 || length > LIMIT_PLAN_BYTES ||
+		(uint64_t)st.st_size != HEADER_BYTES + length)
 		return damaged(message, "its length is wrong");
 	sha256(str_n((const char *)header, DIGEST_AT), digest);
 	if (memcmp(digest, header + DIGEST_AT, SHA256_BYTES) != 0)
@@ -162,21 +163,31 @@ enum rc plan_slot_read(const char *dir, unsigned slot, struct buffer *bytes,
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
-static bool write_file(const char *path, struct str head, struct str bytes)
+static bool write_bytes(int fd, const struct plan_bytes *bytes)
+{
+	struct str piece;
+	for (size_t at = 0; (piece = plan_bytes_piece(bytes, at)).n > 0; at += PLAN_PIECE_BYTES)
+		if (!file_write_all(fd, piece))
+			return false;
+	return true;
+}
+
+static bool write_file(const char *path, struct str head, const struct plan_bytes *bytes)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
 		return false;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = file_write_all(fd, head) && file_write_all(fd, bytes) && fdatasync(fd) == 0;
+	bool ok = file_write_all(fd, head) && write_bytes(fd, bytes) && fdatasync(fd) == 0;
 	int error = errno;
 	ok &= close(fd) == 0;
 	errno = error;
 	return ok;
 }
 
-static bool replace(const char *dir, const char *name, struct str head, struct str bytes)
+static bool replace(
+	const char *dir, const char *name, struct str head, const struct plan_bytes *bytes)
 {
 	char *path = heap_printf("%s/%s", dir, name);
 	char *temporary = heap_printf("%s/new", dir);
@@ -197,21 +208,83 @@ struct slots {
 	int same; /* the slot that has the bytes; -1: none */
 };
 
-static bool is_whole(const char *dir, unsigned slot, struct plan_store_info *info)
+/* Pieces of a slot's plan, through a buffer: nothing of 26 MB stays. */
+struct reader {
+	int fd;
+	uint64_t left;
+	bool has_failed;
+	char piece[65536];
+};
+
+static bool next_read(void *arg, struct str *piece)
 {
-	const char *unused;
-	struct buffer found;
-	buffer_init(&found, LIMIT_PLAN_BYTES);
-	enum rc rc = plan_slot_read(dir, slot, &found, info, &unused);
-	buffer_deinit(&found);
-	return rc == RC_OK;
+	struct reader *r = arg;
+	size_t n = r->left < sizeof(r->piece) ? (size_t)r->left : sizeof(r->piece);
+	if (n == 0)
+		return false;
+	r->has_failed = !read_all(r->fd, r->piece, n);
+	r->left -= n;
+	*piece = str_n(r->piece, n);
+	return !r->has_failed;
 }
 
-static struct slots look(const char *dir, const uint8_t content[SHA256_BYTES])
+/* Behind its header. */
+static bool has_content(int fd, uint64_t length, const uint8_t content[SHA256_BYTES])
+{
+	uint8_t digest[SHA256_BYTES];
+	struct reader *r = heap_alloc(sizeof(*r));
+	r->fd = fd;
+	r->left = length;
+	r->has_failed = false;
+	sha256_pieces(next_read, r, digest);
+	bool is_there = !r->has_failed && memcmp(digest, content, SHA256_BYTES) == 0;
+	free(r);
+	return is_there;
+}
+
+static struct plan_slot_known identity_of(int fd)
+{
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return (struct plan_slot_known){0};
+	return (struct plan_slot_known){
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.mtime_ns = st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+		.ctime_ns = st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec,
+	};
+}
+
+static int open_slot(const char *dir, unsigned slot)
+{
+	char name[12];
+	snprintf(name, sizeof(name), "%u", slot);
+	return open_in(dir, name);
+}
+
+static bool is_whole(
+	const char *dir, unsigned slot, struct plan_store_info *info, struct plan_slot_known *known)
+{
+	const char *unused;
+	int fd = open_slot(dir, slot);
+	struct plan_slot_known now = identity_of(fd);
+	bool ok = now.size > 0 && read_open(fd, dir, NULL, info, &unused) == RC_OK;
+	bool is_known = ok && memcmp(&now, known, sizeof(now)) == 0;
+	if (ok && !is_known)
+		ok = has_content(fd, now.size - HEADER_BYTES, info->content);
+	*known = ok ? now : (struct plan_slot_known){0};
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static struct slots look(const char *dir, const uint8_t content[SHA256_BYTES],
+	struct plan_slot_known known[PLAN_SLOTS])
 {
 	struct slots s = {.same = -1};
 	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
-		if (!is_whole(dir, i, &s.infos[i])) {
+		if (!is_whole(dir, i, &s.infos[i], &known[i])) {
 			s.infos[i] = (struct plan_store_info){0};
 			continue;
 		}
@@ -239,24 +312,37 @@ static unsigned choose(const struct slots *s)
 	return chosen;
 }
 
-static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes,
-	const uint8_t content[SHA256_BYTES])
+/* Under its name: renaming has changed its times. */
+static void remember(const char *dir, unsigned slot, struct plan_slot_known *known)
+{
+	int fd = open_slot(dir, slot);
+	*known = identity_of(fd);
+	if (fd >= 0)
+		close(fd);
+}
+
+static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us,
+	const struct plan_bytes *bytes, const uint8_t content[SHA256_BYTES],
+	struct plan_slot_known known[PLAN_SLOTS])
 {
 	uint8_t header[HEADER_BYTES] = MAGIC;
 	char name[12];
-	struct slots s = look(dir, content);
+	struct slots s = look(dir, content, known);
 	if (s.same == (int)s.newest)
 		return RC_OK;
 	put(header + 8, FORMAT, 4);
 	put(header + 16, s.infos[s.newest].sequence + 1, 8);
 	put(header + 24, generation, 8);
 	put(header + 32, (uint64_t)wall_us, 8);
-	put(header + 40, bytes.n, 8);
+	put(header + 40, bytes->n, 8);
 	memcpy(header + CONTENT_AT, content, SHA256_BYTES);
 	sha256(str_n((const char *)header, DIGEST_AT), header + DIGEST_AT);
-	snprintf(name, sizeof(name), "%u", s.same >= 0 ? (unsigned)s.same : choose(&s));
-	struct str head = str_n((const char *)header, HEADER_BYTES);
-	return replace(dir, name, head, bytes) ? RC_OK : RC_IO;
+	unsigned slot = s.same >= 0 ? (unsigned)s.same : choose(&s);
+	snprintf(name, sizeof(name), "%u", slot);
+	if (!replace(dir, name, str_n((const char *)header, HEADER_BYTES), bytes))
+		return RC_IO;
+	remember(dir, slot, &known[slot]);
+	return RC_OK;
 }
 
 /* One at a time: a standby and an upgrade's successor save to the same folder. -1 with errno. */
@@ -281,14 +367,31 @@ static enum rc unlock_folder(int lock, enum rc rc)
 	return rc;
 }
 
-enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us, struct str bytes,
-	uint8_t content[SHA256_BYTES])
+struct walker {
+	const struct plan_bytes *bytes;
+	size_t at;
+};
+
+static bool next_piece(void *arg, struct str *piece)
 {
-	sha256(bytes, content);
+	struct walker *w = arg;
+	*piece = plan_bytes_piece(w->bytes, w->at);
+	w->at += PLAN_PIECE_BYTES;
+	return piece->n > 0;
+}
+
+enum rc plan_slot_write(const char *dir, uint64_t generation, int64_t wall_us,
+	const struct plan_bytes *bytes, uint8_t content[SHA256_BYTES],
+	struct plan_slot_known *known)
+{
+	struct plan_slot_known unknown[PLAN_SLOTS] = {0};
+	struct walker w = {bytes, 0};
+	sha256_pieces(next_piece, &w, content);
 	int lock = lock_folder(dir);
 	if (lock < 0)
 		return RC_IO;
-	return unlock_folder(lock, write_alone(dir, generation, wall_us, bytes, content));
+	return unlock_folder(lock,
+		write_alone(dir, generation, wall_us, bytes, content, known ? known : unknown));
 }
 
 enum rc plan_slot_prove(const char *dir, const uint8_t content[SHA256_BYTES])
@@ -300,7 +403,7 @@ enum rc plan_slot_prove(const char *dir, const uint8_t content[SHA256_BYTES])
 	int lock = lock_folder(dir);
 	if (lock < 0)
 		return RC_IO;
-	bool ok =
-		replace(dir, PROVEN, STR(PROVEN_MAGIC), str_n((const char *)content, SHA256_BYTES));
+	struct plan_bytes bytes = {.p = (const char *)content, .n = SHA256_BYTES};
+	bool ok = replace(dir, PROVEN, STR(PROVEN_MAGIC), &bytes);
 	return unlock_folder(lock, ok ? RC_OK : RC_IO);
 }

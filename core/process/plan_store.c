@@ -28,6 +28,7 @@ struct plan_store {
 	/* The thread's own. */
 	uint64_t written_generation; /* 0: none */
 	uint8_t written[SHA256_BYTES];
+	struct plan_slot_known known[PLAN_SLOTS];
 };
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -52,9 +53,10 @@ static void cannot_save(struct plan_store *s, uint64_t generation)
 	count(s, generation, false);
 }
 
-static void save(struct plan_store *s, uint64_t generation, struct str bytes)
+static void save(struct plan_store *s, uint64_t generation, const struct plan_bytes *bytes)
 {
-	bool ok = plan_slot_write(s->dir, generation, clock_wall_us(), bytes, s->written) == RC_OK;
+	bool ok = plan_slot_write(s->dir, generation, clock_wall_us(), bytes, s->written,
+			  s->known) == RC_OK;
 	s->written_generation = ok ? generation : 0;
 	if (ok)
 		count(s, generation, true);
@@ -108,7 +110,7 @@ static void *run(void *arg)
 	while (take(s, &job)) {
 		prove(s, job.proven); /* it was said of what was written before */
 		if (job.bytes.p)
-			save(s, job.generation, plan_bytes_str(&job.bytes));
+			save(s, job.generation, &job.bytes);
 		plan_bytes_free(&job.bytes);
 		prove(s, job.proven);
 	}

@@ -154,6 +154,7 @@ static void activate(struct gateway *g, struct offer *offer)
 		log_write(LOG_ERROR, "the settings of the configuration cannot be kept");
 	set_plan_of_trail(g, g->activating.is_closed ? 0 : plan_digest(plan));
 	activation_start(g->activation, plan, g->activating.is_closed ? g->fallback_why : NULL);
+	plan_bytes_rest(&g->activating.bytes); /* it is built */
 }
 
 /* A plan that has crashed the gateway too often is passed over. */
@@ -229,7 +230,7 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 	g->saved = g->activating.saved;
 	plan_file_free(g->current_file);
 	g->current_file =
-		plan_file_new(g->state_dir, plan_bytes_str(&g->activating.bytes));
+		plan_file_new(g->state_dir, &g->activating.bytes);
 	if (!is_closed)
 		last_good_take(g->last_good, generation, &g->activating);
 	timer_start(g->loop, &g->prove_timer, (int64_t)g->options->crash_window_s * 1000);

@@ -64,6 +64,29 @@ START_TEST(nothing_and_too_much_are_no_plan)
 }
 END_TEST
 
+START_TEST(is_read_piece_by_piece)
+{
+	struct plan_bytes b = {0};
+	size_t n = 2 * PLAN_PIECE_BYTES + 10, at = 0;
+	char *bytes = heap_alloc(n);
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (char)(i % 251);
+	int fd = plan_bytes_open_file();
+	ck_assert(file_write_all(fd, str_n(bytes, n)));
+	ck_assert(plan_bytes_map(&b, fd));
+	close(fd);
+	for (int times = 0; times < 2; times++) {
+		for (at = 0; plan_bytes_piece(&b, at).n > 0; at += PLAN_PIECE_BYTES)
+			ck_assert_int_eq(
+				memcmp(b.p + at, bytes + at, plan_bytes_piece(&b, at).n), 0);
+		ck_assert_uint_eq(at, 3 * PLAN_PIECE_BYTES);
+	}
+	ck_assert(str_eq(plan_bytes_str(&b), str_n(bytes, n)));
+	plan_bytes_free(&b);
+	free(bytes);
+}
+END_TEST
+
 START_TEST(takes_a_buffer)
 {
 	struct plan_bytes b;
@@ -82,4 +105,4 @@ END_TEST
 
 UNIT_SUITE(plan_bytes, what_is_mapped_cannot_be_changed,
 	what_somebody_can_write_through_a_mapping_is_refused, nothing_and_too_much_are_no_plan,
-	takes_a_buffer)
+	is_read_piece_by_piece, takes_a_buffer)

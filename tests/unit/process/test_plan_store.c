@@ -52,7 +52,8 @@ static uint8_t content[SHA256_BYTES]; /* of what was put last */
 
 static enum rc put(const char *bytes)
 {
-	return plan_slot_write(dir, 7, 1000, str_of(bytes), content);
+	struct plan_bytes b = {.p = bytes, .n = strlen(bytes)};
+	return plan_slot_write(dir, 7, 1000, &b, content, NULL);
 }
 
 static struct plan_bytes heap_bytes(const char *text)
@@ -155,7 +156,8 @@ START_TEST(knows_when_and_what_was_saved)
 	struct buffer b;
 	struct plan_store_info info;
 	buffer_init(&b, 100);
-	ck_assert_int_eq(plan_slot_write(dir, 41, 123456789, STR("plan"), content), RC_OK);
+	struct plan_bytes plan = {.p = "plan", .n = 4};
+	ck_assert_int_eq(plan_slot_write(dir, 41, 123456789, &plan, content, NULL), RC_OK);
 	ck_assert_int_eq(plan_store_load(dir, PLAN_NEWEST_FIRST, 0, &b, &info), RC_OK);
 	ck_assert_int_eq(info.generation, 41);
 	ck_assert_int_eq(info.saved_wall_us, 123456789);
@@ -213,6 +215,55 @@ static unsigned newest_slot(void)
 	}
 	return info[1].sequence > info[0].sequence;
 }
+
+static void put_knowing(struct plan_slot_known *known, const char *bytes)
+{
+	struct plan_bytes b = {.p = bytes, .n = strlen(bytes)};
+	ck_assert_int_eq(plan_slot_write(dir, 7, 1000, &b, content, known), RC_OK);
+}
+
+/* A byte of its plan is another one: in a file of the same size in its place. */
+static void damage(unsigned slot)
+{
+	char name[2] = {(char)('0' + slot)}, bytes[200];
+	char *path = path_of(name), *fresh = path_of("new");
+	int from = open(path, O_RDONLY | O_CLOEXEC);
+	int to = open(fresh, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ssize_t n = read(from, bytes, sizeof(bytes));
+	ck_assert_int_gt(n, 0);
+	bytes[n - 1] ^= 1;
+	ck_assert_int_eq(write(to, bytes, (size_t)n), n);
+	ck_assert_int_eq(rename(fresh, path), 0);
+	close(from);
+	close(to);
+	free(path);
+	free(fresh);
+}
+
+START_TEST(what_it_knows_of_its_slots_ends_with_another_writer)
+{
+	struct plan_slot_known known[PLAN_SLOTS] = {0};
+	begin();
+	put_knowing(known, "one");
+	put_knowing(known, "two");
+	put_knowing(known, "two");
+	assert_loads(0, "two");
+	assert_loads(1, "one");
+	assert_loads(2, "-");
+	ck_assert_int_eq(put("three"), RC_OK); /* another process */
+	put_knowing(known, "four");
+	assert_loads(0, "four");
+	assert_loads(1, "three");
+	assert_loads(2, "two");
+	damage(newest_slot());
+	assert_loads(0, "three");
+	put_knowing(known, "five"); /* over what is damaged */
+	assert_loads(0, "five");
+	assert_loads(1, "three");
+	assert_loads(2, "two");
+	end();
+}
+END_TEST
 
 static void flip(const char *path, off_t at)
 {
@@ -355,19 +406,18 @@ static void fill_disk_in_child(void)
 	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		mount("none", folder, "tmpfs", 0, "size=64k,mode=700") != 0)
 		_exit(77);
-	char *large = heap_zalloc(100000);
+	struct plan_bytes much = {.p = heap_zalloc(100000), .n = 100000};
 	struct stat st;
 	char *temporary = path_of("new");
 	bool ok = put("one") == RC_OK && put("two") == RC_OK;
-	ok = ok && plan_slot_write(dir, 1, 1, str_n(large, 100000), content) == RC_IO &&
-	     errno == ENOSPC;
+	ok = ok && plan_slot_write(dir, 1, 1, &much, content, NULL) == RC_IO && errno == ENOSPC;
 	ok = ok && stat(temporary, &st) != 0 && errno == ENOENT;
 	assert_loads(0, "two");
 	assert_loads(1, "one");
 	ok = ok && put("three") == RC_OK;
 	assert_loads(0, "three");
 	free(temporary);
-	free(large);
+	free((char *)much.p);
 	umount2(folder, MNT_DETACH);
 	_exit(ok ? 0 : 1);
 }
@@ -474,10 +524,11 @@ START_TEST(two_processes_save_to_one_folder)
 }
 END_TEST
 
-UNIT_SUITE(plan_store, keeps_the_three_newest, what_has_proved_itself_outlives_any_number_of_edits,
-	a_mark_that_is_damaged_marks_nothing, proves_what_was_saved_last_and_nothing_else,
-	knows_when_and_what_was_saved, a_plan_that_is_there_already_becomes_the_newest,
-	its_files_are_the_owners_alone, one_wrong_bit_anywhere_makes_the_other_slot_serve,
+UNIT_SUITE(plan_store, what_it_knows_of_its_slots_ends_with_another_writer, keeps_the_three_newest,
+	what_has_proved_itself_outlives_any_number_of_edits, a_mark_that_is_damaged_marks_nothing,
+	proves_what_was_saved_last_and_nothing_else, knows_when_and_what_was_saved,
+	a_plan_that_is_there_already_becomes_the_newest, its_files_are_the_owners_alone,
+	one_wrong_bit_anywhere_makes_the_other_slot_serve,
 	a_file_cut_or_grown_at_any_length_is_skipped, what_is_no_file_is_skipped,
 	a_kill_at_any_step_leaves_two_whole_slots, a_full_disk_fails_one_save_and_nothing_else,
 	saves_in_the_background_and_the_last_one_for_certain, two_processes_save_to_one_folder,
