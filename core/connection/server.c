@@ -34,9 +34,11 @@ static void begin_request(struct http_server *c)
 	if (c->options->message)
 		h1_parser_limit(r->h.parser, c->options->message);
 	h1_parser_begin_request(r->h.parser, &r->arena, &r->request);
-	/* It outlives the connection's own. */
-	if (r->h.s.tls_version)
+	/* They outlive the connection's own. */
+	if (r->h.s.tls_version) {
 		r->h.s.tls_server_name = arena_copy(&r->arena, stream_tls_server_name(c->stream));
+		r->h.s.tls_certificate = arena_copy(&r->arena, stream_tls_certificate(c->stream));
+	}
 	c->current = r;
 }
 

@@ -77,6 +77,9 @@ const char *stream_tls_version(const struct stream *s);
 /* The protocol ALPN chose, or STR_EMPTY. */
 struct str stream_tls_alpn(const struct stream *s);
 struct str stream_tls_server_name(const struct stream *s);
+/* What the other side has proved itself with, as DER; STR_EMPTY: nothing. Lasts as long as the stream.
+ */
+struct str stream_tls_certificate(const struct stream *s);
 /* After on_end: TLS ended without close_notify, so that bytes may be missing. */
 bool stream_is_truncated(const struct stream *s);
 /* One sentence about the last error, or "". */

@@ -30,6 +30,8 @@ struct stream_tls {
 	struct chunk_queue wire; /* encrypted, not yet sent */
 	bool is_open;
 	char error[160];
+	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
+	int certificate_n;
 };
 
 /* --- the BIO --------------------------------------------------------------------------------- */
@@ -148,6 +150,7 @@ void stream_tls_free(struct stream *s)
 	chunk_queue_clear(&t->wire);
 	if (t->held)
 		block_unref(t->held);
+	OPENSSL_free(t->certificate);
 	free(t);
 	s->tls = NULL;
 }
@@ -410,4 +413,16 @@ struct str stream_tls_server_name(const struct stream *s)
 {
 	return s->tls ? str_of(SSL_get_servername(s->tls->ssl, TLSEXT_NAMETYPE_host_name))
 		      : STR_EMPTY;
+}
+
+/* A context that asks for certificates accepts verified ones alone. */
+struct str stream_tls_certificate(const struct stream *s)
+{
+	struct stream_tls *t = s->tls;
+	X509 *x = t && !t->certificate ? SSL_get0_peer_certificate(t->ssl) : NULL;
+	if (x)
+		t->certificate_n = i2d_X509(x, &t->certificate);
+	return t && t->certificate && t->certificate_n > 0
+		       ? str_n((const char *)t->certificate, (size_t)t->certificate_n)
+		       : STR_EMPTY;
 }

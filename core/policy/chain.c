@@ -501,6 +501,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 	x->data = NULL;
 	x->properties = NULL;
 	x->operations = NULL;
+	x->certificate = NULL;
 	x->principal = x->client_id = x->client_name = x->body_at_hand = STR_EMPTY;
 	run_init(&x->run[CHAIN_REQUEST], pool);
 	run_init(&x->run[CHAIN_RESPONSE], pool);

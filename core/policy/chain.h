@@ -110,6 +110,7 @@ struct sluice_exchange {
 	struct str api;      /* "namespace/name" */
 	const char *tls_version;
 	struct str tls_server_name;
+	struct str tls_certificate; /* the client's, as DER; else empty */
 	/* Called on the worker when a pause ended: step the direction again. */
 	void (*wake)(struct sluice_exchange *x);
 	struct chain_watch *watch; /* NULL: nobody asks how long the bindings take */
@@ -127,6 +128,7 @@ struct sluice_exchange {
 	uint16_t response_from;            /* bindings below it take part in a response walk */
 	void **data;                       /* per binding; in the arena, made on first use */
 	struct chain_property *properties; /* list in the arena */
+	const struct certificate_facts *certificate; /* in the arena; NULL: nobody has asked */
 	struct exchange_secrets *secrets;  /* in the arena; NULL: none; policy/secrets.h */
 	struct operation *operations; /* list: what bindings have under way; policy/operation.h */
 	struct str principal, client_id, client_name;

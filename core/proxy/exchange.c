@@ -476,6 +476,7 @@ static void fill_view(struct exchange *e)
 	x->request_id = str_n(e->request_id, sizeof(e->request_id));
 	x->tls_version = e->down->tls_version;
 	x->tls_server_name = e->down->tls_server_name;
+	x->tls_certificate = e->down->tls_certificate;
 	x->wake = on_policy_wake;
 }
 

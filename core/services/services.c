@@ -12,6 +12,7 @@
 #include "sluice/shared.h"
 #include "sluice/state.h"
 #include "sluice/timer.h"
+#include "sluice/tls.h"
 #include "sluice/work.h"
 
 _Thread_local struct services_thread services_thread;
@@ -33,6 +34,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_POST_SERVICE, services_post_table());
 	add(r, SLUICE_SHARED_SERVICE, services_shared_table());
 	add(r, SLUICE_STATE_SERVICE, services_state_table());
+	add(r, SLUICE_TLS_SERVICE, services_tls_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
 }
 

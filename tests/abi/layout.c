@@ -15,6 +15,7 @@
 #include "sluice/sluice.h"
 #include "sluice/state.h"
 #include "sluice/timer.h"
+#include "sluice/tls.h"
 #include "sluice/work.h"
 
 #include <stdio.h>
@@ -217,6 +218,26 @@ static void print_post(void)
 	VALUE(SLUICE_POST_ALL);
 }
 
+static void print_tls(void)
+{
+	BEGIN(sluice_certificate);
+#define T(f) FIELD(sluice_certificate, f)
+	T(size), T(reserved), T(subject), T(issuer), T(common_name), T(serial), T(fingerprint),
+		T(not_before_s), T(not_after_s);
+#undef T
+	FINISH(sluice_certificate);
+	BEGIN(sluice_tls_service);
+#define T(f) FIELD(sluice_tls_service, f)
+	T(size), T(reserved), T(client_certificate), T(client_name_next), T(client_certificate_der);
+#undef T
+	FINISH(sluice_tls_service);
+	printf("service %s\n", SLUICE_TLS_SERVICE);
+	VALUE(SLUICE_NAME_DNS);
+	VALUE(SLUICE_NAME_URI);
+	VALUE(SLUICE_NAME_EMAIL);
+	VALUE(SLUICE_NAME_ADDRESS);
+}
+
 static void print_work(void)
 {
 	BEGIN(sluice_job);
@@ -358,6 +379,7 @@ int main(void)
 	print_request();
 	print_post();
 	print_work();
+	print_tls();
 	print_shared();
 	print_state();
 	print_schema();

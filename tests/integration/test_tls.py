@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """TLS towards clients and towards upstreams."""
+import hashlib
+import socket
 import ssl
 
 from harness import *
+from harness.cases import WITNESS
 
 
 def inbound(certificate, **more):
@@ -102,6 +105,35 @@ def asks_clients_for_certificates():
 
 
 @case
+def tells_policies_who_the_client_is():
+    """On each connection, the resumed one too; nothing where no certificate is asked for."""
+    ca = Authority()
+    asked = inbound(ca.issue("shop.test"), requireClientCertificate=True, trustedCA=ca.crt)
+    witness = {"policyRef": {"name": "witness"}}
+    mine = ca.issue("till 7", san="DNS:till-7.test,URI:spiffe://shop.test/till/7,IP:192.0.2.7")
+    with open(mine.crt_path) as f:
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(f.read())).hexdigest()
+    with Backend(reply(200, "x")) as backend, Gateway(
+            [api("a", backend, scheme="https", policies=[asked, witness]),
+             api("b", backend, policies=[witness])], options=["--plugins", WITNESS]) as gateway:
+        tls, session = ca.client_tls(mine, maximum=ssl.TLSVersion.TLSv1_2), None
+        for count in (2, 4):
+            raw = socket.create_connection(("127.0.0.1", gateway.port))
+            with tls.wrap_socket(raw, server_hostname="shop.test", session=session) as s:
+                s.sendall(2 * b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+                while len(backend.requests) < count:
+                    check(s.recv(4096), "an answer")
+                equal(s.session_reused, session is not None)
+                session = s.session
+        for request in backend.requests:
+            equal(request.all("x-subject"), ["CN=till 7"])
+            equal(request.all("x-fingerprint"), [fingerprint])
+            equal(request.all("x-name"), ["till-7.test", "spiffe://shop.test/till/7", "192.0.2.7"])
+        gateway.get("/", port=gateway.ports[1])
+        equal(backend.requests[-1].all("x-subject"), [])
+
+
+@case
 def speaks_tls_to_upstreams():
     ca = Authority()
     tls = ca.server_tls(ca.issue("localhost", "DNS:localhost,IP:127.0.0.1"))
@@ -161,7 +193,6 @@ def resumes_sessions_across_workers():
         tls = ca.client_tls(maximum=ssl.TLSVersion.TLSv1_2)
         session, resumed = None, 0
         for _ in range(20):
-            import socket
             raw = socket.create_connection(("127.0.0.1", gateway.port))
             with tls.wrap_socket(raw, server_hostname="shop.test", session=session) as s:
                 s.sendall(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")

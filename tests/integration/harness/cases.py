@@ -19,11 +19,16 @@ import traceback
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BUILD = os.path.abspath(os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build", "dev")))
-# The folder of the policy that misbehaves. A build for release has no plugins for tests; that of the
-# unit tests has.
-HOSTILE = f"{BUILD}/tests/hostile"
-if not os.path.exists(f"{HOSTILE}/hostile.so"):
-    HOSTILE = f"{TOP}/build/dev/tests/hostile"
+
+
+def plugin_dir(name):
+    """Of a policy for tests. A build for release has none of them; that of the unit tests has."""
+    own = f"{BUILD}/tests/{name}"
+    return own if os.path.exists(f"{own}/{name}.so") else f"{TOP}/build/dev/tests/{name}"
+
+
+HOSTILE = plugin_dir("hostile")  # misbehaves when it is told to
+WITNESS = plugin_dir("witness")  # tells the upstream what services tell it
 MODE = os.environ.get("SLUICE_TEST_MODE", "quick")
 
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* witness - a policy that tells the upstream, in fields, what services tell it. */
+#include "sluice/sluice.h"
+#include "sluice/tls.h"
+
+#include <stdio.h>
+
+static const struct sluice_tls_service *tls;
+
+static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
+	void *previous, void **state)
+{
+	tls = call->host->service(SLUICE_TLS_SERVICE);
+	return SLUICE_OK;
+}
+
+static void tell(const struct sluice_call *call, struct sluice_exchange *x, const char *field,
+	struct sluice_str value)
+{
+	struct sluice_str name = {field, 0};
+	while (field[name.n])
+		name.n++;
+	call->host->field_add(x, SLUICE_REQUEST, name, value);
+}
+
+static void tell_certificate(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct sluice_certificate c = {.size = sizeof(c)};
+	struct sluice_str name;
+	uint32_t at = 0;
+	if (tls->client_certificate(x, &c) != SLUICE_OK)
+		return;
+	tell(call, x, "x-subject", c.subject);
+	tell(call, x, "x-fingerprint", c.fingerprint);
+	while (tls->client_name_next(x, &at, NULL, &name) == SLUICE_OK)
+		tell(call, x, "x-name", name);
+}
+
+static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	tell_certificate(call, x);
+	return SLUICE_CONTINUE;
+}
+
+static const struct sluice_policy policy = {
+	.size = sizeof(policy),
+	.name = "witness",
+	.version = "1.0.0",
+	.configure = configure,
+	.request_head = request_head,
+};
+
+const struct sluice_plugin *sluice_plugin_v1(void)
+{
+	static const struct sluice_policy *const policies[] = {&policy};
+	static const char *const services[] = {SLUICE_TLS_SERVICE, NULL};
+	static const struct sluice_plugin plugin = {
+		.size = sizeof(plugin),
+		.abi_major = SLUICE_ABI_MAJOR,
+		.abi_minor = SLUICE_ABI_MINOR,
+		.policy_count = 1,
+		.name = "witness",
+		.version = "1.0.0",
+		.policies = policies,
+		.requires_services = services,
+	};
+	return &plugin;
+}
