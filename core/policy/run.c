@@ -105,6 +105,11 @@ uint32_t policy_workers(const struct sluice_instance *i)
 	return i->workers;
 }
 
+struct metrics *policy_metrics(const struct sluice_instance *i)
+{
+	return registry_metrics(i->plugin->registry);
+}
+
 struct str policy_plugin_digest(const struct sluice_instance *i)
 {
 	return str_n((const char *)i->plugin->sha256, sizeof(i->plugin->sha256));

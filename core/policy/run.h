@@ -73,6 +73,9 @@ void policy_let_go(struct sluice_instance *i);
 
 /* How many workers there are; any thread. */
 uint32_t policy_workers(const struct sluice_instance *i);
+/* Where it counts; NULL: nowhere. Main thread. */
+struct metrics;
+struct metrics *policy_metrics(const struct sluice_instance *i);
 /* The 32 bytes of the SHA-256 of its plugin's file. */
 struct str policy_plugin_digest(const struct sluice_instance *i);
 /* What worker_start gave there; on that worker. */

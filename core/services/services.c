@@ -5,6 +5,7 @@
 
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
@@ -33,6 +34,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_SCHEMA_SERVICE, services_schema_table());
 	add(r, SLUICE_POST_SERVICE, services_post_table());
 	add(r, SLUICE_SHARED_SERVICE, services_shared_table());
+	add(r, SLUICE_METRICS_SERVICE, services_metrics_table());
 	add(r, SLUICE_STATE_SERVICE, services_state_table());
 	add(r, SLUICE_TLS_SERVICE, services_tls_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());

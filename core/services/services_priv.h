@@ -25,6 +25,7 @@ const void *services_request_table(void);
 
 const void *services_post_table(void);
 const void *services_shared_table(void);
+const void *services_metrics_table(void);
 const void *services_state_table(void);
 const void *services_tls_table(void);
 const void *services_work_table(void);

@@ -7,6 +7,7 @@
  */
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
 #include "sluice/request.h"
@@ -218,6 +219,33 @@ static void print_post(void)
 	VALUE(SLUICE_POST_ALL);
 }
 
+static void print_metrics(void)
+{
+	BEGIN(sluice_label);
+	FIELD(sluice_label, name);
+	FIELD(sluice_label, values);
+	FIELD(sluice_label, value_count);
+	FINISH(sluice_label);
+	BEGIN(sluice_metric_definition);
+#define M(f) FIELD(sluice_metric_definition, f)
+	M(size), M(kind), M(name), M(description), M(labels), M(label_count), M(bounds), M(bound_count);
+#undef M
+	FINISH(sluice_metric_definition);
+	BEGIN(sluice_metrics_service);
+#define M(f) FIELD(sluice_metrics_service, f)
+	M(size), M(reserved), M(define), M(add), M(observe);
+#undef M
+	FINISH(sluice_metrics_service);
+	printf("service %s\n", SLUICE_METRICS_SERVICE);
+	VALUE(SLUICE_COUNTER);
+	VALUE(SLUICE_GAUGE);
+	VALUE(SLUICE_HISTOGRAM);
+	VALUE(SLUICE_SERIES_MAX);
+	VALUE(SLUICE_SERIES_INSTANCE_MAX);
+	VALUE(SLUICE_LABELS_MAX);
+	VALUE(SLUICE_BOUNDS_MAX);
+}
+
 static void print_tls(void)
 {
 	BEGIN(sluice_certificate);
@@ -380,6 +408,7 @@ int main(void)
 	print_post();
 	print_work();
 	print_tls();
+	print_metrics();
 	print_shared();
 	print_state();
 	print_schema();

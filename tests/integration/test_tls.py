@@ -131,6 +131,11 @@ def tells_policies_who_the_client_is():
             equal(request.all("x-name"), ["till-7.test", "spiffe://shop.test/till/7", "192.0.2.7"])
         gateway.get("/", port=gateway.ports[1])
         equal(backend.requests[-1].all("x-subject"), [])
+        metrics = gateway.metrics()
+        counted = {labels: metrics[f"sluice_policy_witnessed_total{{{labels}}}"] for labels in (
+            f'binding="default/{name}:witness",certificate="{answer}"'
+            for name in "ab" for answer in ("no", "yes"))}
+        equal(list(counted.values()), [0, 4, 1, 0], counted)
 
 
 @case

@@ -1,17 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* witness - a policy that tells the upstream, in fields, what services tell it. */
+/* witness - a policy that tells the upstream, in fields, what services tell it, and counts requests by
+ * whether the client had a certificate. */
+#include "sluice/metrics.h"
 #include "sluice/sluice.h"
 #include "sluice/tls.h"
 
-#include <stdio.h>
-
 static const struct sluice_tls_service *tls;
+static const struct sluice_metrics_service *metrics;
 
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
 	void *previous, void **state)
 {
+	static const struct sluice_str answers[] = {{"no", 2}, {"yes", 3}};
+	static const struct sluice_label labels[] = {{{"certificate", 11}, answers, 2}};
+	static const struct sluice_metric_definition witnessed = {.size = sizeof(witnessed),
+		.kind = SLUICE_COUNTER,
+		.name = {"witnessed", 9},
+		.description = {"Requests that the witness saw.", 30},
+		.labels = labels,
+		.label_count = 1};
 	tls = call->host->service(SLUICE_TLS_SERVICE);
-	return SLUICE_OK;
+	metrics = call->host->service(SLUICE_METRICS_SERVICE);
+	*state = metrics->define(call->instance, &witnessed);
+	return *state ? SLUICE_OK : SLUICE_E_INVALID;
 }
 
 static void tell(const struct sluice_call *call, struct sluice_exchange *x, const char *field,
@@ -23,22 +34,23 @@ static void tell(const struct sluice_call *call, struct sluice_exchange *x, cons
 	call->host->field_add(x, SLUICE_REQUEST, name, value);
 }
 
-static void tell_certificate(const struct sluice_call *call, struct sluice_exchange *x)
+static int32_t tell_certificate(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	struct sluice_certificate c = {.size = sizeof(c)};
 	struct sluice_str name;
 	uint32_t at = 0;
 	if (tls->client_certificate(x, &c) != SLUICE_OK)
-		return;
+		return 0;
 	tell(call, x, "x-subject", c.subject);
 	tell(call, x, "x-fingerprint", c.fingerprint);
 	while (tls->client_name_next(x, &at, NULL, &name) == SLUICE_OK)
 		tell(call, x, "x-name", name);
+	return 1;
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
-	tell_certificate(call, x);
+	metrics->add(call->state, tell_certificate(call, x) ? 1 : 0, 1);
 	return SLUICE_CONTINUE;
 }
 
@@ -53,7 +65,8 @@ static const struct sluice_policy policy = {
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
-	static const char *const services[] = {SLUICE_TLS_SERVICE, NULL};
+	static const char *const services[] = {
+		SLUICE_TLS_SERVICE, SLUICE_METRICS_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,
