@@ -36,6 +36,25 @@ static void build_client_address(struct build *b, const struct plan_node *node, 
 	}
 }
 
+/* Which statuses a page is for. */
+static void judge_errors(const struct plan_node *errors, struct build_numbers *numbers)
+{
+	for (size_t i = 0; i < plan_count(errors); i++) {
+		numbers->object = plan_at(errors, i);
+		build_number(numbers, "low", 0, 999);
+		build_number(numbers, "high", 0, 999);
+	}
+}
+
+static void build_errors(struct build *b, const struct plan_node *errors, struct edge *e)
+{
+	struct build_numbers numbers = {0};
+	judge_errors(errors, &numbers);
+	if (numbers.at)
+		build_fatal(b, numbers.at, "errors", "%s", numbers.message);
+	e->errors = error_pages_new(errors);
+}
+
 void build_edge(struct build *b)
 {
 	struct edge *e = &b->generation->edge;
@@ -49,12 +68,13 @@ void build_edge(struct build *b)
 	e->removes_server = plan_bool(node, "removeServer", false);
 	e->tells_reason = plan_bool(node, "reasonHeader", false);
 	e->changes_responses = e->removes_server || e->tells_reason;
-	e->errors = error_pages_new(plan_get(node, "errors"));
+	build_errors(b, plan_get(node, "errors"), e);
 }
 
 void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers)
 {
 	const struct plan_node *to = plan_get(node, "redirect");
+	judge_errors(plan_get(node, "errors"), numbers);
 	api->errors = error_pages_new(plan_get(node, "errors"));
 	if (!to || to->type != PLAN_OBJECT)
 		return;

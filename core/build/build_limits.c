@@ -42,8 +42,31 @@ static const struct plan_node *settings_limits(const struct build *b)
 	return plan_get(plan_get(b->root, "settings"), "limits");
 }
 
+/* What the process reads of the settings once they serve. */
+static void judge_settings(struct build *b)
+{
+	static const struct {
+		const char *object, *key;
+		int64_t most;
+	} rows[] = {
+		{"admission", "connections", UINT32_MAX},
+		{"admission", "connectionsPerListener", UINT32_MAX},
+		{"admission", "connectionsPerAddress", UINT32_MAX},
+		{"overload", "memoryBytes", INT64_MAX},
+		{"probe", "port", UINT16_MAX},
+	};
+	const struct plan_node *settings = plan_get(b->root, "settings");
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct build_numbers n = {.object = plan_get(settings, rows[i].object)};
+		build_number(&n, rows[i].key, 0, rows[i].most);
+		if (n.at)
+			build_fatal(b, n.at, rows[i].object, "%s", n.message);
+	}
+}
+
 void build_limits(struct build *b)
 {
+	judge_settings(b);
 	const struct plan_node *limits = settings_limits(b);
 	struct connection_limits *out = &b->generation->limits;
 	out->message = message_of(limits);

@@ -61,6 +61,52 @@ START_TEST(hops_out_of_range_are_fatal)
 }
 END_TEST
 
-UNIT_SUITE(build_numbers, a_port_out_of_range_makes_a_stub_of_who_uses_the_service,
-	a_time_out_of_range_makes_a_stub, a_status_out_of_range_makes_a_stub,
-	hops_out_of_range_are_fatal)
+static void assert_fatal_setting(const char *object, const char *key, int64_t value)
+{
+	struct bench b = {0};
+	struct generation *g = NULL;
+	bench_init(&b);
+	bench_begin(&b);
+	plan_open_object(b.w, "settings", bench_at);
+	plan_open_object(b.w, object, bench_at);
+	bench_number(&b, key, value);
+	plan_close(b.w);
+	plan_close(b.w);
+	ck_assert_int_eq(bench_build(&b, NULL, &g), RC_INVALID);
+	bench_deinit(&b);
+}
+
+START_TEST(a_setting_out_of_range_is_fatal)
+{
+	const int64_t beyond = (int64_t)1 << 32;
+	assert_fatal_setting("admission", "connections", -1);
+	assert_fatal_setting("admission", "connections", beyond);
+	assert_fatal_setting("admission", "connectionsPerListener", beyond + 1);
+	assert_fatal_setting("admission", "connectionsPerAddress", beyond + 1);
+	assert_fatal_setting("overload", "memoryBytes", -1);
+	assert_fatal_setting("probe", "port", 65536 + 3000);
+}
+END_TEST
+
+START_TEST(an_error_page_of_no_status_is_fatal)
+{
+	struct bench b = {0};
+	struct generation *g = NULL;
+	bench_init(&b);
+	bench_begin(&b);
+	plan_open_object(b.w, "settings", bench_at);
+	plan_open_object(b.w, "edge", bench_at);
+	plan_open_array(b.w, "errors", bench_at);
+	plan_open_object(b.w, NULL, bench_at);
+	bench_number(&b, "low", ((int64_t)1 << 32) + 400);
+	bench_number(&b, "high", 499);
+	for (int i = 0; i < 4; i++)
+		plan_close(b.w);
+	ck_assert_int_eq(bench_build(&b, NULL, &g), RC_INVALID);
+	bench_deinit(&b);
+}
+END_TEST
+
+UNIT_SUITE(build_numbers, a_setting_out_of_range_is_fatal, an_error_page_of_no_status_is_fatal,
+	a_port_out_of_range_makes_a_stub_of_who_uses_the_service, a_time_out_of_range_makes_a_stub,
+	a_status_out_of_range_makes_a_stub, hops_out_of_range_are_fatal)
