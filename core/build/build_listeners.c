@@ -69,6 +69,8 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		return false;
 	}
 	l->key = heap_strndup(key);
+	l->position = node->position;
+	l->position.file = node->position.file ? heap_strdup(node->position.file) : NULL;
 	l->apis = b->generation->apis;
 	l->hides_queries = b->generation->hides_queries;
 	const struct generation_listener *former =

@@ -8,6 +8,7 @@ void generation_listener_deinit(struct generation_listener *l)
 	tls_context_unref(l->tls);
 	route_table_free(l->routes);
 	free(l->key);
+	free((void *)l->position.file);
 }
 
 void generation_free(struct generation *g)

@@ -16,6 +16,7 @@
 struct generation_listener {
 	char *key; /* owned: "0.0.0.0:8081" */
 	struct address address;
+	struct position position; /* where it was written; file: owned */
 	struct tls_context *tls; /* ref; NULL: plain */
 	uint64_t tls_identity;   /* hash of its settings, in which generations differ; 0: plain */
 	struct route_table *routes; /* owned: base paths to indices of apis */

@@ -262,7 +262,7 @@ static bool open_ports(struct activation *a)
 				*l = tmp;
 			continue;
 		}
-		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
+		diagnostics_add(&a->diagnostics, SEVERITY_ERROR, l->position, "spec.address",
 			"cannot listen on %s: %s", l->key, why);
 		a->lacked |= rc == RC_IO;
 		if (a->current)

@@ -271,6 +271,16 @@ static bool is_of(const struct wire_listening *l, const struct wire_address *ask
 	       memcmp(&l->address.at, &asked->at, asked->n) == 0;
 }
 
+static const char *reason(int error, const struct wire_address *at)
+{
+	const struct sockaddr *a = (const void *)&at->at;
+	if (error < 0)
+		return "it is not among --listen-allow";
+	if (error == EAFNOSUPPORT && a->sa_family == AF_INET6)
+		return "IPv6 is switched off on this machine";
+	return strerror(error);
+}
+
 /* Several messages when there are many. What comes late, after its question was given up, is
  * another address's. Else *why tells. */
 static enum rc take_sockets(struct supervision *s, const struct wire_address *asked, int **fds,
@@ -292,7 +302,7 @@ static enum rc take_sockets(struct supervision *s, const struct wire_address *as
 			continue;
 		}
 		if (l->error) {
-			*why = l->error < 0 ? "it is not among --listen-allow" : strerror(l->error);
+			*why = reason(l->error, asked);
 			rc = l->error < 0 ? RC_REFUSED : RC_IO;
 			break;
 		}
