@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """check.py CMAKE BUILD SOURCE - installs a build into a folder of its own and uses what is there."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,20 @@ def run(*command):
     return done.stdout
 
 
+def verify_unit(prefix):
+    """By systemd itself, where it is: every directive and value of the unit, and no warning."""
+    if not shutil.which("systemd-analyze"):
+        return
+    with open(f"{prefix}/lib/systemd/system/sluice.service") as f:
+        unit = f.read().replace("/usr/bin/sluice", f"{prefix}/bin/sluice")
+    with open(f"{prefix}/sluice.service", "w") as f:
+        f.write(unit)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{prefix}/sluice.service"],
+                          capture_output=True, text=True)
+    if done.returncode != 0 or "sluice.service" in done.stderr:
+        sys.exit(f"systemd-analyze verify: exit code {done.returncode}\n{done.stderr}")
+
+
 def main():
     cmake, build, source = sys.argv[1:4]
     with tempfile.TemporaryDirectory(prefix="sluice-install-") as prefix:
@@ -31,6 +46,7 @@ def main():
         if "rate-limiting" not in shown:
             sys.exit(f"explain shows no chain:\n{shown}")
         run(f"{prefix}/bin/sluicectl", "--help")
+        verify_unit(prefix)
 
 
 main()

@@ -3,8 +3,10 @@
 """Who the gateway runs as, what it may still do, and where its log goes."""
 import os
 import pwd
+import random
 import re
 import signal
+import socket
 
 from harness import *
 from harness.cases import SANITIZER
@@ -107,6 +109,41 @@ def a_log_with_another_name_is_not_given_away():
         gateway.options = []
         gateway.start()
         gateway.wait_until_ready()
+
+
+@case
+def low_ports_are_had_after_root_is_given_up():
+    """At the start and at a reload: the supervisor, which keeps them, opens them."""
+    if os.geteuid() != 0:
+        return
+    host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(2, 255)}"
+    with Backend(reply(200, "x")) as backend:
+        first, second = api("a", backend, host=host, port=80), api("b", backend, host=host, port=443)
+        with Gateway({"a.yaml": [first]}, wait=False, options=["--user", "nobody"]) as gateway:
+            open_to_all(gateway.dir, gateway.config)
+            gateway.stop()
+            gateway.start()
+            wait_for(lambda: is_served(host, 80), "port 80")
+            equal(status_line(gateway, "CapEff"), "0000000000000000")
+            gateway.save("b.yaml", [second])
+            wait_for(lambda: is_served(host, 443), "port 443")
+            gateway.remove("a.yaml")
+            wait_for(lambda: not is_served(host, 80), "a port less")
+            gateway.save("a.yaml", [first])
+            wait_for(lambda: is_served(host, 80), "port 80 again")
+            serving = gateway.pid()
+            os.kill(serving, signal.SIGKILL)
+            wait_for(lambda: serving_pid(gateway) not in (None, serving), "the next gateway")
+            check(is_served(host, 80) and is_served(host, 443), "it has them all")
+
+
+def is_served(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+            return s.recv(100).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
 
 
 def open_to_all(*folders):

@@ -270,6 +270,32 @@ def a_plugin_that_crashes_when_it_is_loaded_costs_its_apis_alone():
             equal((crash["binding"], crash["callback"]), ("plugin:hostile", "load"))
 
 
+@case(seconds=180)
+def a_policy_that_computes_without_end_in_configure_costs_its_api_alone():
+    configure_hangs("loop", "--crash-budget", "1")
+
+
+@case(seconds=120)
+def so_does_one_that_sleeps_while_the_gateway_starts():
+    """Who does not say in time what it serves is ended, and whom it ran is accused."""
+    configure_hangs("sleep", "--crash-budget", "1", "--start-seconds", "5")
+
+
+def configure_hangs(how, *options):
+    with Backend(reply(200, "x")) as backend:
+        bad = api("bad", backend, policies=[hostile(configure=how)])
+        good = api("good", backend)
+        with gateway_with([bad, good], *options, wait=False) as gateway:
+            wait_for(lambda: answers(port_of(good)) and source(gateway) == "folder",
+                     "what is good", 90)
+            status = supervisor(gateway)
+            equal((status["lastCrashes"][0]["binding"], status["lastCrashes"][0]["callback"],
+                   status["lastCrashes"][0]["end"]), ("default/bad:hostile", "configure", "hang"))
+            equal([q["binding"] for q in status["quarantined"]], ["default/bad:hostile"])
+            equal(status_of(port_of(good)), 200)
+            equal(status_of(port_of(bad)), 503)
+
+
 @case
 def a_reload_that_crashes_the_gateway_is_followed_by_what_served_before():
     """A new binding that crashes in configure: the next gateway has what is good at once."""

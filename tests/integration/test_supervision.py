@@ -304,25 +304,6 @@ def who_is_to_take_over_and_does_not_is_replaced():
 
 
 @case(seconds=120)
-def a_start_that_never_says_what_it_serves_is_ended():
-    """The second gateway is stopped as soon as it is there."""
-    with Backend(reply(200, "x")) as backend, \
-            Gateway([api("a", backend)], options=["--start-seconds", "3"]) as gateway:
-        first = gateway.status()["pid"]
-        os.kill(first, signal.SIGKILL)
-        second = wait_for(lambda: [p for p in children(gateway.process.pid) if p != first],
-                          "the next one")[0]
-        os.kill(second, signal.SIGSTOP)
-        if gateway.error_text().count(" serves: ") > 1:
-            os.kill(second, signal.SIGKILL) # it was faster
-        else:
-            wait_for(lambda: "does not say what it serves: it is killed" in gateway.error_text(),
-                     "its end", 60)
-        wait_for(lambda: (p := serving_pid(gateway)) and p not in (first, second), "a third", 30)
-        equal(gateway.get("/").status, 200)
-
-
-@case(seconds=120)
 def a_supervisor_that_is_slow_loses_no_word():
     """Ports that are given up while it listens to nobody are closed once it does."""
     with Backend(reply(200, "x")) as backend:

@@ -17,7 +17,8 @@
  *   - Threads: `load`, `unload`, `configure`, `release` run on the main thread; every exchange
  *     callback runs on the worker that owns the exchange. An instance is shared by all workers,
  *     so what a callback changes in it needs atomics or locks; worker data needs none.
- *   - No callback may block. One that runs for 2 s ends the process with its name in the log.
+ *   - No callback may block. One that computes for 2 s, or sleeps or waits for 5 s, ends the
+ * process with its name in the log; load, configure and release have 10 s and 30 s.
  *
  * Version 0.9: all the machinery of the promise (a plugin built with SDK 1.x loads on every 1.y >=
  * x) works, the promise itself begins with 1.0.
