@@ -163,7 +163,9 @@ static bool is_source(struct str name)
 
 static void walk(struct finder *f, const char *path, const char *below);
 
-static void visit(struct finder *f, const char *path, const char *below, const char *entry)
+/* Of the folder `dir`, which is open; by its whole path the kernel would walk all of that each time. */
+static void visit(
+	struct finder *f, int dir, const char *path, const char *below, const char *entry)
 {
 	struct str name = str_of(entry);
 	struct stat st;
@@ -171,7 +173,7 @@ static void visit(struct finder *f, const char *path, const char *below, const c
 		return;
 	char *full = heap_printf("%s/%s", path, entry);
 	char *shown = heap_printf("%s%s%s", below, below[0] ? "/" : "", entry);
-	if (stat(full, &st) != 0) {
+	if (fstatat(dir, entry, &st, 0) != 0) {
 		if (is_source(name))
 			tell_unreadable(f, shown, strerror(errno));
 	} else if (S_ISDIR(st.st_mode)) {
@@ -212,7 +214,7 @@ static void walk(struct finder *f, const char *path, const char *below)
 		f->above[f->depth].dev = st.st_dev;
 		f->above[f->depth++].ino = st.st_ino;
 		for (struct dirent *entry; (entry = readdir(dir));)
-			visit(f, path, below, entry->d_name);
+			visit(f, dirfd(dir), path, below, entry->d_name);
 		f->depth--;
 	}
 	closedir(dir);

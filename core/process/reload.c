@@ -14,6 +14,7 @@
 #include "plan/plan_parts.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 
 /* Quiet for so long, a folder counts as saved: half of what editors and kubectl need. */
@@ -302,6 +303,7 @@ static void on_activated(
 			stay_with_saved(g, unusable);
 	}
 	offer_deinit(&g->activating);
+	malloc_trim(0); /* what opening and building left in holes is mostly never wanted again */
 	if (g->pending.plan)
 		activate(g, &g->pending);
 	else if (generation || !serve_last_good(g, why_last_good(g))) {
