@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define FILES_MAX 14
+/* Of one folder; every second one is calm. */
+#define FOLDER_EDITS 15
 #ifdef SLUICE_SANITIZE
 #define EDITS_QUICK 30
 #else
@@ -415,7 +417,7 @@ static void open_empty_folder(uint64_t number)
 static void open_folder(uint64_t number)
 {
 	open_empty_folder(number);
-	is_calm = number / 50 % 2 == 1;
+	is_calm = number / FOLDER_EDITS % 2 == 1;
 	snprintf(variable, sizeof(variable), "1");
 	write_text("more.txt", "more");
 	write_text("secret.yaml",
@@ -474,11 +476,11 @@ START_TEST(no_way_of_composing_gives_another_plan)
 		ck_assert_int_eq(str_to_u64(str_of(asked), 1000000, &edits), RC_OK);
 	buffer_init(&record, SIZE_MAX / 2);
 	for (uint64_t n = 0; n < edits; n++) {
-		if (n % 50 == 0)
+		if (n % FOLDER_EDITS == 0)
 			open_folder(n);
 		try_all_ways(n);
 		edit();
-		if (n % 50 == 49 || n + 1 == edits)
+		if (n % FOLDER_EDITS == FOLDER_EDITS - 1 || n + 1 == edits)
 			close_folder();
 	}
 	buffer_deinit(&record);
