@@ -2,6 +2,7 @@
 #include "admin/admin.h"
 
 #include "admin/door.h"
+#include "base/check.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -11,13 +12,18 @@
 
 #define BACKLOG 64
 
+struct tcp_door {
+	struct door *door; /* owned until closed; NULL: none */
+	struct address address;
+};
+
 struct admin {
 	struct stream_group *group;
 	const struct admin_source *source;
 	void *owner;
-	struct door *unix_door, *tcp_door; /* owned until closed; NULL: none */
-	struct address tcp_address;        /* of tcp_door */
-	dev_t unix_dev;                    /* of the UNIX socket's name */
+	struct door *unix_door; /* owned until closed; NULL: none */
+	struct tcp_door tcp[ADMIN_TCP_MAX];
+	dev_t unix_dev; /* of the UNIX socket's name */
 	ino_t unix_ino;
 };
 
@@ -115,40 +121,69 @@ void admin_unlink_unix(struct admin *a, const char *path)
 		unlink(path);
 }
 
-static enum rc open_tcp(struct admin *a, const struct address *at, int *fd)
-{
-	if (a->source->listen)
-		return a->source->listen(a->owner, at, fd);
-	return listen_open(at, 1, BACKLOG, fd);
-}
-
-static void close_tcp(struct admin *a)
-{
-	bool was_open = a->tcp_door != NULL;
-	door_close(a->tcp_door);
-	a->tcp_door = NULL;
-	if (was_open && a->source->released)
-		a->source->released(a->owner, &a->tcp_address);
-}
-
-enum rc admin_listen_tcp(struct admin *a, const struct address *at)
+static enum rc open_tcp(struct admin *a, const struct address *at, struct tcp_door *t)
 {
 	int fd;
-	if (at && a->tcp_door && address_eq(at, &a->tcp_address))
-		return RC_OK;
-	close_tcp(a);
-	if (!at)
-		return RC_OK;
-	if (open_tcp(a, at, &fd) != RC_OK)
+	enum rc rc = a->source->listen ? a->source->listen(a->owner, at, &fd)
+				       : listen_open(at, 1, BACKLOG, &fd);
+	if (rc != RC_OK)
 		return RC_IO;
-	a->tcp_door = door_open(a->group, fd, false, a->source, a->owner);
-	a->tcp_address = *at;
+	t->door = door_open(a->group, fd, false, a->source, a->owner);
+	t->address = *at;
 	return RC_OK;
+}
+
+static void close_tcp(struct admin *a, struct tcp_door *t)
+{
+	if (!t->door)
+		return;
+	door_close(t->door);
+	t->door = NULL;
+	if (a->source->released)
+		a->source->released(a->owner, &t->address);
+}
+
+static bool is_wanted(const struct tcp_door *t, const struct address *at, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (address_eq(&at[i], &t->address))
+			return true;
+	return false;
+}
+
+/* The one at that address; else, with NULL, a free place. */
+static struct tcp_door *find_tcp(struct admin *a, const struct address *at)
+{
+	for (size_t i = 0; i < ADMIN_TCP_MAX; i++) {
+		struct tcp_door *t = &a->tcp[i];
+		if (at ? t->door && address_eq(at, &t->address) : !t->door)
+			return t;
+	}
+	return NULL;
+}
+
+enum rc admin_listen_tcp(struct admin *a, const struct address *at, size_t count)
+{
+	enum rc rc = RC_OK;
+	int error = 0;
+	CHECK(count <= ADMIN_TCP_MAX);
+	for (size_t i = 0; i < ADMIN_TCP_MAX; i++)
+		if (!is_wanted(&a->tcp[i], at, count))
+			close_tcp(a, &a->tcp[i]);
+	for (size_t i = 0; i < count; i++) {
+		if (find_tcp(a, &at[i]) || open_tcp(a, &at[i], find_tcp(a, NULL)) == RC_OK)
+			continue;
+		error = errno;
+		rc = RC_IO;
+	}
+	errno = error;
+	return rc;
 }
 
 void admin_free(struct admin *a)
 {
 	door_close(a->unix_door);
-	close_tcp(a);
+	for (size_t i = 0; i < ADMIN_TCP_MAX; i++)
+		close_tcp(a, &a->tcp[i]);
 	free(a);
 }

@@ -65,6 +65,7 @@ MUST_USE enum rc admin_listen_unix(struct admin *a, const char *path);
 MUST_USE enum rc admin_take_unix(struct admin *a, const char *path);
 /* Removes the socket from its folder, unless another process has taken the place. */
 void admin_unlink_unix(struct admin *a, const char *path);
-/* The read-only TCP listener; replaces the former one, unless that has this address; `at` NULL:
- * none. RC_IO with errno: there is none then. */
-MUST_USE enum rc admin_listen_tcp(struct admin *a, const struct address *at);
+#define ADMIN_TCP_MAX 2
+/* The read-only TCP listeners, at these addresses and no others; the same one twice is one. RC_IO with
+ * errno: one of them could not be opened. */
+MUST_USE enum rc admin_listen_tcp(struct admin *a, const struct address *at, size_t count);

@@ -99,8 +99,8 @@ struct gateway {
 	struct plan_store_info saved; /* then: which */
 	struct timer prove_timer;     /* until what serves has proved itself */
 	struct retry retry;
-	struct address probe; /* where the newest plan wants the probe listener */
-	bool has_probe;
+	struct address probes[ADMIN_TCP_MAX]; /* where the newest plan wants them */
+	size_t probe_count;
 	int64_t reload_started_us;
 	struct reload_outcome outcome;
 	struct diagnostics problems;    /* of the last reading */

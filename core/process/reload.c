@@ -106,17 +106,25 @@ static void log_problems(const struct gateway *g)
 
 /* --- activation ------------------------------------------------------------------------------ */
 
-static void take_probe(struct gateway *g, const struct plan_node *settings)
+static void take_probe(struct gateway *g, const struct plan_node *listener, int64_t port)
 {
-	const struct plan_node *probe = plan_get(settings, "probe");
-	g->has_probe = plan_bool(probe, "enabled", false) &&
-		       address_from_ip(plan_string(probe, "address", STR("0.0.0.0")),
-			       (uint16_t)plan_integer(probe, "port", 3000), &g->probe) == RC_OK;
+	port = plan_integer(listener, "port", port);
+	if (plan_bool(listener, "enabled", false) && port > 0 &&
+		address_from_ip(plan_string(listener, "address", STR("0.0.0.0")), (uint16_t)port,
+			&g->probes[g->probe_count]) == RC_OK)
+		g->probe_count++;
+}
+
+static void take_probes(struct gateway *g, const struct plan_node *settings)
+{
+	g->probe_count = 0;
+	take_probe(g, plan_get(settings, "probe"), 3000);
+	take_probe(g, plan_get(settings, "metrics"), 0);
 }
 
 void reload_open_probe(struct gateway *g)
 {
-	if (admin_listen_tcp(g->admin, g->has_probe ? &g->probe : NULL) != RC_OK)
+	if (admin_listen_tcp(g->admin, g->probes, g->probe_count) != RC_OK)
 		log_write(LOG_ERROR, "the probe listener cannot be opened: %s", strerror(errno));
 }
 
@@ -128,7 +136,7 @@ static void apply_settings(struct gateway *g, const struct plan_node *settings)
 	if (log_level_parse(name, &level) == RC_OK)
 		log_choice_configure(&g->log_choice, level);
 	overload_configure(g->overload, settings);
-	take_probe(g, settings);
+	take_probes(g, settings);
 	if (!supervision_stands_by(g->supervision))
 		reload_open_probe(g);
 }
@@ -386,7 +394,8 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 	struct offer offer = {0};
 	if (!error) {
 		offer.bytes = bytes;
-		if (plan_open(plan_bytes_str(&bytes), &offer.plan, message, sizeof(message)) != RC_OK)
+		if (plan_open(plan_bytes_str(&bytes), &offer.plan, message, sizeof(message)) !=
+			RC_OK)
 			error = message;
 	}
 	if (error) {

@@ -122,12 +122,29 @@ local function check_own_port(state, name, default_port)
 	local host = nodes.text(node, "address") or "0.0.0.0"
 	host = state.host.canonical_ip(host) or host
 	local port = nodes.value(node, "port", "integer") or default_port
+	if not port then
+		state.report:error(node, "spec." .. name, 'missing field "port"', nil, { at_key = true })
+		return
+	end
 	for _, group in ipairs(state.listeners) do
 		if group.port == port and overlap(group.host, host) then
 			state.report:error(node, "spec." .. name, "port " .. port .. " is that of "
 				.. group.first.id .. " (" .. diagnose.place(group.node) .. ")", nil,
 				{ at_key = true })
 		end
+	end
+	return { node = node, host = host, port = port }
+end
+
+-- One that both have is one listener.
+local function check_own_ports(state)
+	local probe = check_own_port(state, "probe", 3000)
+	local metrics = check_own_port(state, "metrics")
+	if probe and metrics and probe.port == metrics.port and probe.host ~= metrics.host
+		and overlap(probe.host, metrics.host) then
+		state.report:error(metrics.node, "spec.metrics", "port " .. metrics.port
+			.. " is that of spec.probe (" .. diagnose.place(probe.node) .. ")", nil,
+			{ at_key = true })
 	end
 end
 
@@ -139,8 +156,7 @@ function listeners.take(state, ports)
 		group.apis = {}
 		check_overlap(group, by_port, state.report)
 	end
-	check_own_port(state, "probe", 3000)
-	check_own_port(state, "metrics")
+	check_own_ports(state)
 end
 
 -- state.listeners, and api.listener for those that are on one.
@@ -168,8 +184,7 @@ function listeners.build(state)
 			end
 		end
 	end
-	check_own_port(state, "probe", 3000)
-	check_own_port(state, "metrics")
+	check_own_ports(state)
 end
 
 return listeners

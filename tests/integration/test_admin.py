@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin socket, and what a gateway tells about itself."""
 import os
+import socket
 import stat
 
 from harness import *
+from harness.documents import configuration
 
 
 @case
@@ -137,6 +139,27 @@ def access_records_have_every_field():
         contains(record["upstream"], str(backend.port))
         check(record["bytesIn"] >= 5 and record["bytesOut"] >= 5, "bytes")
         check(0 <= record["upstreamMs"] <= record["durationMs"] < 10000 * SCALE, "times")
+
+
+@case
+def metrics_may_have_a_port_of_their_own():
+    probe, metrics = free_port(), free_port()
+
+    def own(**ports):
+        return [configuration("own", {name: {"address": "127.0.0.1", "port": port} for name, port in ports.items()})]
+    with Backend(reply(200, "x")) as backend:
+        document = api("a", backend)
+        with Gateway({"a.yaml": [document], "own.yaml": own(probe=probe, metrics=metrics)}) as gateway:
+            for port in (probe, metrics):
+                contains(gateway.get("/metrics", port=port).text(), "sluice_requests_total")
+                equal(gateway.get("/probes/liveness", port=port).status, 200)
+                equal(gateway.get("/status", port=port).status, 404)
+            gateway.save("own.yaml", own(probe=metrics, metrics=probe))
+            for port in (probe, metrics):
+                equal(gateway.get("/metrics", port=port).status, 200)
+            gateway.save("own.yaml", own(metrics=metrics))
+            equal(gateway.get("/metrics", port=metrics).status, 200)
+            equal(socket.socket().connect_ex(("127.0.0.1", probe)) != 0, True)
 
 
 main()

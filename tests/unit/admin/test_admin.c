@@ -496,7 +496,7 @@ static struct address listen_tcp(void)
 	struct address at;
 	for (int i = 0; i < 50; i++) {
 		ck_assert_int_eq(address_from_ip(STR("127.0.0.1"), free_port(), &at), RC_OK);
-		if (admin_listen_tcp(admin, &at) == RC_OK)
+		if (admin_listen_tcp(admin, &at, 1) == RC_OK)
 			return at;
 	}
 	ck_abort_msg("no port");
@@ -521,13 +521,31 @@ END_TEST
 START_TEST(tcp_moves_and_ends)
 {
 	struct address first = listen_tcp();
-	ck_assert_int_eq(admin_listen_tcp(admin, &first), RC_OK);
+	ck_assert_int_eq(admin_listen_tcp(admin, &first, 1), RC_OK);
 	assert_part(ask_at(dial_address(&first), "GET", "/metrics"), " 200 ");
 	struct address second = listen_tcp();
 	ck_assert_int_lt(dial_address(&first), 0);
 	assert_part(ask_at(dial_address(&second), "GET", "/metrics"), " 200 ");
-	ck_assert_int_eq(admin_listen_tcp(admin, NULL), RC_OK);
+	ck_assert_int_eq(admin_listen_tcp(admin, NULL, 0), RC_OK);
 	ck_assert_int_lt(dial_address(&second), 0);
+}
+END_TEST
+
+START_TEST(two_tcp_listeners_may_change_places)
+{
+	struct address both[2] = {listen_tcp()};
+	both[1] = both[0];
+	ck_assert_int_eq(admin_listen_tcp(admin, both, 2), RC_OK); /* one and the same */
+	do
+		ck_assert_int_eq(address_from_ip(STR("127.0.0.1"), free_port(), &both[1]), RC_OK);
+	while (admin_listen_tcp(admin, both, 2) != RC_OK);
+	struct address swapped[2] = {both[1], both[0]};
+	ck_assert_int_eq(admin_listen_tcp(admin, swapped, 2), RC_OK);
+	for (int i = 0; i < 2; i++)
+		assert_part(ask_at(dial_address(&both[i]), "GET", "/metrics"), " 200 ");
+	ck_assert_int_eq(admin_listen_tcp(admin, &both[1], 1), RC_OK);
+	ck_assert_int_lt(dial_address(&both[0]), 0);
+	assert_part(ask_at(dial_address(&both[1]), "GET", "/metrics"), " 200 ");
 }
 END_TEST
 
@@ -557,6 +575,7 @@ static Suite *make_admin(void)
 	tcase_add_test(tcase, busy_connections_do_not_give_way);
 	tcase_add_test(tcase, tcp_offers_metrics_and_probes_to_read);
 	tcase_add_test(tcase, tcp_moves_and_ends);
+	tcase_add_test(tcase, two_tcp_listeners_may_change_places);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
