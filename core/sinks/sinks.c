@@ -178,9 +178,10 @@ enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const
 	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
 	init_wait(s);
 	log_start_queue(LOG_QUEUE_BYTES, notify, s);
-	*out = s;
-	if (thread_try_start(&s->thread, run, s))
+	if (thread_try_start(&s->thread, run, s)) {
+		*out = s;
 		return RC_OK;
+	}
 	int error = errno;
 	*failed = "the log, for want of a thread";
 	log_stop_queue();
