@@ -77,6 +77,12 @@ uint64_t memory_limit_of_cgroup(const char *self, const char *mount)
 	return least == NO_LIMIT ? 0 : least;
 }
 
+uint64_t memory_of_machine(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+}
+
 uint64_t memory_resident(int statm_fd)
 {
 	char text[128];

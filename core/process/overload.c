@@ -48,7 +48,7 @@ struct overload {
 	unsigned worker_count;
 	unsigned descriptors;
 	int statm_fd;
-	uint64_t cgroup_bytes; /* 0: no limit */
+	uint64_t system_bytes; /* the control group's limit, or the machine's memory; 0: unknown */
 	uint64_t memory_max, memory_now;
 	enum pressure pressure;
 	uint64_t changes;
@@ -195,7 +195,14 @@ void overload_configure(struct overload *o, const struct plan_node *settings)
 	};
 	admission_set_limits(o->admission, &limits);
 	o->memory_max = (uint64_t)plan_integer(plan_get(settings, "overload"), "memoryBytes",
-		(int64_t)o->cgroup_bytes);
+		(int64_t)o->system_bytes);
+}
+
+static uint64_t system_bytes(void)
+{
+	uint64_t machine = memory_of_machine();
+	uint64_t group = memory_limit_of_cgroup("/proc/self/cgroup", "/sys/fs/cgroup");
+	return group > 0 && (machine == 0 || group < machine) ? group : machine;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -206,7 +213,7 @@ struct overload *overload_new(struct loop *loop, unsigned descriptors)
 	o->descriptors = descriptors;
 	o->admission = admission_new(descriptors);
 	o->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	o->cgroup_bytes = memory_limit_of_cgroup("/proc/self/cgroup", "/sys/fs/cgroup");
+	o->system_bytes = system_bytes();
 	timer_init(&o->timer, on_timer);
 	overload_configure(o, NULL);
 	return o;

@@ -139,6 +139,24 @@ START_TEST(the_resident_memory_is_that_of_the_process)
 }
 END_TEST
 
+static unsigned long long kilobytes_of_machine(void)
+{
+	char line[200];
+	FILE *f = fopen("/proc/meminfo", "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	fclose(f);
+	ck_assert_int_eq(strncmp(line, "MemTotal:", 9), 0);
+	return strtoull(line + 9, NULL, 10);
+}
+
+START_TEST(the_machine_s_memory_is_what_the_kernel_has)
+{
+	ck_assert_uint_eq(memory_of_machine(), kilobytes_of_machine() * 1024);
+}
+END_TEST
+
 UNIT_SUITE(overload, each_step_has_its_share, a_step_is_left_below_where_it_began,
 	large_figures_do_not_overflow, the_least_limit_above_counts, version_1_is_understood,
-	without_groups_there_is_no_limit, the_resident_memory_is_that_of_the_process)
+	without_groups_there_is_no_limit, the_resident_memory_is_that_of_the_process,
+	the_machine_s_memory_is_what_the_kernel_has)
