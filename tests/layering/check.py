@@ -3,8 +3,8 @@
 """check.py CC SOURCE_DIR TABLE - who may include whom, asked of the compiler.
 
 For every module of core/, with the include path that it is built with:
-  - every header of itself and of the folders that its row lists compiles, alone;
-  - a header of any other folder does not compile, with "No such file" as the reason.
+  - every header of itself compiles, alone;
+  - the headers of the folders that its row lists are found, and those of all others are not.
 """
 import os
 import subprocess
@@ -28,48 +28,46 @@ def headers_of(source, module):
     return sorted(f"{module}/{h}" for h in os.listdir(folder) if h.endswith(".h"))
 
 
-def compile_probe(cc, flags, header):
-    return subprocess.run(
-        [cc, "-std=gnu17", *flags, "-fsyntax-only", "-x", "c", "-"],
-        input=f'#include "{header}"\n', capture_output=True, text=True)
+def compiles(cc, flags, text):
+    """What the compiler says against it; "" when it is well."""
+    done = subprocess.run([cc, "-std=gnu17", *flags, "-fsyntax-only", "-x", "c", "-"], input=text,
+                          capture_output=True, text=True)
+    return done.stderr if done.returncode else ""
 
 
-def probe(cc, module, flags, header, allowed):
-    done = compile_probe(cc, flags, header)
-    if allowed and done.returncode != 0:
-        return f'{module}: "{header}" must compile, alone:\n{done.stderr}'
-    if not allowed and done.returncode == 0:
-        return f'{module}: "{header}" must not compile: the row of {module} does not list it'
-    if not allowed and "No such file" not in done.stderr:
-        return f'{module}: "{header}" fails for another reason:\n{done.stderr}'
-    return None
+def stands_alone(cc, module, flags, header):
+    said = compiles(cc, flags, f'#include "{header}"\n')
+    return f'{module}: "{header}" must compile, alone:\n{said}' if said else None
+
+
+def sees(cc, module, flags, visible, hidden):
+    """Asks about all of them at once."""
+    lines = [f'#if !__has_include("{h}")\n#error {h} is out of sight, and the row lists it\n#endif' for h in visible]
+    lines += [f'#if __has_include("{h}")\n#error {h} can be included, and the row does not list it\n#endif'
+              for h in hidden]
+    said = compiles(cc, flags, "\n".join(lines) + "\nint something;\n")
+    return f"{module}:\n{said}" if said else None
 
 
 def main():
     cc, source, table_path = sys.argv[1:4]
     table = read_table(table_path)
     headers = {m: headers_of(source, m) for m in table}
-    probes = []
+    probes, allowed, forbidden = [], 0, 0
     for module, (flags, depends) in table.items():
-        for other in table:
-            allowed = other == module or other in depends
-            # One header shows that a folder is out of sight; a visible one is tried whole, once.
-            if allowed and other != module:
-                chosen = headers[other][:1]
-            elif allowed:
-                chosen = headers[other]
-            else:
-                chosen = headers[other][:1] or [f"{other}/absent.h"]
-            probes += [(cc, module, flags, h, allowed) for h in chosen]
+        probes += [(stands_alone, module, flags, h) for h in headers[module]]
+        visible = [h for d in depends for h in headers[d]]
+        hidden = [h for other in table if other != module and other not in depends for h in headers[other]]
+        probes.append((sees, module, flags, visible, hidden))
+        allowed += len(headers[module]) + len(visible)
+        forbidden += len(hidden)
     if not probes:
         sys.exit("no module in the table")
     with ThreadPoolExecutor(2) as pool:
-        wrong = [w for w in pool.map(lambda p: probe(*p), probes) if w]
+        wrong = [w for w in pool.map(lambda p: p[0](cc, *p[1:]), probes) if w]
     for w in wrong:
         print(w)
-    allowed = sum(p[4] for p in probes)
-    print(f"{allowed} allowed includes and {len(probes) - allowed} forbidden ones tried, "
-          f"{len(wrong)} wrong")
+    print(f"{allowed} allowed includes and {forbidden} forbidden ones tried, {len(wrong)} wrong")
     sys.exit(1 if wrong else 0)
 
 

@@ -95,7 +95,6 @@ def sign_with_password(folder):
     policy(folder, "sign", PACK, "--key", "locked", code=1, says="locked: has a password: --password-file says which")
     policy(folder, "sign", PACK, "--key", "locked", "--password-file", "locked.pub", code=1,
            says="locked: has another password")
-    policy(folder, "sign", PACK, "--key", "locked", "--password-file", "password", "--force")
     done = run("minisign", "-S", "-s", "locked", "-m", PACK, cwd=folder, given="correct horse\n")
     check("minisign opens ours", done.returncode == 0, done)
     policy(folder, "verify", PACK, "--key", "locked.pub")
