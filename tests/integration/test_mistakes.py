@@ -274,6 +274,11 @@ def with_binding(up, port, name="login", config=None, target=None, **spec):
 
 LIMIT = {"rateLimits": [{"maximumRequests": 1, "timePeriodInMilliseconds": 1000}]}
 BASIC = "http-basic-authentication"
+def says(gateway, since, message):
+    """In the log, behind the first `since` characters; lines are written by a thread of their own."""
+    wait_for(lambda: message in gateway.error_text()[since:].replace('\\"', '"'), f"the log to say: {message}")
+
+
 # name, what stands in the folder besides, a part of what is said
 CLOSED = [
     ("an unknown field", lambda up, p: bad_api(up, p, polices=[]), 'did you mean "policies"?'),
@@ -355,7 +360,7 @@ def a_mistake_costs_one_api_of_four():
                     stubs = [a["name"] for a in status["apis"] if "error" in a]
                     equal({n.split("/")[-1] for n in stubs}, {BAD})
                     equal(gateway.metrics()["sluice_config_errors"], status["errors"])
-                    contains(gateway.error_text()[said:].replace('\\"', '"'), message)
+                    says(gateway, said, message)
             equal(len(backend.problems), 0)
 
 
@@ -374,7 +379,7 @@ def what_cannot_be_read_leaves_all_as_it_was():
                     wait_for(lambda: gateway.metrics()['sluice_reloads_total{result="refused"}'] > refused, "the refusal")
                     equal(gateway.generation(), generation)
                     all_good(gateway, good)
-                    contains(gateway.error_text()[said:], "bad.yaml:")
+                    says(gateway, said, "bad.yaml:")
             # It is made whole: it serves.
             more = api("more", backend)
             gateway.save("bad.yaml", [more])
@@ -395,7 +400,7 @@ def strict_refuses_the_whole_for_each():
                     gateway.write("bad.yaml", make(backend.address, port))
                     wait_for(lambda: gateway.metrics()['sluice_reloads_total{result="refused"}'] > refused, "the refusal")
                     equal(gateway.generation(), generation)
-                    contains(gateway.error_text()[said:].replace('\\"', '"'), message)
+                    says(gateway, said, message)
                     all_good(gateway, good)
                     check(socket.socket().connect_ex(("127.0.0.1", port)) != 0, "the port is open")
 

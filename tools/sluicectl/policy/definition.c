@@ -39,7 +39,8 @@ static void print(const struct diagnostics *d)
 	struct buffer lines;
 	buffer_init(&lines, 1u << 20);
 	diagnostics_print(d, &lines);
-	fwrite(lines.p, 1, lines.n, stderr);
+	if (lines.n > 0)
+		fwrite(lines.p, 1, lines.n, stderr);
 	buffer_deinit(&lines);
 }
 
