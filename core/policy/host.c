@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "policy/host_priv.h"
+#include "policy/observer.h"
 #include "policy/operation.h"
 #include "policy/pause.h"
 
@@ -27,7 +28,22 @@ static const char *const call_names[HOST_CALL_COUNT] = {
 #undef X
 };
 
+static const struct policy_observer nobody, *observer = &nobody;
+
+void policy_observe(const struct policy_observer *o)
+{
+	observer = o ? o : &nobody;
+}
+
 /* --- refusals -------------------------------------------------------------------------------- */
+void policy_complain(struct sluice_instance *i, const struct sluice_exchange *x,
+	enum sluice_log_level level, struct str message)
+{
+	if (observer->complaint)
+		observer->complaint(observer->arg, message);
+	policy_log(i, x, level, message);
+}
+
 /* A message once per instance and call: a wrong plugin makes it with every request. */
 static bool is_first_refusal(struct sluice_instance *i, enum host_call call)
 {
@@ -38,9 +54,13 @@ static bool is_first_refusal(struct sluice_instance *i, enum host_call call)
 int32_t host_refuse(enum host_call call)
 {
 	struct sluice_instance *i = policy_thread.instance;
-	if (!i || !is_first_refusal(i, call))
-		return SLUICE_E_WRONG_CALLBACK;
 	char text[512];
+	if (!i && observer->complaint) {
+		int n = snprintf(text, sizeof(text), "%s outside of any callback", call_names[call]);
+		observer->complaint(observer->arg, str_n(text, (size_t)n));
+	}
+	if (!i || (!is_first_refusal(i, call) && !observer->complaint))
+		return SLUICE_E_WRONG_CALLBACK;
 	int n = snprintf(text, sizeof(text),
 		"%s is not legal in %s for this handle; it is in:", call_names[call],
 		callback_name(policy_thread.callback));
@@ -48,18 +68,18 @@ int32_t host_refuse(enum host_call call)
 		if (host_legal[call] >> c & 1)
 			n += snprintf(text + n, sizeof(text) - (size_t)n, " %s",
 				callback_name((enum callback)c));
-	policy_log(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
+	policy_complain(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
 	return SLUICE_E_WRONG_CALLBACK;
 }
 
 int32_t host_refuse_late(enum host_call call, const char *why)
 {
 	struct sluice_instance *i = policy_thread.instance;
-	if (is_first_refusal(i, call)) {
+	if (is_first_refusal(i, call) || observer->complaint) {
 		char text[160];
 		int n = snprintf(text, sizeof(text), "%s comes too late in %s: %s",
 			call_names[call], callback_name(policy_thread.callback), why);
-		policy_log(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
+		policy_complain(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
 	}
 	return SLUICE_E_WRONG_CALLBACK;
 }
@@ -305,7 +325,7 @@ static int32_t callbacks_omit(struct sluice_instance *i, uint32_t callbacks)
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
-const struct sluice_host *host_table(void)
+const struct sluice_host *host_own_table(void)
 {
 	static const struct sluice_host table = {
 		.size = sizeof(table),
@@ -359,4 +379,9 @@ const struct sluice_host *host_table(void)
 		.wait = host_wait,
 	};
 	return &table;
+}
+
+const struct sluice_host *host_table(void)
+{
+	return observer->host ? observer->host : host_own_table();
 }

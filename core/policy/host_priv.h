@@ -63,6 +63,9 @@ enum host_call {
 };
 extern const uint32_t host_legal[HOST_CALL_COUNT];
 
+/* A line in the log about a plugin's mistake, and a word to the observer. */
+void policy_complain(struct sluice_instance *i, const struct sluice_exchange *x,
+	enum sluice_log_level level, struct str message);
 /* Says once per instance and call where it would be legal; SLUICE_E_WRONG_CALLBACK. */
 int32_t host_refuse(enum host_call call) __attribute__((cold));
 /* The same for a call that comes too late: "the request has been sent". */

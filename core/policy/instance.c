@@ -147,7 +147,7 @@ static void instance_release(struct sluice_instance *i)
 	if (left) {
 		char text[96];
 		int n = snprintf(text, sizeof(text), "release left %zu bytes behind", left);
-		policy_log(i, NULL, SLUICE_LOG_WARN, str_n(text, (size_t)n));
+		policy_complain(i, NULL, SLUICE_LOG_WARN, str_n(text, (size_t)n));
 	}
 }
 

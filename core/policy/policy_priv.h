@@ -42,6 +42,7 @@ struct plugin {
 };
 const struct sluice_policy *plugin_policy(const struct plugin *p, struct str name);
 
+/* What plugins get. */
 const struct sluice_host *host_table(void);
 
 /* A field that a policy prepared; the bytes stand behind it. */
