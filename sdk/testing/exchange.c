@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks a chain as the proxy does: heads and pieces in, what has passed out, an answer back through
+ * the policies in front of the one that gave it. */
+#include "testing/testing_priv.h"
+
+#include "base/memory.h"
+#include "http/uri.h"
+#include "policy/chain.h"
+#include "policy/run.h"
+
+#include <stdlib.h>
+
+#define ARENA_BYTES    (1u << 20) /* the gateway's own default */
+#define BODY_BYTES_MAX (64u << 20)
+#define TEXTS_MAX      64
+
+struct sluice_test_exchange {
+	struct sluice_test_exchange *next;
+	struct sluice_test *test;
+	struct arena arena;
+	struct http_request request;
+	struct http_response response;
+	struct sluice_exchange x;
+	struct task task;
+	struct buffer given;     /* the body of the direction that is walked, not fed yet */
+	struct buffer passed[2]; /* what went on */
+	size_t fed;              /* of `given` */
+	enum chain_direction direction;
+	enum sluice_test_outcome outcome;
+	bool is_begun, is_answer; /* a policy's answer is on its way back */
+	char *texts[TEXTS_MAX];   /* owned: what was handed out */
+	size_t text_count;
+};
+
+static struct sluice_test_exchange *exchange_of(struct sluice_exchange *x)
+{
+	return CONTAINER_OF(x, struct sluice_test_exchange, x);
+}
+
+bool testing_is_paused(const struct sluice_test_exchange *x)
+{
+	return x->is_begun && x->outcome == SLUICE_TEST_PAUSED;
+}
+
+const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x)
+{
+	return x->next;
+}
+
+/* --- the walk -------------------------------------------------------------------------------- */
+static void feed(struct sluice_test_exchange *t)
+{
+	struct chain_run *run = &t->x.run[t->direction];
+	size_t rest = t->given.n - t->fed, split = t->test->split;
+	size_t n = split > 0 && split < rest ? split : rest;
+	if (n > 0)
+		chunk_queue_add_copy(&run->in, str_n(t->given.p + t->fed, n));
+	t->fed += n;
+	run->in_ended = t->fed == t->given.n;
+}
+
+static void collect(struct sluice_test_exchange *t)
+{
+	struct chain_run *run = &t->x.run[t->direction];
+	size_t n = run->out.bytes;
+	char *to = n > 0 ? buffer_reserve(&t->passed[t->direction], n) : NULL;
+	if (!to)
+		return;
+	chunk_queue_peek(&run->out, to, n);
+	chunk_queue_drop(&run->out, n);
+	buffer_commit(&t->passed[t->direction], n);
+}
+
+static void begin_direction(struct sluice_test_exchange *t, enum chain_direction d, struct str body)
+{
+	t->direction = d;
+	t->fed = 0;
+	buffer_reset(&t->given);
+	buffer_add(&t->given, body);
+	buffer_reset(&t->passed[d]);
+}
+
+/* What the policy that answered gave, back to the client. */
+static void begin_answer(struct sluice_test_exchange *t)
+{
+	t->is_answer = true;
+	t->x.response = &t->x.local->head;
+	begin_direction(t, CHAIN_RESPONSE, t->x.local->body);
+}
+
+/* The gateway's own answer; what stands in front of the policy that failed sees no more of it here.
+ */
+static enum sluice_test_outcome deny(struct sluice_test_exchange *t, int status)
+{
+	t->x.response = &t->response;
+	t->response.status = (uint16_t)status;
+	return status == 503 ? SLUICE_TEST_DENIED : SLUICE_TEST_TOO_LARGE;
+}
+
+static enum sluice_test_outcome walk(struct sluice_test_exchange *t)
+{
+	for (;;) {
+		struct chain_run *run = &t->x.run[t->direction];
+		if (!run->in_ended)
+			feed(t);
+		enum chain_result result = chain_step(&t->x, t->direction);
+		collect(t);
+		switch (result) {
+		case CHAIN_MORE:
+			if (t->x.run[t->direction].in_ended) {
+				testing_fail("the chain wants more than the whole message");
+				return SLUICE_TEST_DENIED;
+			}
+			break;
+		case CHAIN_DONE:
+			return t->is_answer ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED;
+		case CHAIN_PAUSED:
+			return SLUICE_TEST_PAUSED;
+		case CHAIN_RESPONDED:
+			begin_answer(t);
+			break;
+		case CHAIN_FAILED:
+			return deny(t, 503);
+		case CHAIN_TOO_LARGE:
+			return deny(t, t->direction == CHAIN_REQUEST ? 413 : 502);
+		}
+	}
+}
+
+/* A pause that was reached by a scenario with faults. */
+static void meet_fault(struct sluice_test_exchange *t)
+{
+	bool is_gone = testing_fault_is_here(FAULT_CLIENT_GONE);
+	bool is_late = testing_fault_is_here(FAULT_TIME);
+	if (is_gone)
+		sluice_test_cancel(t);
+	else if (is_late)
+		sluice_test_advance(t->test, 600000);
+}
+
+static enum sluice_test_outcome go_on(struct sluice_test_exchange *t)
+{
+	t->outcome = walk(t);
+	if (t->outcome == SLUICE_TEST_PAUSED)
+		meet_fault(t);
+	return t->outcome;
+}
+
+static void on_task(struct task *task)
+{
+	struct sluice_test_exchange *t = CONTAINER_OF(task, struct sluice_test_exchange, task);
+	if (testing_is_paused(t))
+		t->outcome = walk(t);
+}
+
+static void on_wake(struct sluice_exchange *x)
+{
+	loop_ready(x->loop, &exchange_of(x)->task);
+}
+
+/* --- the beginning --------------------------------------------------------------------------- */
+static void init_messages(struct sluice_test_exchange *t)
+{
+	http_request_init(&t->request, &t->arena);
+	http_response_init(&t->response, &t->arena);
+	t->request.authority = STR("api.example");
+	t->request.scheme = STR("http");
+	t->request.version_major = t->request.version_minor = 1;
+	t->request.content_length = CONTENT_LENGTH_NONE;
+	t->response.has_content = true;
+	t->response.content_length = CONTENT_LENGTH_UNKNOWN;
+}
+
+static void set_target(struct sluice_test_exchange *t, const char *method, const char *target)
+{
+	bool has_query;
+	uint8_t holds;
+	struct http_request *r = &t->request;
+	r->method_name = arena_copy(&t->arena, str_of(method));
+	r->method = http_method_of(r->method_name);
+	r->target = arena_copy(&t->arena, str_of(target));
+	if (uri_parse_origin_form(r->target, &t->arena, &r->path, &r->query, &has_query, &holds) !=
+		RC_OK)
+		testing_fail(
+			"\"%s\" is no target of a request that the gateway would take", target);
+	r->has_query = has_query;
+}
+
+struct sluice_test_exchange *sluice_test_request(
+	struct sluice_test *test, const char *method, const char *target)
+{
+	testing_open(test);
+	struct sluice_test_exchange *t = heap_zalloc(sizeof(*t));
+	t->test = test;
+	t->next = test->exchanges;
+	test->exchanges = t;
+	arena_init(&t->arena, loop_pool(test->loop), ARENA_BYTES);
+	init_messages(t);
+	set_target(t, method, target);
+	task_init(&t->task, on_task);
+	for (int d = 0; d < 2; d++)
+		buffer_init(&t->passed[d], BODY_BYTES_MAX);
+	buffer_init(&t->given, BODY_BYTES_MAX);
+	t->x = (struct sluice_exchange){
+		.loop = test->loop,
+		.arena = &t->arena,
+		.request = &t->request,
+		.client_address = STR("192.0.2.1"),
+		.local_address = STR("192.0.2.9"),
+		.request_id = STR("00000000-0000-4000-8000-000000000001"),
+		.api = STR("default/test"),
+		.wake = on_wake,
+	};
+	return t;
+}
+
+void sluice_test_add(
+	struct sluice_test_exchange *t, enum sluice_side side, const char *name, const char *value)
+{
+	struct fields *fields = side == SLUICE_REQUEST ? &t->request.fields : &t->response.fields;
+	struct str copy = arena_copy(&t->arena, str_of(value));
+	if (fields_add(fields, arena_copy(&t->arena, str_of(name)), copy) != RC_OK)
+		testing_fail("the field %s: %s cannot stand in a message", name, value);
+}
+
+void sluice_test_client(struct sluice_test_exchange *t, const char *address)
+{
+	t->x.client_address = arena_copy(&t->arena, str_of(address));
+}
+
+enum sluice_test_outcome sluice_test_send_bytes(
+	struct sluice_test_exchange *t, const void *bytes, size_t n)
+{
+	if (t->is_begun) {
+		testing_fail("this request was sent already");
+		return t->outcome;
+	}
+	if (n > 0)
+		t->request.content_length = (int64_t)n;
+	t->is_begun = true;
+	chain_begin(&t->x, t->test->chain, UINT64_MAX);
+	begin_direction(t, CHAIN_REQUEST, str_n(bytes, n));
+	return go_on(t);
+}
+
+enum sluice_test_outcome sluice_test_send(struct sluice_test_exchange *t, const char *body)
+{
+	return sluice_test_send_bytes(t, body, body ? strlen(body) : 0);
+}
+
+enum sluice_test_outcome sluice_test_answer_bytes(
+	struct sluice_test_exchange *t, int status, const void *bytes, size_t n)
+{
+	bool is_sent =
+		t->is_begun && t->direction == CHAIN_REQUEST && t->outcome == SLUICE_TEST_PASSED;
+	if (!is_sent) {
+		testing_fail("there is no request for which an answer could come");
+		return t->outcome;
+	}
+	t->x.request_sent = true;
+	t->response.status = (uint16_t)status;
+	t->response.content_length = (int64_t)n;
+	t->x.response = &t->response;
+	begin_direction(t, CHAIN_RESPONSE, str_n(bytes, n));
+	return go_on(t);
+}
+
+enum sluice_test_outcome sluice_test_answer(
+	struct sluice_test_exchange *t, int status, const char *body)
+{
+	return sluice_test_answer_bytes(t, status, body, body ? strlen(body) : 0);
+}
+
+enum sluice_test_outcome sluice_test_outcome(const struct sluice_test_exchange *t)
+{
+	return t->outcome;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+void sluice_test_cancel(struct sluice_test_exchange *t)
+{
+	if (t->is_begun)
+		chain_finish(&t->x);
+	task_cancel(&t->task);
+	t->is_begun = false;
+	t->outcome = SLUICE_TEST_DENIED;
+}
+
+void sluice_test_end(struct sluice_test_exchange *t)
+{
+	struct sluice_test_exchange **at = &t->test->exchanges;
+	sluice_test_cancel(t);
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	for (size_t i = 0; i < t->text_count && i < TEXTS_MAX; i++)
+		free(t->texts[i]);
+	for (int d = 0; d < 2; d++)
+		buffer_deinit(&t->passed[d]);
+	buffer_deinit(&t->given);
+	arena_reset(&t->arena);
+	t->next = t->test->ended;
+	t->test->ended = t;
+}
+
+void testing_free_ended(struct sluice_test *test)
+{
+	while (test->ended) {
+		struct sluice_test_exchange *t = test->ended;
+		test->ended = t->next;
+		free(t);
+	}
+}
+
+/* --- what became of it ----------------------------------------------------------------------- */
+/* The oldest text of many gives way. */
+static const char *keep(struct sluice_test_exchange *t, struct str s)
+{
+	size_t i = t->text_count++ % TEXTS_MAX;
+	free(t->texts[i]);
+	t->texts[i] = heap_strndup(s);
+	return t->texts[i];
+}
+
+static const struct fields *fields_of(const struct sluice_test_exchange *t, enum sluice_side side)
+{
+	if (side == SLUICE_REQUEST)
+		return &t->request.fields;
+	return t->x.response ? &t->x.response->fields : &t->response.fields;
+}
+
+const char *sluice_test_field(
+	struct sluice_test_exchange *t, enum sluice_side side, const char *name)
+{
+	const struct field *f = fields_get(fields_of(t, side), str_of(name));
+	return f ? keep(t, f->value) : NULL;
+}
+
+size_t sluice_test_field_count(
+	struct sluice_test_exchange *t, enum sluice_side side, const char *name)
+{
+	size_t count = 0;
+	const struct fields *fields = fields_of(t, side);
+	for (size_t i = 0; i < fields->count; i++)
+		count += str_eq_nocase(fields->items[i].name, str_of(name));
+	return count;
+}
+
+const char *sluice_test_body(struct sluice_test_exchange *t, enum sluice_side side)
+{
+	return keep(t, buffer_str(&t->passed[side == SLUICE_REQUEST ? 0 : 1]));
+}
+
+size_t sluice_test_body_bytes(struct sluice_test_exchange *t, enum sluice_side side)
+{
+	return t->passed[side == SLUICE_REQUEST ? 0 : 1].n;
+}
+
+int sluice_test_status(struct sluice_test_exchange *t)
+{
+	return t->x.response ? t->x.response->status : 0;
+}
+
+const char *sluice_test_path(struct sluice_test_exchange *t)
+{
+	return keep(t, t->request.path);
+}
+
+const char *sluice_test_query(struct sluice_test_exchange *t)
+{
+	return keep(t, t->request.query);
+}
+
+const char *sluice_test_reason(struct sluice_test_exchange *t)
+{
+	if (t->outcome == SLUICE_TEST_ANSWERED && t->x.local)
+		return keep(t, t->x.local->reason);
+	return keep(t, str_of(t->x.fault_reason));
+}
+
+const char *sluice_test_property(struct sluice_test_exchange *t, const char *name)
+{
+	struct str value;
+	if (policy_property(&t->x, str_of(name), &value))
+		return keep(t, value);
+	return NULL;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "testing/testing_priv.h"
+
+#include "base/memory.h"
+#include "crypto/crypto.h"
+#include "observe/log.h"
+#include "policy/instance.h"
+#include "policy/loader.h"
+#include "policy/pause.h"
+#include "services/job_pool.h"
+#include "services/services.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define LOG_BYTES_MAX (4u << 20)
+/* What a test sees of the time on the wall: 2023-11-14T22:13:20Z. */
+#define WALL_US 1700000000000000
+
+/* One registry per process: policies ask it for services. */
+static bool is_one_open;
+
+struct sluice_test *sluice_test_new(const char *plugin)
+{
+	if (is_one_open)
+		testing_fail("one gateway at a time: sluice_test_free the former one");
+	is_one_open = true;
+	struct sluice_test *t = heap_zalloc(sizeof(*t));
+	t->plugin = strchr(plugin, '/') ? heap_strdup(plugin) : heap_printf("./%s", plugin);
+	diagnostics_init(&t->diagnostics);
+	buffer_init(&t->problems, LOG_BYTES_MAX);
+	buffer_init(&t->log, LOG_BYTES_MAX);
+	log_start_queue(LOG_BYTES_MAX, NULL, NULL);
+	testing_host_install();
+	return t;
+}
+
+void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config)
+{
+	if (t->is_composed || t->binding_count == TESTING_BINDINGS_MAX) {
+		testing_fail("%s", t->is_composed ? "bindings come before the first request"
+						  : "16 bindings are the most");
+		return;
+	}
+	t->bindings[t->binding_count++] =
+		(struct testing_binding){heap_strdup(policy), heap_strdup(config ? config : "{}")};
+}
+
+void sluice_test_split(struct sluice_test *t, size_t bytes)
+{
+	t->split = bytes;
+}
+
+/* --- the beginning --------------------------------------------------------------------------- */
+static struct plugin *load(struct sluice_test *t, const struct plan_node *binding)
+{
+	uint8_t digest[SHA256_BYTES];
+	char message[512], *path;
+	struct plugin *plugin = NULL;
+	const struct plan_node *plugins = plan_get(plan_root(t->plan), "plugins");
+	const struct plan_node *node =
+		plan_at(plugins, (size_t)plan_integer(binding, "plugin", INT32_MAX));
+	if (!node || sha256_from_hex(plan_string(node, "sha256", STR_EMPTY), digest) != RC_OK)
+		return NULL;
+	path = heap_strndup(plan_string(node, "path", STR_EMPTY));
+	if (plugin_load(t->registry, path, digest, &plugin, message, sizeof(message)) != RC_OK)
+		testing_fail("%s: %s", path, message);
+	free(path);
+	return plugin;
+}
+
+static struct body_contract contract_of(const struct plan_node *binding, const char *key)
+{
+	const struct plan_node *node = plan_get(binding, key);
+	struct body_contract contract = {.mode = BODY_NONE};
+	if (body_mode_parse(plan_string(node, "mode", STR("none")), &contract.mode) != RC_OK)
+		testing_fail("a body mode that this version does not know");
+	contract.bytes_max = (size_t)plan_integer(node, "max", 0);
+	return contract;
+}
+
+static void configure(struct sluice_test *t, const struct plan_node *binding)
+{
+	struct plugin *plugin = load(t, binding);
+	const struct instance_options options = {
+		.plugin = plugin,
+		.policy = plan_string(binding, "policy", STR_EMPTY),
+		.binding = plan_string(binding, "id", STR_EMPTY),
+		.config = plan_get(binding, "config"),
+		.config_path = STR("config"),
+		.subject = STR("default/test"),
+		.breadcrumb = 1,
+		.workers = 1,
+	};
+	struct sluice_instance *instance;
+	if (!plugin || instance_new(&options, NULL, &t->diagnostics, &instance) != RC_OK)
+		return;
+	t->options[t->instance_count] = (struct chain_binding_options){.instance = instance,
+		.body = {
+			contract_of(binding, "requestBody"), contract_of(binding, "responseBody")}};
+	t->instances[t->instance_count++] = instance;
+}
+
+static void compose(struct sluice_test *t)
+{
+	if (t->is_composed)
+		return;
+	t->is_composed = true;
+	t->metrics = metrics_new(1);
+	t->registry = registry_new();
+	t->main_loop = loop_new(&(struct loop_options){.fake_clock = true});
+	registry_set_metrics(t->registry, t->metrics);
+	registry_set_loop(t->registry, t->main_loop);
+	services_register(t->registry);
+	testing_compose(t);
+	const struct plan_node *chain = testing_chain(t), *binding;
+	for (size_t i = 0; t->diagnostics.errors == 0 && (binding = plan_at(chain, i)); i++)
+		configure(t, binding);
+}
+
+/* "spec.policies[0].config.rate" is config.rate to the author of a policy. */
+static const char *path_in_policy(const char *path)
+{
+	const char *end = strncmp(path, "spec.policies[", 14) == 0 ? strstr(path, "].") : NULL;
+	return end ? end + 2 : path;
+}
+
+const char *sluice_test_problems(struct sluice_test *t)
+{
+	compose(t);
+	buffer_reset(&t->problems);
+	for (size_t i = 0; i < t->diagnostics.count; i++) {
+		const struct diagnostic *d = &t->diagnostics.items[i];
+		if (d->severity == SEVERITY_ERROR)
+			buffer_addf(&t->problems, "%s%s%s\n", path_in_policy(d->path),
+				d->path[0] ? ": " : "", d->message);
+	}
+	buffer_add_char(&t->problems, '\0');
+	return t->problems.p;
+}
+
+static void start(struct sluice_test *t)
+{
+	if (chain_new(t->options, t->instance_count, &t->chain) != RC_OK)
+		testing_fail("the chain cannot be made");
+	t->loop = loop_new(&(struct loop_options){.fake_clock = true, .fake_wall_us = WALL_US});
+	pause_worker_start(0, t->loop);
+	services_worker_start(0, t->loop);
+	for (size_t i = 0; i < t->instance_count; i++)
+		if (instance_worker_start(t->instances[i], 0) != RC_OK)
+			testing_fail("worker_start of binding %zu failed", i);
+}
+
+void testing_open(struct sluice_test *t)
+{
+	if (t->is_open)
+		return;
+	const char *problems = sluice_test_problems(t);
+	if (problems[0])
+		testing_fail("the configuration has mistakes:\n%s", problems);
+	start(t);
+	t->is_open = true;
+}
+
+/* --- time ------------------------------------------------------------------------------------ */
+void testing_turn(struct sluice_test *t)
+{
+	loop_turn(t->loop, 0);
+	loop_turn(t->main_loop, 0);
+}
+
+/* In steps, so that what is woken on the way goes on in its time. */
+void sluice_test_advance(struct sluice_test *t, int64_t ms)
+{
+	int64_t step = ms / 1000 > LOOP_TICK_MS ? ms / 1000 : LOOP_TICK_MS;
+	testing_open(t);
+	testing_turn(t);
+	for (; ms > 0; ms -= step) {
+		int64_t now = ms < step ? ms : step;
+		loop_fake_advance(t->loop, now);
+		loop_fake_advance(t->main_loop, now);
+		testing_turn(t);
+	}
+}
+
+static bool is_any_paused(const struct sluice_test *t)
+{
+	const struct sluice_test_exchange *x = t->exchanges;
+	while (x && !testing_is_paused(x))
+		x = testing_next(x);
+	return x != NULL;
+}
+
+int sluice_test_settle(struct sluice_test *t, int64_t ms)
+{
+	const struct timespec wait = {.tv_nsec = 1000000};
+	testing_open(t);
+	testing_turn(t);
+	for (; ms > 0 && is_any_paused(t); ms--) {
+		nanosleep(&wait, NULL);
+		testing_turn(t);
+	}
+	return !is_any_paused(t);
+}
+
+/* --- what it saw ----------------------------------------------------------------------------- */
+uint64_t sluice_test_counter(struct sluice_test *t, size_t n, const char *name)
+{
+	testing_open(t);
+	if (n >= t->instance_count) {
+		testing_fail("there is no binding %zu", n);
+		return 0;
+	}
+	char *family_name = heap_printf("sluice_policy_%s_total", name);
+	struct metric_family *family =
+		metrics_family(t->metrics, family_name, "", METRIC_COUNTER, NULL, 0);
+	const struct metric_label label = {STR("binding"), instance_binding(t->instances[n])};
+	struct metric_series *series = family ? metrics_series(family, &label, 1) : NULL;
+	uint64_t value = series ? metric_series_value(series) : 0;
+	if (series)
+		metric_series_unref(series);
+	free(family_name);
+	return value;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+static void stop(struct sluice_test *t)
+{
+	while (t->exchanges)
+		sluice_test_end(t->exchanges);
+	testing_free_ended(t);
+	for (size_t i = 0; i < t->instance_count; i++)
+		instance_worker_stop(t->instances[i], 0);
+	services_worker_stop(0);
+	pause_worker_stop(0);
+	loop_free(t->loop);
+	chain_free(t->chain);
+}
+
+static void decompose(struct sluice_test *t)
+{
+	for (size_t i = 0; i < t->instance_count; i++)
+		instance_unref(t->instances[i]);
+	job_pool_stop();
+	loop_turn(t->main_loop, 0);
+	registry_free(t->registry);
+	metrics_free(t->metrics);
+	loop_free(t->main_loop);
+	plan_free(t->plan);
+}
+
+void sluice_test_free(struct sluice_test *t)
+{
+	if (t->is_open)
+		stop(t);
+	if (t->is_composed)
+		decompose(t);
+	for (size_t i = 0; i < t->binding_count; i++) {
+		free(t->bindings[i].policy);
+		free(t->bindings[i].config);
+	}
+	sluice_test_log(t); /* what nobody has asked for is not printed */
+	log_stop_queue();
+	diagnostics_deinit(&t->diagnostics);
+	buffer_deinit(&t->problems);
+	buffer_deinit(&t->log);
+	free(t->plugin);
+	free(t);
+	is_one_open = false;
+}

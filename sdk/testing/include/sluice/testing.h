@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice/testing.h - a policy's own .so in a gateway of memory, for tests.
+ *
+ *	struct sluice_test *t = sluice_test_new("build/hello.so");
+ *	sluice_test_bind(t, "hello", "{greeting: world}");
+ *
+ *	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/orders?page=2");
+ *	sluice_test_add(x, SLUICE_REQUEST, "x-tenant", "blue");
+ *	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PASSED);
+ *	ck_assert_int_eq(sluice_test_answer(x, 200, "ok"), SLUICE_TEST_PASSED);
+ *	ck_assert_str_eq(sluice_test_field(x, SLUICE_RESPONSE, "x-hello"), "world");
+ *
+ *	sluice_test_free(t);
+ *
+ * The configuration goes the gateway's own way: schema, defaults, expressions, secrets. The plugin
+ *is loaded as the gateway loads it, and its callbacks are called by the same code. Time stands
+ *still but for sluice_test_advance.
+ *
+ * A test fails, by the function of sluice_test_on_failure, when the policy
+ *   - leaves memory of the instance behind after its `release`,
+ *   - resumes a token a second time, or one that it never got,
+ *   - makes a host call that is not legal in the callback that runs (a handle that is used after
+ *`done` is never legal),
+ *   - makes a call that may block (sleep, poll, connect, getaddrinfo, fsync, ...), in any callback
+ *but a job's.
+ *
+ * One thread makes all calls. Texts that are returned are NUL-terminated, and last until the
+ *exchange goes.
+ */
+#ifndef SLUICE_TESTING_H
+#define SLUICE_TESTING_H
+
+#include "sluice/sluice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct sluice_test;          /* a gateway with one API and one worker */
+struct sluice_test_exchange; /* one request and its response */
+
+/* What became of a message. */
+enum sluice_test_outcome {
+	SLUICE_TEST_PASSED, /* it passed, whole: fields and body are as they go on */
+	SLUICE_TEST_PAUSED, /* a policy waits: sluice_test_advance, or another thread, lets it go on
+			     */
+	SLUICE_TEST_ANSWERED, /* a policy answered instead: the response is the answer */
+	SLUICE_TEST_DENIED,   /* a policy failed: the gateway answers 503 in its place */
+	SLUICE_TEST_TOO_LARGE /* more body than a policy may hold: 413, or 502 of a response */
+};
+
+/* `message` is one sentence. The default prints it and aborts; with Check:
+ * ck_abort_msg("%s", message). */
+typedef void sluice_test_failure_fn(void *arg, const char *message);
+SLUICE_EXPORT void sluice_test_on_failure(sluice_test_failure_fn *fn, void *arg);
+
+/* --- the gateway ----------------------------------------------------------------------------- */
+/* `plugin`: the path of the .so. It stays loaded until the process ends. */
+SLUICE_EXPORT struct sluice_test *sluice_test_new(const char *plugin);
+/* One more policy of that plugin, behind the others; before the first request. `config` is YAML,
+ * JSON among it; NULL: none. */
+SLUICE_EXPORT void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config);
+/* What is wrong with the configuration, a line for each mistake ("config.rate: missing field ...");
+ * "": nothing. Without this call a mistake fails the test with the first request. */
+SLUICE_EXPORT const char *sluice_test_problems(struct sluice_test *t);
+/* Bodies are fed in pieces of so many bytes; 0, the default: in one. */
+SLUICE_EXPORT void sluice_test_split(struct sluice_test *t, size_t bytes);
+/* Lets time pass: timers and deadlines run. What was paused goes on by itself. */
+SLUICE_EXPORT void sluice_test_advance(struct sluice_test *t, int64_t ms);
+/* Lets jobs and resumes of other threads come in, for at most so many real milliseconds, until no
+ * exchange of the gateway is paused; whether that came about. */
+SLUICE_EXPORT int sluice_test_settle(struct sluice_test *t, int64_t ms);
+/* The counter of binding n, from 0. */
+SLUICE_EXPORT uint64_t sluice_test_counter(struct sluice_test *t, size_t n, const char *name);
+/* What policies wrote to the log, a line each: "warn: quota is nearly spent"; until it is asked
+ * again. */
+SLUICE_EXPORT const char *sluice_test_log(struct sluice_test *t);
+/* Ends exchanges that are left, stops and releases. */
+SLUICE_EXPORT void sluice_test_free(struct sluice_test *t);
+
+/* --- exchanges ------------------------------------------------------------------------------- */
+/* A request by 192.0.2.1, of HTTP/1.1, with the authority api.example. Several may be under way. */
+SLUICE_EXPORT struct sluice_test_exchange *sluice_test_request(
+	struct sluice_test *t, const char *method, const char *target);
+/* One more field; of the request before sluice_test_send, of the response before
+ * sluice_test_answer. */
+SLUICE_EXPORT void sluice_test_add(
+	struct sluice_test_exchange *x, enum sluice_side side, const char *name, const char *value);
+/* In the place of 192.0.2.1; before sluice_test_send. */
+SLUICE_EXPORT void sluice_test_client(struct sluice_test_exchange *x, const char *address);
+/* The request goes through the policies. `body` NULL: it has none. */
+SLUICE_EXPORT enum sluice_test_outcome sluice_test_send(
+	struct sluice_test_exchange *x, const char *body);
+SLUICE_EXPORT enum sluice_test_outcome sluice_test_send_bytes(
+	struct sluice_test_exchange *x, const void *bytes, size_t n);
+/* The upstream's response goes back through them; after SLUICE_TEST_PASSED. */
+SLUICE_EXPORT enum sluice_test_outcome sluice_test_answer(
+	struct sluice_test_exchange *x, int status, const char *body);
+SLUICE_EXPORT enum sluice_test_outcome sluice_test_answer_bytes(
+	struct sluice_test_exchange *x, int status, const void *bytes, size_t n);
+/* How it stands, after a pause. */
+SLUICE_EXPORT enum sluice_test_outcome sluice_test_outcome(const struct sluice_test_exchange *x);
+/* The client goes away, whatever the exchange waits for. */
+SLUICE_EXPORT void sluice_test_cancel(struct sluice_test_exchange *x);
+/* `log` and `done` run; the handle is gone. */
+SLUICE_EXPORT void sluice_test_end(struct sluice_test_exchange *x);
+
+/* --- what became of it ----------------------------------------------------------------------- */
+/* The first value, or NULL. Of the request as it goes to the upstream, of the response as it goes
+ * to the client. */
+SLUICE_EXPORT const char *sluice_test_field(
+	struct sluice_test_exchange *x, enum sluice_side side, const char *name);
+SLUICE_EXPORT size_t sluice_test_field_count(
+	struct sluice_test_exchange *x, enum sluice_side side, const char *name);
+/* What went on of the body so far. */
+SLUICE_EXPORT const char *sluice_test_body(struct sluice_test_exchange *x, enum sluice_side side);
+SLUICE_EXPORT size_t sluice_test_body_bytes(struct sluice_test_exchange *x, enum sluice_side side);
+/* Of the response; 0: there is none yet. */
+SLUICE_EXPORT int sluice_test_status(struct sluice_test_exchange *x);
+SLUICE_EXPORT const char *sluice_test_path(struct sluice_test_exchange *x);
+SLUICE_EXPORT const char *sluice_test_query(struct sluice_test_exchange *x);
+/* The word for the log of an answer or a failure; "". */
+SLUICE_EXPORT const char *sluice_test_reason(struct sluice_test_exchange *x);
+SLUICE_EXPORT const char *sluice_test_property(struct sluice_test_exchange *x, const char *name);
+
+/* --- faults ---------------------------------------------------------------------------------- */
+/* Runs `scenario` again and again, once without a fault, and then with one fault in each run: each
+ * allocation that the policy makes fails; at each pause the client goes away, or time passes until
+ * the pause ends. A scenario opens its own gateway, ends what it began, and asserts only what holds
+ * in any case: a policy that cannot do its work does not let a request pass. Returns how many runs
+ * there were. */
+SLUICE_EXPORT unsigned sluice_test_faults(void (*scenario)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

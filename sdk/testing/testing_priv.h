@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* testing/testing_priv.h - what the files of the harness share.
+ *
+ *   gateway.c    bindings -> plan -> instances -> chain; time; the end
+ *   compose.c    YAML by the gateway's own composer
+ *   exchange.c   requests and responses through the chain
+ *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
+ *   blocking.c   calls of the C library that may block
+ *   failure.c    what a failed test is told
+ */
+#pragma once
+
+#include "sluice/testing.h"
+
+#include "base/diagnostics.h"
+#include "loop/loop.h"
+#include "observe/metrics.h"
+#include "plan/plan.h"
+#include "policy/chain_build.h"
+#include "policy/registry.h"
+
+#define TESTING_BINDINGS_MAX 16
+
+struct testing_binding {
+	char *policy, *config; /* owned */
+};
+
+struct sluice_test {
+	char *plugin; /* owned: its path */
+	struct testing_binding bindings[TESTING_BINDINGS_MAX];
+	size_t binding_count;
+	size_t split;
+	bool is_composed, is_open;
+	struct diagnostics diagnostics;
+	struct buffer problems, log;
+	struct plan *plan; /* owned */
+
+	struct metrics *metrics;
+	struct registry *registry;
+	struct loop *main_loop, *loop; /* with fake clocks */
+	struct chain_binding_options options[TESTING_BINDINGS_MAX];
+	struct sluice_instance *instances[TESTING_BINDINGS_MAX]; /* owned refs */
+	size_t instance_count;
+	struct chain *chain;
+	struct sluice_test_exchange *exchanges; /* list */
+	/* Those that are over: none of a later exchange has the same handle. */
+	struct sluice_test_exchange *ended;
+};
+
+/* --- failure.c ------------------------------------------------------------------------------- */
+void testing_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- compose.c ------------------------------------------------------------------------------- */
+/* Into t->plan and t->diagnostics. */
+void testing_compose(struct sluice_test *t);
+/* The chain of the one API, or NULL. */
+const struct plan_node *testing_chain(const struct sluice_test *t);
+
+/* --- gateway.c ------------------------------------------------------------------------------- */
+/* Starts what is not started yet; mistakes in the configuration fail the test. */
+void testing_open(struct sluice_test *t);
+/* One turn of both loops. */
+void testing_turn(struct sluice_test *t);
+
+/* --- exchange.c ------------------------------------------------------------------------------ */
+bool testing_is_paused(const struct sluice_test_exchange *x);
+const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x);
+void testing_free_ended(struct sluice_test *t);
+
+/* --- host.c ---------------------------------------------------------------------------------- */
+/* For plugins that are loaded from here on. */
+void testing_host_install(void);
+
+/* What shall go wrong in this run. */
+enum testing_fault { FAULT_NONE, FAULT_ALLOCATION, FAULT_CLIENT_GONE, FAULT_TIME };
+void testing_fault_plan(enum testing_fault kind, unsigned at);
+/* How many allocations and pauses there were since. */
+unsigned testing_fault_points(enum testing_fault kind);
+/* Counts one; whether the fault is here. */
+bool testing_fault_is_here(enum testing_fault kind);

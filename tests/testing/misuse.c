@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy that does what its configuration says: what the harness has to find, and what it has to
+ * leave alone. */
+#include "sluice/sluice.h"
+#include "sluice/work.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct state {
+	struct sluice_str does;
+	const struct sluice_work_service *service;
+	struct sluice_work *work;
+	struct sluice_exchange *kept;
+	sluice_token token;
+	void *leak;
+};
+
+static int does(const struct state *s, const char *what)
+{
+	return s->does.n == strlen(what) && memcmp(s->does.p, what, s->does.n) == 0;
+}
+
+static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
+	void *previous, void **state)
+{
+	const struct sluice_host *host = call->host;
+	struct state *s = host->instance_alloc(call->instance, sizeof(*s));
+	(void)previous;
+	if (!s)
+		return SLUICE_E_FULL;
+	memset(s, 0, sizeof(*s));
+	s->does = host->value_string(host->value_get(config, SLUICE_STR("does")), SLUICE_STR(""));
+	s->service = host->service(SLUICE_WORK_SERVICE);
+	s->work = s->service->open(call->instance, 10);
+	*state = s;
+	if (does(s, "leak"))
+		s->leak = host->instance_alloc(call->instance, 100);
+	if (does(s, "read"))
+		close(open("/dev/null", O_RDONLY));
+	return SLUICE_OK;
+}
+
+static void release(const struct sluice_call *call)
+{
+	call->host->instance_free(call->instance, call->state);
+}
+
+static void run_job(const struct sluice_call *call, void *arg)
+{
+	(void)call;
+	(void)arg;
+	usleep(1000); /* here it may */
+}
+
+static int32_t pause_once(
+	const struct sluice_host *host, struct sluice_exchange *x, struct state *s)
+{
+	s->token = host->pause(x, 5000);
+	if (!s->token)
+		return SLUICE_FAIL;
+	host->resume(s->token);
+	if (does(s, "resume twice"))
+		host->resume(s->token);
+	return SLUICE_PAUSE;
+}
+
+static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	static const struct sluice_job job = {.size = sizeof(job), .run = run_job};
+	const struct sluice_host *host = call->host;
+	struct state *s = call->state;
+	struct sluice_str ignored;
+	if (host->resumed(x))
+		return SLUICE_CONTINUE;
+	if (s->kept && does(s, "use after done"))
+		host->field_get(s->kept, SLUICE_REQUEST, SLUICE_STR("host"), &ignored);
+	s->kept = x;
+	if (does(s, "sleep"))
+		usleep(1);
+	if (does(s, "invent a token"))
+		host->resume(12345);
+	if (does(s, "set the status"))
+		host->status_set(x, 200);
+	if (does(s, "resume") || does(s, "resume twice"))
+		return pause_once(host, x, s);
+	if (does(s, "wait for a job")) {
+		if (s->service->begin(x, s->work, &job, s) != SLUICE_OK)
+			return SLUICE_FAIL;
+		return host->wait(x, 5000);
+	}
+	if (does(s, "wait in vain"))
+		return host->pause(x, 5000) ? SLUICE_PAUSE : SLUICE_FAIL;
+	if (does(s, "allocate")) {
+		char *memory = host->exchange_alloc(x, 16);
+		return memory && host->exchange_alloc(x, 16) ? SLUICE_CONTINUE : SLUICE_FAIL;
+	}
+	return SLUICE_CONTINUE;
+}
+
+/* Every piece of a body, in brackets. */
+static int32_t request_body(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const struct sluice_host *host = call->host;
+	if (!does(call->state, "bracket") || body->bytes.n == 0)
+		return SLUICE_CONTINUE;
+	host->body_replace(x, SLUICE_STR("["));
+	host->body_replace(x, body->bytes);
+	return host->body_replace(x, SLUICE_STR("]")) == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
+}
+
+const struct sluice_plugin *sluice_plugin_v1(void)
+{
+	static const struct sluice_policy policy = {.size = sizeof(policy),
+		.name = "misuse",
+		.version = "1.0.0",
+		.configure = configure,
+		.release = release,
+		.request_head = request_head,
+		.request_body = request_body};
+	static const struct sluice_policy *const policies[] = {&policy};
+	static const char *const requires_services[] = {SLUICE_WORK_SERVICE, NULL};
+	static const struct sluice_plugin plugin = {.size = sizeof(plugin),
+		.abi_major = SLUICE_ABI_MAJOR,
+		.abi_minor = SLUICE_ABI_MINOR,
+		.policy_count = 1,
+		.name = "misuse",
+		.version = "1.0.0",
+		.policies = policies,
+		.requires_services = requires_services};
+	return &plugin;
+}

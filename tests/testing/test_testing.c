@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The harness for policies: what it finds, and what it leaves alone. */
+#include "sluice/testing.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first failure of a test; "": none. */
+static char failure[1024];
+
+static void note(void *arg, const char *message)
+{
+	(void)arg;
+	if (!failure[0])
+		snprintf(failure, sizeof(failure), "%s", message);
+}
+
+static struct sluice_test *that(const char *does)
+{
+	char config[100];
+	snprintf(config, sizeof(config), "{does: %s}", does);
+	struct sluice_test *t = sluice_test_new(PLUGIN);
+	failure[0] = '\0';
+	sluice_test_bind(t, "misuse", config);
+	return t;
+}
+
+static enum sluice_test_outcome get(struct sluice_test *t)
+{
+	return sluice_test_send(sluice_test_request(t, "GET", "/"), NULL);
+}
+
+/* One request; what the harness says until the end. */
+static void assert_found(const char *does, const char *expected)
+{
+	struct sluice_test *t = that(does);
+	get(t);
+	sluice_test_settle(t, 1000);
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, expected);
+}
+
+START_TEST(what_is_right_is_left_alone)
+{
+	assert_found("nothing", "");
+	assert_found("resume", "");
+	assert_found("wait for a job", "");
+	assert_found("allocate", "");
+}
+END_TEST
+
+START_TEST(mistakes_fail_a_test_by_name)
+{
+#ifndef __SANITIZE_ADDRESS__ /* which finds it, too, and ends the test */
+	assert_found("leak", "release left 116 bytes behind");
+#endif
+	assert_found("sleep",
+		"usleep may block, and a callback must not (sluice.work/1 has threads "
+		"for it)");
+	assert_found("read",
+		"open may block, and a callback must not (sluice.work/1 has threads for "
+		"it)");
+	assert_found("resume twice", "a token was resumed a second time");
+	assert_found("invent a token", "a token was resumed that no pause gave");
+	assert_found("set the status",
+		"status_set is not legal in request_head for this handle; it is "
+		"in: response_head response_body");
+}
+END_TEST
+
+START_TEST(a_handle_of_an_exchange_that_is_over_is_found)
+{
+	struct sluice_test *t = that("use after done");
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	sluice_test_send(x, NULL);
+	ck_assert_str_eq(failure, "");
+	sluice_test_end(x);
+	get(t);
+	ck_assert_msg(
+		strncmp(failure, "field_get is not legal in request_head", 38) == 0, "%s", failure);
+	sluice_test_free(t);
+}
+END_TEST
+
+START_TEST(time_passes_when_it_is_told_to)
+{
+	struct sluice_test *t = that("wait in vain");
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 4900);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 200);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_DENIED);
+	ck_assert_int_eq(sluice_test_status(x), 503);
+	ck_assert_str_eq(sluice_test_reason(x), "policy_timeout");
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
+START_TEST(bodies_come_in_pieces)
+{
+	static const struct {
+		size_t split;
+		const char *expected;
+	} rows[] = {{0, "[abcde]"}, {2, "[ab][cd][e]"}, {1, "[a][b][c][d][e]"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sluice_test *t = that("bracket");
+		sluice_test_split(t, rows[i].split);
+		struct sluice_test_exchange *x = sluice_test_request(t, "POST", "/");
+		ck_assert_int_eq(sluice_test_send(x, "abcde"), SLUICE_TEST_PASSED);
+		ck_assert_str_eq(sluice_test_body(x, SLUICE_REQUEST), rows[i].expected);
+		ck_assert_int_eq(sluice_test_answer(x, 201, "made"), SLUICE_TEST_PASSED);
+		ck_assert_int_eq(sluice_test_status(x), 201);
+		ck_assert_str_eq(sluice_test_body(x, SLUICE_RESPONSE), "made");
+		sluice_test_free(t);
+		ck_assert_str_eq(failure, "");
+	}
+}
+END_TEST
+
+START_TEST(mistakes_in_the_configuration_are_listed)
+{
+	struct sluice_test *t = that("[1]");
+	ck_assert_str_eq(sluice_test_problems(t), "config.does: expected a string, found an array\n");
+	sluice_test_free(t);
+	t = that("nothing");
+	sluice_test_bind(t, "misuse", "{dose: x}");
+	ck_assert_msg(strstr(sluice_test_problems(t), "did you mean \"does\"?"), "%s",
+		sluice_test_problems(t));
+	get(t);
+	ck_assert_msg(strncmp(failure, "the configuration has mistakes:", 31) == 0, "%s", failure);
+	sluice_test_free(t);
+}
+END_TEST
+
+static unsigned passed, runs;
+
+static void scenario(void *arg)
+{
+	struct sluice_test *t = that(arg);
+	runs++;
+	if (!sluice_test_problems(t)[0])
+		passed += get(t) == SLUICE_TEST_PASSED;
+	sluice_test_free(t);
+}
+
+/* One allocation in configure, two in the request; two faults at the one pause. */
+START_TEST(each_thing_goes_wrong_once)
+{
+	char allocates[] = "allocate", waits[] = "wait in vain";
+	passed = runs = 0;
+	ck_assert_uint_eq(sluice_test_faults(scenario, allocates), 4);
+	ck_assert_uint_eq(runs, 4);
+	ck_assert_uint_eq(passed, 1);
+	passed = runs = 0;
+	ck_assert_uint_eq(sluice_test_faults(scenario, waits), 4);
+	ck_assert_uint_eq(passed, 0);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("testing");
+	TCase *tests = tcase_create("testing");
+	tcase_set_timeout(tests, 120);
+	tcase_add_test(tests, what_is_right_is_left_alone);
+	tcase_add_test(tests, mistakes_fail_a_test_by_name);
+	tcase_add_test(tests, a_handle_of_an_exchange_that_is_over_is_found);
+	tcase_add_test(tests, time_passes_when_it_is_told_to);
+	tcase_add_test(tests, bodies_come_in_pieces);
+	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
+	tcase_add_test(tests, each_thing_goes_wrong_once);
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	sluice_test_on_failure(note, NULL);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner), ran = srunner_ntests_run(runner);
+	srunner_free(runner);
+	return failed || !ran ? EXIT_FAILURE : EXIT_SUCCESS;
+}
