@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""check.py CMAKE BUILD SOURCE - installs a build into a folder of its own and uses what is there."""
+"""check.py CMAKE BUILD SOURCE [sanitized] - installs a build into a folder of its own and uses what is there."""
 import os
 import shutil
 import subprocess
@@ -8,12 +8,27 @@ import sys
 import tempfile
 
 EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
+            "include/sluice/testing.h", "lib/libsluice-testing.so", "lib/pkgconfig/sluice-testing.pc",
+            "share/sluice/template/policy.c",
             "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service",
             "share/sluice/schemas/sluice.schema.json", "share/sluice/schemas/policies/cors.schema.json"]
 
 
-def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/")
+API = """\
+apiVersion: gateway.sluice.dev/v1
+kind: ApiInstance
+metadata: {name: shop}
+spec:
+  address: http://127.0.0.1:8081
+  services: {s: {address: "http://127.0.0.1:8080"}}
+  policies:
+    - policyRef: {name: my-quota}
+      config: {greeting: hello}
+"""
+
+
+def run(*command, cwd="/"):
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -33,8 +48,25 @@ def verify_unit(prefix):
         sys.exit(f"systemd-analyze verify: exit code {done.returncode}\n{done.stderr}")
 
 
+def write_a_policy(prefix, folder):
+    """The way of an author who has the installation alone, from nothing to a signed pack."""
+    sluicectl = f"{prefix}/bin/sluicectl"
+    run(sluicectl, "policy", "new", "my-quota", cwd=folder)
+    project = f"{folder}/my-quota"
+    if "100% tests passed" not in run(sluicectl, "policy", "test", cwd=project):
+        sys.exit("the tests of a new policy did not run")
+    run(sluicectl, "policy", "pack", "build/my-quota.so", cwd=project)
+    run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
+    run(sluicectl, "policy", "sign", "my-quota-0.1.0.tar.zst", "--key", "key", cwd=project)
+    if "README.md" not in run(sluicectl, "policy", "verify", "my-quota-0.1.0.tar.zst", "--key", "key.pub", cwd=project):
+        sys.exit("the pack of a new policy has no README.md")
+    with open(f"{folder}/api.yaml", "w", encoding="utf-8") as f:
+        f.write(API)
+    run(f"{prefix}/bin/sluice", "check", "--plugins", f"{project}/build", f"{folder}/api.yaml")
+
+
 def main():
-    cmake, build, source = sys.argv[1:4]
+    cmake, build, source, sanitized = sys.argv[1:4] + [sys.argv[4:] == ["sanitized"]]
     with tempfile.TemporaryDirectory(prefix="sluice-install-") as prefix:
         run(cmake, "--install", build, "--prefix", prefix)
         for name in EXPECTED:
@@ -46,6 +78,9 @@ def main():
         if "rate-limiting" not in shown:
             sys.exit(f"explain shows no chain:\n{shown}")
         run(f"{prefix}/bin/sluicectl", "--help")
+        if not sanitized:
+            with tempfile.TemporaryDirectory(prefix="sluice-policy-") as folder:
+                write_a_policy(prefix, folder)
         verify_unit(prefix)
 
 

@@ -47,20 +47,26 @@ static bool read_plugins(struct packing *p)
 	return true;
 }
 
+/* README.md beside the plugin, or above the folder that it was built in. Heap; NULL: there is none. */
+static char *find_readme(const char *plugin)
+{
+	const char *slash = strrchr(plugin, '/');
+	struct str folder = slash ? str_n(plugin, (size_t)(slash - plugin) + 1) : STR("");
+	for (int up = 0; up < 2; up++) {
+		char *path = heap_printf("%.*s%sREADME.md", STR_ARG(folder), up ? "../" : "");
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 static bool read_readme(struct packing *p)
 {
 	const struct policy_options *o = p->options;
-	if (o->readme)
-		return file_read(o->readme, README_BYTES_MAX, &p->readme);
-	const char *slash = strrchr(o->words[0], '/');
-	char *path = slash ? heap_printf("%.*s/README.md", (int)(slash - o->words[0]), o->words[0])
-			   : heap_strdup("README.md");
-	bool is_read = true;
-	if (access(path, F_OK) == 0)
-		is_read = file_read(path, README_BYTES_MAX, &p->readme);
-	else
-		buffer_init(&p->readme, 1);
-	free(path);
+	char *found = o->readme ? heap_strdup(o->readme) : find_readme(o->words[0]);
+	bool is_read = !found || file_read(found, README_BYTES_MAX, &p->readme);
+	free(found);
 	return is_read;
 }
 

@@ -14,6 +14,9 @@ static const char HELP[] =
 	"\n"
 	"The author's tools; they need no gateway.\n"
 	"\n"
+	"  new NAME            a folder NAME with a policy that builds, and its tests\n"
+	"  build [DIR]         builds the policy in DIR (default: this one) into DIR/build\n"
+	"  test [DIR]          builds it and runs its tests\n"
 	"  inspect FILE.so     what a plugin says of itself, read without running it\n"
 	"  pack FILE.so...     one version of a plugin, for all its machines, in one file\n"
 	"  keygen --out KEY    a key to sign with: KEY (keep it secret) and KEY.pub\n"
@@ -23,9 +26,10 @@ static const char HELP[] =
 	"                      whether the pack is whole and signed with the key, or one\n"
 	"                      of several\n"
 	"\n"
-	"  --out PATH          pack: the folder (default: this one); keygen: the key\n"
+	"  --out PATH          new, pack: the folder (default: this one); keygen: the key\n"
+	"  --gdb               test: in the debugger\n"
 	"  --readme FILE       pack: its README.md (default: the one beside the first\n"
-	"                      FILE.so, if there is one)\n"
+	"                      FILE.so, or in the folder above, if there is one)\n"
 	"  --key FILE          sign: the secret key; verify: a public key, several times\n"
 	"  --comment TEXT      sign: what is signed with it (default: the file's name)\n"
 	"  --password-file F   keygen, sign: the key's password is the first line of F\n"
@@ -44,7 +48,8 @@ enum {
 	TAKES_COMMENT = 8,
 	TAKES_PASSWORD = 16,
 	TAKES_FORCE = 32,
-	TAKES_JSON = 64
+	TAKES_JSON = 64,
+	TAKES_GDB = 128
 };
 
 static const struct command {
@@ -55,6 +60,9 @@ static const struct command {
 	size_t words_min, words_max;
 	const char *words; /* for the message */
 } commands[] = {
+	{"new", policy_new, TAKES_OUT, 0, 1, 1, "NAME"},
+	{"build", policy_build, 0, 0, 0, 1, ""},
+	{"test", policy_test, TAKES_GDB, 0, 0, 1, ""},
 	{"inspect", policy_inspect, TAKES_JSON, 0, 1, 1, "FILE.so"},
 	{"pack", policy_pack, TAKES_OUT | TAKES_README | TAKES_FORCE, 0, 1, POLICY_WORDS_MAX,
 		"FILE.so..."},
@@ -129,6 +137,7 @@ static const struct {
 	{"--password-file", TAKES_PASSWORD, true},
 	{"--force", TAKES_FORCE, false},
 	{"--json", TAKES_JSON, false},
+	{"--gdb", TAKES_GDB, false},
 };
 
 static bool store(struct policy_options *o, unsigned bit, const char *value)
@@ -151,6 +160,9 @@ static bool store(struct policy_options *o, unsigned bit, const char *value)
 		break;
 	case TAKES_JSON:
 		o->json = true;
+		break;
+	case TAKES_GDB:
+		o->gdb = true;
 		break;
 	default:
 		if (o->key_count == POLICY_WORDS_MAX)

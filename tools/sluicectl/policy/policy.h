@@ -20,13 +20,16 @@ struct policy_options {
 	const char *readme;        /* --readme */
 	const char *comment;       /* --comment */
 	const char *password_file; /* --password-file */
-	bool json, force;
+	bool json, force, gdb;
 };
 
 /* argv[0] is "policy". */
 int policy_main(int argc, char **argv);
 
 /* One command each; they print what they found or what is wrong, and return the exit code. */
+int policy_new(const struct policy_options *o);
+int policy_build(const struct policy_options *o);
+int policy_test(const struct policy_options *o);
 int policy_inspect(const struct policy_options *o);
 int policy_pack(const struct policy_options *o);
 int policy_keygen(const struct policy_options *o);
