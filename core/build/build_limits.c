@@ -54,6 +54,7 @@ static void judge_settings(struct build *b)
 		{"admission", "connectionsPerAddress", UINT32_MAX},
 		{"overload", "memoryBytes", INT64_MAX},
 		{"probe", "port", UINT16_MAX},
+		{"metrics", "port", UINT16_MAX},
 	};
 	const struct plan_node *settings = plan_get(b->root, "settings");
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {

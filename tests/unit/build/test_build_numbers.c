@@ -85,6 +85,7 @@ START_TEST(a_setting_out_of_range_is_fatal)
 	assert_fatal_setting("admission", "connectionsPerAddress", beyond + 1);
 	assert_fatal_setting("overload", "memoryBytes", -1);
 	assert_fatal_setting("probe", "port", 65536 + 3000);
+	assert_fatal_setting("metrics", "port", 65536 + 9090);
 }
 END_TEST
 
