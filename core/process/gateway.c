@@ -390,7 +390,7 @@ static bool find_supervisor(struct gateway *g)
 {
 	if (supervision_new(g->loop, g->options->is_supervised, &supervision_events, g,
 		    &g->supervision) != RC_OK) {
-		fputs("sluice-gateway: --supervised is for `sluice run` alone\n", stderr);
+		fputs("sluice-gateway: --supervised is for `sluice run` alone, and of the same build\n", stderr);
 		return false;
 	}
 	struct trail *trail = supervision_trail(g->supervision);
@@ -423,6 +423,8 @@ static bool prepare(struct gateway *g)
 	       confine_process(g->options, g->state_dir, g->composer_options.program) &&
 	       start_sinks(g);
 }
+
+_Static_assert(TRAIL_JOBS + LIMIT_JOB_THREADS <= TRAIL_THREADS, "each thread for jobs has a row");
 
 static void enter_job_thread(void *arg, unsigned thread)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/plan_bytes.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/memory.h"
 
@@ -70,6 +71,15 @@ struct str plan_bytes_piece(const struct plan_bytes *b, size_t at)
 	if (b->is_mapped && before.n > 0)
 		madvise((void *)before.p, before.n, MADV_DONTNEED);
 	return piece_at(b, at);
+}
+
+bool plan_bytes_write(const struct plan_bytes *b, int fd)
+{
+	struct str piece;
+	for (size_t at = 0; (piece = plan_bytes_piece(b, at)).n > 0; at += PLAN_PIECE_BYTES)
+		if (!file_write_all(fd, piece))
+			return false;
+	return true;
 }
 
 void plan_bytes_free(struct plan_bytes *b)

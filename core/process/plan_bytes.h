@@ -30,7 +30,9 @@ void plan_bytes_take(struct plan_bytes *b, struct buffer *from);
  * no more counted as this process's, until it is read again. */
 #define PLAN_PIECE_BYTES (1u << 20)
 struct str plan_bytes_piece(const struct plan_bytes *b, size_t at);
-/* The same of all pages. */
+/* All of it, piece by piece. False with errno: part of it may be written. */
+MUST_USE bool plan_bytes_write(const struct plan_bytes *b, int fd);
+/* Its pages are no more counted as this process's, until they are read again. */
 void plan_bytes_rest(const struct plan_bytes *b);
 void plan_bytes_free(struct plan_bytes *b);
 struct str plan_bytes_str(const struct plan_bytes *b);

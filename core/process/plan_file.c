@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "process/plan_file.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -43,21 +42,12 @@ static int open_nameless(const char *dir)
 	return fd;
 }
 
-static bool write_bytes(int fd, const struct plan_bytes *bytes)
-{
-	struct str piece;
-	for (size_t at = 0; (piece = plan_bytes_piece(bytes, at)).n > 0; at += PLAN_PIECE_BYTES)
-		if (!file_write_all(fd, piece))
-			return false;
-	return true;
-}
-
 struct plan_file *plan_file_new(const char *state_dir, const struct plan_bytes *bytes)
 {
 	struct plan_file *f = heap_zalloc(sizeof(*f));
 	f->size = bytes->n;
 	f->fd = open_nameless(state_dir);
-	if (f->fd >= 0 && write_bytes(f->fd, bytes))
+	if (f->fd >= 0 && plan_bytes_write(bytes, f->fd))
 		return f;
 	if (f->fd >= 0)
 		close(f->fd);

@@ -163,15 +163,6 @@ enum rc plan_slot_read(const char *dir, unsigned slot, struct buffer *bytes,
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
-static bool write_bytes(int fd, const struct plan_bytes *bytes)
-{
-	struct str piece;
-	for (size_t at = 0; (piece = plan_bytes_piece(bytes, at)).n > 0; at += PLAN_PIECE_BYTES)
-		if (!file_write_all(fd, piece))
-			return false;
-	return true;
-}
-
 static bool write_file(const char *path, struct str head, const struct plan_bytes *bytes)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
@@ -179,7 +170,7 @@ static bool write_file(const char *path, struct str head, const struct plan_byte
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	bool ok = file_write_all(fd, head) && write_bytes(fd, bytes) && fdatasync(fd) == 0;
+	bool ok = file_write_all(fd, head) && plan_bytes_write(bytes, fd) && fdatasync(fd) == 0;
 	int error = errno;
 	ok &= close(fd) == 0;
 	errno = error;
