@@ -63,6 +63,15 @@ size_t str_find(struct str s, struct str needle)
 	return found ? (size_t)(found - s.p) : s.n;
 }
 
+struct str str_file_stem(const char *path, struct str suffix)
+{
+	const char *slash = strrchr(path, '/');
+	struct str name = str_of(slash ? slash + 1 : path);
+	if (str_ends(name, suffix))
+		name.n -= suffix.n;
+	return name;
+}
+
 struct str str_cut(struct str *s, char sep)
 {
 	size_t at = str_index(*s, sep);

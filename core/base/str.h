@@ -77,6 +77,9 @@ size_t str_find(struct str s, struct str needle);
  * When there is none, returns all and leaves *s empty with p == NULL. */
 struct str str_cut(struct str *s, char sep);
 
+/* What stands behind the last slash of a path, without that suffix where it ends in it. */
+struct str str_file_stem(const char *path, struct str suffix);
+
 /* Decimal digits only, no sign, no space; RC_INVALID on anything else or above max. */
 MUST_USE enum rc str_to_u64(struct str s, uint64_t max, uint64_t *value);
 

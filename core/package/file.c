@@ -72,15 +72,6 @@ enum rc package_read_bytes(
 	return rc;
 }
 
-static struct str name_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	struct str name = str_of(slash ? slash + 1 : path);
-	if (str_ends(name, STR(".so")))
-		name.n -= 3;
-	return name;
-}
-
 enum rc package_read(const char *path, struct package *out, char *message, size_t message_size)
 {
 	struct package_message m = {message, message_size};
@@ -94,7 +85,7 @@ enum rc package_read(const char *path, struct package *out, char *message, size_
 		buffer_str(&bytes), PACKAGE_THIS_MACHINE, &facts, detail, sizeof(detail));
 	if (rc == RC_OK) {
 		*out = (struct package){.path = heap_strdup(path),
-			.name = heap_strndup(name_of(path)),
+			.name = heap_strndup(str_file_stem(path, STR(".so"))),
 			.definition = heap_strndup(facts.definition),
 			.definition_bytes = facts.definition.n,
 			.abi = facts.abi};

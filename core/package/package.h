@@ -52,7 +52,7 @@ MUST_USE enum rc package_inspect(struct str file, enum package_machine machine,
 /* Copies the file at `path` into the store, if it is not there yet, and checks that its bytes have
  * this digest; a file in its place with other bytes is replaced. `stored` gets the path in the
  * store (heap). `store_dir` is made when it is absent, its parent not. RC_NOT_FOUND: no file at
- * `path`; RC_INVALID: another digest, or a name that is none; RC_REFUSED: a folder of the store
- * that others could write to; RC_IO. */
+ * `path`; RC_INVALID: another digest, or a name that is none; RC_REFUSED: the file, or a folder
+ * of the store, that others could write to; RC_IO. */
 MUST_USE enum rc package_store(const char *store_dir, const char *path, const char *name,
 	const uint8_t sha256[SHA256_BYTES], char **stored, char *message, size_t message_size);

@@ -25,9 +25,7 @@ static void add_library(void *arg, struct str name)
 
 static int compare_names(const void *a, const void *b)
 {
-	const struct str *x = a, *y = b;
-	int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
-	return order ? order : (x->n > y->n) - (x->n < y->n);
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static void add_component(struct buffer *out, struct str name, struct str version,

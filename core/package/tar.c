@@ -51,12 +51,6 @@ static bool is_name(struct str name)
 	return name.n > 0 && name.n < TAR_NAME_BYTES_MAX && !is_start;
 }
 
-static int by_name(struct str a, struct str b)
-{
-	int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-	return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 static unsigned checksum(const struct header *h)
 {
 	struct header copy = *h;
@@ -100,7 +94,7 @@ static void add_zeros(struct buffer *out, size_t n)
 
 static int compare_files(const void *a, const void *b)
 {
-	return by_name(((const struct tar_file *)a)->name, ((const struct tar_file *)b)->name);
+	return str_compare(((const struct tar_file *)a)->name, ((const struct tar_file *)b)->name);
 }
 
 enum rc tar_write(struct tar_file *files, size_t count, struct buffer *out, char *message,
@@ -190,7 +184,7 @@ enum rc tar_read(struct str tar, struct tar_file files[TAR_FILES_MAX], size_t *c
 			return fail(&to, "has more than %u files", TAR_FILES_MAX);
 		if (read_file(&tar, &f, &to) != RC_OK)
 			return RC_INVALID;
-		if (*count > 0 && by_name(files[*count - 1].name, f.name) >= 0)
+		if (*count > 0 && str_compare(files[*count - 1].name, f.name) >= 0)
 			return fail(&to, "has %.*s twice, or out of order", STR_ARG(f.name));
 		files[*count] = f;
 	}

@@ -42,10 +42,7 @@ static enum rc load(struct registry *r, const char *path, const uint8_t sha256[3
 static uint32_t take_breadcrumb(const char *path, const uint8_t sha256[32])
 {
 	char label[TRAIL_LABEL_BYTES];
-	const char *slash = strrchr(path, '/');
-	struct str name = str_of(slash ? slash + 1 : path);
-	if (str_ends(name, STR(".so")))
-		name.n -= 3;
+	struct str name = str_file_stem(path, STR(".so"));
 	snprintf(label, sizeof(label), "plugin:%.*s", STR_ARG(name));
 	return breadcrumb_take(quarantine_key_of_plugin(sha256), 0, str_of(label));
 }

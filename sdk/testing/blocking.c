@@ -85,7 +85,12 @@ INTERPOSE(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, o
 INTERPOSE(int, sem_wait, (sem_t * s), (s))
 INTERPOSE(int, pthread_join, (pthread_t thread, void **result), (thread, result))
 
-/* The variable arguments are a mode, when there is one. */
+/* Whether a mode stands behind the flags. */
+static bool has_mode(int flags)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 static int open_as(const char *name, const char *path, int flags, mode_t mode)
 {
 	int (*real)(const char *, int, ...);
@@ -101,7 +106,7 @@ static int open_as(const char *name, const char *path, int flags, mode_t mode)
 	{                                                                                          \
 		va_list args;                                                                      \
 		va_start(args, flags);                                                             \
-		mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;            \
+		mode_t mode = has_mode(flags) ? va_arg(args, mode_t) : 0;                          \
 		va_end(args);                                                                      \
 		return open_as(#name, path, flags, mode);                                          \
 	}

@@ -76,6 +76,15 @@ START_TEST(searches)
 }
 END_TEST
 
+START_TEST(a_file_s_stem_is_behind_the_last_slash)
+{
+	assert_str(str_file_stem("/lib/a.so/quota.so", STR(".so")), "quota");
+	assert_str(str_file_stem("quota.so.1", STR(".so")), "quota.so.1");
+	assert_str(str_file_stem("./.so", STR(".so")), "");
+	assert_str(str_file_stem("a/", STR(".so")), "");
+}
+END_TEST
+
 START_TEST(cuts_at_each_separator)
 {
 	struct str s = STR("a,,b");
@@ -252,6 +261,6 @@ START_TEST(every_result_has_a_name)
 END_TEST
 
 UNIT_SUITE(text, compares, finds_prefixes_and_suffixes, slices_clamp, trims_space_and_tab_alone,
-	searches, cuts_at_each_separator, reads_numbers_strictly, hashes_depend_on_every_byte,
+	searches, a_file_s_stem_is_behind_the_last_slash, cuts_at_each_separator, reads_numbers_strictly, hashes_depend_on_every_byte,
 	knows_well_formed_utf8, names_the_nearest, all_names_that_are_equally_near_are_found,
 	names_over_64_bytes_are_near_nothing, every_result_has_a_name)

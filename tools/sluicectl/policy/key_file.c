@@ -46,27 +46,30 @@ static void checksum(const struct line *l, uint8_t out[32])
 	crypto_generichash_final(&state, out, 32);
 }
 
-/* Encrypts and decrypts. False: the file wants more memory or time than scrypt's strongest here. */
-static bool apply_password(struct line *l, struct str password)
+/* Encrypts and decrypts. INVALID: the file wants more than scrypt's strongest here. */
+static enum key_file_result apply_password(struct line *l, struct str password)
 {
 	uint8_t stream[sizeof(struct secret)];
 	uint8_t *at = l->secret.id;
 	uint64_t operations = take64(l->operations), memory = take64(l->memory);
 	if (operations > crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE ||
-		memory > crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE ||
-		crypto_pwhash_scryptsalsa208sha256(stream, sizeof(stream), password.p, password.n,
-			l->salt, operations, (size_t)memory) != 0)
-		return false;
+		memory > crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE)
+		return KEY_FILE_INVALID;
+	if (crypto_pwhash_scryptsalsa208sha256(stream, sizeof(stream), password.p, password.n,
+		    l->salt, operations, (size_t)memory) != 0)
+		return KEY_FILE_NO_MEMORY;
 	for (size_t i = 0; i < sizeof(stream); i++)
 		at[i] ^= stream[i];
 	cleanse(stream, sizeof(stream));
-	return true;
+	return KEY_FILE_OK;
 }
 
-void key_file_write(const struct signing_key *key, struct str password, struct buffer *out)
+bool key_file_write(const struct signing_key *key, struct str password, struct buffer *out)
 {
 	struct line l = {.algorithm = "Ed", .digest = "B2"};
 	char text[(sizeof(l) + 2) / 3 * 4];
+	enum key_file_result result = KEY_FILE_OK;
+	CHECK(sodium_init() >= 0);
 	memcpy(l.secret.id, key->public_key.id, sizeof(l.secret.id));
 	memcpy(l.secret.seed, key->seed, sizeof(l.secret.seed));
 	memcpy(l.secret.point, key->public_key.point, sizeof(l.secret.point));
@@ -76,13 +79,14 @@ void key_file_write(const struct signing_key *key, struct str password, struct b
 		CHECK(random_bytes(l.salt, sizeof(l.salt)) == RC_OK);
 		put64(l.operations, crypto_pwhash_scryptsalsa208sha256_OPSLIMIT_SENSITIVE);
 		put64(l.memory, crypto_pwhash_scryptsalsa208sha256_MEMLIMIT_SENSITIVE);
-		CHECK(apply_password(&l, password));
+		result = apply_password(&l, password);
 	}
 	buffer_add(out, password.n > 0 ? STR(COMMENT_WITH) : STR(COMMENT_WITHOUT));
 	buffer_add(out, str_n(text, base64_encode(str_n((const char *)&l, sizeof(l)), text)));
 	buffer_add_char(out, '\n');
 	cleanse(&l, sizeof(l));
 	cleanse(text, sizeof(text));
+	return result == KEY_FILE_OK;
 }
 
 static bool decode(struct str text, struct line *out)
@@ -110,8 +114,9 @@ static enum key_file_result open_line(struct line *l, struct str password)
 		return KEY_FILE_INVALID;
 	if (has_password && password.n == 0)
 		return KEY_FILE_NEEDS_PASSWORD;
-	if (has_password && !apply_password(l, password))
-		return KEY_FILE_INVALID;
+	enum key_file_result result = has_password ? apply_password(l, password) : KEY_FILE_OK;
+	if (result != KEY_FILE_OK)
+		return result;
 	ed25519_public(l->secret.seed, point);
 	if (memcmp(point, l->secret.point, sizeof(point)) == 0)
 		return KEY_FILE_OK;
@@ -121,6 +126,7 @@ static enum key_file_result open_line(struct line *l, struct str password)
 enum key_file_result key_file_read(struct str text, struct str password, struct signing_key *out)
 {
 	struct line l;
+	CHECK(sodium_init() >= 0);
 	if (!decode(text, &l))
 		return KEY_FILE_INVALID;
 	enum key_file_result result = open_line(&l, password);

@@ -23,11 +23,7 @@ struct packing {
 /* NAME of folder/NAME.so. */
 static struct str name_of(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	struct str name = str_of(slash ? slash + 1 : path);
-	if (str_ends(name, STR(".so")))
-		name.n -= 3;
-	return name;
+	return str_file_stem(path, STR(".so"));
 }
 
 static bool read_plugins(struct packing *p)
@@ -47,7 +43,8 @@ static bool read_plugins(struct packing *p)
 	return true;
 }
 
-/* README.md beside the plugin, or above the folder that it was built in. Heap; NULL: there is none. */
+/* README.md beside the plugin, or above the folder that it was built in. Heap; NULL: there is none.
+ */
 static char *find_readme(const char *plugin)
 {
 	const char *slash = strrchr(plugin, '/');

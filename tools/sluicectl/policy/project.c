@@ -57,7 +57,7 @@ int run_program(const char *const *argv)
 }
 
 /* --- new ------------------------------------------------------------------------------------- */
-/* What stands in a template's file, and in which file of the project; "%s" is the policy's name. */
+/* Files of the template, and of a project; @name@ is the policy's name, in the texts too. */
 static const struct {
 	const char *from, *to;
 } template_files[] = {

@@ -56,8 +56,10 @@ static bool write_secret(
 {
 	struct buffer text;
 	buffer_init(&text, KEY_FILE_BYTES_MAX);
-	key_file_write(key, password, &text);
-	bool is_written = file_write(o->out, buffer_str(&text), 0600, o->force);
+	bool is_made = key_file_write(key, password, &text);
+	if (!is_made)
+		policy_fail("a key with a password takes 1 GiB of memory, which is not to be had");
+	bool is_written = is_made && file_write(o->out, buffer_str(&text), 0600, o->force);
 	if (is_written)
 		printf("%s\n", o->out);
 	wipe(&text);
@@ -89,6 +91,8 @@ static bool read_secret(const struct policy_options *o, struct signing_key *key)
 		[KEY_FILE_INVALID] = "is not a secret key of minisign's format",
 		[KEY_FILE_NEEDS_PASSWORD] = "has a password: --password-file says which",
 		[KEY_FILE_WRONG_PASSWORD] = "has another password",
+		[KEY_FILE_NO_MEMORY] =
+			"takes 1 GiB of memory for its password, which is not to be had",
 	};
 	struct buffer file, text;
 	struct str password;
