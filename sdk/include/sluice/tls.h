@@ -34,7 +34,7 @@ struct sluice_tls_service {
 
 	/* Exchange callbacks. SLUICE_E_NOT_FOUND: the client came without a certificate, or without
 	 * TLS; SLUICE_E_FULL: the exchange's memory is spent; SLUICE_E_INVALID: `certificate` is too
-	 * short. Texts last as long as the exchange. The first call of an exchange costs some 30 us. */
+	 * short. Texts last as long as the exchange. The first call of an exchange costs 0.1 ms. */
 	int32_t (*client_certificate)(
 		struct sluice_exchange *exchange, struct sluice_certificate *certificate);
 	/* Exchange callbacks. The names of that certificate, one with each call: start with *at = 0.
