@@ -8,7 +8,6 @@
 #include "policy/operation.h"
 #include "policy/pause.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PROPERTY_NAME_BYTES_MAX 64
@@ -16,73 +15,11 @@
 /* What one callback may put in the place of the bytes at hand, unless its contract allows more. */
 #define REPLACE_BYTES_MAX (4u << 20)
 
-const uint32_t host_legal[HOST_CALL_COUNT] = {
-#define X(name, legal) [HOST_##name] = (legal),
+const struct policy_call host_calls[HOST_CALL_COUNT] = {
+#define X(name, legal) [HOST_##name] = {#name, (legal)},
 	HOST_CALLS(X)
 #undef X
 };
-
-static const char *const call_names[HOST_CALL_COUNT] = {
-#define X(name, legal) [HOST_##name] = #name,
-	HOST_CALLS(X)
-#undef X
-};
-
-static const struct policy_observer nobody, *observer = &nobody;
-
-void policy_observe(const struct policy_observer *o)
-{
-	observer = o ? o : &nobody;
-}
-
-/* --- refusals -------------------------------------------------------------------------------- */
-void policy_complain(struct sluice_instance *i, const struct sluice_exchange *x,
-	enum sluice_log_level level, struct str message)
-{
-	if (observer->complaint)
-		observer->complaint(observer->arg, message);
-	policy_log(i, x, level, message);
-}
-
-/* A message once per instance and call: a wrong plugin makes it with every request. */
-static bool is_first_refusal(struct sluice_instance *i, enum host_call call)
-{
-	uint64_t bit = (uint64_t)1 << call;
-	return !(atomic_fetch_or_explicit(&i->refusals_logged, bit, memory_order_relaxed) & bit);
-}
-
-int32_t host_refuse(enum host_call call)
-{
-	struct sluice_instance *i = policy_thread.instance;
-	char text[512];
-	if (!i && observer->complaint) {
-		int n = snprintf(text, sizeof(text), "%s outside of any callback", call_names[call]);
-		observer->complaint(observer->arg, str_n(text, (size_t)n));
-	}
-	if (!i || (!is_first_refusal(i, call) && !observer->complaint))
-		return SLUICE_E_WRONG_CALLBACK;
-	int n = snprintf(text, sizeof(text),
-		"%s is not legal in %s for this handle; it is in:", call_names[call],
-		callback_name(policy_thread.callback));
-	for (unsigned c = 0; c < CALLBACK_COUNT; c++)
-		if (host_legal[call] >> c & 1)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, " %s",
-				callback_name((enum callback)c));
-	policy_complain(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
-	return SLUICE_E_WRONG_CALLBACK;
-}
-
-int32_t host_refuse_late(enum host_call call, const char *why)
-{
-	struct sluice_instance *i = policy_thread.instance;
-	if (is_first_refusal(i, call) || observer->complaint) {
-		char text[160];
-		int n = snprintf(text, sizeof(text), "%s comes too late in %s: %s",
-			call_names[call], callback_name(policy_thread.callback), why);
-		policy_complain(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
-	}
-	return SLUICE_E_WRONG_CALLBACK;
-}
 
 /* --- memory ---------------------------------------------------------------------------------- */
 static void *exchange_alloc(struct sluice_exchange *x, size_t size)
@@ -379,9 +316,4 @@ const struct sluice_host *host_own_table(void)
 		.wait = host_wait,
 	};
 	return &table;
-}
-
-const struct sluice_host *host_table(void)
-{
-	return observer->host ? observer->host : host_own_table();
 }

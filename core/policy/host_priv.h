@@ -2,22 +2,8 @@
 /* policy/host_priv.h - which host call is legal in which callback, and the calls themselves. */
 #pragma once
 
+#include "policy/legal.h"
 #include "policy/policy_priv.h"
-
-#define IN(name)    (1u << CALLBACK_##name)
-#define IN_HEADS    (IN(REQUEST_HEAD) | IN(RESPONSE_HEAD))
-#define IN_BODIES   (IN(REQUEST_BODY) | IN(RESPONSE_BODY))
-#define IN_ENDS     (IN(REQUEST_END) | IN(RESPONSE_END))
-#define IN_LIVE     (IN_HEADS | IN_BODIES | IN_ENDS)
-#define IN_EXCHANGE (IN_LIVE | IN(LOG) | IN(DONE))
-#define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
-
-/* What services call by themselves, on a worker. */
-#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE) | IN(ANSWER))
-
-#define IN_INSTANCE                                                                                \
-	(IN_EXCHANGE | IN(CONFIGURE) | IN(RELEASE) | IN(WORKER_START) | IN(WORKER_STOP) |          \
-		IN_CALLED | IN(JOB) | IN(DROPPED))
 
 #define HOST_CALLS(X)                                                                              \
 	X(log, IN_INSTANCE)                                                                        \
@@ -61,27 +47,32 @@ enum host_call {
 #undef X
 		HOST_CALL_COUNT,
 };
-extern const uint32_t host_legal[HOST_CALL_COUNT];
+extern const struct policy_call host_calls[HOST_CALL_COUNT];
 
 /* A line in the log about a plugin's mistake, and a word to the observer. */
 void policy_complain(struct sluice_instance *i, const struct sluice_exchange *x,
 	enum sluice_log_level level, struct str message);
-/* Says once per instance and call where it would be legal; SLUICE_E_WRONG_CALLBACK. */
-int32_t host_refuse(enum host_call call) __attribute__((cold));
-/* The same for a call that comes too late: "the request has been sent". */
-int32_t host_refuse_late(enum host_call call, const char *why) __attribute__((cold));
+
+static inline int32_t host_refuse(enum host_call call)
+{
+	return policy_refuse(&host_calls[call]);
+}
+static inline int32_t host_refuse_late(enum host_call call, const char *why)
+{
+	return policy_refuse_late(&host_calls[call], why);
+}
 
 /* Whether x is the exchange whose callback runs on this thread, and that may make the call. Reads
  * nothing of x. */
 static inline bool host_allows(const struct sluice_exchange *x, enum host_call call)
 {
 	const struct policy_thread *t = &policy_thread;
-	return LIKELY(t->exchange == x && x && (host_legal[call] >> t->callback & 1));
+	return LIKELY(t->exchange == x && x && (host_calls[call].legal >> t->callback & 1));
 }
 static inline bool host_allows_instance(const struct sluice_instance *i, enum host_call call)
 {
 	const struct policy_thread *t = &policy_thread;
-	return LIKELY(t->instance == i && i && (host_legal[call] >> t->callback & 1));
+	return LIKELY(t->instance == i && i && (host_calls[call].legal >> t->callback & 1));
 }
 
 static inline struct str str_in(struct sluice_str s)

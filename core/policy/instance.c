@@ -52,6 +52,7 @@ static void instance_free(struct sluice_instance *i)
 	instance_counters_free(i);
 	instance_fields_free(i); /* when configure failed without a state */
 	instance_secrets_free(i);
+	instance_refusals_free(i);
 	breadcrumb_give_back(i->label);
 	plan_free(i->plan);
 	free(i);

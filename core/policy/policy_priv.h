@@ -77,7 +77,7 @@ struct sluice_instance {
 	size_t config_errors;
 	size_t bytes_max;
 	_Atomic size_t bytes_used;
-	_Atomic uint64_t refusals_logged; /* bit per host call */
+	struct policy_refusal *refusals;  /* owned: list; calls that were told; policy/legal.c */
 	struct link *attached;            /* by worker; likewise; struct policy_attachment */
 	struct metric_series **counters;  /* owned: by handle, refs; grown in configure */
 	int32_t counter_count;
@@ -85,6 +85,8 @@ struct sluice_instance {
 	struct secret_name *secrets; /* owned: list, likewise; policy/secrets.h */
 	struct policy_companion *companions; /* owned: list; run.h */
 };
+
+void instance_refusals_free(struct sluice_instance *i);
 
 /* Releases and frees: nobody refers to it any more. Main thread. */
 void instance_end(struct sluice_instance *i);

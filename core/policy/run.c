@@ -33,8 +33,7 @@ bool policy_runs_in_exchange(const struct sluice_instance *i)
 
 bool policy_runs_on_worker(const struct sluice_instance *i)
 {
-	const uint32_t callbacks = IN_LIVE | IN(WORKER_START) | IN_CALLED;
-	return i && policy_thread.instance == i && (callbacks >> policy_thread.callback & 1);
+	return i && policy_thread.instance == i && (IN_WORKER >> policy_thread.callback & 1);
 }
 
 bool policy_runs_alive(const struct sluice_instance *i)

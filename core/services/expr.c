@@ -4,11 +4,21 @@
 
 #include "base/utf8.h"
 #include "plan/plan.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/expr_scope.h"
 #include "services/services_priv.h"
 
 #include <stdio.h>
+
+enum { COMPILE, TO_STRING, TO_BOOL, TO_NUMBER };
+static const struct policy_call calls[] = {
+	[COMPILE] = {"sluice.expr/1 compile", IN(CONFIGURE)},
+	[TO_STRING] = {"sluice.expr/1 to_string", IN_EXCHANGE},
+	[TO_BOOL] = {"sluice.expr/1 to_bool", IN_EXCHANGE},
+	[TO_NUMBER] = {"sluice.expr/1 to_number", IN_EXCHANGE},
+};
+
 
 struct sluice_expr {
 	struct expr *expr;          /* owned; NULL: it stands for itself */
@@ -97,7 +107,7 @@ static bool compile_into(struct sluice_expr *e, struct sluice_instance *i,
 
 static struct sluice_expr *compile(struct sluice_instance *i, const struct sluice_value *value)
 {
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[COMPILE], i))
 		return NULL;
 	struct sluice_expr *e = policy_alloc(i, sizeof(*e));
 	if (!e) {
@@ -125,10 +135,10 @@ static uint32_t uses(const struct sluice_expr *e)
 }
 
 /* --- evaluating ------------------------------------------------------------------------------ */
-static int32_t evaluate(const struct sluice_expr *e, struct sluice_exchange *x,
-	const struct sluice_expr_vars *vars, struct expr_value *out)
+static int32_t evaluate(const struct policy_call *call, const struct sluice_expr *e,
+	struct sluice_exchange *x, const struct sluice_expr_vars *vars, struct expr_value *out)
 {
-	if (!policy_sees_exchange(x)) {
+	if (!policy_allows_exchange(call, x)) {
 		fail("an expression is evaluated in callbacks of its exchange alone");
 		return SLUICE_E_WRONG_CALLBACK;
 	}
@@ -148,7 +158,7 @@ static int32_t to_string(const struct sluice_expr *e, struct sluice_exchange *x,
 {
 	struct expr_value result;
 	struct str text;
-	int32_t rc = evaluate(e, x, vars, &result);
+	int32_t rc = evaluate(&calls[TO_STRING], e, x, vars, &result);
 	if (rc != SLUICE_OK)
 		return rc;
 	switch (expr_to_text(&result, x->arena, &text)) {
@@ -168,7 +178,7 @@ static int32_t to_bool(const struct sluice_expr *e, struct sluice_exchange *x,
 	const struct sluice_expr_vars *vars, int32_t *value)
 {
 	struct expr_value result;
-	int32_t rc = evaluate(e, x, vars, &result);
+	int32_t rc = evaluate(&calls[TO_BOOL], e, x, vars, &result);
 	if (rc != SLUICE_OK)
 		return rc;
 	if (result.type == EXPR_NULL)
@@ -183,7 +193,7 @@ static int32_t to_number(const struct sluice_expr *e, struct sluice_exchange *x,
 	const struct sluice_expr_vars *vars, double *value)
 {
 	struct expr_value result;
-	int32_t rc = evaluate(e, x, vars, &result);
+	int32_t rc = evaluate(&calls[TO_NUMBER], e, x, vars, &result);
 	if (rc != SLUICE_OK)
 		return rc;
 	if (result.type == EXPR_NULL)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "observe/metrics.h"
 #include "policy/instance.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
@@ -15,6 +16,15 @@
 #define NAME_BYTES_MAX       48
 #define LABEL_NAME_BYTES_MAX 32
 #define VALUE_BYTES_MAX      64
+
+#define IN_COUNTING (IN(CONFIGURE) | IN(WORKER_START) | IN(WORKER_STOP) | IN_EXCHANGE | IN_CALLED)
+
+enum { DEFINE, ADD, OBSERVE };
+static const struct policy_call calls[] = {
+	[DEFINE] = {"sluice.metrics/1 define", IN(CONFIGURE)},
+	[ADD] = {"sluice.metrics/1 add", IN_COUNTING},
+	[OBSERVE] = {"sluice.metrics/1 observe", IN_COUNTING},
+};
 
 _Static_assert(SLUICE_BOUNDS_MAX <= METRIC_BUCKETS_MAX && SLUICE_LABELS_MAX < METRIC_LABELS_MAX,
 	"the SDK's bounds are within the metrics' own");
@@ -165,7 +175,7 @@ static struct sluice_metric *define(
 	struct sluice_instance *i, const struct sluice_metric_definition *given)
 {
 	size_t count;
-	if (!policy_runs(i, CALLBACK_CONFIGURE) || !given || given->size < sizeof(*given))
+	if (!policy_allows(&calls[DEFINE], i) || !given || given->size < sizeof(*given))
 		return NULL;
 	const char *fault = fault_in(given, &count);
 	if (fault)
@@ -188,27 +198,25 @@ static struct sluice_metric *define(
 }
 
 /* This thread's cell of a series; NULL: nothing is counted. */
-static struct metric_cell *cell_at(const struct sluice_metric *m, uint32_t series)
+static struct metric_cell *cell_at(
+	const struct policy_call *call, const struct sluice_metric *m, uint32_t series)
 {
-	if (!m || m->instance != policy_current() || series >= m->count || !m->series[series])
+	if (!m || !policy_allows(call, m->instance) || series >= m->count || !m->series[series])
 		return NULL;
-	if (services_thread.loop)
-		return metric_series_cell(m->series[series], services_thread.worker);
-	return policy_runs(m->instance, CALLBACK_CONFIGURE)
-		       ? metric_series_cell(m->series[series], policy_workers(m->instance))
-		       : NULL;
+	uint32_t at = services_thread.loop ? services_thread.worker : policy_workers(m->instance);
+	return metric_series_cell(m->series[series], at);
 }
 
 static void add(struct sluice_metric *m, uint32_t series, int64_t n)
 {
-	struct metric_cell *cell = cell_at(m, series);
+	struct metric_cell *cell = cell_at(&calls[ADD], m, series);
 	if (cell && (m->kind == SLUICE_GAUGE || (m->kind == SLUICE_COUNTER && n >= 0)))
 		metric_add(cell, (uint64_t)n);
 }
 
 static void observe(struct sluice_metric *m, uint32_t series, uint64_t micro)
 {
-	struct metric_cell *cell = cell_at(m, series);
+	struct metric_cell *cell = cell_at(&calls[OBSERVE], m, series);
 	if (cell && m->kind == SLUICE_HISTOGRAM)
 		metric_observe(cell, micro);
 }

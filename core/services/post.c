@@ -4,11 +4,20 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/inbox.h"
 #include "services/services_priv.h"
 
 #include <stdlib.h>
+
+enum { OPEN, WORKER, SEND };
+static const struct policy_call calls[] = {
+	[OPEN] = {"sluice.post/1 open", IN(CONFIGURE)},
+	[WORKER] = {"sluice.post/1 worker", IN_WORKER},
+	[SEND] = {"sluice.post/1 send", IN_WORKER | IN(JOB)},
+};
+
 
 struct message {
 	struct letter letter;
@@ -51,7 +60,7 @@ static struct letter *letter_new(const struct sluice_message *given, void *arg)
 
 static struct sluice_post_box *open_box(struct sluice_instance *i)
 {
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[OPEN], i))
 		return NULL;
 	return (struct sluice_post_box *)(void *)inbox_of(i);
 }
@@ -61,21 +70,28 @@ static uint32_t worker_count(const struct sluice_post_box *box)
 	return box ? inbox_workers(inbox_in(box)) : 0;
 }
 
-static bool may_send(const struct sluice_post_box *box)
+static bool may_use(const struct policy_call *call, const struct sluice_post_box *box)
 {
 	struct sluice_instance *i = policy_current();
-	return box && policy_runs_alive(i) && inbox_find(i) == inbox_in(box);
+	if (!policy_allows(call, i))
+		return false;
+	if (box && inbox_find(i) == inbox_in(box))
+		return true;
+	policy_refuse(call);
+	return false;
 }
 
 static int32_t worker(const struct sluice_post_box *box)
 {
-	return may_send(box) && services_thread.loop ? (int32_t)services_thread.worker : SLUICE_E_WRONG_CALLBACK;
+	if (!may_use(&calls[WORKER], box) || !services_thread.loop)
+		return SLUICE_E_WRONG_CALLBACK;
+	return (int32_t)services_thread.worker;
 }
 
 static int32_t send(
 	struct sluice_post_box *box, uint32_t to, const struct sluice_message *message, void *arg)
 {
-	if (!may_send(box))
+	if (!may_use(&calls[SEND], box))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct inbox *inbox = inbox_in(box);
 	uint32_t first = to == SLUICE_POST_ALL ? 0 : to;

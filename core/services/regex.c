@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "expr/regex.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
@@ -16,6 +17,8 @@ _Static_assert((int)SLUICE_REGEX_WHOLE == REGEX_WHOLE &&
 	"promised to plugins");
 
 #define FLAGS_KNOWN (SLUICE_REGEX_WHOLE | SLUICE_REGEX_IGNORE_CASE)
+
+static const struct policy_call call_compile = {"sluice.regex/1 compile", IN(CONFIGURE)};
 
 struct sluice_regex {
 	struct regex *regex; /* owned */
@@ -37,7 +40,7 @@ static void report(struct sluice_instance *i, const struct sluice_value *at, str
 static struct sluice_regex *compile(struct sluice_instance *i, struct sluice_str pattern,
 	uint32_t flags, const struct sluice_value *at)
 {
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&call_compile, i))
 		return NULL;
 	if (flags & ~(uint32_t)FLAGS_KNOWN) {
 		policy_config_error(i, at, STR("the policy asks for an unknown kind of pattern"));

@@ -5,13 +5,30 @@
 #include "http/query_mask.h"
 #include "http/uri.h"
 #include "policy/chain.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "policy/secrets.h"
 #include "services/services_priv.h"
 
-static bool may_change(const struct sluice_exchange *x)
+enum { QUERY_NEXT, COOKIE_NEXT, QUERY_REMOVE, COOKIE_REMOVE, QUERY_REDACT, SECRET_DEFINE };
+static const struct policy_call calls[] = {
+	[QUERY_NEXT] = {"sluice.request/1 query_next", IN_EXCHANGE},
+	[COOKIE_NEXT] = {"sluice.request/1 cookie_next", IN_EXCHANGE},
+	[QUERY_REMOVE] = {"sluice.request/1 query_remove", IN(REQUEST_HEAD)},
+	[COOKIE_REMOVE] = {"sluice.request/1 cookie_remove", IN(REQUEST_HEAD)},
+	[QUERY_REDACT] = {"sluice.request/1 query_redact", IN(REQUEST_HEAD)},
+	[SECRET_DEFINE] = {"sluice.request/1 secret_define", IN(CONFIGURE)},
+};
+
+
+static bool may_change(const struct policy_call *call, const struct sluice_exchange *x)
 {
-	return policy_runs_exchange(x) && x->callback == CALLBACK_REQUEST_HEAD && !x->request_sent;
+	if (!policy_allows_exchange(call, x))
+		return false;
+	if (!x->request_sent)
+		return true;
+	policy_refuse_late(call, "the request has been sent on");
+	return false;
 }
 
 static void give(struct str name, struct str value, struct sluice_str *name_out,
@@ -41,7 +58,7 @@ static void rest_add(struct rest *r, struct str part, char separator)
 static int32_t query_next(struct sluice_exchange *x, struct sluice_str name, uint32_t *at,
 	struct sluice_str *name_out, struct sluice_str *value_out)
 {
-	if (!policy_sees_exchange(x))
+	if (!policy_allows_exchange(&calls[QUERY_NEXT], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct str query = x->request->query;
 	struct str left = str_from(query, *at), key, value;
@@ -61,7 +78,7 @@ static int32_t query_next(struct sluice_exchange *x, struct sluice_str name, uin
 
 static int32_t query_remove(struct sluice_exchange *x, struct sluice_str name)
 {
-	if (!may_change(x))
+	if (!may_change(&calls[QUERY_REMOVE], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct http_request *r = x->request;
 	struct str left = r->query;
@@ -90,7 +107,7 @@ static bool is_named(void *name, struct str other)
 
 static int32_t query_redact(struct sluice_exchange *x, struct sluice_str name)
 {
-	if (!may_change(x))
+	if (!may_change(&calls[QUERY_REDACT], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct http_request *r = x->request;
 	struct str secret = str_in(name);
@@ -122,7 +139,7 @@ static bool pair_next(struct str field, size_t *offset, struct str *name, struct
 static int32_t cookie_next(struct sluice_exchange *x, struct sluice_str name, uint32_t *at,
 	struct sluice_str *name_out, struct sluice_str *value_out)
 {
-	if (!policy_sees_exchange(x))
+	if (!policy_allows_exchange(&calls[COOKIE_NEXT], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	const struct fields *fields = &x->request->fields;
 	struct str key, value;
@@ -163,7 +180,7 @@ static struct rest cookies_without(struct str field, struct str name, struct are
 
 static int32_t cookie_remove(struct sluice_exchange *x, struct sluice_str name)
 {
-	if (!may_change(x))
+	if (!may_change(&calls[COOKIE_REMOVE], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	struct fields *fields = &x->request->fields;
 	uint32_t kept = 0;
@@ -191,7 +208,7 @@ _Static_assert((int)SLUICE_PART_QUERY == SECRET_QUERY && (int)SLUICE_PART_HEADER
 static int32_t secret_define(
 	struct sluice_instance *instance, uint32_t part, struct sluice_str name)
 {
-	if (!policy_runs(instance, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[SECRET_DEFINE], instance))
 		return SLUICE_E_WRONG_CALLBACK;
 	enum rc rc = policy_secret_add(instance, part, str_in(name));
 	return rc == RC_OK ? SLUICE_OK : rc == RC_FULL ? SLUICE_E_FULL : SLUICE_E_INVALID;

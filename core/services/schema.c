@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "plan/plan.h"
 #include "policy/chain.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/schema_formats.h"
 #include "services/services_priv.h"
@@ -17,6 +18,13 @@
 
 /* Of a document, as JSON text and as plan nodes. */
 #define DOCUMENT_BYTES_MAX (64u << 20)
+
+enum { DOCUMENT_NEW, COMPILE, CHECK_JSON };
+static const struct policy_call calls[] = {
+	[DOCUMENT_NEW] = {"sluice.schema/1 document_new", IN(CONFIGURE)},
+	[COMPILE] = {"sluice.schema/1 compile", IN(CONFIGURE)},
+	[CHECK_JSON] = {"sluice.schema/1 check", IN_LIVE},
+};
 
 struct sluice_document {
 	struct json_document *json; /* owned */
@@ -112,7 +120,7 @@ static struct sluice_document *document_new(
 	struct sluice_instance *i, struct sluice_str json, struct sluice_str *message)
 {
 	struct json_error error;
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[DOCUMENT_NEW], i))
 		return complain(message, "a document is read in configure alone");
 	if (json.n > DOCUMENT_BYTES_MAX)
 		return complain(message, "the document is too large");
@@ -152,7 +160,7 @@ static struct sluice_schema *compile(struct sluice_instance *i, const struct slu
 {
 	enum schema_dialect written =
 		dialect == SLUICE_SCHEMA_OPENAPI_30 ? SCHEMA_OPENAPI_30 : SCHEMA_OPENAPI_31;
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[COMPILE], i))
 		return complain(message, "a schema is compiled in configure alone");
 	if (dialect != SLUICE_SCHEMA_OPENAPI_30 && dialect != SLUICE_SCHEMA_OPENAPI_31)
 		return complain(message, "there is no such dialect");
@@ -216,7 +224,7 @@ static int32_t check(const struct sluice_schema *s, struct sluice_exchange *x,
 	struct told told = {x, problem ? problem : &own};
 	struct json_document *d;
 	struct json_error error;
-	if (!policy_runs_exchange(x))
+	if (!policy_allows_exchange(&calls[CHECK_JSON], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	told.problem->pointer = told.problem->keyword = str_out(STR_EMPTY);
 	told.problem->offset = 0;

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
@@ -15,6 +16,8 @@
 
 #define NAME_BYTES_MAX      4096
 #define TYPE_NAME_BYTES_MAX 64
+
+static const struct policy_call call_hold = {"sluice.shared/1 hold", IN(CONFIGURE)};
 
 struct object {
 	struct str key; /* owned: the plugin's SHA-256, the type's name, 0, the name */
@@ -99,7 +102,7 @@ static bool is_whole(const struct sluice_shared_type *t)
 static int32_t hold(struct sluice_instance *i, const struct sluice_shared_type *type,
 	struct sluice_str name, void *arg, void **object)
 {
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&call_hold, i))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!is_whole(type) || name.n == 0 || name.n > NAME_BYTES_MAX || !object)
 		return SLUICE_E_INVALID;

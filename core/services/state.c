@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "policy/instance.h"
+#include "policy/legal.h"
 #include "policy/operation.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
@@ -26,6 +27,14 @@
 #define ENTRIES_MAX     10000000
 #define STORE_BYTES_MIN (1u << 10)
 #define STORE_BYTES_MAX (1u << 30)
+
+enum { OPEN, ASK, TAKE, START };
+static const struct policy_call calls[] = {
+	[OPEN] = {"sluice.state/1 open", IN(CONFIGURE)},
+	[ASK] = {"sluice.state/1 ask", IN_LIVE},
+	[TAKE] = {"sluice.state/1 take", IN_LIVE},
+	[START] = {"sluice.state/1 start", IN_WORKER},
+};
 
 struct named_store {
 	struct str key;      /* owned */
@@ -83,9 +92,12 @@ static bool answer_is_whole(const struct sluice_answer *a)
 	return a && a->size >= offsetof(struct sluice_answer, value);
 }
 
-static bool is_own(const struct sluice_state *s)
+static bool is_own(const struct policy_call *call, const struct sluice_state *s)
 {
-	return s && s->instance == policy_current();
+	if (s && s->instance == policy_current())
+		return true;
+	policy_refuse(call);
+	return false;
 }
 
 static void store_ask(const struct sluice_state *s, const struct sluice_question *q,
@@ -133,7 +145,7 @@ static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
 {
 	struct sluice_question q;
 	struct sluice_answer a;
-	if (!policy_runs_exchange(x) || !is_own(s))
+	if (!policy_allows_exchange(&calls[ASK], x) || !is_own(&calls[ASK], s))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!question_take(given, &q) || !answer_is_whole(answer))
 		return SLUICE_E_INVALID;
@@ -147,7 +159,7 @@ static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
 static int32_t take(struct sluice_exchange *x, struct sluice_state *s, struct sluice_answer *answer)
 {
 	struct late *first = NULL;
-	if (!policy_runs_exchange(x) || !is_own(s))
+	if (!policy_allows_exchange(&calls[TAKE], x) || !is_own(&calls[TAKE], s))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!answer_is_whole(answer))
 		return SLUICE_E_INVALID;
@@ -199,7 +211,8 @@ static int32_t start(const struct sluice_call *call, struct sluice_state *state,
 {
 	struct sluice_question q;
 	struct services_thread *here = &services_thread;
-	if (!call || !policy_runs_on_worker(call->instance) || !is_own(state) || !here->loop)
+	if (!policy_allows(&calls[START], call ? call->instance : NULL) ||
+		!is_own(&calls[START], state) || !here->loop)
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!question_take(given, &q) || !fn)
 		return SLUICE_E_INVALID;
@@ -295,7 +308,7 @@ static struct sluice_state *open_state(
 	struct sluice_instance *i, const struct sluice_state_options *given)
 {
 	struct sluice_state_options o;
-	if (!policy_runs(i, CALLBACK_CONFIGURE))
+	if (!policy_allows(&calls[OPEN], i))
 		return NULL;
 	if (!options_take(given, &o)) {
 		policy_log_line(i, NULL, SLUICE_LOG_ERROR,

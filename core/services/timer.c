@@ -8,11 +8,19 @@
 
 #include "base/check.h"
 #include "policy/chain.h"
+#include "policy/legal.h"
 #include "policy/pause.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
 #define AFTER_MS_MAX 86400000
+
+enum { START, CANCEL, RESUME_AFTER };
+static const struct policy_call calls[] = {
+	[START] = {"sluice.timer/1 start", IN_WORKER},
+	[CANCEL] = {"sluice.timer/1 cancel", IN_WORKER | IN_EXCHANGE | IN(WORKER_STOP)},
+	[RESUME_AFTER] = {"sluice.timer/1 resume_after", IN_LIVE},
+};
 
 struct sluice_timer {
 	struct policy_attachment attachment;
@@ -69,7 +77,7 @@ static struct sluice_timer *timer_make(struct sluice_instance *i, uint32_t after
 static struct sluice_timer *start(
 	const struct sluice_call *call, uint32_t after_ms, sluice_timer_fn *fn, void *arg)
 {
-	if (!call || !fn || !policy_runs_on_worker(call->instance))
+	if (!policy_allows(&calls[START], call ? call->instance : NULL) || !fn)
 		return NULL;
 	struct sluice_timer *t = timer_make(call->instance, after_ms);
 	if (t) {
@@ -81,14 +89,17 @@ static struct sluice_timer *start(
 
 static void cancel(struct sluice_timer *t)
 {
-	if (t && t->instance == policy_current() && services_thread.loop &&
-		t->worker == services_thread.worker)
+	if (!t || !policy_allows(&calls[CANCEL], t->instance))
+		return;
+	if (t->worker == services_thread.worker)
 		timer_free(t);
+	else
+		policy_refuse(&calls[CANCEL]);
 }
 
 static int32_t resume_after(struct sluice_exchange *x, sluice_token token, uint32_t after_ms)
 {
-	if (!policy_runs_exchange(x))
+	if (!policy_allows_exchange(&calls[RESUME_AFTER], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (after_ms > AFTER_MS_MAX)
 		return SLUICE_E_INVALID;

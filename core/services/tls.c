@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "crypto/certificate.h"
 #include "policy/chain.h"
+#include "policy/legal.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
@@ -13,9 +14,17 @@ _Static_assert((int)SLUICE_NAME_DNS == CERTIFICATE_DNS && (int)SLUICE_NAME_URI =
 		       (int)SLUICE_NAME_ADDRESS == CERTIFICATE_ADDRESS,
 	"the SDK's kinds are those of enum certificate_name_kind");
 
-static int32_t facts_of(struct sluice_exchange *x, const struct certificate_facts **out)
+enum { CLIENT_CERTIFICATE, CLIENT_NAME_NEXT, CLIENT_CERTIFICATE_DER };
+static const struct policy_call calls[] = {
+	[CLIENT_CERTIFICATE] = {"sluice.tls/1 client_certificate", IN_EXCHANGE},
+	[CLIENT_NAME_NEXT] = {"sluice.tls/1 client_name_next", IN_EXCHANGE},
+	[CLIENT_CERTIFICATE_DER] = {"sluice.tls/1 client_certificate_der", IN_EXCHANGE},
+};
+
+static int32_t facts_of(const struct policy_call *call, struct sluice_exchange *x,
+	const struct certificate_facts **out)
 {
-	if (!policy_sees_exchange(x))
+	if (!policy_allows_exchange(call, x))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!x->tls_certificate.n)
 		return SLUICE_E_NOT_FOUND;
@@ -33,7 +42,7 @@ static int32_t facts_of(struct sluice_exchange *x, const struct certificate_fact
 static int32_t client_certificate(struct sluice_exchange *x, struct sluice_certificate *to)
 {
 	const struct certificate_facts *f;
-	int32_t rc = facts_of(x, &f);
+	int32_t rc = facts_of(&calls[CLIENT_CERTIFICATE], x, &f);
 	if (rc != SLUICE_OK)
 		return rc;
 	if (!to || to->size < offsetof(struct sluice_certificate, not_before_s))
@@ -56,7 +65,7 @@ static int32_t client_name_next(
 	struct sluice_exchange *x, uint32_t *at, uint32_t *kind, struct sluice_str *value)
 {
 	const struct certificate_facts *f;
-	int32_t rc = facts_of(x, &f);
+	int32_t rc = facts_of(&calls[CLIENT_NAME_NEXT], x, &f);
 	if (rc != SLUICE_OK)
 		return rc;
 	if (*at >= f->name_count)
@@ -70,7 +79,7 @@ static int32_t client_name_next(
 
 static int32_t client_certificate_der(struct sluice_exchange *x, struct sluice_str *der)
 {
-	if (!policy_sees_exchange(x))
+	if (!policy_allows_exchange(&calls[CLIENT_CERTIFICATE_DER], x))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!x->tls_certificate.n)
 		return SLUICE_E_NOT_FOUND;

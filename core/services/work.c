@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "policy/legal.h"
 #include "policy/operation.h"
 #include "policy/run.h"
 #include "services/inbox.h"
@@ -23,6 +24,14 @@
 #include <stdlib.h>
 
 #define JOBS_MAX 10000
+
+enum { OPEN, SUBMIT, BEGIN, TAKE };
+static const struct policy_call calls[] = {
+	[OPEN] = {"sluice.work/1 open", IN(CONFIGURE)},
+	[SUBMIT] = {"sluice.work/1 submit", IN_WORKER},
+	[BEGIN] = {"sluice.work/1 begin", IN_LIVE},
+	[TAKE] = {"sluice.work/1 take", IN_LIVE},
+};
 
 struct sluice_work {
 	struct policy_companion companion;
@@ -146,15 +155,19 @@ static struct job *job_new(struct sluice_work *work, const struct sluice_job *gi
 	return j;
 }
 
-static bool is_own(const struct sluice_work *work)
+static bool is_own(const struct policy_call *call, const struct sluice_work *work)
 {
-	return work && work->instance == policy_current();
+	if (work && work->instance == policy_current())
+		return true;
+	policy_refuse(call);
+	return false;
 }
 
 static int32_t submit(const struct sluice_call *call, struct sluice_work *work,
 	const struct sluice_job *given, void *arg)
 {
-	if (!call || !policy_runs_on_worker(call->instance) || !is_own(work))
+	if (!policy_allows(&calls[SUBMIT], call ? call->instance : NULL) ||
+		!is_own(&calls[SUBMIT], work))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!is_whole(given, false))
 		return SLUICE_E_INVALID;
@@ -179,7 +192,7 @@ static void on_leave(struct operation *op)
 static int32_t begin(struct sluice_exchange *x, struct sluice_work *work,
 	const struct sluice_job *given, void *arg)
 {
-	if (!policy_runs_exchange(x) || !is_own(work))
+	if (!policy_allows_exchange(&calls[BEGIN], x) || !is_own(&calls[BEGIN], work))
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!is_whole(given, true))
 		return SLUICE_E_INVALID;
@@ -195,7 +208,7 @@ static int32_t begin(struct sluice_exchange *x, struct sluice_work *work,
 static void *take(struct sluice_exchange *x, struct sluice_work *work)
 {
 	struct job *first = NULL;
-	if (!policy_runs_exchange(x) || !is_own(work))
+	if (!policy_allows_exchange(&calls[TAKE], x) || !is_own(&calls[TAKE], work))
 		return NULL;
 	for (struct operation *op = x->operations; op; op = op->next) {
 		bool is_it = op->leave == on_leave && operation_is_own(op, x) && !op->is_pending &&
@@ -235,7 +248,7 @@ static void on_release(struct policy_companion *c)
 
 static struct sluice_work *open_work(struct sluice_instance *i, uint32_t jobs_max)
 {
-	if (!policy_runs(i, CALLBACK_CONFIGURE) || jobs_max < 1 || jobs_max > JOBS_MAX)
+	if (!policy_allows(&calls[OPEN], i) || jobs_max < 1 || jobs_max > JOBS_MAX)
 		return NULL;
 	struct inbox *inbox = inbox_of(i);
 	uint32_t workers = policy_workers(i);

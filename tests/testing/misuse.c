@@ -83,6 +83,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 		host->resume(12345);
 	if (does(s, "set the status"))
 		host->status_set(x, 200);
+	if (does(s, "open late"))
+		s->service->open(call->instance, 10);
 	if (does(s, "resume") || does(s, "resume twice"))
 		return pause_once(host, x, s);
 	if (does(s, "wait for a job")) {

@@ -67,6 +67,9 @@ START_TEST(mistakes_fail_a_test_by_name)
 	assert_found("set the status",
 		"status_set is not legal in request_head for this handle; it is "
 		"in: response_head response_body");
+	assert_found("open late",
+		"sluice.work/1 open is not legal in request_head for this handle; it is in: "
+		"configure");
 }
 END_TEST
 

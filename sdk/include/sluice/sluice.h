@@ -13,7 +13,8 @@
  *   - Memory belongs to the host: what an exchange allocates dies with the exchange, what an
  *     instance allocates is given back by the plugin, at the latest in `release`.
  *   - A call that is not legal in the current callback does nothing and returns
- *     SLUICE_E_WRONG_CALLBACK; of a call of this table the log names the callbacks in which it is.
+ *     SLUICE_E_WRONG_CALLBACK, or nothing where it gives something else; this table's and the
+ *     services' alike. The log names, once for an instance, the callbacks in which it is.
  *   - Threads: `load`, `unload`, `configure`, `release` run on the main thread; every exchange
  *     callback runs on the worker that owns the exchange. An instance is shared by all workers,
  *     so what a callback changes in it needs atomics or locks; worker data needs none.

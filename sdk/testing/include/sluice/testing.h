@@ -19,8 +19,8 @@
  * A test fails, by the function of sluice_test_on_failure, when the policy
  *   - leaves memory of the instance behind after its `release`,
  *   - resumes a token a second time, or one that it never got,
- *   - makes a host call that is not legal in the callback that runs (a handle that is used after
- *`done` is never legal),
+ *   - makes a call, of the host or a service, that is not legal in the callback that runs (a handle
+ *     that is used after `done` is never legal),
  *   - makes a call that may block (sleep, poll, connect, getaddrinfo, fsync, ...), in any callback
  *but a job's.
  *
