@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""mutations.py SLUICE_COMPILE PLUGINS NODE_MODULES [--update] - every node of every kind, spoilt in every way.
+"""mutations.py SLUICE_COMPILE PLUGINS NODE_MODULES [--update] [--thin] - every node of every kind, spoilt in every way.
 
 Each specimen of specimens.py is valid. Each of its nodes is, one at a time: left out, null, of every other
 type, empty, far too large and far too small; each map gets a member that nobody knows and one twice. The
@@ -11,6 +11,8 @@ null where a policy's schema takes it, and texts that may be empty. So nobody ta
 Where NODE_MODULES has a validator (see schemas.py), it judges each mutant by the JSON Schemas as well. What
 they refuse has to be an error; an error that they take has to stand in mutations-schemas.expect: it lies in
 what a text says or in what is elsewhere, not in the structure of the document.
+
+--thin, for slow builds: one mutant in four, and no schemas, which are the same in every build.
 """
 import copy
 import json
@@ -26,7 +28,7 @@ from specimens import SPECIMENS
 TOP = os.path.dirname(os.path.abspath(__file__))
 EXPECTED = os.path.join(TOP, "mutations.expect")
 COMPILE, PLUGINS, MODULES = (os.path.abspath(a) for a in sys.argv[1:4])
-UPDATE = "--update" in sys.argv
+UPDATE, THIN = "--update" in sys.argv, "--thin" in sys.argv
 BATCH = 150
 LARGE = 9007199254740991
 TYPES = {"a text": "text", "a number": 7.5, "an integer": 7, "true": True, "a list": ["text"],
@@ -241,7 +243,8 @@ def check_schemas(mutants):
 
 
 def main():
-    mutants = all_mutants()
+    mutants = all_mutants()[::4 if THIN else 1]
+    labels = {m.label for m in mutants}
     alone = [m for m in mutants if m.name.startswith("Configuration")]
     others = [m for m in mutants if not m.name.startswith("Configuration")]
     with ThreadPoolExecutor(4) as pool:
@@ -252,13 +255,13 @@ def main():
         with open(EXPECTED, "w") as f:
             f.write("\n".join(lines) + "\n")
     with open(EXPECTED) as f:
-        expected = f.read().splitlines()
+        expected = [line for line in f.read().splitlines() if ": ".join(line.split(": ")[:3]) in labels or not THIN]
     wrong = [f"not expected: {line}" for line in lines if line not in expected]
     wrong += [f"expected, and not so: {line}" for line in expected if line not in lines]
-    wrong += check_schemas(mutants)
+    wrong += [] if THIN else check_schemas(mutants)
     print("\n".join(wrong + [f"{len(mutants)} mutants of {len(SPECIMENS)} specimens, {len(lines)} taken, "
                              f"{len(wrong)} failures"]))
-    sys.exit(1 if wrong or len(mutants) < 1000 else 0)
+    sys.exit(1 if wrong or len(mutants) < (250 if THIN else 1000) else 0)
 
 
 main()
