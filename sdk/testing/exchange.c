@@ -42,6 +42,11 @@ bool testing_is_paused(const struct sluice_test_exchange *x)
 	return x->is_begun && x->outcome == SLUICE_TEST_PAUSED;
 }
 
+bool testing_runs(const struct sluice_test_exchange *x, const struct chain *chain)
+{
+	return x->is_begun && x->x.chain == chain;
+}
+
 const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x)
 {
 	return x->next;
@@ -301,6 +306,7 @@ void sluice_test_end(struct sluice_test_exchange *t)
 	arena_reset(&t->arena);
 	t->next = t->test->ended;
 	t->test->ended = t;
+	testing_retire(t->test);
 }
 
 void testing_free_ended(struct sluice_test *test)

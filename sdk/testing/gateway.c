@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "crypto/crypto.h"
+#include "json/json.h"
 #include "observe/log.h"
 #include "policy/instance.h"
 #include "policy/loader.h"
@@ -20,6 +21,17 @@
 /* One registry per process: policies ask it for services. */
 static bool is_one_open;
 
+/* The first object of all takes the seed of its hash from a file: no callback shall be blamed for
+ * it.
+ */
+static void seed_json(void)
+{
+	struct json_document *document;
+	struct json_error error;
+	if (json_parse(STR("{}"), &document, &error) == RC_OK)
+		json_free(document);
+}
+
 struct sluice_test *sluice_test_new(const char *plugin)
 {
 	if (is_one_open)
@@ -32,6 +44,7 @@ struct sluice_test *sluice_test_new(const char *plugin)
 	buffer_init(&t->log, LOG_BYTES_MAX);
 	log_start_queue(LOG_BYTES_MAX, NULL, NULL);
 	testing_host_install();
+	seed_json();
 	return t;
 }
 
@@ -79,7 +92,8 @@ static struct body_contract contract_of(const struct plan_node *binding, const c
 	return contract;
 }
 
-static void configure(struct sluice_test *t, const struct plan_node *binding)
+enum rc testing_configure(struct sluice_test *t, const struct plan_node *binding,
+	struct sluice_instance *previous, struct chain_binding_options *out)
 {
 	struct plugin *plugin = load(t, binding);
 	const struct instance_options options = {
@@ -93,12 +107,19 @@ static void configure(struct sluice_test *t, const struct plan_node *binding)
 		.workers = 1,
 	};
 	struct sluice_instance *instance;
-	if (!plugin || instance_new(&options, NULL, &t->diagnostics, &instance) != RC_OK)
-		return;
-	t->options[t->instance_count] = (struct chain_binding_options){.instance = instance,
+	if (!plugin || instance_new(&options, previous, &t->diagnostics, &instance) != RC_OK)
+		return RC_INVALID;
+	*out = (struct chain_binding_options){.instance = instance,
 		.body = {
 			contract_of(binding, "requestBody"), contract_of(binding, "responseBody")}};
-	t->instances[t->instance_count++] = instance;
+	return RC_OK;
+}
+
+static void configure(struct sluice_test *t, const struct plan_node *binding)
+{
+	struct chain_binding_options *options = &t->options[t->instance_count];
+	if (testing_configure(t, binding, NULL, options) == RC_OK)
+		t->instances[t->instance_count++] = options->instance;
 }
 
 static void compose(struct sluice_test *t)
@@ -125,9 +146,8 @@ static const char *path_in_policy(const char *path)
 	return end ? end + 2 : path;
 }
 
-const char *sluice_test_problems(struct sluice_test *t)
+const char *testing_problems(struct sluice_test *t)
 {
-	compose(t);
 	buffer_reset(&t->problems);
 	for (size_t i = 0; i < t->diagnostics.count; i++) {
 		const struct diagnostic *d = &t->diagnostics.items[i];
@@ -137,6 +157,12 @@ const char *sluice_test_problems(struct sluice_test *t)
 	}
 	buffer_add_char(&t->problems, '\0');
 	return t->problems.p;
+}
+
+const char *sluice_test_problems(struct sluice_test *t)
+{
+	compose(t);
+	return testing_problems(t);
 }
 
 static void start(struct sluice_test *t)
@@ -228,6 +254,7 @@ static void stop(struct sluice_test *t)
 {
 	while (t->exchanges)
 		sluice_test_end(t->exchanges);
+	testing_retire(t);
 	testing_free_ended(t);
 	for (size_t i = 0; i < t->instance_count; i++)
 		instance_worker_stop(t->instances[i], 0);

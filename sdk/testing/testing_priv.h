@@ -3,6 +3,7 @@
  *
  *   gateway.c    bindings -> plan -> instances -> chain; time; the end
  *   compose.c    YAML by the gateway's own composer
+ *   rebind.c     another configuration, and what it replaces
  *   exchange.c   requests and responses through the chain
  *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
  *   blocking.c   calls of the C library that may block
@@ -25,6 +26,13 @@ struct testing_binding {
 	char *policy, *config; /* owned */
 };
 
+/* What was replaced, and still has exchanges. */
+struct testing_retired {
+	struct testing_retired *next;
+	struct chain *chain;
+	struct sluice_instance *instance; /* owned ref: the one that the next chain is without */
+};
+
 struct sluice_test {
 	char *plugin; /* owned: its path */
 	struct testing_binding bindings[TESTING_BINDINGS_MAX];
@@ -42,6 +50,7 @@ struct sluice_test {
 	struct sluice_instance *instances[TESTING_BINDINGS_MAX]; /* owned refs */
 	size_t instance_count;
 	struct chain *chain;
+	struct testing_retired *retired;        /* list, the oldest first */
 	struct sluice_test_exchange *exchanges; /* list */
 	/* Those that are over: none of a later exchange has the same handle. */
 	struct sluice_test_exchange *ended;
@@ -59,10 +68,19 @@ const struct plan_node *testing_chain(const struct sluice_test *t);
 /* --- gateway.c ------------------------------------------------------------------------------- */
 /* Starts what is not started yet; mistakes in the configuration fail the test. */
 void testing_open(struct sluice_test *t);
+/* An instance of that binding of the plan; else t->diagnostics tell. */
+MUST_USE enum rc testing_configure(struct sluice_test *t, const struct plan_node *binding,
+	struct sluice_instance *previous, struct chain_binding_options *out);
+const char *testing_problems(struct sluice_test *t);
 /* One turn of both loops. */
 void testing_turn(struct sluice_test *t);
 
+/* --- rebind.c -------------------------------------------------------------------------------- */
+/* Stops and releases what was replaced and has no exchange any more. */
+void testing_retire(struct sluice_test *t);
+
 /* --- exchange.c ------------------------------------------------------------------------------ */
+bool testing_runs(const struct sluice_test_exchange *x, const struct chain *chain);
 bool testing_is_paused(const struct sluice_test_exchange *x);
 const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x);
 void testing_free_ended(struct sluice_test *t);

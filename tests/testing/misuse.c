@@ -15,6 +15,7 @@ struct state {
 	struct sluice_exchange *kept;
 	sluice_token token;
 	void *leak;
+	char generation; /* how many configurations there were, as a digit */
 };
 
 static int does(const struct state *s, const char *what)
@@ -27,10 +28,12 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 {
 	const struct sluice_host *host = call->host;
 	struct state *s = host->instance_alloc(call->instance, sizeof(*s));
-	(void)previous;
 	if (!s)
 		return SLUICE_E_FULL;
 	memset(s, 0, sizeof(*s));
+	s->generation = '1';
+	if (previous)
+		s->generation = (char)(((struct state *)previous)->generation + 1);
 	s->does = host->value_string(host->value_get(config, SLUICE_STR("does")), SLUICE_STR(""));
 	s->service = host->service(SLUICE_WORK_SERVICE);
 	s->work = s->service->open(call->instance, 10);
@@ -74,6 +77,9 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	struct sluice_str ignored;
 	if (host->resumed(x))
 		return SLUICE_CONTINUE;
+	if (does(s, "tell"))
+		host->property_set(
+			x, SLUICE_STR("generation"), (struct sluice_str){&s->generation, 1});
 	if (s->kept && does(s, "use after done"))
 		host->field_get(s->kept, SLUICE_REQUEST, SLUICE_STR("host"), &ignored);
 	s->kept = x;

@@ -139,6 +139,33 @@ START_TEST(mistakes_in_the_configuration_are_listed)
 }
 END_TEST
 
+static const char *generation_of_one_more(struct sluice_test *t, struct sluice_test_exchange **x)
+{
+	*x = sluice_test_request(t, "GET", "/");
+	ck_assert_int_eq(sluice_test_send(*x, NULL), SLUICE_TEST_PASSED);
+	return sluice_test_property(*x, "generation");
+}
+
+/* Exchanges go on with what they began with, as in the gateway. */
+START_TEST(a_configuration_takes_the_place_of_another)
+{
+	struct sluice_test *t = that("tell");
+	struct sluice_test_exchange *old, *x;
+	ck_assert_str_eq(generation_of_one_more(t, &old), "1");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: [1]}"),
+		"config.does: expected a string, found an array\n");
+	ck_assert_str_eq(generation_of_one_more(t, &x), "1");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: tell, again: true}"), "");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: tell}"), "");
+	ck_assert_str_eq(generation_of_one_more(t, &x), "3");
+	ck_assert_int_eq(sluice_test_answer(old, 200, "ok"), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_property(old, "generation"), "1");
+	sluice_test_end(old);
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
 static unsigned passed, runs;
 
 static void scenario(void *arg)
@@ -176,6 +203,7 @@ int main(void)
 	tcase_add_test(tests, time_passes_when_it_is_told_to);
 	tcase_add_test(tests, bodies_come_in_pieces);
 	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
+	tcase_add_test(tests, a_configuration_takes_the_place_of_another);
 	tcase_add_test(tests, each_thing_goes_wrong_once);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

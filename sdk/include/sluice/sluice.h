@@ -224,7 +224,7 @@ struct sluice_host {
 
 	/* - answers - */
 	/* Answers instead of the upstream (or, from response_head, instead of its answer): then
-	 * return SLUICE_RESPONDED. `fields` are name, value, name, value, ...; `reason` is a short
+	 * return SLUICE_RESPONDED. `fields` are field_count pairs: name, value, name, value, ...; `reason` is a short
 	 * word for the log, metrics and `explain` ("rate_limited"). */
 	int32_t (*respond)(struct sluice_exchange *exchange, int32_t status,
 		const struct sluice_str *fields, size_t field_count, struct sluice_str body,

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice/state.h - the service "sluice.state/1": counters, values and locks that outlive an exchange.
+ *
+ * A store answers a question at once, or later: a policy is written for both, and works unchanged
+ * with a store that several replicas share.
+ *
+ *	struct sluice_answer a = {.size = sizeof(a)};
+ *	int32_t rc;
+ *	if (!host->resumed(x))
+ *	        rc = state->ask(x, store, &question, &a);
+ *	else
+ *	        rc = state->take(x, store, &a);
+ *	if (rc == SLUICE_PENDING)
+ *	        return host->wait(x, 1000);
+ *	if (rc != SLUICE_OK)
+ *	        return SLUICE_FAIL;          // no answer can be had
+ *	if (a.result == SLUICE_OK) ...
+ */
+#ifndef SLUICE_STATE_H
+#define SLUICE_STATE_H
+
+#include "sluice/sluice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SLUICE_STATE_SERVICE "sluice.state/1"
+
+/* The answer comes later: wait for it. */
+#define SLUICE_PENDING 1
+
+/* For `version`: whatever stands there. */
+#define SLUICE_VERSION_ANY UINT64_MAX
+
+struct sluice_state; /* a store; lives until the instance's `release` has returned */
+
+struct sluice_state_options {
+	uint32_t size;
+	uint32_t reserved;
+	/* Instances of one policy that open the same name (1 to 64 bytes) have one store together.
+	 * Empty: a store of this binding alone, which outlives its reconfigurations. */
+	struct sluice_str name;
+	/* Beyond either, new keys are refused (SLUICE_E_FULL); nothing that counts is ever dropped
+	 * to make room. 1 to 10,000,000, and 1 KiB to 1 GiB: keys and values, and about 100 bytes
+	 * for each. Of several who have it open, who opened it last chooses. */
+	uint32_t entries_max;
+	uint32_t reserved2;
+	uint64_t bytes_max;
+};
+
+/* A key holds one of: a counter, a value, a lock. Questions of another sort about it are refused
+ * (SLUICE_E_INVALID) for as long as it lasts. */
+enum sluice_question_kind {
+	SLUICE_GET,    /* the value, its version, and how long it lasts */
+	SLUICE_PUT,    /* writes `value` for `for_ms`, if the version is that of the question */
+	SLUICE_REMOVE, /* likewise; a counter goes, too */
+	SLUICE_COUNT, /* adds `delta` to the counter of the window that runs, unless `limit` forbids
+			 it */
+	SLUICE_LOCK,  /* takes the lock for at most `for_ms`; the answer's version is the key to it
+		       */
+	SLUICE_UNLOCK /* with that version */
+};
+
+struct sluice_question {
+	uint32_t size;
+	uint32_t kind;           /* enum sluice_question_kind */
+	struct sluice_str key;   /* 1 to 1,024 bytes */
+	struct sluice_str value; /* at most 1 MiB */
+	/* COUNT: 0 looks and adds nothing; what would go below 0 is 0. */
+	int64_t delta;
+	/* COUNT: what the counter may reach; more is SLUICE_E_CONFLICT and not added. 0: any. */
+	int64_t limit;
+	/* PUT, REMOVE: SLUICE_VERSION_ANY; 0: only if there is nothing; or the version that is
+	 * expected. UNLOCK: of the lock. */
+	uint64_t version;
+	/* COUNT: the length of a window, which begins with its first count. PUT, LOCK: how long it
+	 * lasts. 1 to 2,678,400,000 ms (31 days); PUT: 0 is for as long as the store. */
+	int64_t for_ms;
+};
+
+struct sluice_answer {
+	uint32_t size; /* set by the caller */
+	/* SLUICE_OK; SLUICE_E_NOT_FOUND: nothing stands there (GET, REMOVE, UNLOCK);
+	 * SLUICE_E_CONFLICT: another version stands there, the lock is taken, the limit is reached;
+	 * SLUICE_E_FULL: the store has no room; SLUICE_E_INVALID: the key holds another sort. */
+	int32_t result;
+	struct sluice_str
+		value; /* GET; lasts as long as the exchange (`ask`), or the call (`start`) */
+	uint64_t version;
+	int64_t count;        /* COUNT: afterwards */
+	int64_t remaining_ms; /* of the window, the value, the lock; 0: for as long as the store */
+};
+
+typedef void sluice_answer_fn(
+	const struct sluice_call *call, const struct sluice_answer *answer, int32_t rc, void *arg);
+
+struct sluice_state_service {
+	uint32_t size;
+	uint32_t reserved;
+
+	/* `configure` only. NULL: refused; the log says why. */
+	struct sluice_state *(*open)(
+		struct sluice_instance *instance, const struct sluice_state_options *options);
+
+	/* Exchange callbacks up to response_end. SLUICE_OK: `answer` is filled. SLUICE_PENDING: an
+	 * operation of the exchange, for host->wait and `take`. SLUICE_E_INVALID: the question
+	 * breaks its contract. SLUICE_E_UNAVAILABLE: the store cannot be asked. */
+	int32_t (*ask)(struct sluice_exchange *exchange, struct sluice_state *state,
+		const struct sluice_question *question, struct sluice_answer *answer);
+	/* The same callbacks, after host->wait: the answer to the oldest question that was asked in
+	 * this direction; as `ask`, and SLUICE_E_NOT_FOUND when there is none. */
+	int32_t (*take)(struct sluice_exchange *exchange, struct sluice_state *state,
+		struct sluice_answer *answer);
+	/* worker_start, exchange callbacks up to response_end, and what services call on a worker:
+	 * the answer comes to `fn`, on this worker, never before the caller has returned. `rc` is
+	 * SLUICE_OK, or SLUICE_E_UNAVAILABLE (then `answer` tells nothing). What is under way when
+	 * the instance stops there, or fails in worker_start, is answered by SLUICE_E_UNAVAILABLE,
+	 * before the plugin's own worker_stop. */
+	int32_t (*start)(const struct sluice_call *call, struct sluice_state *state,
+		const struct sluice_question *question, sluice_answer_fn *fn, void *arg);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
