@@ -83,6 +83,8 @@ enum h1_event h1_parser_end_of_input(struct h1_parser *p);
 struct str h1_parser_body(const struct h1_parser *p);
 /* Allowed trailer fields, valid at H1_END; NULL when there were none. */
 const struct fields *h1_parser_trailers(const struct h1_parser *p);
+/* Whether a field may stand behind the content; `id` is that of `name`. */
+bool h1_may_trail(struct str name, enum field_id id);
 enum h1_error h1_parser_error(const struct h1_parser *p);
 /* Whether the connection may carry another message after this one, by version and Connection. */
 bool h1_parser_keep_alive(const struct h1_parser *p);

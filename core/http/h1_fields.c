@@ -336,13 +336,17 @@ static bool is_late(struct str name)
 	return false;
 }
 
+bool h1_may_trail(struct str name, enum field_id id)
+{
+	if (id != FIELD_OTHER)
+		return is_known_trailer[id];
+	return !is_twin(name) && !is_late(name) && !is_owned_name(name);
+}
+
 enum progress trailer_take_field(struct h1_parser *p, const struct field_line *line)
 {
 	enum field_id id = field_id_of(line->name);
-	bool is_refused = id == FIELD_OTHER ? is_twin(line->name) || is_late(line->name) ||
-						      is_owned_name(line->name)
-					    : !is_known_trailer[id];
-	if (is_refused || p->fields->count >= p->limits->trailer_fields)
+	if (!h1_may_trail(line->name, id) || p->fields->count >= p->limits->trailer_fields)
 		return line_fail(p, H1_ERROR_TRAILERS);
 	return append(p, line->name, id, line->value);
 }

@@ -34,7 +34,8 @@
 	X(JOB, "job")                                                                              \
 	X(JOB_DONE, "job_done")                                                                    \
 	X(ANSWER, "answer")                                                                        \
-	X(DROPPED, "dropped")
+	X(DROPPED, "dropped")                                                                      \
+	X(STREAM, "stream")
 
 enum callback {
 #define X(name, text) CALLBACK_##name,

@@ -10,6 +10,7 @@
 #include "policy/pause.h"
 #include "policy/host_priv.h"
 #include "policy/chain_priv.h"
+#include "policy/local_stream.h"
 #include "policy/chain_watch.h"
 
 /* A plugin that resumes its own token before it returns is called again at once this often in a
@@ -158,6 +159,7 @@ static enum chain_result settle(struct sluice_exchange *x, enum chain_direction 
 	if (verdict == SLUICE_CONTINUE)
 		return CHAIN_MORE;
 	if (verdict == SLUICE_RESPONDED && x->answer) {
+		local_stream_lose(local_stream_of(x), LOCAL_STREAM_REPLACED);
 		x->local = x->answer;
 		x->local_binding = b;
 		return run_stop(

@@ -35,6 +35,7 @@
 struct chain;         /* policy/chain_build.h */
 struct chain_binding; /* one binding in it */
 struct chain_watch;   /* policy/chain_watch.h */
+struct local_stream;  /* policy/local_stream.h */
 struct sluice_exchange;
 
 enum chain_direction { CHAIN_REQUEST, CHAIN_RESPONSE };
@@ -60,6 +61,7 @@ struct local_response {
 	struct str reason; /* short word for log and metrics */
 	struct str
 		message; /* of an error, for the client: its body may be worded anew; else empty */
+	struct local_stream *stream; /* in the place of `body`; NULL: that is the whole */
 };
 
 enum chain_pause {

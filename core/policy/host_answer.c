@@ -34,8 +34,7 @@ static bool status_has_content(int32_t status)
 	return status != 204 && status != 205 && status != 304;
 }
 
-/* `body` and `reason` are in the arena or static. */
-static int32_t answer(struct sluice_exchange *x, int32_t status, const struct sluice_str *fields,
+int32_t host_answer_make(struct sluice_exchange *x, int32_t status, const struct sluice_str *fields,
 	size_t field_count, struct str body, struct str reason, struct local_response **out)
 {
 	struct local_response *local = arena_zalloc(x->arena, sizeof(*local));
@@ -55,6 +54,12 @@ static int32_t answer(struct sluice_exchange *x, int32_t status, const struct sl
 	return answer_fields(&local->head.fields, fields, field_count);
 }
 
+bool host_may_answer(int32_t status, size_t body_bytes, size_t reason_bytes)
+{
+	return status >= 200 && status <= 599 && body_bytes <= ANSWER_BODY_BYTES_MAX &&
+	       reason_bytes <= ANSWER_REASON_BYTES_MAX;
+}
+
 static int32_t may_answer(struct sluice_exchange *x, enum host_call call, int32_t status,
 	struct sluice_str body, struct sluice_str reason)
 {
@@ -62,10 +67,7 @@ static int32_t may_answer(struct sluice_exchange *x, enum host_call call, int32_
 		return host_refuse(call);
 	if (x->response_sent)
 		return host_refuse_late(call, "the response has been sent");
-	if (status < 200 || status > 599 || body.n > ANSWER_BODY_BYTES_MAX ||
-		reason.n > ANSWER_REASON_BYTES_MAX)
-		return SLUICE_E_INVALID;
-	return SLUICE_OK;
+	return host_may_answer(status, body.n, reason.n) ? SLUICE_OK : SLUICE_E_INVALID;
 }
 
 int32_t host_respond(struct sluice_exchange *x, int32_t status, const struct sluice_str *fields,
@@ -79,7 +81,7 @@ int32_t host_respond(struct sluice_exchange *x, int32_t status, const struct slu
 	if (x->arena->failed)
 		return SLUICE_E_FULL;
 	struct local_response *local;
-	rc = answer(x, status, fields, field_count, own_body, own_reason, &local);
+	rc = host_answer_make(x, status, fields, field_count, own_body, own_reason, &local);
 	if (rc == SLUICE_OK)
 		x->answer = local;
 	return rc;
@@ -120,7 +122,7 @@ int32_t host_respond_error(struct sluice_exchange *x, int32_t status,
 	if (!body.n || x->arena->failed)
 		return SLUICE_E_FULL;
 	struct local_response *local;
-	rc = answer(x, status, fields, field_count, body, own_reason, &local);
+	rc = host_answer_make(x, status, fields, field_count, body, own_reason, &local);
 	if (rc != SLUICE_OK)
 		return rc;
 	local->message = arena_copy(x->arena, str_in(message));

@@ -144,3 +144,8 @@ int32_t host_respond(struct sluice_exchange *, int32_t, const struct sluice_str 
 	struct sluice_str, struct sluice_str);
 int32_t host_respond_error(struct sluice_exchange *, int32_t, const struct sluice_str *, size_t,
 	struct sluice_str, struct sluice_str);
+/* `body` and `reason` are in the arena or static. */
+int32_t host_answer_make(struct sluice_exchange *, int32_t status, const struct sluice_str *fields,
+	size_t field_count, struct str body, struct str reason, struct local_response **);
+/* What can be answered at all. */
+bool host_may_answer(int32_t status, size_t body_bytes, size_t reason_bytes);

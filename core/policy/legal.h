@@ -28,7 +28,7 @@ struct sluice_instance;
 #define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
 
 /* What services call by themselves, on a worker. */
-#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE) | IN(ANSWER))
+#define IN_CALLED (IN(TIMER) | IN(POST) | IN(JOB_DONE) | IN(ANSWER) | IN(STREAM))
 /* On a worker, where something can be begun. */
 #define IN_WORKER (IN_LIVE | IN(WORKER_START) | IN_CALLED)
 

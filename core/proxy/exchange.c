@@ -10,6 +10,7 @@
 #include "connection/coarse.h"
 #include "expr/regex.h"
 #include "policy/chain_watch.h"
+#include "policy/local_stream.h"
 #include "proxy/listener.h"
 #include "proxy/shed.h"
 
@@ -115,6 +116,8 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 		chain_begin(&e->x, NULL, 0);
 	end_upstream(e);
 	bool is_client_there = !(e->facts & FACT_CLIENT_RESET);
+	local_stream_lose(local_stream_of(&e->x),
+		is_client_there ? LOCAL_STREAM_CUT : LOCAL_STREAM_CLIENT_GONE);
 	if (is_client_there && !e->is_head_sent) {
 		answer_fault(e);
 		return;
@@ -133,9 +136,20 @@ void exchange_answer(struct exchange *e, struct local_response *local)
 	response_go(e, RESPONSE_LOCAL);
 }
 
+static void fail_aborted(struct exchange *e)
+{
+	e->x.fault_binding = e->x.local_binding;
+	exchange_fail(e, FAULT_POLICY_FAILED, "the policy gave up its answer");
+}
+
 /* A policy gave another answer: it replaces whatever was at hand. */
 static void answer_of_policy(struct exchange *e)
 {
+	const struct local_stream *s = local_stream_of(&e->x);
+	if (s && s->aborted) {
+		fail_aborted(e);
+		return;
+	}
 	if (e->is_head_sent) {
 		exchange_fail(e, FAULT_POLICY_FAILED, "a policy answered after the head was sent");
 		return;
@@ -246,6 +260,8 @@ static void note_timer(struct exchange *e)
 		exchange_fail(e, FAULT_UPSTREAM_CONNECT_TIMEOUT, "no connection was free in time");
 	else if (e->is_head_sent && !http_stream_can_send(e->down))
 		exchange_fail(e, FAULT_CLIENT_TIMEOUT, "the client takes no more of the response");
+	else if (local_stream_of(&e->x))
+		exchange_fail(e, FAULT_POLICY_TIMEOUT, "the policy wrote nothing of its answer");
 	else if (e->is_head_sent)
 		exchange_fail(e, FAULT_UPSTREAM_IDLE, "no progress of the response body");
 	else if (waits_for_client)
@@ -276,6 +292,8 @@ static void note_facts(struct exchange *e)
 		exchange_fail(e, FAULT_OVERLOADED, "memory is short");
 	else if (facts & FACT_BODY_EXCESS)
 		exchange_refuse_body(e);
+	else if (facts & FACT_ANSWER_ABORTED)
+		fail_aborted(e);
 	else if (facts & FACTS_OF_SWEEP)
 		sweep_act(e, facts);
 	else if (facts & FACT_TIMER)
@@ -432,7 +450,11 @@ static void on_timer(struct timer *t)
 
 static void on_policy_wake(struct sluice_exchange *x)
 {
-	exchange_wake(CONTAINER_OF(x, struct exchange, x));
+	struct exchange *e = CONTAINER_OF(x, struct exchange, x);
+	const struct local_stream *s = local_stream_of(x);
+	if (s && s->aborted)
+		e->facts |= FACT_ANSWER_ABORTED;
+	exchange_wake(e);
 }
 
 static void on_client_data(struct http_stream *s)

@@ -81,8 +81,9 @@ enum {
 	FACT_TOO_LONG = 1 << 11, /* the exchange as a whole */
 	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG,
 	FACT_OVERLOAD = 1 << 12, /* memory is short, and this one is to give its own back */
+	FACT_ANSWER_ABORTED = 1 << 13, /* a policy gave up the answer that it wrote */
 	FACTS_THAT_END = FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_OVERLOAD | FACT_BODY_EXCESS |
-			 FACT_TIMER | FACTS_OF_SWEEP,
+			 FACT_TIMER | FACTS_OF_SWEEP | FACT_ANSWER_ABORTED,
 };
 
 struct attempt {

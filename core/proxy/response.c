@@ -3,6 +3,7 @@
 #include "proxy/exchange_priv.h"
 
 #include "base/limits.h"
+#include "policy/local_stream.h"
 
 static bool is_local(const struct exchange *e)
 {
@@ -70,19 +71,33 @@ bool response_local(struct exchange *e)
 	chunk_queue_clear(&e->local_body);
 	if (local->body.n > 0 && e->down->request->method != METHOD_HEAD)
 		chunk_queue_add_copy(&e->local_body, local->body);
-	local->head.has_content = e->local_body.bytes > 0;
+	local->head.has_content =
+		local->stream ? !local->stream->discards : e->local_body.bytes > 0;
 	e->x.response = &local->head;
 	response_go(e, RESPONSE_POLICIES);
 	return true;
 }
 
+static struct chunk_queue *local_source(struct exchange *e, bool *ended)
+{
+	struct local_stream *s = e->x.local->stream;
+	*ended = !s || s->ended;
+	return s ? &s->queue : &e->local_body;
+}
+
+/* Who writes a local answer may have room again. */
+static void local_taken(struct exchange *e)
+{
+	struct local_stream *s = e->x.local->stream;
+	if (s)
+		s->changed(s);
+}
+
 /* Where the body comes from: the local answer or the upstream. */
 static struct chunk_queue *source(struct exchange *e, bool *ended)
 {
-	if (is_local(e)) {
-		*ended = true;
-		return &e->local_body;
-	}
+	if (is_local(e))
+		return local_source(e, ended);
 	*ended = !e->x.response->has_content || e->attempt.up->in_ended;
 	return &e->attempt.up->in;
 }
@@ -94,8 +109,12 @@ static enum chain_result step_chain(struct exchange *e)
 		return chain_step(&e->x, CHAIN_RESPONSE);
 	bool ended;
 	struct chunk_queue *q = source(e, &ended);
-	struct http_stream *from = is_local(e) ? NULL : e->attempt.up;
-	return exchange_step_chain(e, CHAIN_RESPONSE, q, ended, from);
+	if (!is_local(e))
+		return exchange_step_chain(e, CHAIN_RESPONSE, q, ended, e->attempt.up);
+	enum chain_result result = exchange_step_chain(e, CHAIN_RESPONSE, q, ended, NULL);
+	if (result < CHAIN_RESPONDED)
+		local_taken(e);
+	return result;
 }
 
 /* Nothing can go to the client now. */
@@ -135,15 +154,26 @@ static struct chunk_queue *sendable(struct exchange *e, bool walks, bool *ended)
 	return &run->out;
 }
 
+static const struct fields *trailers_of(const struct exchange *e)
+{
+	if (!is_local(e))
+		return e->attempt.up->trailers;
+	return e->x.local->stream ? e->x.local->stream->trailers : NULL;
+}
+
 static void send_body(struct exchange *e, struct chunk_queue *q, bool walks, bool ended)
 {
 	size_t n = q->bytes;
-	const struct fields *trailers = ended && !is_local(e) ? e->attempt.up->trailers : NULL;
+	const struct fields *trailers = ended ? trailers_of(e) : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(e->down, q, ended && !trailers);
 	if (trailers)
 		http_stream_send_trailers(e->down, trailers);
-	if (!walks && !is_local(e) && n > 0)
+	if (walks || n == 0)
+		return;
+	if (is_local(e))
+		local_taken(e);
+	else
 		http_stream_credit(e->attempt.up, n);
 }
 

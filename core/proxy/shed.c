@@ -5,6 +5,7 @@
 #include "proxy/shed.h"
 
 #include "base/check.h"
+#include "policy/local_stream.h"
 #include "proxy/exchange_priv.h"
 #include "proxy/listener.h"
 
@@ -119,6 +120,8 @@ static size_t bytes_held(const struct exchange *e)
 		   http_stream_queued(e->down);
 	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
 		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
+	const struct local_stream *written = local_stream_of(&e->x);
+	n += written ? written->queue.bytes : 0;
 	const struct http_stream *up = e->attempt.up;
 	return up ? n + up->in.bytes + http_stream_queued(up) : n;
 }

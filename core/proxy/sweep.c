@@ -4,6 +4,7 @@
 #include "proxy/sweep.h"
 
 #include "base/limits.h"
+#include "policy/local_stream.h"
 #include "proxy/exchange_priv.h"
 
 /* So many a tick: below a millisecond of work, even when none of them is in a cache. */
@@ -256,7 +257,7 @@ static void fail_whole(struct exchange *e)
 		exchange_fail(e, FAULT_POLICY_TIMEOUT, detail);
 	else if (awaits_body(e) || (e->is_head_sent && !http_stream_can_send(e->down)))
 		exchange_fail(e, FAULT_CLIENT_TIMEOUT, detail);
-	else if (e->attempt.state == ATTEMPT_NONE)
+	else if (e->attempt.state == ATTEMPT_NONE || local_stream_of(&e->x))
 		exchange_fail(e, FAULT_POLICY_TIMEOUT, detail);
 	else
 		exchange_fail(

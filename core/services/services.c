@@ -12,6 +12,7 @@
 #include "sluice/schema.h"
 #include "sluice/shared.h"
 #include "sluice/state.h"
+#include "sluice/stream.h"
 #include "sluice/timer.h"
 #include "sluice/tls.h"
 #include "sluice/work.h"
@@ -38,6 +39,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_STATE_SERVICE, services_state_table());
 	add(r, SLUICE_TLS_SERVICE, services_tls_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
+	add(r, SLUICE_STREAM_SERVICE, services_stream_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

@@ -29,6 +29,7 @@ const void *services_metrics_table(void);
 const void *services_state_table(void);
 const void *services_tls_table(void);
 const void *services_work_table(void);
+const void *services_stream_table(void);
 
 static inline struct str str_in(struct sluice_str s)
 {

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "http/uri.h"
 #include "policy/chain.h"
+#include "policy/local_stream.h"
 #include "policy/run.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct sluice_test_exchange {
 	enum chain_direction direction;
 	enum sluice_test_outcome outcome;
 	bool is_begun, is_answer; /* a policy's answer is on its way back */
+	bool is_streaming;        /* and is written meanwhile */
+	bool is_stalled;          /* its client takes nothing */
 	char *texts[TEXTS_MAX];   /* owned: what was handed out */
 	size_t text_count;
 };
@@ -53,8 +56,24 @@ const struct sluice_test_exchange *testing_next(const struct sluice_test_exchang
 }
 
 /* --- the walk -------------------------------------------------------------------------------- */
+/* What the policy has written, once what it wrote before has passed. */
+static void feed_stream(struct sluice_test_exchange *t, struct local_stream *s)
+{
+	struct chain_run *run = &t->x.run[CHAIN_RESPONSE];
+	bool takes = !t->is_stalled && chunk_queue_is_empty(&run->in);
+	if (takes)
+		chunk_queue_move(&run->in, &s->queue);
+	run->in_ended = s->ended && chunk_queue_is_empty(&s->queue);
+	if (takes)
+		s->changed(s);
+}
+
 static void feed(struct sluice_test_exchange *t)
 {
+	if (t->is_streaming) {
+		feed_stream(t, t->x.local->stream);
+		return;
+	}
 	struct chain_run *run = &t->x.run[t->direction];
 	size_t rest = t->given.n - t->fed, split = t->test->split;
 	size_t n = split > 0 && split < rest ? split : rest;
@@ -88,7 +107,11 @@ static void begin_direction(struct sluice_test_exchange *t, enum chain_direction
 /* What the policy that answered gave, back to the client. */
 static void begin_answer(struct sluice_test_exchange *t)
 {
+	struct local_stream *s = t->x.local->stream;
 	t->is_answer = true;
+	t->is_streaming = s != NULL;
+	if (s)
+		t->x.local->head.has_content = !s->discards;
 	t->x.response = &t->x.local->head;
 	begin_direction(t, CHAIN_RESPONSE, t->x.local->body);
 }
@@ -97,27 +120,50 @@ static void begin_answer(struct sluice_test_exchange *t)
  */
 static enum sluice_test_outcome deny(struct sluice_test_exchange *t, int status)
 {
+	bool is_sent = t->is_streaming && t->x.run[CHAIN_RESPONSE].head_done;
+	local_stream_lose(local_stream_of(&t->x), LOCAL_STREAM_CUT);
+	t->is_streaming = false;
+	if (is_sent)
+		return SLUICE_TEST_CUT;
 	t->x.response = &t->response;
 	t->response.status = (uint16_t)status;
 	return status == 503 ? SLUICE_TEST_DENIED : SLUICE_TEST_TOO_LARGE;
+}
+
+static bool is_given_up(const struct sluice_test_exchange *t)
+{
+	const struct local_stream *s = local_stream_of(&t->x);
+	return s && s->aborted;
+}
+
+/* As far as it is written: the rest comes by on_wake. */
+static enum sluice_test_outcome await_stream(const struct sluice_test_exchange *t)
+{
+	bool is_sent = t->x.run[CHAIN_RESPONSE].head_done;
+	return is_sent ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PAUSED;
 }
 
 static enum sluice_test_outcome walk(struct sluice_test_exchange *t)
 {
 	for (;;) {
 		struct chain_run *run = &t->x.run[t->direction];
+		if (is_given_up(t))
+			return deny(t, 503);
 		if (!run->in_ended)
 			feed(t);
 		enum chain_result result = chain_step(&t->x, t->direction);
 		collect(t);
 		switch (result) {
 		case CHAIN_MORE:
+			if (t->is_streaming && !t->x.run[t->direction].in_ended)
+				return await_stream(t);
 			if (t->x.run[t->direction].in_ended) {
 				testing_fail("the chain wants more than the whole message");
 				return SLUICE_TEST_DENIED;
 			}
 			break;
 		case CHAIN_DONE:
+			t->is_streaming = false;
 			return t->is_answer ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED;
 		case CHAIN_PAUSED:
 			return SLUICE_TEST_PAUSED;
@@ -154,7 +200,7 @@ static enum sluice_test_outcome go_on(struct sluice_test_exchange *t)
 static void on_task(struct task *task)
 {
 	struct sluice_test_exchange *t = CONTAINER_OF(task, struct sluice_test_exchange, task);
-	if (testing_is_paused(t))
+	if (testing_is_paused(t) || t->is_streaming)
 		t->outcome = walk(t);
 }
 
@@ -282,8 +328,23 @@ enum sluice_test_outcome sluice_test_outcome(const struct sluice_test_exchange *
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
+int sluice_test_is_streaming(const struct sluice_test_exchange *t)
+{
+	return t->is_streaming;
+}
+
+void sluice_test_stall(struct sluice_test_exchange *t, int stalls)
+{
+	t->is_stalled = stalls != 0;
+	if (t->is_begun)
+		loop_ready(t->x.loop, &t->task);
+}
+
 void sluice_test_cancel(struct sluice_test_exchange *t)
 {
+	if (t->is_streaming)
+		local_stream_lose(local_stream_of(&t->x), LOCAL_STREAM_CLIENT_GONE);
+	t->is_streaming = false;
 	if (t->is_begun)
 		chain_finish(&t->x);
 	task_cancel(&t->task);

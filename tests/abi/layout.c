@@ -15,6 +15,7 @@
 #include "sluice/shared.h"
 #include "sluice/sluice.h"
 #include "sluice/state.h"
+#include "sluice/stream.h"
 #include "sluice/timer.h"
 #include "sluice/tls.h"
 #include "sluice/work.h"
@@ -332,6 +333,28 @@ static void print_state(void)
 	VALUE(SLUICE_UNLOCK);
 }
 
+static void print_stream(void)
+{
+	BEGIN(sluice_stream_options);
+#define O(f) FIELD(sluice_stream_options, f)
+	O(size), O(reserved), O(reason), O(length), O(ready), O(closed), O(arg);
+#undef O
+	FINISH(sluice_stream_options);
+	BEGIN(sluice_stream_service);
+#define S(f) FIELD(sluice_stream_service, f)
+	S(size), S(reserved), S(begin), S(write), S(room), S(end), S(abort);
+#undef S
+	FINISH(sluice_stream_service);
+	printf("service %s\n", SLUICE_STREAM_SERVICE);
+	VALUE(SLUICE_STREAM_CREDIT_BYTES);
+	VALUE(SLUICE_STREAM_SENT);
+	VALUE(SLUICE_STREAM_ABORTED);
+	VALUE(SLUICE_STREAM_REPLACED);
+	VALUE(SLUICE_STREAM_CLIENT_GONE);
+	VALUE(SLUICE_STREAM_CUT);
+	VALUE(SLUICE_STREAM_WHOLE);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -412,5 +435,6 @@ int main(void)
 	print_shared();
 	print_state();
 	print_schema();
+	print_stream();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

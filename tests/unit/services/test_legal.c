@@ -18,6 +18,7 @@
 #include "sluice/schema.h"
 #include "sluice/shared.h"
 #include "sluice/state.h"
+#include "sluice/stream.h"
 #include "sluice/timer.h"
 #include "sluice/tls.h"
 #include "sluice/work.h"
@@ -47,6 +48,8 @@ WRONG(state_open, sluice_state_service, s->open(c->instance, NULL))
 WRONG(state_ask, sluice_state_service, s->ask(x, NULL, NULL, NULL))
 WRONG(state_take, sluice_state_service, s->take(x, NULL, NULL))
 WRONG(state_start, sluice_state_service, s->start(c, NULL, NULL, NULL, NULL))
+WRONG(stream_begin, sluice_stream_service, s->begin(x, 200, NULL, 0, NULL, NULL))
+WRONG(stream_write, sluice_stream_service, s->write((uint64_t)1 << 56, text, 0))
 WRONG(timer_start, sluice_timer_service, s->start(NULL, 1, NULL, NULL))
 WRONG(timer_resume, sluice_timer_service, s->resume_after(x, 1, 1))
 WRONG(tls_certificate, sluice_tls_service, s->client_certificate(x, NULL))
@@ -71,7 +74,7 @@ WRONG(schema_check, sluice_schema_service, s->check(NULL, x, text, NULL))
 	"request_head request_body request_end response_head response_body response_end"
 #define WORKER \
 	"request_head request_body request_end response_head response_body response_end "          \
-	"worker_start timer post job_done answer"
+	"worker_start timer post job_done answer stream"
 
 static const struct row {
 	const char *service, *call;
@@ -86,6 +89,8 @@ static const struct row {
 	{SLUICE_STATE_SERVICE, "ask", wrong_state_ask, LIVE},
 	{SLUICE_STATE_SERVICE, "take", wrong_state_take, LIVE},
 	{SLUICE_STATE_SERVICE, "start", wrong_state_start, WORKER},
+	{SLUICE_STREAM_SERVICE, "begin", wrong_stream_begin, LIVE},
+	{SLUICE_STREAM_SERVICE, "write", wrong_stream_write, WORKER},
 	{SLUICE_TIMER_SERVICE, "start", wrong_timer_start, WORKER},
 	{SLUICE_TIMER_SERVICE, "resume_after", wrong_timer_resume, LIVE},
 	{SLUICE_TLS_SERVICE, "client_certificate", wrong_tls_certificate, LIVE " log done"},
@@ -95,7 +100,7 @@ static const struct row {
 	{SLUICE_POST_SERVICE, "open", wrong_post_open, "configure"},
 	{SLUICE_POST_SERVICE, "worker", wrong_post_worker, WORKER},
 	{SLUICE_POST_SERVICE, "send", wrong_post_send,
-		LIVE " worker_start timer post job job_done answer"},
+		LIVE " worker_start timer post job job_done answer stream"},
 	{SLUICE_METRICS_SERVICE, "define", wrong_metrics_define, "configure"},
 	{SLUICE_REGEX_SERVICE, "compile", wrong_regex_compile, "configure"},
 	{SLUICE_EXPR_SERVICE, "compile", wrong_expr_compile, "configure"},

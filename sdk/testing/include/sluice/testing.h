@@ -46,7 +46,9 @@ enum sluice_test_outcome {
 			     */
 	SLUICE_TEST_ANSWERED, /* a policy answered instead: the response is the answer */
 	SLUICE_TEST_DENIED,   /* a policy failed: the gateway answers 503 in its place */
-	SLUICE_TEST_TOO_LARGE /* more body than a policy may hold: 413, or 502 of a response */
+	SLUICE_TEST_TOO_LARGE, /* more body than a policy may hold: 413, or 502 of a response */
+	SLUICE_TEST_CUT /* an answer that a policy wrote piece by piece broke off: the client sees that
+			 */
 };
 
 /* `message` is one sentence. The default prints it and aborts; with Check:
@@ -106,6 +108,11 @@ SLUICE_EXPORT enum sluice_test_outcome sluice_test_answer_bytes(
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_outcome(const struct sluice_test_exchange *x);
 /* The client goes away, whatever the exchange waits for. */
 SLUICE_EXPORT void sluice_test_cancel(struct sluice_test_exchange *x);
+/* An answer that is written piece by piece (sluice/stream.h) is SLUICE_TEST_ANSWERED as soon as its
+ * head goes to the client, and its body grows: 1 while it does. */
+SLUICE_EXPORT int sluice_test_is_streaming(const struct sluice_test_exchange *x);
+/* 1: the client takes nothing more of such an answer, until 0. */
+SLUICE_EXPORT void sluice_test_stall(struct sluice_test_exchange *x, int stalls);
 /* `log` and `done` run; the handle is gone. */
 SLUICE_EXPORT void sluice_test_end(struct sluice_test_exchange *x);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy/local_stream.h - the body of a local answer that is written while it is sent.
+ *
+ *   written by a policy -> queue -> taken by the proxy, through the response walk -> the client
+ *
+ * Invariants   L1  queue.bytes never exceeds SLUICE_STREAM_CREDIT_BYTES: a client that does not read
+ *                  stops its policy.
+ *              L2  after `ended` or `aborted` nothing more is written.
+ * Ownership    in the exchange's arena, with the local answer; its owner (an operation of the
+ *              exchange) clears the queue before the arena goes.
+ * Threads      the worker of the exchange.
+ */
+#pragma once
+
+#include "base/chunk.h"
+#include "policy/chain.h"
+
+struct sluice_str;
+
+enum local_stream_loss {
+	LOCAL_STREAM_KEPT,
+	LOCAL_STREAM_CLIENT_GONE,
+	LOCAL_STREAM_CUT,
+	LOCAL_STREAM_REPLACED
+};
+
+struct local_stream {
+	struct chunk_queue queue; /* written, not taken */
+	uint64_t length;          /* declared; 0: not known */
+	uint64_t written;
+	struct fields *trailers; /* with `ended`; NULL: none */
+	bool discards;           /* the answer has no content: what is written is dropped */
+	bool ended;              /* nothing follows what the queue holds */
+	bool aborted;            /* what was written is not the whole */
+	uint8_t loss;            /* enum local_stream_loss */
+	/* The owner is told, in the middle of a run, that bytes were taken or the stream is lost: it only
+	 * notes it. */
+	void (*changed)(struct local_stream *s);
+};
+
+/* For the callback that runs: as host->respond, with `s` in the place of a body. `s` is set up and
+ * becomes the callback's answer; *out is the local answer that it belongs to. SLUICE_E_*. */
+int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
+	const struct sluice_str *fields, size_t field_count, struct str reason,
+	struct local_stream *s, struct local_response **out);
+
+/* How many bytes are taken now. */
+size_t local_stream_room(const struct local_stream *s);
+/* Takes as much as there is room for. */
+size_t local_stream_write(struct local_stream *s, struct str bytes);
+
+/* --- for the proxy --------------------------------------------------------------------------- */
+/* The first loss counts. Harmless for one that is lost, or NULL. */
+void local_stream_lose(struct local_stream *s, enum local_stream_loss loss);
+/* The stream that the answer at hand is written to; NULL: none. */
+static inline struct local_stream *local_stream_of(const struct sluice_exchange *x)
+{
+	return x->local ? x->local->stream : NULL;
+}
