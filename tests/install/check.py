@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
             "include/sluice/testing.h", "lib/libsluice-testing.so", "lib/pkgconfig/sluice-testing.pc",
@@ -65,6 +66,31 @@ def write_a_policy(prefix, folder):
     run(f"{prefix}/bin/sluice", "check", "--plugins", f"{project}/build", f"{folder}/api.yaml")
 
 
+def use_example(prefix, source, folder):
+    """As an author does it who has copied one: its own tests, a signed pack, an API with it."""
+    name, sluicectl = os.path.basename(source), f"{prefix}/bin/sluicectl"
+    project = shutil.copytree(source, f"{folder}/{name}")
+    if "100% tests passed" not in run(sluicectl, "policy", "test", cwd=project):
+        sys.exit(f"{name}: its tests did not run")
+    said = run(sluicectl, "policy", "pack", f"build/{name}.so", cwd=project)
+    pack = next(n for n in os.listdir(project) if n.endswith(".tar.zst"))
+    run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
+    run(sluicectl, "policy", "sign", pack, "--key", "key", cwd=project)
+    if "README.md" not in run(sluicectl, "policy", "verify", pack, "--key", "key.pub", cwd=project):
+        sys.exit(f"{name}: the pack has no README.md:\n{said}")
+    run(f"{prefix}/bin/sluice", "check", "--plugins", f"{project}/build", f"{project}/api.yaml")
+
+
+def use_examples(prefix, folder):
+    examples = f"{prefix}/share/sluice/examples"
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(use_example, prefix, f"{examples}/{name}", folder) for name in sorted(os.listdir(examples))]
+        for each in done:
+            each.result()
+    if not done:
+        sys.exit("no example was installed")
+
+
 def main():
     cmake, build, source, sanitized = sys.argv[1:4] + [sys.argv[4:] == ["sanitized"]]
     with tempfile.TemporaryDirectory(prefix="sluice-install-") as prefix:
@@ -81,6 +107,7 @@ def main():
         if not sanitized:
             with tempfile.TemporaryDirectory(prefix="sluice-policy-") as folder:
                 write_a_policy(prefix, folder)
+                use_examples(prefix, folder)
         verify_unit(prefix)
 
 
