@@ -31,6 +31,7 @@
 #include "process/stale_series.h"
 #include "process/supervision.h"
 #include "process/trace_session.h"
+#include "process/plugin_watch.h"
 #include "process/watchdog.h"
 #include "sinks/sinks.h"
 
@@ -87,6 +88,7 @@ struct gateway {
 	struct composer_options composer_options;
 	struct composer *composer;
 	struct file_watch *watch;
+	struct plugin_watch **plugin_watches; /* owned; of each folder, NULL where none can be */
 	struct last_good *last_good;
 	struct offer pending;           /* came while an activation ran */
 	struct offer activating;        /* its plan is the activation's */

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Quiet for so long, a folder counts as saved: half of what editors and kubectl need. */
 #define QUIET_MS            50
@@ -447,6 +448,21 @@ static void define_metrics(struct gateway *g)
 	}
 }
 
+/* A folder that cannot be watched costs nothing but this comfort. */
+static void watch_plugins(struct gateway *g)
+{
+	g->plugin_watches = heap_zalloc(g->plugin_dir_count * sizeof(struct plugin_watch *));
+	for (size_t i = 0; i < g->plugin_dir_count; i++) {
+		g->plugin_watches[i] =
+			plugin_watch_new(g->loop, g->plugin_dirs[i], on_change, g);
+		if (!g->plugin_watches[i])
+			log_write(LOG_WARN,
+				"cannot watch %s: %s; plugins that change there are seen when the "
+				"configuration is read next",
+				g->plugin_dirs[i], strerror(errno));
+	}
+}
+
 bool reload_start(struct gateway *g)
 {
 	define_metrics(g);
@@ -477,6 +493,7 @@ bool reload_start(struct gateway *g)
 			strerror(errno));
 		return false;
 	}
+	watch_plugins(g);
 	resume(g);
 	begin(g);
 	return true;
@@ -487,6 +504,10 @@ void reload_stop(struct gateway *g)
 	if (g->watch)
 		file_watch_free(g->watch);
 	g->watch = NULL;
+	for (size_t i = 0; g->plugin_watches && i < g->plugin_dir_count; i++)
+		plugin_watch_free(g->plugin_watches[i]);
+	free(g->plugin_watches);
+	g->plugin_watches = NULL;
 	composer_free(g->composer);
 	g->composer = NULL;
 	retry_settle(&g->retry);

@@ -9,6 +9,7 @@ import threading
 import time
 
 from harness import *
+from harness.cases import HOSTILE
 
 LIMIT = {"policyRef": {"name": "rate-limiting"}, "config": {
     "rateLimits": [{"maximumRequests": 5, "timePeriodInMilliseconds": 600000}]}}
@@ -414,6 +415,27 @@ def status_at(port):
             return client.get("/").status
     except (OSError, Closed, TimedOut):
         return None
+
+
+@case
+def a_plugin_that_comes_or_changes_is_live_by_itself():
+    folder = scratch("plugins")
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend, policies=[{"policyRef": {"name": "hostile"}}])],
+                    options=["--plugins", folder], wait=False) as gateway:
+        wait_for(lambda: gateway.is_answering("/probes/liveness") and gateway.generation() > 0, "a gateway")
+        equal(gateway.get("/").status, 503, "its policy is not there")
+        generation = gateway.generation()
+        with open(f"{folder}/notes.txt", "w") as f:
+            f.write("no plugin")
+        shutil.copy(f"{HOSTILE}/hostile.so", f"{folder}/.hostile.new")
+        os.rename(f"{folder}/.hostile.new", f"{folder}/hostile.so")
+        wait_for(lambda: gateway.get("/").status == 200, "the policy")
+        equal(gateway.generation(), generation + 1, "read once")
+        with open(f"{folder}/hostile.so", "ab") as f:
+            f.write(b"another digest")
+        wait_for(lambda: gateway.generation() == generation + 2, "its next version")
+        equal(gateway.get("/").status, 200)
 
 
 main()

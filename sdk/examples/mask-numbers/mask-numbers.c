@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The policy mask-numbers: card numbers leave the gateway without their middle.
  *
  * A response passes piece by piece, and a number may lie across two pieces, or twenty. So what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of mask-numbers: its own .so, in a gateway of memory. */
 #include <sluice/testing.h>
 
