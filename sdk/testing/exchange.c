@@ -286,6 +286,8 @@ enum sluice_test_outcome sluice_test_send_bytes(
 		testing_fail("this request was sent already");
 		return t->outcome;
 	}
+	if (t->test->is_refused)
+		return t->outcome = SLUICE_TEST_DENIED;
 	if (n > 0)
 		t->request.content_length = (int64_t)n;
 	t->is_begun = true;

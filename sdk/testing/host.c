@@ -44,6 +44,11 @@ bool testing_fault_is_here(enum testing_fault kind)
 	return faults.kind == kind && faults.at == point;
 }
 
+bool testing_fault_was_here(enum testing_fault kind)
+{
+	return faults.kind == kind && faults.at < faults.points[kind];
+}
+
 static void *exchange_alloc(struct sluice_exchange *x, size_t size)
 {
 	return testing_fault_is_here(FAULT_ALLOCATION) ? NULL : own->exchange_alloc(x, size);

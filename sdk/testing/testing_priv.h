@@ -38,6 +38,7 @@ struct sluice_test {
 	struct testing_binding bindings[TESTING_BINDINGS_MAX];
 	size_t binding_count;
 	size_t split;
+	bool is_refused; /* a worker_start failed: nothing is served */
 	bool is_composed, is_open;
 	struct diagnostics diagnostics;
 	struct buffer problems, log;
@@ -96,3 +97,5 @@ void testing_fault_plan(enum testing_fault kind, unsigned at);
 unsigned testing_fault_points(enum testing_fault kind);
 /* Counts one; whether the fault is here. */
 bool testing_fault_is_here(enum testing_fault kind);
+/* Whether it was in this run. */
+bool testing_fault_was_here(enum testing_fault kind);

@@ -28,6 +28,7 @@ def plugin_dir(name):
 
 
 HOSTILE = plugin_dir("hostile")  # misbehaves when it is told to
+EVENT_COUNTER = plugin_dir("event-counter")  # of sdk/examples
 WITNESS = plugin_dir("witness")  # tells the upstream what services tell it
 MODE = os.environ.get("SLUICE_TEST_MODE", "quick")
 
