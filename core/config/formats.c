@@ -29,12 +29,13 @@ static bool check_expression(struct str value, char *message, size_t size)
 	struct expr_error error = {0};
 	if (!expr_is_expression(value)) {
 		if (str_starts(value, STR("#[")))
-			return say(
-				message, size, "an expression that starts with #[ and ends with ]");
+			return say(message, size,
+				"an expression such as #[attributes.method], which ends with ]");
 		return true;
 	}
 	if (expr_compile(expression_source(value), 0, &e, &error) != RC_OK) {
-		snprintf(message, size, "a valid expression (%s)", error.message);
+		snprintf(message, size, "an expression such as #[attributes.method] (%s)",
+			error.message);
 		return false;
 	}
 	expr_free(e);
@@ -47,7 +48,7 @@ static bool check_regex(struct str value, char *message, size_t size)
 	size_t offset;
 	char why[200] = "";
 	if (regex_new(value, REGEX_WHOLE, &r, &offset, why, sizeof(why)) != RC_OK) {
-		snprintf(message, size, "a regular expression (%s)", why);
+		snprintf(message, size, "a regular expression such as [0-9]+ (%s)", why);
 		return false;
 	}
 	regex_free(r);
@@ -262,6 +263,11 @@ static const struct format {
 	{"service", check_service},
 	{"secret", check_nothing},
 };
+
+const char *format_name(size_t i)
+{
+	return i < ARRAY_COUNT(formats) ? formats[i].name : NULL;
+}
 
 static const struct format *find_format(struct str name)
 {

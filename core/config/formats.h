@@ -16,5 +16,8 @@
 
 extern const struct schema_hooks format_hooks;
 
+/* Format i, from 0; NULL behind the last. docs/sdk/definitions.md lists them. */
+const char *format_name(size_t i);
+
 /* Where in `value` its format breaks: a byte offset, or SIZE_MAX when that is not known. */
 size_t format_error_offset(struct str value);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json/schema.h - JSON Schema (2020-12) for configurations, and for messages.
  *
+ * docs/sdk/definitions.md lists keywords and formats for those who write schemas.
+ *
  * Keywords: type, enum, const, multipleOf, minimum, maximum, exclusiveMinimum, exclusiveMaximum,
  * minLength, maxLength, pattern, format, items, prefixItems, contains, minContains, maxContains,
  * minItems, maxItems, uniqueItems, properties, patternProperties, additionalProperties,
@@ -67,6 +69,9 @@ enum schema_dialect {
 MUST_USE enum rc schema_new_at(const struct json_value *document, struct str pointer,
 	enum schema_dialect dialect, const struct schema_hooks *hooks, struct schema **out,
 	char *message, size_t message_size);
+
+/* Keyword i, from 0; NULL behind the last. docs/sdk/definitions.md lists them. */
+const char *schema_keyword_name(size_t i);
 
 /* One problem. `path` is the place, "rateLimits[0].maximumRequests", "" at the root; `at` the value
  * there (for an unknown or missing field: the object). Names that are not letters, digits, "_" and

@@ -340,6 +340,11 @@ static const struct keyword keywords[] = {
 	{"$schema", take_dialect, 0},
 };
 
+const char *schema_keyword_name(size_t i)
+{
+	return i < ARRAY_COUNT(keywords) ? keywords[i].name : NULL;
+}
+
 const char *keyword_nearest(struct str name)
 {
 	const char *names[ARRAY_COUNT(keywords)];

@@ -3,9 +3,8 @@
 
 #include "base/check.h"
 #include "expr/schema_pattern.h"
-#include "http/uri.h"
+#include "services/address_formats.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 /* --- dates ----------------------------------------------------------------------------------- */
@@ -44,16 +43,22 @@ static bool take_date(struct str *s)
 	return month != 2 || day < 29 || is_leap;
 }
 
-static bool is_offset(struct str s)
+/* In minutes, east of Greenwich. */
+static bool take_offset(struct str s, int *offset)
 {
 	unsigned hour, minute;
+	*offset = 0;
 	if (s.n == 1)
 		return ascii_lower(s.p[0]) == 'z';
 	if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-'))
 		return false;
+	int sign = s.p[0] == '+' ? 1 : -1;
 	s = str_from(s, 1);
-	return take_number(&s, 2, ':', &hour) && take_number(&s, 2, 0, &minute) && hour < 24 &&
-	       minute < 60;
+	if (!take_number(&s, 2, ':', &hour) || !take_number(&s, 2, 0, &minute) || hour > 23 ||
+		minute > 59)
+		return false;
+	*offset = sign * (int)(60 * hour + minute);
+	return true;
 }
 
 static bool is_time(struct str s)
@@ -71,7 +76,12 @@ static bool is_time(struct str s)
 			return false;
 		s = str_from(s, digits);
 	}
-	return is_offset(s);
+	int offset, day = 24 * 60;
+	if (!take_offset(s, &offset))
+		return false;
+	/* Leap seconds are at the end of a day in Greenwich. */
+	int utc = ((int)(60 * hour + minute) - offset + day) % day;
+	return second < 60 || utc == day - 1;
 }
 
 static bool is_date(struct str s)
@@ -111,73 +121,6 @@ static bool is_uuid(struct str s)
 	return true;
 }
 
-static bool is_address(int family, struct str s)
-{
-	char text[64];
-	unsigned char bits[16];
-	if (s.n == 0 || s.n >= sizeof(text) || str_index(s, '\0') < s.n)
-		return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = '\0';
-	return inet_pton(family, text, bits) == 1;
-}
-
-static bool is_ip4(struct str s)
-{
-	return is_address(AF_INET, s);
-}
-
-static bool is_ip6(struct str s)
-{
-	return is_address(AF_INET6, s);
-}
-
-static bool is_label(struct str s)
-{
-	if (s.n == 0 || s.n > 63 || s.p[0] == '-' || s.p[s.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_alnum(s.p[i]) && s.p[i] != '-')
-			return false;
-	return true;
-}
-
-static bool is_hostname(struct str s)
-{
-	if (s.n == 0 || s.n > 253)
-		return false;
-	while (s.p)
-		if (!is_label(str_cut(&s, '.')))
-			return false;
-	return true;
-}
-
-/* Whatever delivers mail knows better: this much is sure. */
-static bool is_email(struct str s)
-{
-	size_t at = str_index(s, '@');
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || (s.p[i] == '@' && i != at))
-			return false;
-	return at > 0 && at + 1 < s.n && s.n <= 320;
-}
-
-static bool is_uri(struct str s)
-{
-	struct uri uri;
-	size_t colon = str_index(s, ':');
-	if (uri_parse_absolute(s, &uri) == RC_OK)
-		return true;
-	/* mailto:, urn: and others that name no host. */
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f ||
-			(i < colon && !is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '-' &&
-				s.p[i] != '.'))
-			return false;
-	return colon > 0 && colon < s.n && !is_digit(s.p[0]) &&
-	       !str_starts(str_from(s, colon + 1), STR("//"));
-}
-
 static bool is_base64(struct str s)
 {
 	size_t n = s.n;
@@ -198,11 +141,11 @@ static const struct format {
 	{"time", is_time, "a time such as 23:59:59Z"},
 	{"date-time", is_date_time, "a time such as 2024-02-29T23:59:59Z"},
 	{"uuid", is_uuid, "a UUID"},
-	{"ipv4", is_ip4, "an IPv4 address"},
-	{"ipv6", is_ip6, "an IPv6 address"},
-	{"hostname", is_hostname, "a host name"},
-	{"email", is_email, "an email address"},
-	{"uri", is_uri, "a URI"},
+	{"ipv4", is_format_ip4, "an IPv4 address"},
+	{"ipv6", is_format_ip6, "an IPv6 address"},
+	{"hostname", is_format_hostname, "a host name"},
+	{"email", is_format_email, "an email address"},
+	{"uri", is_format_uri, "a URI"},
 	{"byte", is_base64, "base64"},
 };
 

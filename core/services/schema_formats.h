@@ -2,7 +2,9 @@
 /* services/schema_formats.h - what `pattern` and `format` of a message's schema mean.
  *
  *   date, time, date-time (RFC 3339)     uuid         ipv4, ipv6      hostname
- *   email (one @, no space)              uri          byte (base64)
+ *   email                                uri          byte (base64)
+ *
+ * (services/address_formats.h has hosts, mailboxes and URIs.)
  *
  * A pattern is a bounded regular expression; one that is given up does not match. Any other format
  * says nothing.

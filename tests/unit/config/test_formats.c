@@ -2,6 +2,7 @@
 /* What `format` and `pattern` mean in a policy's schema. */
 #include "config/formats.h"
 
+#include "guide.h"
 #include "unit.h"
 
 #include <stdint.h>
@@ -115,4 +116,35 @@ START_TEST(knows_where_an_expression_breaks)
 }
 END_TEST
 
-UNIT_SUITE(formats, judges_formats, searches_with_patterns, knows_where_an_expression_breaks)
+/* Every piece of code in the cell. */
+static size_t judge(const char *format, struct str cell, bool is_good)
+{
+	size_t count = 0;
+	for (const char *value; (value = guide_code(&cell)); count++) {
+		char message[300] = "";
+		bool is = format_hooks.format_check(
+			NULL, str_of(format), str_of(value), message, sizeof(message));
+		ck_assert_msg(is == is_good, "the guide: %s %s: %s", format, value, message);
+	}
+	return count;
+}
+
+START_TEST(the_guide_lists_all_formats_and_what_they_accept)
+{
+	struct guide guide = guide_open("## Formats");
+	struct str cells[GUIDE_CELLS_MAX];
+	size_t count = 0;
+	for (; guide_next(&guide, cells); count++) {
+		const char *format = guide_code(&cells[0]);
+		ck_assert_str_eq(format, format_name(count));
+		ck_assert_uint_gt(judge(format, cells[2], true), 0);
+		size_t refused = judge(format, cells[3], false);
+		ck_assert(refused > 0 || strcmp(format, "secret") == 0);
+	}
+	ck_assert_ptr_null(format_name(count));
+	guide_close(&guide);
+}
+END_TEST
+
+UNIT_SUITE(formats, judges_formats, the_guide_lists_all_formats_and_what_they_accept,
+	searches_with_patterns, knows_where_an_expression_breaks)
