@@ -6,6 +6,7 @@
 #include "policy/chain_build.h"
 #include "policy/quarantine.h"
 #include "policy/secrets.h"
+#include "policy/target.h"
 
 #include <stdio.h>
 
@@ -53,8 +54,8 @@ static struct built_plugin *plugin_of(struct build *b, const struct plan_node *b
 }
 
 /* The instance of a binding: the former generation's when nothing of it changed. NULL: stubbed. */
-static struct sluice_instance *instance_of(
-	struct build *b, struct api *api, const struct plan_node *binding)
+static struct sluice_instance *instance_of(struct build *b, struct api *api,
+	const struct plan_node *binding, const struct target_options *targets, size_t target_count)
 {
 	char message[512];
 	struct instance_set *set = b->options->instances;
@@ -75,6 +76,8 @@ static struct sluice_instance *instance_of(
 		.config_path = STR("config"),
 		.subject = str_of(api->id),
 		.workers = b->options->workers,
+		.targets = targets,
+		.target_count = target_count,
 	};
 	struct instance_key key = instance_key_of(&options);
 	if (quarantine_holds(quarantine_key_of_instance(&key))) {
@@ -87,7 +90,7 @@ static struct sluice_instance *instance_of(
 		return NULL;
 	}
 	struct sluice_instance *found = instance_set_find(set, &key);
-	if (found)
+	if (found && instance_leads_to(found, targets, target_count))
 		return found;
 	struct sluice_instance *made = NULL;
 	struct sluice_instance *previous = instance_set_find_binding(set, options.binding);
@@ -101,6 +104,76 @@ static struct sluice_instance *instance_of(
 	return made;
 }
 
+static bool has_service(const struct api *api, size_t index)
+{
+	for (size_t i = 0; i < api->service_count; i++)
+		if (api->services[i].index == index)
+			return true;
+	return false;
+}
+
+/* What a route or a policy leads to. NULL: it cannot be used, which makes the whole API a stub. */
+static const struct built_service *take_service(
+	struct build *b, struct api *api, const struct plan_node *target)
+{
+	int64_t at = plan_integer(target, "service", -1);
+	if (at < 0 || (size_t)at >= b->service_count) {
+		stub(b, api, target, "what it leads to is no service");
+		return NULL;
+	}
+	if (!b->services[at].service) {
+		stub(b, api, target, b->services[at].error);
+		return NULL;
+	}
+	const struct built_service *s = build_service_facts(b, (uint32_t)at);
+	if (has_service(api, (size_t)at))
+		return s;
+	api->services =
+		heap_realloc(api->services, (api->service_count + 1) * sizeof(struct api_service));
+	api->services[api->service_count++] = (struct api_service){
+		.index = (size_t)at,
+		.service = service_ref(s->service),
+		.rewrites_host = s->rewrites_host,
+	};
+	return s;
+}
+
+/* The services that a policy's configuration names. False: one cannot be used. */
+static bool take_targets(struct build *b, struct api *api, const struct plan_node *list,
+	struct target_options *targets)
+{
+	for (size_t i = 0; i < plan_count(list); i++) {
+		const struct plan_node *node = plan_at(list, i);
+		const struct built_service *s = take_service(b, api, node);
+		if (!s)
+			return false;
+		/* One of the two is empty: a Service has its path, an address is told with its own. */
+		struct str path = s->path ? str_of(s->path) : STR_EMPTY;
+		targets[i] = (struct target_options){
+			.text = plan_string(node, "text", STR_EMPTY),
+			.path = plan_string(node, "path", path),
+			.service = s->service,
+			.rewrites_host = s->rewrites_host,
+			.sha256 = s->sha256,
+		};
+	}
+	return true;
+}
+
+static struct sluice_instance *instance_with_targets(
+	struct build *b, struct api *api, const struct plan_node *binding)
+{
+	const struct plan_node *list = plan_get(binding, "targets");
+	if (LIKELY(!list))
+		return instance_of(b, api, binding, NULL, 0);
+	size_t count = plan_count(list);
+	struct target_options *targets = heap_zalloc((count + 1) * sizeof(*targets));
+	bool is_fine = take_targets(b, api, list, targets);
+	struct sluice_instance *i = is_fine ? instance_of(b, api, binding, targets, count) : NULL;
+	free(targets);
+	return i;
+}
+
 static void build_chain(struct build *b, struct api *api, const struct plan_node *node)
 {
 	const struct plan_node *list = plan_get(node, "chain");
@@ -109,7 +182,7 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 	for (size_t i = 0; i < count; i++) {
 		const struct plan_node *binding = plan_at(list, i);
 		bindings[i] = (struct chain_binding_options){
-			.instance = instance_of(b, api, binding),
+			.instance = instance_with_targets(b, api, binding),
 			.body = {contract_of(b, api, binding, "requestBody"),
 				contract_of(b, api, binding, "responseBody")},
 			.skip_on_error =
@@ -133,38 +206,6 @@ static void build_routes(struct build *b, struct api *api, const struct plan_nod
 	struct route_services services = {b->service_count, path_of_service, b};
 	if (route_api_new(node, &services, &api->routes, message, sizeof(message)) != RC_OK)
 		stub(b, api, node, message);
-}
-
-static bool has_service(const struct api *api, size_t index)
-{
-	for (size_t i = 0; i < api->service_count; i++)
-		if (api->services[i].index == index)
-			return true;
-	return false;
-}
-
-/* A route to a service that cannot be used makes the whole API a stub. */
-static void take_service(struct build *b, struct api *api, const struct plan_node *target)
-{
-	int64_t at = plan_integer(target, "service", -1);
-	if (at < 0 || (size_t)at >= b->service_count) {
-		stub(b, api, target, "a route has no service");
-		return;
-	}
-	if (!b->services[at].service) {
-		stub(b, api, target, b->services[at].error);
-		return;
-	}
-	if (has_service(api, (size_t)at))
-		return;
-	const struct built_service *s = build_service_facts(b, (uint32_t)at);
-	api->services =
-		heap_realloc(api->services, (api->service_count + 1) * sizeof(struct api_service));
-	api->services[api->service_count++] = (struct api_service){
-		.index = (size_t)at,
-		.service = service_ref(s->service),
-		.rewrites_host = s->rewrites_host,
-	};
 }
 
 static void take_services(struct build *b, struct api *api, const struct plan_node *node)
@@ -241,8 +282,9 @@ static void put_bytes(struct build *b, const void *bytes, size_t n)
 	buffer_add(&b->content, str_n(bytes, n));
 }
 
-/* An index in a node says nothing, and moves when others come and go: what it points to counts. */
-static void put_destination(struct build *b, const struct plan_node *target)
+/* An index in a node says nothing, and moves when others come and go: what it points to counts.
+ * `target`: a destination of a route, or a target of a policy. */
+static void put_target(struct build *b, const struct plan_node *target)
 {
 	static const char *const without[] = {"service", NULL};
 	static const uint8_t none[SHA256_BYTES];
@@ -252,24 +294,28 @@ static void put_destination(struct build *b, const struct plan_node *target)
 	put_bytes(b, is_there ? b->services[at].sha256 : none, SHA256_BYTES);
 }
 
+static void put_targets(struct build *b, const struct plan_node *targets)
+{
+	size_t count = plan_count(targets);
+	put_bytes(b, &count, sizeof(count));
+	for (size_t k = 0; k < count; k++)
+		put_target(b, plan_at(targets, k));
+}
+
 static void put_routes(struct build *b, const struct plan_node *routes)
 {
 	static const char *const without[] = {"destinations", NULL};
 	size_t count = plan_count(routes);
 	put_bytes(b, &count, sizeof(count));
 	for (size_t i = 0; i < count; i++) {
-		const struct plan_node *targets = plan_get(plan_at(routes, i), "destinations");
-		size_t target_count = plan_count(targets);
 		plan_canonical_without(plan_at(routes, i), without, &b->content);
-		put_bytes(b, &target_count, sizeof(target_count));
-		for (size_t k = 0; k < target_count; k++)
-			put_destination(b, plan_at(targets, k));
+		put_targets(b, plan_get(plan_at(routes, i), "destinations"));
 	}
 }
 
 static void put_chain(struct build *b, const struct plan_node *chain)
 {
-	static const char *const without[] = {"plugin", NULL};
+	static const char *const without[] = {"plugin", "targets", NULL};
 	static const uint8_t none[SHA256_BYTES];
 	size_t count = plan_count(chain);
 	put_bytes(b, &count, sizeof(count));
@@ -278,6 +324,7 @@ static void put_chain(struct build *b, const struct plan_node *chain)
 		bool is_loaded = used && used->plugin;
 		plan_canonical_without(plan_at(chain, i), without, &b->content);
 		put_bytes(b, is_loaded ? plugin_sha256(used->plugin) : none, SHA256_BYTES);
+		put_targets(b, plan_get(plan_at(chain, i), "targets"));
 	}
 }
 
@@ -322,8 +369,11 @@ static bool has_services_of(
 static bool has_these_services(
 	const struct build *b, const struct api *api, const struct plan_node *node)
 {
-	const struct plan_node *routes = plan_get(node, "routes");
+	const struct plan_node *chain = plan_get(node, "chain"), *routes = plan_get(node, "routes");
 	size_t at = 0;
+	for (size_t i = 0; i < plan_count(chain); i++)
+		if (!has_services_of(b, api, plan_get(plan_at(chain, i), "targets"), &at))
+			return false;
 	for (size_t i = 0; i < plan_count(routes); i++)
 		if (!has_services_of(b, api, plan_get(plan_at(routes, i), "destinations"), &at))
 			return false;

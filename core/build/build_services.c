@@ -102,7 +102,9 @@ static struct service *make(struct build *b, const struct plan_node *node, uint3
 	}
 	struct str plain = plan_string(node, "name", STR_EMPTY);
 	struct str space = plan_string(node, "namespace", STR("default"));
-	snprintf(name, sizeof(name), "%.*s/%.*s", STR_ARG(space), STR_ARG(plain));
+	/* One that a policy calls by its address has no namespace. */
+	snprintf(name, sizeof(name), "%.*s%s%.*s", STR_ARG(space), space.n > 0 ? "/" : "",
+		STR_ARG(plain));
 	o.name = str_of(name);
 	if (b->options->services)
 		o.rows = service_book_rows(b->options->services, o.name);

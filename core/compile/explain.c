@@ -83,7 +83,26 @@ static void print_rules(const struct plan_node *owner)
 		print_rule(plan_at(rules, i));
 }
 
-static void print_chain(const struct explain *x)
+static void print_target(struct explain *x, const struct plan_node *target)
+{
+	const struct plan_node *service = explain_service(x, plan_integer(target, "service", -1));
+	struct str space = explain_text(service, "namespace");
+	struct str path = plan_string(target, "path", explain_text(service, "path"));
+	struct str address = explain_address(x, service);
+	printf("       calls %.*s%.*s", STR_ARG(address), STR_ARG(path));
+	if (space.n > 0)
+		printf("  service %.*s/%.*s", STR_ARG(space), STR_ARG(explain_text(service, "name")));
+	putchar('\n');
+}
+
+static void print_targets(struct explain *x, const struct plan_node *entry)
+{
+	const struct plan_node *targets = plan_get(entry, "targets");
+	for (size_t i = 0; i < plan_count(targets); i++)
+		print_target(x, plan_at(targets, i));
+}
+
+static void print_chain(struct explain *x)
 {
 	const struct plan_node *chain = plan_get(x->api, "chain");
 	printf("policies, in the order of the request%s\n", plan_count(chain) ? "" : ": none");
@@ -99,6 +118,7 @@ static void print_chain(const struct explain *x)
 			printf("  order set by %.*s", STR_ARG(explain_text(entry, "orderedBy")));
 		putchar('\n');
 		print_rules(entry);
+		print_targets(x, entry);
 	}
 }
 

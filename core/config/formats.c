@@ -231,13 +231,31 @@ static bool check_instant(struct str value, char *message, size_t size)
 	return say(message, size, "a time such as 2027-01-31T12:00:00Z, or a date");
 }
 
+/* "name" or "namespace/name". Whether there is one of that name, composition knows
+ * (lua/sluice/targets.lua). */
+static bool is_service_name(struct str value)
+{
+	size_t slashes = 0;
+	bool is_good = value.n > 0 && value.p[0] != '/' && value.p[value.n - 1] != '/';
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+		bool is_alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				(c >= '0' && c <= '9');
+		slashes += c == '/';
+		is_good = is_good && (is_alnum || c == '-' || c == '_' || c == '.' || c == '/');
+	}
+	return is_good && slashes <= 1;
+}
+
 static bool check_service(struct str value, char *message, size_t size)
 {
 	struct uri uri;
-	bool is_good = uri_parse_absolute(value, &uri) == RC_OK &&
-		       (str_eq(uri.scheme, STR("http")) || str_eq(uri.scheme, STR("https")) ||
-			       str_eq(uri.scheme, STR("h2")));
-	return is_good || say(message, size, "an address such as http://host:8080");
+	bool is_good = is_service_name(value) ||
+		       (uri_parse_absolute(value, &uri) == RC_OK &&
+			       (str_eq(uri.scheme, STR("http")) || str_eq(uri.scheme, STR("https")) ||
+				       str_eq(uri.scheme, STR("h2"))));
+	return is_good ||
+	       say(message, size, "the name of a Service, or an address such as http://host:8080");
 }
 
 static bool check_nothing(struct str value, char *message, size_t size)

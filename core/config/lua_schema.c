@@ -128,9 +128,24 @@ static void add_path(void *arg, struct str path)
 	lua_rawseti(list->lua, list->list, ++list->count);
 }
 
+static void add_service(void *arg, struct str path, const struct json_value *at)
+{
+	struct problem_list *list = arg;
+	lua_State *L = list->lua;
+	luaL_checkstack(L, 8, "a configuration");
+	lua_newtable(L);
+	set_str(L, "path", path);
+	set_str(L, "text", at->u.string);
+	if (at->origin) {
+		lua_rawgeti(L, list->origins, (int)(uintptr_t)at->origin);
+		lua_setfield(L, -2, "node");
+	}
+	lua_rawseti(L, list->list, ++list->count);
+}
+
 /* schema_check(handle, node) -> problems: a list of {path, message, node, key, offset}, key being
  * that of an unknown member; the paths of secrets; and, when there is no problem, the node with the
- * defaults in it. */
+ * defaults in it, and the names of services that stand in it: a list of {path, text, node}. */
 static int check(lua_State *L)
 {
 	struct lua_schema *s = check_schema(L);
@@ -147,8 +162,12 @@ static int check(lua_State *L)
 		is_valid ? schema_apply_defaults(s->schema, &tree, b) : &tree;
 	lua_newtable(L); /* 6 */
 	schema_each_secret(s->schema, whole, add_path, &secrets);
-	if (is_valid)
+	if (is_valid) {
 		lua_push_json(L, whole, 4, 2);
+		lua_newtable(L); /* 8 */
+		struct problem_list services = {.lua = L, .list = 8, .origins = 4};
+		schema_each_format(s->schema, whole, STR("service"), add_service, &services);
+	}
 	drop_builder(L, 3);
 	return lua_gettop(L) - 4;
 }

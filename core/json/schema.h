@@ -117,3 +117,6 @@ const struct json_value *schema_apply_defaults(
  * judge it, or a value around it, calls secret. */
 void schema_each_secret(const struct schema *s, const struct json_value *instance,
 	void (*fn)(void *arg, struct str path), void *arg);
+/* Each string of the instance that a schema which may judge it gives that format. */
+void schema_each_format(const struct schema *s, const struct json_value *instance, struct str format,
+	void (*fn)(void *arg, struct str path, const struct json_value *at), void *arg);

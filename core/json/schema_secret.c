@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All schemas that may judge a value are walked together, whether their branch is the one taken or
- * not: what is secret in any of them is secret.
+/* What schemas say about the strings of an instance beyond judging them: which are secret, which
+ * have a format. All schemas that may judge a value are walked together, whether their branch is the
+ * one taken or not: what is secret in any of them is secret.
  */
 #include "json/schema_priv.h"
 
@@ -16,7 +17,9 @@ struct node_set {
 
 struct search {
 	const struct schema *schema;
-	void (*fn)(void *arg, struct str path);
+	struct str format; /* that is looked for; empty: secrets are */
+	void (*secret)(void *arg, struct str path);
+	void (*found)(void *arg, struct str path, const struct json_value *at);
 	void *arg;
 	struct json_builder *memory;
 };
@@ -104,6 +107,22 @@ static void visit_array(struct search *s, const struct node_set *set, const stru
 	}
 }
 
+static bool has_format(const struct node_set *set, struct str format)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (str_eq(set->items[i]->format, format))
+			return true;
+	return false;
+}
+
+static void visit_string(struct search *s, const struct node_set *set, const struct place *p)
+{
+	if (s->format.n > 0 && has_format(set, s->format))
+		s->found(s->arg, place_path(p, s->memory), p->value);
+	else if (s->format.n == 0 && p->is_secret)
+		s->secret(s->arg, place_path(p, s->memory));
+}
+
 static void visit(struct search *s, const struct node_set *set, const struct place *p)
 {
 	struct place here = *p;
@@ -115,19 +134,32 @@ static void visit(struct search *s, const struct node_set *set, const struct pla
 		visit_object(s, set, &here);
 	else if (here.value->type == JSON_ARRAY)
 		visit_array(s, set, &here);
-	else if (here.value->type == JSON_STRING && here.is_secret)
-		s->fn(s->arg, place_path(&here, s->memory));
+	else if (here.value->type == JSON_STRING)
+		visit_string(s, set, &here);
+}
+
+static void search_all(struct search *s, const struct json_value *instance)
+{
+	struct place root = {.kind = PLACE_ROOT, .value = instance};
+	struct node_set set = {0};
+	s->memory = json_builder_new();
+	add_node(&set, s->schema->root);
+	close_set(&set);
+	visit(s, &set, &root);
+	free(set.items);
+	json_builder_free(s->memory);
 }
 
 void schema_each_secret(const struct schema *s, const struct json_value *instance,
 	void (*fn)(void *arg, struct str path), void *arg)
 {
-	struct search search = {s, fn, arg, json_builder_new()};
-	struct place root = {.kind = PLACE_ROOT, .value = instance};
-	struct node_set set = {0};
-	add_node(&set, s->root);
-	close_set(&set);
-	visit(&search, &set, &root);
-	free(set.items);
-	json_builder_free(search.memory);
+	struct search search = {.schema = s, .secret = fn, .arg = arg};
+	search_all(&search, instance);
+}
+
+void schema_each_format(const struct schema *s, const struct json_value *instance, struct str format,
+	void (*fn)(void *arg, struct str path, const struct json_value *at), void *arg)
+{
+	struct search search = {.schema = s, .format = format, .found = fn, .arg = arg};
+	search_all(&search, instance);
 }

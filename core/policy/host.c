@@ -314,6 +314,7 @@ const struct sluice_host *host_own_table(void)
 		.callbacks_omit = callbacks_omit,
 		.body_length = host_body_length,
 		.wait = host_wait,
+		.target = host_target,
 	};
 	return &table;
 }

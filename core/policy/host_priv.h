@@ -39,7 +39,8 @@
 	X(worker_data, IN_EXCHANGE)                                                                \
 	X(field_prepare, IN(CONFIGURE))                                                            \
 	X(field_set_prepared, IN_LIVE)                                                             \
-	X(callbacks_omit, IN(CONFIGURE))
+	X(callbacks_omit, IN(CONFIGURE))                                                           \
+	X(target, IN(CONFIGURE))
 
 enum host_call {
 #define X(name, legal) HOST_##name,
@@ -115,6 +116,9 @@ double host_value_real(const struct sluice_value *, double);
 struct sluice_str host_value_string(const struct sluice_value *, struct sluice_str);
 void host_config_error(struct sluice_instance *, const struct sluice_value *, struct sluice_str);
 int32_t host_value_wipe(struct sluice_instance *, const struct sluice_value *);
+
+/* target.c */
+const struct sluice_target *host_target(struct sluice_instance *, const struct sluice_value *);
 
 /* host_head.c */
 struct sluice_str host_fact(struct sluice_exchange *, enum sluice_fact);

@@ -30,6 +30,8 @@ struct instance_key instance_key_of(const struct instance_options *o)
 	buffer_add(&content, o->policy);
 	if (o->config)
 		plan_canonical(o->config, &content);
+	for (size_t k = 0; k < o->target_count; k++)
+		instance_key_add_target(&content, &o->targets[k]);
 	CHECK(!content.failed);
 	sha256(buffer_str(&content), key.config_sha256);
 	buffer_deinit(&content);
@@ -53,6 +55,7 @@ static void instance_free(struct sluice_instance *i)
 	instance_fields_free(i); /* when configure failed without a state */
 	instance_secrets_free(i);
 	instance_refusals_free(i);
+	instance_targets_free(i);
 	breadcrumb_give_back(i->label);
 	plan_free(i->plan);
 	free(i);
@@ -108,6 +111,7 @@ static struct sluice_instance *instance_make(
 	for (uint32_t w = 0; w < o->workers; w++)
 		list_init(&i->attached[w]);
 	i->bytes_max = o->bytes_max ? o->bytes_max : INSTANCE_BYTES_MAX;
+	instance_targets_take(i, o->targets, o->target_count);
 	return i;
 }
 

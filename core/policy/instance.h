@@ -20,6 +20,7 @@
 
 struct plugin;
 struct sluice_instance;
+struct target_options; /* policy/target.h */
 
 /* An instance whose plugin takes more than this is refused the memory. */
 #define INSTANCE_BYTES_MAX (256u << 20)
@@ -40,6 +41,8 @@ struct instance_options {
 	uint32_t breadcrumb;            /* stands for it in breadcrumbs where there are no labels */
 	uint32_t workers;               /* how many there are */
 	size_t bytes_max;               /* 0: INSTANCE_BYTES_MAX */
+	const struct target_options *targets; /* the services that its configuration names */
+	size_t target_count;
 };
 /* What instance_new would give its instance. */
 struct instance_key instance_key_of(const struct instance_options *options);
@@ -56,6 +59,9 @@ uint32_t instance_ref_count(const struct sluice_instance *i);
  * instance for something that still runs, `release` waits for that. */
 void instance_unref(struct sluice_instance *i);
 const struct instance_key *instance_key(const struct sluice_instance *i);
+/* Whether its targets are these services: the same objects, not only alike. */
+bool instance_leads_to(
+	const struct sluice_instance *i, const struct target_options *targets, size_t count);
 struct str instance_binding(const struct sluice_instance *i);
 struct str instance_policy(const struct sluice_instance *i);
 /* Bytes that its plugin holds. */

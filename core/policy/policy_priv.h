@@ -8,6 +8,7 @@
 #include "policy/chain_build.h"
 #include "policy/instance.h"
 #include "policy/registry.h"
+#include "policy/target.h"
 
 #include "sluice/sluice.h"
 
@@ -84,9 +85,17 @@ struct sluice_instance {
 	struct sluice_field *fields; /* owned: list, on the instance's account */
 	struct secret_name *secrets; /* owned: list, likewise; policy/secrets.h */
 	struct policy_companion *companions; /* owned: list; run.h */
+	struct sluice_target *targets;       /* owned; in the order of the plan */
+	size_t target_count;
 };
 
 void instance_refusals_free(struct sluice_instance *i);
+
+/* target.c */
+void instance_targets_take(
+	struct sluice_instance *i, const struct target_options *options, size_t count);
+void instance_targets_free(struct sluice_instance *i);
+void instance_key_add_target(struct buffer *content, const struct target_options *o);
 
 /* Releases and frees: nobody refers to it any more. Main thread. */
 void instance_end(struct sluice_instance *i);

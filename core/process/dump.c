@@ -67,6 +67,8 @@ static void collect(struct secrets *s, const struct plan_node *node)
 	const struct plan_node *config = plan_get(node, "config");
 	if (config)
 		hold_back_of_entry(s, config, plan_get(node, "secrets"));
+	if (config && plan_get(node, "secrets"))
+		hold_back(s, plan_get(node, "targets")); /* texts of the configuration, once more */
 	for (size_t i = 0; i < plan_count(node); i++) {
 		const struct plan_node *child = plan_at(node, i);
 		if (child == config)

@@ -103,18 +103,32 @@ local function attach_shared(world, api, state)
 	return true
 end
 
--- The services of its routes; nil: one of them has a mistake.
+-- False: it has a mistake.
+local function add_use(uses, service)
+	if service.broken or service.duplicate_of or not service.address then
+		return false
+	end
+	if not uses.seen[service] then
+		uses.seen[service] = true
+		uses[#uses + 1] = service.id
+	end
+	return true
+end
+
+-- The services of its policies and its routes; nil: one of them has a mistake.
 local function uses_of(api)
-	local seen, uses = {}, {}
-	for _, route in ipairs(api.routes) do
-		for _, destination in ipairs(route.destinations) do
-			local service = destination.service
-			if service.broken or service.duplicate_of or not service.address then
+	local uses = { seen = {} }
+	for _, entry in ipairs(api.chain) do
+		for _, target in ipairs(entry.targets) do
+			if not add_use(uses, target.service) then
 				return nil
 			end
-			if not seen[service] then
-				seen[service] = true
-				uses[#uses + 1] = service.id
+		end
+	end
+	for _, route in ipairs(api.routes) do
+		for _, destination in ipairs(route.destinations) do
+			if not add_use(uses, destination.service) then
+				return nil
 			end
 		end
 	end

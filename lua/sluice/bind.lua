@@ -7,6 +7,7 @@ local configs = require("sluice.configs")
 local diagnose = require("sluice.diagnose")
 local rules = require("sluice.rules")
 local secret = require("sluice.kinds.secret")
+local targets = require("sluice.targets")
 local vendor = require("sluice.vendor")
 
 local bind = {}
@@ -95,13 +96,23 @@ local function compile(binding, state)
 			binding.resource)
 	end
 	local find_secret = secret.finder(state.found.Secret, binding.resource.namespace, state.host)
-	local config, secrets = configs.compile(binding, definition, find_secret, state.report)
+	local config, secrets, services = configs.compile(binding, definition, find_secret, state.report)
 	if config then
 		local request, response = bodies.contracts(definition, config, state.host)
 		binding.compiled = { definition = definition, config = config, secrets = secrets,
+			services = services,
 			request_body = request, response_body = response }
 	end
 	return binding.compiled
+end
+
+-- The services of a shared binding that have no document of their own.
+function bind.declare_targets(binding, state)
+	local name = nodes.text(binding.ref, "name")
+	local definition = name and state.definitions.by_name[vendor.plain_name(name)]
+	if definition and definition.names_services and compile(binding, state) then
+		targets.declare(binding, state)
+	end
 end
 
 -- --- on an API ----------------------------------------------------------------------------------
@@ -143,7 +154,8 @@ function bind.attach_to_api(api, binding, state)
 	local id = entry_id(api, binding, policy)
 	if not binding.builtin then
 		api.entries[#api.entries + 1] = { id = id, policy = policy, binding = binding,
-			compiled = compiled, stage = compiled.definition.stage }
+			compiled = compiled, stage = compiled.definition.stage,
+			targets = targets.of(binding, api, state) }
 	elseif binding.builtin.targets ~= "ApiInstance" then
 		refuse(binding, 'policy "' .. policy .. '" is for a Service, not for an ApiInstance', state)
 	else

@@ -64,18 +64,21 @@ local function add_service(services, made, report)
 	services.list[#services.list + 1] = made
 end
 
--- Services of their own, and those that stand inside of APIs.
+-- Services of their own, those that shared bindings call by their address, and those that stand inside of APIs.
 local function collect_services(state)
 	local services = { list = {}, by_id = {} }
+	state.services = services
 	for _, made in ipairs(state.found.Service.list) do
 		add_service(services, made, state.report)
+	end
+	for _, binding in ipairs(state.found.PolicyBinding.list) do
+		bind.declare_targets(binding, state)
 	end
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		for _, made in ipairs(api.inline_services) do
 			add_service(services, made, state.report)
 		end
 	end
-	state.services = services
 end
 
 local function note_user(api, service, seen)
@@ -90,6 +93,11 @@ end
 local function note_users(state)
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		local seen = {}
+		for _, entry in ipairs(not api.is_ghost and api.chain or {}) do
+			for _, target in ipairs(entry.targets) do
+				note_user(api, target.service, seen)
+			end
+		end
 		for _, route in ipairs(not api.is_ghost and api.routes or {}) do
 			for _, destination in ipairs(route.destinations) do
 				note_user(api, destination.service, seen)

@@ -51,17 +51,17 @@ local function tell(problem, secrets, config, base, resource, report)
 		{ at_key = problem.key ~= nil, offset = problem.offset })
 end
 
--- The configuration with its defaults, and the paths of its secrets; or nil.
+-- The configuration with its defaults, the paths of its secrets, and the names of services in it; or nil.
 local function check(definition, config, base, resource, report)
 	local host = report.host
-	local problems, secrets, whole = host.schema_check(definition.schema, config)
+	local problems, secrets, whole, services = host.schema_check(definition.schema, config)
 	if #problems > 0 and retype(problems) then
-		problems, secrets, whole = host.schema_check(definition.schema, config)
+		problems, secrets, whole, services = host.schema_check(definition.schema, config)
 	end
 	for _, problem in ipairs(problems) do
 		tell(problem, secrets, config, base, resource, report)
 	end
-	return whole, secrets
+	return whole, secrets, services
 end
 
 local function merge(paths, more)
@@ -77,7 +77,8 @@ local function merge(paths, more)
 	return out
 end
 
--- config, paths of secrets; or nil when the report says what is wrong. find_secret: see substitute.
+-- config, paths of secrets, names of services (targets.lua); or nil when the report says what is wrong.
+-- find_secret: see substitute.
 function configs.compile(binding, definition, find_secret, report)
 	local config = binding.config or nodes.map(binding.ref)
 	local base = binding.path .. ".config"
@@ -93,9 +94,9 @@ function configs.compile(binding, definition, find_secret, report)
 	if failed then
 		return nil
 	end
-	local whole, secrets = check(definition, copy, base, binding.resource, report)
+	local whole, secrets, services = check(definition, copy, base, binding.resource, report)
 	if whole then
-		return whole, merge(secrets, foreign)
+		return whole, merge(secrets, foreign), services
 	end
 end
 

@@ -6,6 +6,7 @@
 local nodes = require("sluice.nodes")
 local documents = require("sluice.documents")
 local schema = require("sluice.schema")
+local targets = require("sluice.targets")
 
 local definitions = {}
 
@@ -139,6 +140,7 @@ local function read_one(root, plugin, report)
 		return definition
 	end
 	local configuration = nodes.get(spec, "configuration")
+	definition.names_services = targets.are_in(configuration)
 	local compiled, message = report.host.schema(close(configuration))
 	definition.schema = compiled
 	if not compiled then

@@ -122,6 +122,24 @@ local function strings(at, values)
 	return list
 end
 
+local function target_node(target)
+	local out = nodes.map(target.node)
+	nodes.put(out, "text", nodes.string(target.node, target.text))
+	nodes.put(out, "service", nodes.target(target.node, target.service.id))
+	return nodes.put(out, "path", target.path ~= "" and nodes.string(target.node, target.path) or nil)
+end
+
+-- Services that cannot be used are left out: their mistakes make the API a stub.
+local function targets_node(entry)
+	local list = nodes.list(entry.binding.node)
+	for _, target in ipairs(entry.targets) do
+		if target.service.address and not target.service.duplicate_of then
+			list[#list + 1] = target_node(target)
+		end
+	end
+	return #list > 0 and list or nil
+end
+
 local function entry_node(entry, state)
 	local binding, compiled = entry.binding, entry.compiled
 	local at = binding.node
@@ -131,6 +149,7 @@ local function entry_node(entry, state)
 	use_plugin(compiled.definition.plugin, entry.policy, state)
 	nodes.put(out, "plugin", nodes.target(at, compiled.definition.plugin.path))
 	nodes.put(out, "config", compiled.config)
+	nodes.put(out, "targets", targets_node(entry))
 	nodes.put(out, "rules", binding.read_rules)
 	local changed = binding.ordered_by
 	nodes.put(out, "order", nodes.integer(changed or at, binding.order))

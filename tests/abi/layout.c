@@ -98,7 +98,7 @@ static void print_host(void)
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
 		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
 		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit),
-		H(value_wipe), H(body_length), H(wait);
+		H(value_wipe), H(body_length), H(wait), H(target);
 #undef H
 	FINISH(sluice_host);
 }

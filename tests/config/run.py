@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py SLUICE_COMPILE PLUGINS FORMATS [--update] [--thin] - what the compiler says about good and bad configurations.
+"""run.py SLUICE_COMPILE PLUGINS... [--update] [--thin] - what the compiler says about good and bad configurations.
 
 bad/NAME.yaml or bad/NAME/  is checked as an operator would do it; the output has to be NAME.expect, to the
                             byte, and the exit code 1 exactly when there is an error in it. The last lines
@@ -11,7 +11,8 @@ good/NAME.yaml or good/NAME/ has to pass without a word; the plan has to be NAME
 
 A line `# env: NAME=value` in a file sets a variable for it. Every good file is also fed cut off after every
 line, which must give errors or a plan but no crash. --update writes what is expected. --thin, for slow builds:
-one cut in four, and plans of one bad case in four. FORMATS is the folder of a plugin whose schema names every format.
+one cut in four, and plans of one bad case in four. Among PLUGINS are those of tests: one
+whose schema names every format, one that calls services.
 """
 import json
 import os
@@ -21,7 +22,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 TOP = os.path.dirname(os.path.abspath(__file__))
-COMPILE, PLUGINS, FORMATS = (os.path.abspath(path) for path in sys.argv[1:4])
+COMPILE = os.path.abspath(sys.argv[1])
+PLUGINS = [word for folder in sys.argv[2:] if folder[:2] != "--"
+           for word in ("--plugins", os.path.abspath(folder))]
 UPDATE = "--update" in sys.argv
 EVERY = 4 if "--thin" in sys.argv else 1
 failures = []
@@ -56,7 +59,7 @@ def environment(path):
 
 
 def run(folder, *args):
-    return subprocess.run([COMPILE, *args, "--plugins", PLUGINS, "--plugins", FORMATS], cwd=folder, timeout=120,
+    return subprocess.run([COMPILE, *args, *PLUGINS], cwd=folder, timeout=120,
                           capture_output=True, env=environment(os.path.join(folder, args[-1])))
 
 

@@ -84,6 +84,7 @@ struct sluice_exchange; /* one request and its response */
 struct sluice_instance; /* one binding of a policy, configured */
 struct sluice_value;    /* a node of the configuration; lives until `release` */
 struct sluice_field;    /* a field that was checked in `configure`; lives until `release` */
+struct sluice_target;   /* a service that the configuration names; lives until `release` */
 
 enum sluice_value_type {
 	SLUICE_NULL,
@@ -304,6 +305,15 @@ struct sluice_host {
 	 * `resumed`, once all of it has ended, and after `deadline_ms` (1 to 600,000) the binding fails.
 	 * SLUICE_FAIL when it cannot wait. What is under way when the exchange ends is cancelled. */
 	int32_t (*wait)(struct sluice_exchange *exchange, uint32_t deadline_ms);
+
+	/* - targets: services that the configuration names, for calls of a policy's own - */
+	/* `configure` only: the service that a string of the configuration names. In the policy's schema
+	 * the string has `format: service`; it is the name of a Service ("auth", "shared/auth"), of a
+	 * service of the API itself, or an address ("https://auth.example:8443/v1"). Composition has
+	 * found it: an unknown name never comes here. NULL, and an error at `at` for configure to return
+	 * SLUICE_E_INVALID for, when it is none. Use: sluice/http.h. */
+	const struct sluice_target *(*target)(
+		struct sluice_instance *instance, const struct sluice_value *at);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

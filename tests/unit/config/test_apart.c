@@ -25,6 +25,7 @@
 
 static char folder[128];
 static const char plugin_dir[] = BUILD_DIR "/lib/sluice/plugins";
+static const char callout_dir[] = BUILD_DIR "/tests/callout"; /* its configuration names services */
 static uint64_t seed;
 static char variable[16];
 static bool is_calm; /* in which there are few mistakes: most of the time nothing is to be said */
@@ -57,7 +58,7 @@ static bool amiss(unsigned n)
 static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
 static const char *const tiers[] = {"gold", "gold", "iron", "clay"};
 /* What may be bound, with its configuration; the first SIMPLE of them to any API. */
-#define SIMPLE 10
+#define SIMPLE 12
 static const char *const policies[] = {
 	"policyRef: {name: response-timeout}, config: {timeout: 2}",
 	"policyRef: {name: response-timeout}, config: {timeout: $WAIT}",
@@ -72,6 +73,8 @@ static const char *const policies[] = {
 	"policyRef: {name: stream-idle-timeout}, config: {timeout: 3}",
 	"policyRef: {name: access-block}",
 	"policyRef: {name: header-removal}, config: {inboundHeaders: [x-a]}",
+	"policyRef: {name: callout}, config: {services: [up, \"http://H3:1/q\"]}",
+	"policyRef: {name: callout}, config: {services: [c-up, b], fallback: \"https://h4\"}",
 	"policyRef: {name: route}, config: {destinationRef: {name: b}}",
 	"policyRef: {name: route}, config: {destinationRef: {name: c-up}}, rules: [{path: /x}]",
 	"policyRef: {name: tracing}, config: {}",
@@ -85,6 +88,8 @@ static const char *const mistakes[] = {
 	"policyRef: {name: header-injection}, config: {inboundHeaders: 7}",
 	"policyRef: {name: tls}, config: {certificate: {secretRef: {name: a}}}",
 	"policyRef: {name: rate-limiting}",
+	"policyRef: {name: callout}, config: {services: [nobody]}",
+	"policyRef: {name: callout}, config: {services: [\"h2://h3:1\"]}",
 	"policyRef: {name: header-injection}, config: {inboundHeaders: [{key: x, value: $NONE}]}",
 };
 
@@ -96,6 +101,7 @@ static const char *const calm[] = {
 	"policyRef: {name: rate-limiting}, config: {rateLimits: [{maximumRequests: 7, "
 	"timePeriodInMilliseconds: 1000}]}",
 	"policyRef: {name: header-removal}, config: {inboundHeaders: [x-a]}",
+	"policyRef: {name: callout}, config: {services: [up], fallback: up}",
 };
 
 static const char *policy(unsigned wrong)
@@ -334,7 +340,7 @@ enum way { WHOLE, APART, PARTS, REUSING };
 
 static void compose(struct outcome *o, enum way way, int settled_s)
 {
-	const char *paths[] = {folder}, *plugins[] = {plugin_dir};
+	const char *paths[] = {folder}, *plugins[] = {plugin_dir, callout_dir};
 	struct diagnostics diagnostics;
 	struct buffer left;
 	struct config_work work = {0};
@@ -342,7 +348,7 @@ static void compose(struct outcome *o, enum way way, int settled_s)
 		.paths = paths,
 		.path_count = 1,
 		.plugin_dirs = plugins,
-		.plugin_dir_count = 1,
+		.plugin_dir_count = 2,
 		.getenv = environment,
 		.apart_min = way == WHOLE ? SIZE_MAX : 1,
 		.settled_s = settled_s,

@@ -76,6 +76,13 @@ static const struct row rows[] = {
 	{"uri", "a.test", false},
 	{"service", "h2://a.test:50051", true},
 	{"service", "ftp://a.test", false},
+	{"service", "auth", true},
+	{"service", "shared/auth-2.a_b", true},
+	{"service", "a/b/c", false},
+	{"service", "/auth", false},
+	{"service", "auth/", false},
+	{"service", "a b", false},
+	{"service", "", false},
 	{"secret", "", true},
 };
 

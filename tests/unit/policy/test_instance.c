@@ -5,6 +5,8 @@
 #include "support.h"
 
 #include "policy/run.h"
+#include "policy/target.h"
+#include "upstream/upstream.h"
 
 /* --- a policy that tells what is done to it --------------------------------------------------- */
 static struct {
@@ -152,6 +154,88 @@ START_TEST(a_changed_configuration_gets_the_former_state)
 	instance_unref(third);
 	plan_free(one);
 	plan_free(two);
+	end();
+}
+END_TEST
+
+static struct service *service_at(uint16_t port)
+{
+	struct service_options options = {
+		.name = STR("default/up"), .scheme = STR("http"), .host = STR("127.0.0.1"), .port = port};
+	return service_new(&options);
+}
+
+static int32_t see_targets(const struct sluice_call *call, const struct sluice_value *config)
+{
+	const struct sluice_host *h = call->host;
+	const struct sluice_target *a =
+		h->target(call->instance, h->value_get(config, SLUICE_STR("a")));
+	const struct sluice_target *b =
+		h->target(call->instance, h->value_get(config, SLUICE_STR("b")));
+	ck_assert_uint_eq(service_options(a->service)->port, 1);
+	assert_str(a->path, "");
+	ck_assert(!a->rewrites_host);
+	ck_assert_uint_eq(service_options(b->service)->port, 2);
+	assert_str(b->path, "/x");
+	ck_assert(b->rewrites_host);
+	/* "c" is not there at all: an error of the configuration, whatever configure says. */
+	ck_assert_ptr_null(h->target(call->instance, h->value_get(config, SLUICE_STR("c"))));
+	return SLUICE_OK;
+}
+
+START_TEST(targets_are_found_by_what_the_configuration_says)
+{
+	begin();
+	struct plan *config = config_tree("{\"a\": \"up\", \"b\": \"http://127.0.0.1:2/x\"}");
+	struct service *up = service_at(1), *elsewhere = service_at(2);
+	const uint8_t digests[2][32] = {{1}, {2}};
+	const struct target_options targets[] = {
+		{.text = STR("http://127.0.0.1:2/x"), .path = STR("/x"), .service = elsewhere,
+			.rewrites_host = true, .sha256 = digests[1]},
+		{.text = STR("up"), .service = up, .sha256 = digests[0]}};
+	struct instance_options options = options_of("watched", config);
+	options.targets = targets;
+	options.target_count = 2;
+	seen.configure = see_targets;
+	struct sluice_instance *i;
+	ck_assert_int_eq(instance_new(&options, NULL, &diagnostics, &i), RC_INVALID);
+	ck_assert_uint_eq(diagnostics.errors, 1);
+	ck_assert_ptr_nonnull(strstr(diagnostics.items[0].message, "names no service"));
+	service_unref(up);
+	service_unref(elsewhere);
+	plan_free(config);
+	end();
+}
+END_TEST
+
+START_TEST(another_service_makes_another_instance)
+{
+	begin();
+	struct plan *config = config_tree("{\"a\": \"up\"}");
+	struct service *up = service_at(1), *moved = service_at(2);
+	const uint8_t digests[2][32] = {{1}, {2}};
+	struct target_options target = {.text = STR("up"), .service = up, .sha256 = digests[0]};
+	struct instance_options options = options_of("watched", config);
+	struct instance_key none = instance_key_of(&options);
+	options.targets = &target;
+	options.target_count = 1;
+	struct instance_key first = instance_key_of(&options);
+	ck_assert(!instance_key_equal(&none, &first));
+	struct sluice_instance *i;
+	ck_assert_int_eq(instance_new(&options, NULL, &diagnostics, &i), RC_OK);
+	service_unref(up); /* the instance has its own reference */
+	ck_assert(instance_leads_to(i, &target, 1));
+	ck_assert(!instance_leads_to(i, NULL, 0));
+	target.service = moved;
+	ck_assert(!instance_leads_to(i, &target, 1));
+	struct instance_key alike = instance_key_of(&options);
+	ck_assert(instance_key_equal(&first, &alike));
+	target.sha256 = digests[1];
+	struct instance_key second = instance_key_of(&options);
+	ck_assert(!instance_key_equal(&first, &second));
+	instance_unref(i);
+	service_unref(moved);
+	plan_free(config);
 	end();
 }
 END_TEST
@@ -377,6 +461,7 @@ END_TEST
 
 UNIT_SUITE(instance, lives_from_configure_to_the_last_reference,
 	a_changed_configuration_gets_the_former_state,
+	targets_are_found_by_what_the_configuration_says, another_service_makes_another_instance,
 	keys_tell_plugin_binding_policy_and_configuration_apart,
 	configure_reads_a_tree_that_outlives_the_plan, a_secret_that_was_used_up_can_be_wiped,
 	errors_name_their_place, a_refusal_without_a_word_is_still_told,
