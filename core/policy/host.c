@@ -96,8 +96,10 @@ static int32_t host_wait(struct sluice_exchange *x, uint32_t deadline_ms)
 		host_refuse(HOST_wait);
 		return SLUICE_FAIL;
 	}
-	if (!operations_pending(x, x->current, x->direction))
-		return SLUICE_CONTINUE;
+	if (!operations_await(x)) {
+		host_refuse_late(HOST_wait, "this binding has begun nothing here");
+		return SLUICE_FAIL;
+	}
 	if (deadline_ms < 1 || deadline_ms > PAUSE_MS_MAX || !chain_pause(x, deadline_ms))
 		return SLUICE_FAIL;
 	x->run[x->direction].waits = true;

@@ -95,7 +95,7 @@ int32_t policy_refuse_late(const struct policy_call *call, const char *why)
 	char text[192];
 	if (!is_to_be_told(i, call))
 		return SLUICE_E_WRONG_CALLBACK;
-	int n = snprintf(text, sizeof(text), "%s comes too late in %s: %s", call->name,
+	int n = snprintf(text, sizeof(text), "%s is refused in %s: %s", call->name,
 		callback_name(policy_thread.callback), why);
 	policy_complain(i, policy_thread.exchange, SLUICE_LOG_ERROR, str_n(text, (size_t)n));
 	return SLUICE_E_WRONG_CALLBACK;

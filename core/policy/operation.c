@@ -53,6 +53,18 @@ bool operations_pending(
 	return op != NULL;
 }
 
+bool operations_await(struct sluice_exchange *x)
+{
+	bool any = false;
+	for (struct operation *op = x->operations; op; op = op->next) {
+		if (!operation_is_own(op, x))
+			continue;
+		any |= op->is_pending || !op->was_awaited;
+		op->was_awaited = true;
+	}
+	return any;
+}
+
 void operations_leave(struct sluice_exchange *x, const struct chain_binding *b)
 {
 	/* What is left may call into its plugin: the walk goes on as it was. */

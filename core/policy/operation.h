@@ -26,6 +26,7 @@ struct operation {
 	const struct chain_binding *binding;
 	uint8_t direction; /* enum chain_direction */
 	bool is_pending;
+	bool was_awaited; /* a wait has been over it: the binding knows that it has ended */
 	/* The exchange has no use for it, whether it is pending or not; it is off the list. */
 	void (*leave)(struct operation *op);
 };
@@ -43,5 +44,8 @@ bool operation_is_own(const struct operation *op, const struct sluice_exchange *
 /* Whether any of the binding is pending in that direction. */
 bool operations_pending(
 	const struct sluice_exchange *x, const struct chain_binding *b, enum chain_direction d);
+/* Whether the binding whose callback runs has anything to wait for: what is pending, or ended
+ * before it could wait. A wait that begins now counts for all of them. */
+bool operations_await(struct sluice_exchange *x);
 /* Those of that binding, or with NULL all, are left. */
 void operations_leave(struct sluice_exchange *x, const struct chain_binding *b);

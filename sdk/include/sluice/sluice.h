@@ -300,10 +300,11 @@ struct sluice_host {
 
 	/* - operations: what services do for an exchange while it waits (sluice/work.h) - */
 	/* An operation belongs to the binding and the direction (request, response) that began it.
-	 * Exchange callbacks. SLUICE_CONTINUE when nothing is under way that this binding began in this
-	 * direction of the exchange. Else SLUICE_PAUSE, to be returned: the callback is called again,
-	 * `resumed`, once all of it has ended, and after `deadline_ms` (1 to 600,000) the binding fails.
-	 * SLUICE_FAIL when it cannot wait. What is under way when the exchange ends is cancelled. */
+	 * Exchange callbacks. SLUICE_PAUSE, to be returned: the callback is called again, `resumed`,
+	 * once all has ended that this binding began in this direction, which may be at once; after
+	 * `deadline_ms` (1 to 600,000) the binding fails. SLUICE_FAIL when it cannot wait, or there is
+	 * nothing new to wait for: never SLUICE_CONTINUE. What is under way when the exchange ends is
+	 * cancelled. */
 	int32_t (*wait)(struct sluice_exchange *exchange, uint32_t deadline_ms);
 
 	/* - targets: services that the configuration names, for calls of a policy's own - */

@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/limits.h"
+#include "policy/operation.h"
 #include "services/services.h"
 #include "sluice/work.h"
 
@@ -99,7 +100,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	if (call->host->resumed(x)) {
 		while (service->take(x, work))
 			taken++;
-		return call->host->wait(x, 1000); /* nothing is under way */
+		ck_assert_int_eq(call->host->wait(x, 1000), SLUICE_FAIL); /* nothing is under way */
+		return SLUICE_CONTINUE;
 	}
 	for (int i = 0; i < task_count; i++)
 		last_rc = service->begin(x, work, &job, &tasks[i]);
@@ -201,11 +203,45 @@ START_TEST(an_exchange_waits_for_all_of_its_jobs)
 }
 END_TEST
 
-START_TEST(nothing_to_wait_for_goes_on)
+START_TEST(nothing_to_wait_for_denies)
 {
 	setup();
 	struct visit *v = begin_with(request_head, NULL, 0);
-	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_FAILED);
+	end(v);
+}
+END_TEST
+
+static struct operation ended;
+static int operations_left;
+
+static void on_left(struct operation *op)
+{
+	operations_left++;
+}
+
+static int32_t end_at_once(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	if (!call->host->resumed(x)) {
+		operation_begin(&ended, x, on_left);
+		operation_end(&ended);
+		return call->host->wait(x, 1000);
+	}
+	taken++;
+	/* It knows by now: a second wait for the same would never end. */
+	return call->host->wait(x, 1000);
+}
+
+/* Such as a request to a service that is known to be down: whoever returns what `wait` gives must
+ * not let the exchange by. */
+START_TEST(what_has_ended_already_is_waited_for)
+{
+	setup();
+	operations_left = 0;
+	struct visit *v = begin_with(end_at_once, NULL, 0);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_FAILED);
+	ck_assert_int_eq(taken, 1);
+	ck_assert_int_eq(operations_left, 1);
 	end(v);
 }
 END_TEST
@@ -370,7 +406,9 @@ END_TEST
 static int32_t take_request_jobs(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	ck_assert_ptr_null(service->take(x, work));
-	return call->host->wait(x, 1000); /* for nothing: they are of the other direction */
+	ck_assert_int_eq(
+		call->host->wait(x, 1000), SLUICE_FAIL); /* they are of the other direction */
+	return SLUICE_CONTINUE;
 }
 
 START_TEST(an_operation_is_of_one_direction)
@@ -428,8 +466,8 @@ START_TEST(misuse_is_refused)
 }
 END_TEST
 
-UNIT_SUITE(work, an_exchange_waits_for_all_of_its_jobs, nothing_to_wait_for_goes_on,
-	a_deadline_fails_the_binding_and_drops_the_job,
+UNIT_SUITE(work, an_exchange_waits_for_all_of_its_jobs, nothing_to_wait_for_denies,
+	what_has_ended_already_is_waited_for, a_deadline_fails_the_binding_and_drops_the_job,
 	a_job_outlives_its_exchange_and_holds_the_instance,
 	what_is_queued_when_the_exchange_ends_never_runs,
 	what_nobody_takes_is_dropped_with_the_exchange, a_submitted_job_tells_its_worker,

@@ -183,10 +183,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	int32_t verdict = answer(call, x);
 	if (verdict != SLUICE_CONTINUE)
 		return verdict;
-	if (host->resumed(x)) {
-		SEE(host->wait(x, 1000) == SLUICE_CONTINUE);
+	if (host->resumed(x))
 		return SLUICE_CONTINUE;
-	}
 	see_facts(call, x);
 	see_fields(call, x);
 	see_data(call, x);

@@ -13,7 +13,8 @@
  *   - Memory belongs to the host: what an exchange allocates dies with the exchange, what an
  *     instance allocates is given back by the plugin, at the latest in `release`.
  *   - A call that is not legal in the current callback does nothing and returns
- *     SLUICE_E_WRONG_CALLBACK; of a call of this table the log names the callbacks in which it is.
+ *     SLUICE_E_WRONG_CALLBACK, or nothing where it gives something else; this table's and the
+ *     services' alike. The log names, once for an instance, the callbacks in which it is.
  *   - Threads: `load`, `unload`, `configure`, `release` run on the main thread; every exchange
  *     callback runs on the worker that owns the exchange. An instance is shared by all workers,
  *     so what a callback changes in it needs atomics or locks; worker data needs none.
@@ -83,6 +84,7 @@ struct sluice_exchange; /* one request and its response */
 struct sluice_instance; /* one binding of a policy, configured */
 struct sluice_value;    /* a node of the configuration; lives until `release` */
 struct sluice_field;    /* a field that was checked in `configure`; lives until `release` */
+struct sluice_target;   /* a service that the configuration names; lives until `release` */
 
 enum sluice_value_type {
 	SLUICE_NULL,
@@ -298,11 +300,21 @@ struct sluice_host {
 
 	/* - operations: what services do for an exchange while it waits (sluice/work.h) - */
 	/* An operation belongs to the binding and the direction (request, response) that began it.
-	 * Exchange callbacks. SLUICE_CONTINUE when nothing is under way that this binding began in this
-	 * direction of the exchange. Else SLUICE_PAUSE, to be returned: the callback is called again,
-	 * `resumed`, once all of it has ended, and after `deadline_ms` (1 to 600,000) the binding fails.
-	 * SLUICE_FAIL when it cannot wait. What is under way when the exchange ends is cancelled. */
+	 * Exchange callbacks. SLUICE_PAUSE, to be returned: the callback is called again, `resumed`,
+	 * once all has ended that this binding began in this direction, which may be at once; after
+	 * `deadline_ms` (1 to 600,000) the binding fails. SLUICE_FAIL when it cannot wait, or there is
+	 * nothing new to wait for: never SLUICE_CONTINUE. What is under way when the exchange ends is
+	 * cancelled. */
 	int32_t (*wait)(struct sluice_exchange *exchange, uint32_t deadline_ms);
+
+	/* - targets: services that the configuration names, for calls of a policy's own - */
+	/* `configure` only: the service that a string of the configuration names. In the policy's schema
+	 * the string has `format: service`; it is the name of a Service ("auth", "shared/auth"), of a
+	 * service of the API itself, or an address ("https://auth.example:8443/v1"). Composition has
+	 * found it: an unknown name never comes here. NULL, and an error at `at` for configure to return
+	 * SLUICE_E_INVALID for, when it is none. Use: sluice/http.h. */
+	const struct sluice_target *(*target)(
+		struct sluice_instance *instance, const struct sluice_value *at);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

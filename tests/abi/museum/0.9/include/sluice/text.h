@@ -82,6 +82,43 @@ static inline int sluice_is_token(struct sluice_str s)
 	return s.n > 0;
 }
 
+/* Digits and one of the units: the number times the unit's factor. */
+static inline int64_t sluice_quantity_(
+	struct sluice_str s, const char *const *units, const int64_t *factors)
+{
+	int64_t n = 0;
+	size_t digits = 0;
+	for (; digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9'; digits++) {
+		if (digits == 15)
+			return SLUICE_E_INVALID;
+		n = n * 10 + (s.p[digits] - '0');
+	}
+	for (size_t i = 0; digits > 0 && units[i]; i++) {
+		size_t length = strlen(units[i]);
+		if (s.n - digits != length || memcmp(s.p + digits, units[i], length) != 0)
+			continue;
+		return n > INT64_MAX / factors[i] ? SLUICE_E_INVALID : n * factors[i];
+	}
+	return SLUICE_E_INVALID;
+}
+
+/* What a schema calls `format: duration` ("500ms", "10s", "5m", "1h", "1d"), in milliseconds;
+ * SLUICE_E_INVALID of other texts. */
+static inline int64_t sluice_duration_ms(struct sluice_str s)
+{
+	static const char *const units[] = {"ms", "s", "m", "h", "d", NULL};
+	static const int64_t factors[] = {1, 1000, 60000, 3600000, 86400000};
+	return sluice_quantity_(s, units, factors);
+}
+
+/* What a schema calls `format: bytes` ("512", "512B", "64KiB", "1MiB", "2GiB"). */
+static inline int64_t sluice_bytes(struct sluice_str s)
+{
+	static const char *const units[] = {"", "B", "KiB", "MiB", "GiB", NULL};
+	static const int64_t factors[] = {1, 1, 1 << 10, 1 << 20, 1 << 30};
+	return sluice_quantity_(s, units, factors);
+}
+
 #ifdef __cplusplus
 }
 #endif
