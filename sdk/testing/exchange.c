@@ -50,6 +50,11 @@ bool testing_runs(const struct sluice_test_exchange *x, const struct chain *chai
 	return x->is_begun && x->x.chain == chain;
 }
 
+struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x)
+{
+	return x->test;
+}
+
 const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x)
 {
 	return x->next;
@@ -379,6 +384,40 @@ void testing_free_ended(struct sluice_test *test)
 		test->ended = t->next;
 		free(t);
 	}
+}
+
+/* --- over and over --------------------------------------------------------------------------- */
+/* As `like` was before it was sent; whose texts it borrows. */
+static void restart(struct sluice_test_exchange *t, const struct sluice_test_exchange *like)
+{
+	const struct http_request *from = &like->request;
+	arena_reset(&t->arena);
+	init_messages(t);
+	t->request.method = from->method;
+	t->request.method_name = from->method_name;
+	t->request.target = from->target;
+	t->request.path = from->path;
+	t->request.query = from->query;
+	t->request.has_query = from->has_query;
+	for (size_t i = 0; i < from->fields.count; i++)
+		if (fields_add(&t->request.fields, from->fields.items[i].name,
+			    from->fields.items[i].value) != RC_OK)
+			testing_fail("the request has no room for its fields");
+	t->is_begun = t->is_answer = t->is_streaming = false;
+	t->x.client_address = like->x.client_address;
+	t->x.request_sent = t->x.response_sent = false;
+	t->x.response = NULL;
+}
+
+enum sluice_test_outcome testing_replay(
+	struct sluice_test_exchange *t, const struct sluice_test_exchange *like, struct str body)
+{
+	restart(t, like);
+	enum sluice_test_outcome outcome = sluice_test_send_bytes(t, body.p, body.n);
+	if (outcome == SLUICE_TEST_PASSED)
+		outcome = sluice_test_answer_bytes(t, 200, "ok", 2);
+	sluice_test_cancel(t);
+	return outcome;
 }
 
 /* --- what became of it ----------------------------------------------------------------------- */

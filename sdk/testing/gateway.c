@@ -52,7 +52,7 @@ void sluice_test_bind(struct sluice_test *t, const char *policy, const char *con
 {
 	if (t->is_composed || t->binding_count == TESTING_BINDINGS_MAX) {
 		testing_fail("%s", t->is_composed ? "bindings come before the first request"
-						  : "16 bindings are the most");
+						  : "32 bindings are the most");
 		return;
 	}
 	t->bindings[t->binding_count++] =

@@ -7,6 +7,7 @@
  *   exchange.c   requests and responses through the chain
  *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
  *   blocking.c   calls of the C library that may block
+ *   measure.c    what a request costs
  *   failure.c    what a failed test is told
  */
 #pragma once
@@ -20,7 +21,7 @@
 #include "policy/chain_build.h"
 #include "policy/registry.h"
 
-#define TESTING_BINDINGS_MAX 16
+#define TESTING_BINDINGS_MAX 32
 
 struct testing_binding {
 	char *policy, *config; /* owned */
@@ -85,6 +86,10 @@ bool testing_runs(const struct sluice_test_exchange *x, const struct chain *chai
 bool testing_is_paused(const struct sluice_test_exchange *x);
 const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x);
 void testing_free_ended(struct sluice_test *t);
+struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x);
+/* The request that `like` is, which is not sent itself, from its head to its last callback, by t. */
+enum sluice_test_outcome testing_replay(
+	struct sluice_test_exchange *t, const struct sluice_test_exchange *like, struct str body);
 
 /* --- host.c ---------------------------------------------------------------------------------- */
 /* For plugins that are loaded from here on. */

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluicectl", "include/sluice/sluice.h",
+EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluice-policy-bench", "bin/sluicectl", "include/sluice/sluice.h",
             "include/sluice/testing.h", "lib/libsluice-testing.so", "lib/pkgconfig/sluice-testing.pc",
             "share/sluice/template/policy.c",
             "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service",
@@ -54,8 +54,13 @@ def write_a_policy(prefix, folder):
     sluicectl = f"{prefix}/bin/sluicectl"
     run(sluicectl, "policy", "new", "my-quota", cwd=folder)
     project = f"{folder}/my-quota"
+    with open(f"{project}/config.yaml", "w", encoding="utf-8") as f:
+        f.write("greeting: hello\n")
     if "100% tests passed" not in run(sluicectl, "policy", "test", cwd=project):
         sys.exit("the tests of a new policy did not run")
+    if "ns a request" not in run(sluicectl, "policy", "bench", "build/my-quota.so", "--config", "config.yaml", "--count",
+                                 "100", cwd=project):
+        sys.exit("a new policy was not measured")
     run(sluicectl, "policy", "pack", "build/my-quota.so", cwd=project)
     run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
     run(sluicectl, "policy", "sign", "my-quota-0.1.0.tar.zst", "--key", "key", cwd=project)

@@ -127,7 +127,8 @@ END_TEST
 START_TEST(mistakes_in_the_configuration_are_listed)
 {
 	struct sluice_test *t = that("[1]");
-	ck_assert_str_eq(sluice_test_problems(t), "config.does: expected a string, found an array\n");
+	ck_assert_str_eq(
+		sluice_test_problems(t), "config.does: expected a string, found an array\n");
 	sluice_test_free(t);
 	t = that("nothing");
 	sluice_test_bind(t, "misuse", "{dose: x}");

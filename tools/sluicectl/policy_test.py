@@ -44,6 +44,22 @@ def inspect(folder):
     policy(folder, "inspect", __file__, code=1, says=f"{__file__}: is not an ELF file")
 
 
+def bench(folder):
+    with open(f"{folder}/limits.yaml", "w", encoding="utf-8") as f:
+        f.write("rateLimits: [{maximumRequests: 10, timePeriodInMilliseconds: 1000}]\n")
+    given = [f"{PLUGINS}/rate-limiting.so", "--config", "limits.yaml", "--count", "200"]
+    seen = json.loads(policy(folder, "bench", *given, "--request", "POST /a?b=1", "--header", "x-tenant: blue", "--json"))
+    # 20 turns of 10, each with and without: time stands still, and only the first window's 10 pass.
+    check("bench", seen["requests"] == 400 and seen["passed"] == 10 and seen["outcome"] == "answered", seen)
+    check("its time", seen["ns"]["with"] > 0 and seen["ns"]["without"] > 0, seen)
+    shown = policy(folder, "bench", *given)
+    check("bench in words", shown.startswith("rate-limiting, GET /: answered\n") and "ns a request" in shown, shown)
+    policy(folder, "bench", f"{PLUGINS}/rate-limiting.so", code=1)
+    policy(folder, "bench", f"{PLUGINS}/ip-lists.so", code=1,
+           says=f"{PLUGINS}/ip-lists.so: has 2 policies; --policy says which")
+    policy(folder, "bench", __file__, code=1, says=f"{__file__}: is not an ELF file")
+
+
 def pack(folder):
     check("pack", policy(folder, "pack", PLUGIN) == f"./{PACK}\n", "another name")
     first = open(f"{folder}/{PACK}", "rb").read()
@@ -202,6 +218,7 @@ def refuse_libcrypto(folder):
 def main():
     with tempfile.TemporaryDirectory(prefix="sluice-policy-") as folder:
         inspect(folder)
+        bench(folder)
         pack(folder)
         sign(folder)
         sign_with_password(folder)

@@ -17,6 +17,8 @@ static const char HELP[] =
 	"  new NAME            a folder NAME with a policy that builds, and its tests\n"
 	"  build [DIR]         builds the policy in DIR (default: this one) into DIR/build\n"
 	"  test [DIR]          builds it and runs its tests\n"
+	"  bench FILE.so       what a request costs a policy: time, instructions (where the\n"
+	"                      kernel counts them), allocations, beside none\n"
 	"  inspect FILE.so     what a plugin says of itself, read without running it\n"
 	"  pack FILE.so...     one version of a plugin, for all its machines, in one file\n"
 	"  keygen --out KEY    a key to sign with: KEY (keep it secret) and KEY.pub\n"
@@ -28,6 +30,12 @@ static const char HELP[] =
 	"\n"
 	"  --out PATH          new, pack: the folder (default: this one); keygen: the key\n"
 	"  --gdb               test: in the debugger\n"
+	"  --policy NAME       bench: which of the plugin's (default: the only one)\n"
+	"  --config FILE       bench: the binding's configuration, YAML (default: none)\n"
+	"  --request 'M T'     bench: method and target (default: GET /)\n"
+	"  --header 'N: V'     bench: one more field of the request, several times\n"
+	"  --body FILE         bench: what the request carries (default: nothing)\n"
+	"  --count N           bench: requests (default: 200000)\n"
 	"  --readme FILE       pack: its README.md (default: the one beside the first\n"
 	"                      FILE.so, or in the folder above, if there is one)\n"
 	"  --key FILE          sign: the secret key; verify: a public key, several times\n"
@@ -35,7 +43,7 @@ static const char HELP[] =
 	"  --password-file F   keygen, sign: the key's password is the first line of F\n"
 	"                      (keygen's default: none)\n"
 	"  --force             keygen, sign, pack: write over what is there\n"
-	"  --json              inspect, verify: for programs\n"
+	"  --json              bench, inspect, verify: for programs\n"
 	"\n"
 	"Keys and signatures have minisign's format.\n"
 	"Exit codes: 0 yes, 1 no, 2 wrong command line.\n";
@@ -49,7 +57,13 @@ enum {
 	TAKES_PASSWORD = 16,
 	TAKES_FORCE = 32,
 	TAKES_JSON = 64,
-	TAKES_GDB = 128
+	TAKES_GDB = 128,
+	TAKES_POLICY = 256,
+	TAKES_CONFIG = 512,
+	TAKES_REQUEST = 1024,
+	TAKES_HEADER = 2048,
+	TAKES_BODY = 4096,
+	TAKES_COUNT = 8192
 };
 
 static const struct command {
@@ -63,6 +77,10 @@ static const struct command {
 	{"new", policy_new, TAKES_OUT, 0, 1, 1, "NAME"},
 	{"build", policy_build, 0, 0, 0, 1, ""},
 	{"test", policy_test, TAKES_GDB, 0, 0, 1, ""},
+	{"bench", policy_bench,
+		TAKES_POLICY | TAKES_CONFIG | TAKES_REQUEST | TAKES_HEADER | TAKES_BODY |
+			TAKES_COUNT | TAKES_JSON,
+		0, 1, 1, "FILE.so"},
 	{"inspect", policy_inspect, TAKES_JSON, 0, 1, 1, "FILE.so"},
 	{"pack", policy_pack, TAKES_OUT | TAKES_README | TAKES_FORCE, 0, 1, POLICY_WORDS_MAX,
 		"FILE.so..."},
@@ -138,6 +156,12 @@ static const struct {
 	{"--force", TAKES_FORCE, false},
 	{"--json", TAKES_JSON, false},
 	{"--gdb", TAKES_GDB, false},
+	{"--policy", TAKES_POLICY, true},
+	{"--config", TAKES_CONFIG, true},
+	{"--request", TAKES_REQUEST, true},
+	{"--header", TAKES_HEADER, true},
+	{"--body", TAKES_BODY, true},
+	{"--count", TAKES_COUNT, true},
 };
 
 static bool store(struct policy_options *o, unsigned bit, const char *value)
@@ -163,6 +187,26 @@ static bool store(struct policy_options *o, unsigned bit, const char *value)
 		break;
 	case TAKES_GDB:
 		o->gdb = true;
+		break;
+	case TAKES_POLICY:
+		o->policy = value;
+		break;
+	case TAKES_CONFIG:
+		o->config = value;
+		break;
+	case TAKES_REQUEST:
+		o->request = value;
+		break;
+	case TAKES_BODY:
+		o->body = value;
+		break;
+	case TAKES_COUNT:
+		o->count = value;
+		break;
+	case TAKES_HEADER:
+		if (o->header_count == POLICY_WORDS_MAX)
+			return false;
+		o->headers[o->header_count++] = value;
 		break;
 	default:
 		if (o->key_count == POLICY_WORDS_MAX)

@@ -20,6 +20,9 @@ struct policy_options {
 	const char *readme;        /* --readme */
 	const char *comment;       /* --comment */
 	const char *password_file; /* --password-file */
+	const char *policy, *config, *request, *body, *count; /* bench: --policy and so on */
+	const char *headers[POLICY_WORDS_MAX];                /* --header */
+	size_t header_count;
 	bool json, force, gdb;
 };
 
@@ -30,6 +33,7 @@ int policy_main(int argc, char **argv);
 int policy_new(const struct policy_options *o);
 int policy_build(const struct policy_options *o);
 int policy_test(const struct policy_options *o);
+int policy_bench(const struct policy_options *o);
 int policy_inspect(const struct policy_options *o);
 int policy_pack(const struct policy_options *o);
 int policy_keygen(const struct policy_options *o);

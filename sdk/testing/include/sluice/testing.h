@@ -134,6 +134,23 @@ SLUICE_EXPORT const char *sluice_test_query(struct sluice_test_exchange *x);
 SLUICE_EXPORT const char *sluice_test_reason(struct sluice_test_exchange *x);
 SLUICE_EXPORT const char *sluice_test_property(struct sluice_test_exchange *x, const char *name);
 
+/* --- what a request costs -------------------------------------------------------------------- */
+struct sluice_test_cost {
+	uint32_t size; /* set by the caller */
+	/* What became of the last one; of PAUSED nothing was measured, as others would be. */
+	uint32_t outcome;     /* enum sluice_test_outcome */
+	uint64_t requests;    /* that were made, half of them through the bindings */
+	uint64_t passed;      /* of those through the bindings: the others were answered or denied */
+	double ns, empty_ns;  /* of one: through the bindings, and without any */
+	double instructions, empty_instructions; /* in user space; below 0: there is no counter */
+	double allocations, empty_allocations;   /* below 0: nobody counts */
+};
+/* A request as `x` is, which is not sent, over and over: its head, body, response (200 with two bytes),
+ * `log` and `done`; `count` times through the bindings and as often through none, in turns, of which
+ * the fastest counts. `allocations` (may be NULL) tells how many there were so far. 0; -1: it pauses. */
+SLUICE_EXPORT int sluice_test_measure(struct sluice_test_exchange *x, const char *body, uint32_t count,
+	uint64_t (*allocations)(void), struct sluice_test_cost *cost);
+
 /* --- faults ---------------------------------------------------------------------------------- */
 /* Runs `scenario` again and again, once without a fault, and then with one fault in each run: each
  * allocation that the policy makes fails; at each pause the client goes away, or time passes until
