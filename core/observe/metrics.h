@@ -84,3 +84,5 @@ void metric_observe_many(struct metric_cell *c, const uint64_t *buckets, uint64_
 /* Prometheus text format 0.0.4 of all families that have series, in order of name. Series whose every
  * cell is 0 are printed too. A gauge's sum is signed: cells may be raised here and lowered there. */
 void metrics_print(const struct metrics *m, struct buffer *out);
+/* {name="value",...}, escaped, of a sample that somebody prints by itself. */
+void metrics_print_labels(struct buffer *out, const struct metric_label *labels, size_t count);

@@ -35,6 +35,14 @@ static void put_label(struct buffer *out, char before, struct str name, struct s
 	buffer_add_char(out, '"');
 }
 
+void metrics_print_labels(struct buffer *out, const struct metric_label *labels, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		put_label(out, i == 0 ? '{' : ',', labels[i].name, labels[i].value);
+	if (count > 0)
+		buffer_add_char(out, '}');
+}
+
 /* Name, suffix and labels, and the blank before the value; `le` may be empty. */
 static void put_start(
 	struct buffer *out, const struct metric_series *s, struct str suffix, struct str le)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the admin socket answers. docs/observability.md lists the fields. */
 #include "base/clock.h"
+#include "process/binding_memory.h"
 #include "process/gateway_priv.h"
 
 #include <errno.h>
@@ -290,6 +291,7 @@ static void metrics(void *owner, struct admin_answer *a)
 	a->status = 200;
 	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_print(g->metrics, b);
+	binding_memory_print(current, b);
 	pulse_print_workers(g->pulse, b);
 	report_supervision_metrics(g, b);
 	overload_print(g->overload, b);

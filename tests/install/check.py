@@ -8,7 +8,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluice-policy-bench", "bin/sluicectl", "include/sluice/sluice.h",
+EXPECTED = ["bin/sluice", "bin/sluice-compile", "bin/sluice-gateway", "bin/sluice-policy-bench", "bin/sluicectl",
+            "include/sluice/sluice.h",
             "include/sluice/testing.h", "lib/libsluice-testing.so", "lib/pkgconfig/sluice-testing.pc",
             "share/sluice/template/policy.c",
             "lib/sluice/plugins/rate-limiting.so", "lib/systemd/system/sluice.service",

@@ -263,6 +263,30 @@ def some_requests_are_timed_binding_by_binding():
         check(timed()["_sum"] < 10, "seconds")
 
 
+def memory_of(gateway):
+    return {labels[-1].removeprefix("binding=default/a:"): value for (_, *labels), value in
+            samples_of(gateway, "sluice_binding_memory_bytes").items()}
+
+
+@case
+def what_bindings_hold_of_the_heap_is_told():
+    def listing(count):
+        ips = [f"10.{n // 250}.{n % 250}.1" for n in range(count)]
+        return api("a", backend, policies=[{"policyRef": {"name": "ip-blocklist"}, "config": {"ips": ips}}])
+
+    with Backend(reply(200, "x")) as backend, Gateway([listing(10)]) as gateway:
+        few = memory_of(gateway)
+        equal(list(few), ["ip-blocklist"])
+        check(0 < few["ip-blocklist"] < 10000, f"ten addresses: {few}")
+        changed = listing(5000)
+        changed["spec"]["address"] = f"http://127.0.0.1:{gateway.port}/"
+        gateway.save("gateway.yaml", [changed])
+        wait_for(lambda: memory_of(gateway)["ip-blocklist"] > 5000, "5,000 addresses take more")
+        changed["spec"]["policies"] = []
+        gateway.save("gateway.yaml", [changed])
+        wait_for(lambda: memory_of(gateway) == {}, "the binding is gone")
+
+
 @case
 def a_reload_keeps_what_bindings_counted():
     with Backend(reply(200, "x")) as backend, \
