@@ -6,10 +6,10 @@
 
 #include "config/lua_memory.h"
 #include "config/lua_state.h"
-#include "config/pattern.h"
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "util/pattern.h"
 
 #include <lauxlib.h>
 #include <luajit.h>
@@ -302,12 +302,13 @@ static int find(lua_State *L)
 		return push_match(L, subject, &match);
 	}
 	charge(L, 1);
-	enum rc rc = pattern_find(subject, pattern, from, s->steps, &match, &message);
-	if (rc == RC_OK)
+	int32_t rc = pattern_find((struct sluice_str){subject.p, subject.n},
+		(struct sluice_str){pattern.p, pattern.n}, from, s->steps, &match, &message);
+	if (rc == SLUICE_OK)
 		return push_match(L, subject, &match);
-	if (rc == RC_FULL)
+	if (rc == SLUICE_E_FULL)
 		charge(L, UINT64_MAX);
-	return rc == RC_NOT_FOUND ? 0 : raise(L, message);
+	return rc == SLUICE_E_NOT_FOUND ? 0 : raise(L, message);
 }
 
 /* set_methods(table): what ("text"):method() looks in. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
-#include "config/pattern.h"
+#include "util/pattern.h"
 
 #include "base/check.h"
 
@@ -15,10 +15,11 @@ static const char *found(const char *subject, const char *pattern)
 	struct pattern_match m;
 	const char *message = NULL;
 	uint64_t steps = 100000;
-	enum rc rc = pattern_find(str_of(subject), str_of(pattern), 0, &steps, &m, &message);
-	if (rc == RC_NOT_FOUND)
+	int32_t rc = pattern_find((struct sluice_str){subject, strlen(subject)},
+		(struct sluice_str){pattern, strlen(pattern)}, 0, &steps, &m, &message);
+	if (rc == SLUICE_E_NOT_FOUND)
 		return "none";
-	if (rc != RC_OK)
+	if (rc != SLUICE_OK)
 		return message;
 	int n = snprintf(text, sizeof(text), "%zu-%zu", m.start, m.end);
 	for (unsigned i = 0; i < m.count; i++) {
@@ -95,9 +96,9 @@ START_TEST(stops_when_its_steps_are_spent)
 	struct pattern_match m;
 	const char *message = NULL;
 	uint64_t steps = 50000;
-	enum rc rc = pattern_find(STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-		STR("a-a-a-a-a-a-a-a-a-a-a-a-b"), 0, &steps, &m, &message);
-	ck_assert_int_eq(rc, RC_FULL);
+	int32_t rc = pattern_find(SLUICE_STR("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		SLUICE_STR("a-a-a-a-a-a-a-a-a-a-a-a-b"), 0, &steps, &m, &message);
+	ck_assert_int_eq(rc, SLUICE_E_FULL);
 	ck_assert_uint_eq(steps, 0);
 	ck_assert_str_eq(found("x", "((((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))))"),
 		"a pattern has too many captures");

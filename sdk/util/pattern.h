@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config/pattern.h - Lua's patterns, with a bound on what a match may take.
+/* util/pattern.h - Lua's patterns, with a bound on what a match may take.
  *
  * The language is that of the Lua 5.1 manual (section 5.4.1): classes, sets, the four repetitions,
  * captures and their back-references, %b, %f, anchors. The library's own matcher backtracks without
@@ -9,10 +9,9 @@
  * Threads      any; pure. */
 #pragma once
 
-#include "base/rc.h"
-#include "base/str.h"
+#include "sluice/sluice.h"
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #define PATTERN_CAPTURES_MAX 32
 
@@ -28,7 +27,8 @@ struct pattern_match {
 	struct pattern_capture captures[PATTERN_CAPTURES_MAX];
 };
 
-/* The first match at or behind `from` (a pattern that begins with '^': at `from` alone). RC_OK,
- * RC_NOT_FOUND, RC_INVALID with a sentence in `message`, RC_FULL when `steps` is spent. */
-MUST_USE enum rc pattern_find(struct str subject, struct str pattern, size_t from, uint64_t *steps,
-	struct pattern_match *out, const char **message);
+/* The first match at or behind `from` (a pattern that begins with '^': at `from` alone). SLUICE_OK,
+ * SLUICE_E_NOT_FOUND, SLUICE_E_INVALID with a sentence in `message`, SLUICE_E_FULL when `steps` is
+ * spent. */
+int32_t pattern_find(struct sluice_str subject, struct sluice_str pattern, size_t from,
+	uint64_t *steps, struct pattern_match *out, const char **message);

@@ -2,7 +2,7 @@
 /* A backtracking matcher over places in the pattern. What can fail later is a call, what cannot is a
  * turn of the loop in match(); the depth of calls is bounded, so is the number of single items
  * looked at. */
-#include "config/pattern.h"
+#include "util/pattern.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -13,10 +13,10 @@
 enum { CAPTURE_OPEN, CAPTURE_CLOSED, CAPTURE_POSITION };
 
 struct matcher {
-	struct str s, p;
+	struct sluice_str s, p;
 	uint64_t *steps;
 	unsigned depth;
-	enum rc rc; /* RC_OK while it goes on */
+	int32_t rc; /* SLUICE_OK while it goes on */
 	const char *message;
 	unsigned count;
 	struct {
@@ -25,9 +25,9 @@ struct matcher {
 	} captures[PATTERN_CAPTURES_MAX];
 };
 
-static size_t stop(struct matcher *m, enum rc rc, const char *message)
+static size_t stop(struct matcher *m, int32_t rc, const char *message)
 {
-	if (m->rc == RC_OK) {
+	if (m->rc == SLUICE_OK) {
 		m->rc = rc;
 		m->message = message;
 	}
@@ -37,11 +37,11 @@ static size_t stop(struct matcher *m, enum rc rc, const char *message)
 static bool pay(struct matcher *m)
 {
 	if (*m->steps == 0) {
-		stop(m, RC_FULL, "the pattern takes too many steps");
+		stop(m, SLUICE_E_FULL, "the pattern takes too many steps");
 		return false;
 	}
 	--*m->steps;
-	return m->rc == RC_OK;
+	return m->rc == SLUICE_OK;
 }
 
 /* --- single items ---------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static size_t set_end(struct matcher *m, size_t at)
 		i += m->p.p[i] == '%' ? 2 : 1;
 		is_first = false;
 	}
-	return i < m->p.n ? i + 1 : stop(m, RC_INVALID, "a pattern's [ has no ]");
+	return i < m->p.n ? i + 1 : stop(m, SLUICE_E_INVALID, "a pattern's [ has no ]");
 }
 
 /* Behind the single item at `at`. */
@@ -110,7 +110,7 @@ static size_t item_end(struct matcher *m, size_t at)
 		return set_end(m, at);
 	if (c != '%')
 		return at + 1;
-	return at + 1 < m->p.n ? at + 2 : stop(m, RC_INVALID, "a pattern ends in %");
+	return at + 1 < m->p.n ? at + 2 : stop(m, SLUICE_E_INVALID, "a pattern ends in %");
 }
 
 /* The set from '[' at `at` to `end`. */
@@ -166,7 +166,7 @@ static size_t match_longest(struct matcher *m, size_t s, size_t at, size_t end, 
 	size_t n = 0;
 	while (matches_at(m, s + n, at, end))
 		n++;
-	for (; n >= least && m->rc == RC_OK; n--) {
+	for (; n >= least && m->rc == SLUICE_OK; n--) {
 		size_t found = match(m, s + n, end + 1);
 		if (found != NO_MATCH)
 			return found;
@@ -188,7 +188,7 @@ static size_t match_shortest(struct matcher *m, size_t s, size_t at, size_t end)
 static size_t match_balanced(struct matcher *m, size_t s, size_t p)
 {
 	if (p + 3 >= m->p.n)
-		return stop(m, RC_INVALID, "a pattern's %b needs two characters");
+		return stop(m, SLUICE_E_INVALID, "a pattern's %b needs two characters");
 	char open = m->p.p[p + 2], close = m->p.p[p + 3];
 	if (s >= m->s.n || m->s.p[s] != open)
 		return NO_MATCH;
@@ -206,7 +206,7 @@ static size_t match_balanced(struct matcher *m, size_t s, size_t p)
 static size_t match_frontier(struct matcher *m, size_t s, size_t p)
 {
 	if (p + 2 >= m->p.n || m->p.p[p + 2] != '[')
-		return stop(m, RC_INVALID, "a pattern's %f needs a set");
+		return stop(m, SLUICE_E_INVALID, "a pattern's %f needs a set");
 	size_t end = set_end(m, p + 2);
 	if (end == NO_MATCH)
 		return NO_MATCH;
@@ -220,10 +220,10 @@ static size_t match_reference(struct matcher *m, size_t s, char digit)
 {
 	unsigned i = (unsigned)(digit - '1');
 	if (digit == '0' || i >= m->count || m->captures[i].state != CAPTURE_CLOSED)
-		return stop(m, RC_INVALID, "a pattern refers to a capture that it has not");
+		return stop(m, SLUICE_E_INVALID, "a pattern refers to a capture that it has not");
 	size_t n = m->captures[i].n;
 	if (n > *m->steps)
-		return stop(m, RC_FULL, "the pattern takes too many steps");
+		return stop(m, SLUICE_E_FULL, "the pattern takes too many steps");
 	*m->steps -= n;
 	if (n > m->s.n - s || memcmp(m->s.p + m->captures[i].start, m->s.p + s, n) != 0)
 		return NO_MATCH;
@@ -233,7 +233,7 @@ static size_t match_reference(struct matcher *m, size_t s, char digit)
 static size_t open_capture(struct matcher *m, size_t s, size_t p, int state)
 {
 	if (m->count == PATTERN_CAPTURES_MAX)
-		return stop(m, RC_INVALID, "a pattern has too many captures");
+		return stop(m, SLUICE_E_INVALID, "a pattern has too many captures");
 	m->captures[m->count].start = s;
 	m->captures[m->count].n = 0;
 	m->captures[m->count++].state = state;
@@ -249,7 +249,7 @@ static size_t close_capture(struct matcher *m, size_t s, size_t p)
 	while (i > 0 && m->captures[i - 1].state != CAPTURE_OPEN)
 		i--;
 	if (i == 0)
-		return stop(m, RC_INVALID, "a pattern's ) has no (");
+		return stop(m, SLUICE_E_INVALID, "a pattern's ) has no (");
 	m->captures[i - 1].state = CAPTURE_CLOSED;
 	m->captures[i - 1].n = s - m->captures[i - 1].start;
 	size_t found = match(m, s, p);
@@ -269,7 +269,7 @@ static size_t match_repeated(struct matcher *m, size_t s, size_t at, size_t end)
 		return match_shortest(m, s, at, end);
 	default: {
 		size_t found = matches_at(m, s, at, end) ? match(m, s + 1, end + 1) : NO_MATCH;
-		return found != NO_MATCH || m->rc != RC_OK ? found : match(m, s, end + 1);
+		return found != NO_MATCH || m->rc != SLUICE_OK ? found : match(m, s, end + 1);
 	}
 	}
 }
@@ -336,16 +336,16 @@ static bool step(struct matcher *m, size_t *s, size_t *p)
 static size_t match(struct matcher *m, size_t s, size_t p)
 {
 	if (m->depth == DEPTH_MAX)
-		return stop(m, RC_INVALID, "a pattern is too complex");
+		return stop(m, SLUICE_E_INVALID, "a pattern is too complex");
 	m->depth++;
 	while (p < m->p.n && pay(m)) {
 		if (!step(m, &s, &p)) {
 			m->depth--;
-			return m->rc == RC_OK ? s : NO_MATCH;
+			return m->rc == SLUICE_OK ? s : NO_MATCH;
 		}
 	}
 	m->depth--;
-	return m->rc == RC_OK ? s : NO_MATCH;
+	return m->rc == SLUICE_OK ? s : NO_MATCH;
 }
 
 /* --- all ------------------------------------------------------------------------------------- */
@@ -366,24 +366,25 @@ static bool take(struct matcher *m, size_t start, size_t end, struct pattern_mat
 	return true;
 }
 
-enum rc pattern_find(struct str subject, struct str pattern, size_t from, uint64_t *steps,
-	struct pattern_match *out, const char **message)
+int32_t pattern_find(struct sluice_str subject, struct sluice_str pattern, size_t from,
+	uint64_t *steps, struct pattern_match *out, const char **message)
 {
 	bool is_anchored = pattern.n > 0 && pattern.p[0] == '^';
-	struct matcher m = {.s = subject, .p = str_from(pattern, is_anchored), .steps = steps};
+	struct sluice_str rest = {pattern.p + is_anchored, pattern.n - is_anchored};
+	struct matcher m = {.s = subject, .p = rest, .steps = steps};
 	for (size_t s = from; s <= subject.n; s++) {
 		m.count = 0;
 		size_t end = match(&m, s, 0);
 		if (end != NO_MATCH && !take(&m, s, end, out))
-			stop(&m, RC_INVALID, "a pattern's ( has no )");
-		if (m.rc != RC_OK) {
+			stop(&m, SLUICE_E_INVALID, "a pattern's ( has no )");
+		if (m.rc != SLUICE_OK) {
 			*message = m.message;
 			return m.rc;
 		}
 		if (end != NO_MATCH)
-			return RC_OK;
+			return SLUICE_OK;
 		if (is_anchored)
 			break;
 	}
-	return RC_NOT_FOUND;
+	return SLUICE_E_NOT_FOUND;
 }
