@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What a binding needs of the bodies: what its definition says, or more where an expression of its
--- configuration names `payload`.
+-- What a binding needs of the bodies: what its definition says, or the member of the configuration that
+-- it leaves that to; or more where an expression of the configuration names `payload`.
 local nodes = require("sluice.nodes")
 
 local bodies = {}
@@ -37,13 +37,23 @@ find = function(node, direction, host)
 	end
 end
 
-local function contract(fixed, when_payload, is_used)
-	local mode = fixed.mode
+-- What the operator chose; a mode that is none of ours is no choice: the schema speaks of it.
+local function chosen(fixed, config)
+	local choice = fixed.from and nodes.get(config, fixed.from)
+	local mode = nodes.text(choice, "mode")
+	if not strength[mode or ""] then
+		return fixed.mode, fixed.max
+	end
+	return mode, nodes.value(choice, "maxBytes", "integer") or fixed.max
+end
+
+local function contract(fixed, config, when_payload, is_used)
+	local mode, max = chosen(fixed, config)
 	if is_used and strength[when_payload] > strength[mode] then
 		mode = when_payload
 	end
 	if mode ~= "none" then
-		return { mode = mode, max = fixed.max }
+		return { mode = mode, max = max }
 	end
 end
 
@@ -53,8 +63,8 @@ function bodies.contracts(definition, config, host)
 	if definition.when_payload ~= "none" then
 		find(config, { found = found, request = true, response = true }, host)
 	end
-	return contract(definition.request_body, definition.when_payload, found.request),
-		contract(definition.response_body, definition.when_payload, found.response)
+	return contract(definition.request_body, config, definition.when_payload, found.request),
+		contract(definition.response_body, config, definition.when_payload, found.response)
 end
 
 return bodies

@@ -19,7 +19,7 @@ local mode = { type = "string", enum = { "none", "observe", "stream", "buffer" }
 local body = {
 	type = "map",
 	required = { "mode" },
-	fields = { mode = mode, max = { type = "integer", min = 1 } },
+	fields = { mode = mode, max = { type = "integer", min = 1 }, from = { type = "string" } },
 }
 
 local shape = {
@@ -105,7 +105,8 @@ definitions.close = close
 
 local function read_body(spec, key)
 	local node = nodes.get(spec, key)
-	return { mode = nodes.text(node, "mode") or "none", max = nodes.value(node, "max", "integer") }
+	return { mode = nodes.text(node, "mode") or "none", max = nodes.value(node, "max", "integer"),
+		from = nodes.text(node, "from") }
 end
 
 -- The names of the configuration's members whose dollars are their own.

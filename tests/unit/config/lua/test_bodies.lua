@@ -32,3 +32,13 @@ item = { message = "#[payload]", firstSection = false, secondSection = true }
 equal(contracts({ items = { item } }), { nil, "buffer" })
 item = { message = "#[payload]", firstSection = false, secondSection = false }
 equal(contracts({ items = { item } }), {})
+
+-- A definition may leave the choice to a member of the configuration.
+local free = { request_body = { mode = "none", max = 9, from = "requestBody" } }
+equal(contracts({ a = "x" }, free), {})
+equal(contracts({ requestBody = { mode = "stream" } }, free), { "stream", nil, 9 })
+equal(contracts({ requestBody = { mode = "buffer", maxBytes = 70 } }, free), { "buffer", nil, 70 })
+equal(contracts({ requestBody = { mode = "none", maxBytes = 70 } }, free), {})
+equal(contracts({ requestBody = { mode = "observe" }, e = "#[payload]" }, free), { "buffer", "buffer", 9 })
+equal(contracts({ requestBody = { mode = "nonsense" } }, free), {})
+equal(contracts({ requestBody = "stream" }, free), {})
