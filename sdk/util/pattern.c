@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A backtracking matcher over places in the pattern. What can fail later is a call, what cannot is a
- * turn of the loop in match(); the depth of calls is bounded, so is the number of single items
+/* A backtracking matcher over places in the pattern. What can fail later is a call, what cannot is
+ * a turn of the loop in match(); the depth of calls is bounded, so is the number of single items
  * looked at. */
 #include "util/pattern.h"
 

@@ -3,8 +3,8 @@
  *
  * The language is that of the Lua 5.1 manual (section 5.4.1): classes, sets, the four repetitions,
  * captures and their back-references, %b, %f, anchors. The library's own matcher backtracks without
- * looking at the clock: ("a"):rep(30):find((".-"):rep(30) .. "b") never comes back. This one pays for
- * every step from a budget.
+ * looking at the clock: ("a"):rep(30):find((".-"):rep(30) .. "b") never comes back. This one pays
+ * for every step from a budget.
  *
  * Threads      any; pure. */
 #pragma once
