@@ -107,6 +107,7 @@ static int ask(lua_State *L)
 	int32_t rc = s->state->ask(v->x, s->store, &q, &a);
 	if (rc == SLUICE_PENDING) {
 		visit_guest(L, v)->asked[v->side]++;
+		v->begun++;
 		lua_pushboolean(L, 1);
 		return 1;
 	}

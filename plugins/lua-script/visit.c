@@ -156,19 +156,26 @@ void visit_done(const struct sluice_call *call, struct sluice_exchange *x)
 }
 
 /* --- running --------------------------------------------------------------------------------- */
-/* What it waits for is under way, or it sleeps: the verdict. CONTINUE: there is nothing to wait
- * for. */
-static int32_t await(const struct visit *v, const struct settings *s)
+/* It sleeps: the verdict. CONTINUE: not any more. */
+static int32_t sleep_on(const struct visit *v, const struct settings *s)
 {
 	const struct sluice_host *host = v->call->host;
-	int32_t verdict = host->wait(v->x, s->wait_ms);
 	int64_t left_ms = v->due_ms ? v->due_ms - host->now_ms(v->x) : 0;
-	if (verdict != SLUICE_CONTINUE || left_ms <= 0)
-		return verdict;
+	if (left_ms <= 0)
+		return SLUICE_CONTINUE;
 	sluice_token token = host->pause(v->x, (uint32_t)left_ms + s->wait_ms);
 	if (!token || s->timer->resume_after(v->x, token, (uint32_t)left_ms) != SLUICE_OK)
 		return SLUICE_FAIL;
 	return SLUICE_PAUSE;
+}
+
+/* First for what it has begun, then for its time. CONTINUE: there is nothing to wait for. */
+static int32_t await(struct visit *v, const struct settings *s)
+{
+	if (v->begun == 0)
+		return sleep_on(v, s);
+	v->begun = 0;
+	return v->call->host->wait(v->x, s->wait_ms);
 }
 
 static int32_t fail(struct visit *v, struct interpreter *in, struct coroutine *co, const char *why)
@@ -224,7 +231,7 @@ static int32_t go_on(struct visit *v, struct interpreter *in)
 {
 	struct coroutine co = v->guest->waiting[v->side];
 	v->due_ms = v->guest->due_ms[v->side];
-	int32_t verdict = await(v, in->settings);
+	int32_t verdict = sleep_on(v, in->settings);
 	if (verdict == SLUICE_PAUSE)
 		return verdict;
 	v->guest->waiting[v->side].L = NULL;

@@ -35,6 +35,7 @@ struct visit {
 	enum sluice_side side;
 	int32_t verdict;     /* with which the script ended it; VISIT_GOES_ON */
 	int64_t due_ms;      /* until when it sleeps; 0 */
+	unsigned begun;      /* operations that it has not waited for */
 	struct guest *guest; /* NULL: the exchange holds nothing yet */
 };
 #define VISIT_GOES_ON (-1)
