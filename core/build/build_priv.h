@@ -85,6 +85,7 @@ void build_note_item(struct build *b, enum plan_list list, uint32_t i, uint32_t 
 const struct built_service *build_service_facts(struct build *b, uint32_t i);
 
 void build_edge(struct build *b);
+void build_contracts(struct build *b);
 /* Its redirect and its error pages; what is wrong with them stands in `numbers` then. */
 void build_api_edge(
 	struct api *api, const struct plan_node *node, struct build_numbers *numbers);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "crypto/secret_digest.h"
 #include "expr/expr.h"
 #include "expr/regex.h"
 #include "http/uri.h"
@@ -290,6 +291,17 @@ static int base64(lua_State *L)
 	return 1;
 }
 
+/* secret_digest(owner, name, secret) -> 64 digits: crypto/secret_digest.h */
+static int digest_secret(lua_State *L)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_BYTES * 2];
+	secret_digest(check_str(L, 1), check_str(L, 2), check_str(L, 3), digest);
+	sha256_hex(digest, hex);
+	lua_pushlstring(L, hex, sizeof(hex));
+	return 1;
+}
+
 /* scalar(text) -> type, value as a plain scalar of YAML would have; or nil */
 static int scalar(lua_State *L)
 {
@@ -331,6 +343,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"canonical_path", canonical_path},
 		{"limit_default", limit_default},
 		{"base64", base64},
+		{"secret_digest", digest_secret},
 		{"scalar", scalar},
 		{NULL, NULL},
 	};

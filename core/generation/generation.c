@@ -22,6 +22,7 @@ void generation_free(struct generation *g)
 		api_unref(g->apis[i]);
 	free(g->apis);
 	free(g->dropped_apis);
+	contracts_free(g->contracts);
 	for (size_t i = 0; i < g->service_count; i++)
 		service_unref(g->services[i]);
 	free(g->services);

@@ -12,6 +12,7 @@
 #include "generation/edge.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "policy/contracts.h"
 
 struct generation_listener {
 	char *key; /* owned: "0.0.0.0:8081" */
@@ -43,6 +44,7 @@ struct generation {
 	struct api **apis; /* refs; NULL: taken out */
 	size_t api_count;
 	bool hides_queries;        /* some API has secrets in queries, or may have */
+	struct contracts *contracts; /* owned */
 	struct api **dropped_apis; /* borrowed: the former generation's that this one has not */
 	size_t dropped_api_count;
 	struct generation_listener *listeners;

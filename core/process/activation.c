@@ -2,6 +2,7 @@
 #include "process/activation.h"
 
 #include "base/memory.h"
+#include "services/services.h"
 
 struct activation {
 	struct activation_options options;
@@ -204,6 +205,7 @@ static void swap_on_worker(struct round *r)
 {
 	struct activation *a = r->a;
 	proxy_worker_swap(&a->options.threads[r->worker]->proxy, a->next);
+	services_use_contracts(a->next->contracts);
 }
 
 /* A port that it alone wanted is closed again: nobody accepts there. Without a former generation

@@ -59,7 +59,8 @@ static void hold_back_of_entry(
 
 static bool is_secret_key(struct str key)
 {
-	return str_eq(key, STR("key")) || str_eq(key, STR("passphrase"));
+	return str_eq(key, STR("key")) || str_eq(key, STR("passphrase")) ||
+	       str_eq(key, STR("secretDigest"));
 }
 
 static void collect(struct secrets *s, const struct plan_node *node)

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/metrics.h"
@@ -40,6 +41,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_TLS_SERVICE, services_tls_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
 	add(r, SLUICE_STREAM_SERVICE, services_stream_table());
+	add(r, SLUICE_CONTRACTS_SERVICE, services_contracts_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

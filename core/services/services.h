@@ -18,3 +18,7 @@ void services_register(struct registry *r);
 struct loop;
 void services_worker_start(unsigned worker, struct loop *loop);
 void services_worker_stop(unsigned worker);
+/* On a worker's thread: what "sluice.contracts/1" finds there from now on; NULL: nothing. They outlive the
+ * worker, or its next call. */
+struct contracts;
+void services_use_contracts(const struct contracts *contracts);

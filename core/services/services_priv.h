@@ -13,6 +13,7 @@
 struct services_thread {
 	struct loop *loop; /* borrowed */
 	unsigned worker;
+	const struct contracts *contracts; /* borrowed from the generation; NULL: none */
 };
 extern _Thread_local struct services_thread services_thread;
 
@@ -30,6 +31,7 @@ const void *services_state_table(void);
 const void *services_tls_table(void);
 const void *services_work_table(void);
 const void *services_stream_table(void);
+const void *services_contracts_table(void);
 
 static inline struct str str_in(struct sluice_str s)
 {

@@ -157,9 +157,7 @@ local function compose_whole(input, roots, state)
 	read_kinds(state)
 	collect_services(state)
 	bind.run(state)
-	for _, resource in ipairs(state.found.Contract.list) do
-		contract.link(resource, state.found, state.report)
-	end
+	contract.link(state)
 	scripts.run(input.scripts, state)
 	arrange(state)
 	note_users(state)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The plan (docs/plan.md) from what was read, bound and ordered.
+local contract = require("sluice.kinds.contract")
 local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
@@ -350,6 +351,7 @@ function plan.build(state)
 	nodes.put(out, "services", services)
 	nodes.put(out, "listeners", listeners)
 	nodes.put(out, "apis", apis)
+	nodes.put(out, "contracts", contract.list_node(state))
 	return nodes.put(out, "settings", settings_node(state.settings))
 end
 

@@ -3,6 +3,7 @@
 -- any of them is made. Where anything is to be said, by whomever, this is given up, and the whole is
 -- composed with ghosts; so it need not know how to say it.
 local bind = require("sluice.bind")
+local contract = require("sluice.kinds.contract")
 local listeners = require("sluice.listeners")
 
 local surveyed = {}
@@ -48,7 +49,7 @@ end
 function surveyed.take(input, state)
 	local found = state.found
 	if state.is_incomplete or state.closes_all or state.report.findings[1]
-		or found.ApiInstance.list[1] or found.Contract.list[1] then
+		or found.ApiInstance.list[1] then
 		return false
 	end
 	local survey = input.survey(ids_of(state.services.list))
@@ -62,6 +63,7 @@ function surveyed.take(input, state)
 	if not bind_all(state) then
 		return false
 	end
+	contract.link(state, input.has_api)
 	listeners.take(state, ports_of(survey))
 	return true
 end

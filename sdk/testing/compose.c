@@ -13,6 +13,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+void testing_add_indented(struct buffer *out, const char *yaml)
+{
+	for (struct str rest = str_of(yaml); rest.p;) {
+		struct str line = str_cut(&rest, '\n');
+		buffer_addf(out, "        %.*s\n", STR_ARG(line));
+	}
+}
+
 static void write_yaml(const struct sluice_test *t, struct buffer *out)
 {
 	buffer_addf(out, "apiVersion: gateway.sluice.dev/v1\n"
@@ -26,11 +34,9 @@ static void write_yaml(const struct sluice_test *t, struct buffer *out)
 	for (size_t i = 0; i < t->binding_count; i++) {
 		const struct testing_binding *b = &t->bindings[i];
 		buffer_addf(out, "    - policyRef: {name: %s}\n      config:\n", b->policy);
-		for (struct str rest = str_of(b->config); rest.p;) {
-			struct str line = str_cut(&rest, '\n');
-			buffer_addf(out, "        %.*s\n", STR_ARG(line));
-		}
+		testing_add_indented(out, b->config);
 	}
+	buffer_add(out, buffer_str(&t->documents));
 }
 
 static bool write_file(const char *path, struct str bytes)

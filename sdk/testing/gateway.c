@@ -5,6 +5,7 @@
 #include "crypto/crypto.h"
 #include "json/json.h"
 #include "observe/log.h"
+#include "policy/contracts.h"
 #include "policy/instance.h"
 #include "policy/loader.h"
 #include "policy/pause.h"
@@ -41,6 +42,7 @@ struct sluice_test *sluice_test_new(const char *plugin)
 	t->plugin = strchr(plugin, '/') ? heap_strdup(plugin) : heap_printf("./%s", plugin);
 	diagnostics_init(&t->diagnostics);
 	buffer_init(&t->problems, LOG_BYTES_MAX);
+	buffer_init(&t->documents, LOG_BYTES_MAX);
 	buffer_init(&t->log, LOG_BYTES_MAX);
 	log_start_queue(LOG_BYTES_MAX, NULL, NULL);
 	testing_host_install();
@@ -57,6 +59,27 @@ void sluice_test_bind(struct sluice_test *t, const char *policy, const char *con
 	}
 	t->bindings[t->binding_count++] =
 		(struct testing_binding){heap_strdup(policy), heap_strdup(config ? config : "{}")};
+}
+
+void sluice_test_contract(struct sluice_test *t, const char *client, const char *sla)
+{
+	if (t->is_composed) {
+		testing_fail("contracts come before the first request");
+		return;
+	}
+	buffer_addf(&t->documents, "---\n"
+				   "apiVersion: gateway.sluice.dev/v1\n"
+				   "kind: Contract\n"
+				   "metadata: {name: contract-%zu}\n"
+				   "spec:\n"
+				   "  apiId: test\n"
+				   "  client:\n",
+		++t->contract_count);
+	testing_add_indented(&t->documents, client);
+	if (!sla)
+		return;
+	buffer_addf(&t->documents, "  sla:\n");
+	testing_add_indented(&t->documents, sla);
 }
 
 void sluice_test_split(struct sluice_test *t, size_t bytes)
@@ -165,6 +188,15 @@ const char *sluice_test_problems(struct sluice_test *t)
 	return testing_problems(t);
 }
 
+static void use_contracts(struct sluice_test *t)
+{
+	const struct plan_node *at;
+	const struct plan_node *list = plan_get(plan_root(t->plan), "contracts");
+	if (contracts_new(list, &t->contracts, &at) != RC_OK)
+		testing_fail("a contract is none");
+	services_use_contracts(t->contracts);
+}
+
 /* For want of a fault's allocation: a gateway would not take the configuration into use. */
 static void not_started(struct sluice_test *t, size_t i)
 {
@@ -180,6 +212,7 @@ static void start(struct sluice_test *t)
 	t->loop = loop_new(&(struct loop_options){.fake_clock = true, .fake_wall_us = WALL_US});
 	pause_worker_start(0, t->loop);
 	services_worker_start(0, t->loop);
+	use_contracts(t);
 	for (size_t i = 0; i < t->instance_count; i++)
 		if (instance_worker_start(t->instances[i], 0) != RC_OK)
 			not_started(t, i);
@@ -279,6 +312,7 @@ static void decompose(struct sluice_test *t)
 	job_pool_stop();
 	loop_turn(t->main_loop, 0);
 	registry_free(t->registry);
+	contracts_free(t->contracts);
 	metrics_free(t->metrics);
 	loop_free(t->main_loop);
 	plan_free(t->plan);
@@ -298,6 +332,7 @@ void sluice_test_free(struct sluice_test *t)
 	log_stop_queue();
 	diagnostics_deinit(&t->diagnostics);
 	buffer_deinit(&t->problems);
+	buffer_deinit(&t->documents);
 	buffer_deinit(&t->log);
 	free(t->plugin);
 	free(t);

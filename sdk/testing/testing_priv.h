@@ -38,6 +38,9 @@ struct sluice_test {
 	char *plugin; /* owned: its path */
 	struct testing_binding bindings[TESTING_BINDINGS_MAX];
 	size_t binding_count;
+	struct buffer documents; /* behind the API's */
+	size_t contract_count;
+	struct contracts *contracts; /* owned; NULL: none */
 	size_t split;
 	bool is_refused; /* a worker_start failed: nothing is served */
 	bool is_composed, is_open;
@@ -64,6 +67,8 @@ void testing_fail(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* --- compose.c ------------------------------------------------------------------------------- */
 /* Into t->plan and t->diagnostics. */
 void testing_compose(struct sluice_test *t);
+/* YAML's lines, below a key that is indented by less than eight. */
+void testing_add_indented(struct buffer *out, const char *yaml);
 /* The chain of the one API, or NULL. */
 const struct plan_node *testing_chain(const struct sluice_test *t);
 

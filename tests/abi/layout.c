@@ -5,6 +5,7 @@
  * a change may only add lines, and only at the end of a struct or enumeration.
  * A field that is missing here would leave a hole between its neighbours, and a hole is an error.
  */
+#include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/metrics.h"
@@ -355,6 +356,26 @@ static void print_stream(void)
 	VALUE(SLUICE_STREAM_WHOLE);
 }
 
+static void print_contracts(void)
+{
+	BEGIN(sluice_contract_limit);
+	FIELD(sluice_contract_limit, requests_max);
+	FIELD(sluice_contract_limit, period_ms);
+	FINISH(sluice_contract_limit);
+	BEGIN(sluice_contract);
+#define C(f) FIELD(sluice_contract, f)
+	C(size), C(has_secret), C(name), C(client_id), C(client_name), C(tier_id), C(tier_name), C(limits),
+		C(limit_count);
+#undef C
+	FINISH(sluice_contract);
+	BEGIN(sluice_contracts_service);
+#define S(f) FIELD(sluice_contracts_service, f)
+	S(size), S(reserved), S(find), S(secret_matches);
+#undef S
+	FINISH(sluice_contracts_service);
+	printf("service %s\n", SLUICE_CONTRACTS_SERVICE);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -436,5 +457,6 @@ int main(void)
 	print_state();
 	print_schema();
 	print_stream();
+	print_contracts();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

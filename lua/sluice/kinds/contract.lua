@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Contract: a client's credentials and tier for an API.
+local diagnose = require("sluice.diagnose")
 local nodes = require("sluice.nodes")
 local schema = require("sluice.schema")
 local substitute = require("sluice.substitute")
@@ -45,31 +46,92 @@ function contract.read(resource, report)
 	schema.check(report, resource, resource.spec, contract.shape, "spec")
 end
 
--- The API that it names has to exist; its texts have to resolve.
-function contract.link(resource, found, report)
+-- The id of the API that it is with; nil: there is none. `has_api` tells of an id when the APIs are not
+-- at hand.
+local function api_of(resource, found, report, has_api)
 	local node = nodes.get(resource.spec, "apiId")
-	if nodes.is(node, "string") then
-		local id = node.value:find("/", 1, true) and node.value
-			or resource.namespace .. "/" .. node.value
-		local api = found.ApiInstance.by_id[id]
-		if api then
-			resource.apis = { api }
-		else
-			local names = {}
-			for _, other in ipairs(found.ApiInstance.list) do
-				names[#names + 1] = other.name
-			end
-			report:error(node, "spec.apiId", 'no ApiInstance "' .. node.value .. '"'
-				.. report:nearest(node.value, names), resource)
-		end
+	if not nodes.is(node, "string") then
+		return nil
 	end
+	local id = node.value:find("/", 1, true) and node.value
+		or resource.namespace .. "/" .. node.value
+	if found.ApiInstance.by_id[id] or (has_api and has_api(id)) then
+		return id
+	end
+	local names = {}
+	for _, other in ipairs(found.ApiInstance.list) do
+		names[#names + 1] = other.name
+	end
+	report:error(node, "spec.apiId", 'no ApiInstance "' .. node.value .. '"'
+		.. report:nearest(node.value, names), resource)
+	return nil
+end
+
+-- Its texts resolved.
+local function resolved(resource, found, report)
 	local scope = {
 		host = report.host,
 		secret = secret.finder(found.Secret, resource.namespace, report.host),
 	}
-	substitute.tree(resource.spec, scope, function(at, path, message)
+	return substitute.tree(resource.spec, scope, function(at, path, message)
 		report:error(at, "spec." .. path, message, resource)
 	end)
+end
+
+-- Of the plan (docs/plan.md).
+local function plan_node(resource, api, spec, host)
+	local client, sla = nodes.get(spec, "client"), nodes.get(spec, "sla")
+	local out, id = nodes.map(resource), nodes.get(client, "id")
+	local text = nodes.get(client, "secret")
+	nodes.put(out, "api", nodes.string(nodes.get(spec, "apiId"), api))
+	nodes.put(out, "name", nodes.string(resource, resource.namespace .. "/" .. resource.name))
+	nodes.put(out, "clientId", id)
+	nodes.put(out, "clientName", nodes.get(client, "name"))
+	nodes.put(out, "secretDigest", text and nodes.string(text,
+		host.secret_digest(api, id.value, text.value)))
+	nodes.put(out, "tierId", nodes.get(sla, "id"))
+	nodes.put(out, "tier", nodes.get(sla, "name"))
+	return nodes.put(out, "limits", nodes.get(sla, "limits"))
+end
+
+-- Who of two contracts of a client counts cannot be told: neither does.
+local function refuse_second(state, first, resource, id)
+	state.report:error(id, "spec.client.id", 'the client "' .. id.value .. '" has a contract with "'
+		.. first.api .. '" already, at ' .. diagnose.place(first.id) .. "; neither counts", resource)
+	first.resource.contract = nil
+end
+
+local function take(resource, state, seen, has_api)
+	local api = api_of(resource, state.found, state.report, has_api)
+	local spec = resolved(resource, state.found, state.report)
+	if not api or resource.broken then
+		return
+	end
+	local id = nodes.get(nodes.get(spec, "client"), "id")
+	local key = api .. "\n" .. id.value
+	if seen[key] then
+		refuse_second(state, seen[key], resource, id)
+		return
+	end
+	seen[key] = { api = api, id = id, resource = resource }
+	resource.contract = plan_node(resource, api, spec, state.report.host)
+end
+
+-- What becomes of each stands in its `contract`: the node in the plan, or nil, when it does not count.
+function contract.link(state, has_api)
+	local seen = {}
+	for _, resource in ipairs(state.found.Contract.list) do
+		take(resource, state, seen, has_api)
+	end
+end
+
+-- Those that count, in their order; nil: none.
+function contract.list_node(state)
+	local list = nodes.list(nil)
+	for _, resource in ipairs(state.found.Contract.list) do
+		list[#list + 1] = resource.contract
+	end
+	return list[1] and list
 end
 
 return contract

@@ -192,6 +192,43 @@ START_TEST(an_api_is_built_anew_when_the_settings_change)
 }
 END_TEST
 
+static struct generation *build_with_client(
+	struct bench *b, const char *id, const struct generation *former)
+{
+	struct generation *g = NULL;
+	bench_begin(b);
+	bench_write_service(b, "http", 9090);
+	bench_write_listener(b, "127.0.0.1");
+	bench_write_api(b, NULL, NULL);
+	plan_open_array(b->w, "contracts", bench_at);
+	plan_open_object(b->w, NULL, bench_at);
+	bench_text(b, "api", "default/shop");
+	bench_text(b, "clientId", id);
+	plan_close(b->w);
+	plan_close(b->w);
+	enum rc rc = bench_build(b, former, &g);
+	ck_assert_int_eq(rc, id[0] ? RC_OK : RC_INVALID);
+	return g;
+}
+
+START_TEST(an_api_is_kept_when_contracts_with_it_change)
+{
+	struct bench b = {0};
+	bench_init(&b);
+	struct str api = STR("default/shop");
+	struct generation *first = build_with_client(&b, "ann", NULL);
+	struct generation *other = build_with_client(&b, "bob", first);
+	ck_assert_ptr_eq(other->apis[0], first->apis[0]);
+	ck_assert_ptr_nonnull(contracts_find(first->contracts, api, STR("ann")));
+	ck_assert_ptr_null(contracts_find(other->contracts, api, STR("ann")));
+	ck_assert_ptr_nonnull(contracts_find(other->contracts, api, STR("bob")));
+	build_with_client(&b, "", other); /* damaged */
+	generation_free(first);
+	generation_free(other);
+	bench_deinit(&b);
+}
+END_TEST
+
 START_TEST(a_stub_is_never_taken_over)
 {
 	struct bench b = {0};
@@ -548,7 +585,8 @@ UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong
 	a_service_that_cannot_be_trusted_makes_a_stub, a_service_that_did_not_change_is_taken_over,
 	an_api_that_did_not_change_is_taken_over,
 	an_api_is_kept_when_others_move_the_numbers_of_its_services,
-	an_api_is_built_anew_when_the_settings_change, a_stub_is_never_taken_over,
+	an_api_is_built_anew_when_the_settings_change,
+	an_api_is_kept_when_contracts_with_it_change, a_stub_is_never_taken_over,
 	a_kept_api_has_all_that_it_points_to, an_api_is_built_anew_when_its_edge_changes,
 	a_body_mode_that_is_not_known_makes_a_stub, a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,

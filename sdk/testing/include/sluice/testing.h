@@ -62,6 +62,10 @@ SLUICE_EXPORT struct sluice_test *sluice_test_new(const char *plugin);
 /* One more policy of that plugin, behind the others; before the first request. `config` is YAML,
  * JSON among it; NULL: none. */
 SLUICE_EXPORT void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config);
+/* One more contract of the API, before the first request: YAML of the `client` and the `sla` of a
+ * Contract: "{id: ann, secret: s}", "{name: gold}". `sla` NULL: without. */
+SLUICE_EXPORT void sluice_test_contract(
+	struct sluice_test *t, const char *client, const char *sla);
 /* What is wrong with the configuration, a line for each mistake ("config.rate: missing field ...");
  * "": nothing. Without this call a mistake fails the test with the first request. */
 SLUICE_EXPORT const char *sluice_test_problems(struct sluice_test *t);
