@@ -4,12 +4,14 @@
 #include "testing/testing_priv.h"
 
 #include "base/memory.h"
+#include "crypto/crypto.h"
 #include "http/uri.h"
 #include "policy/chain.h"
 #include "policy/local_stream.h"
 #include "policy/run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ARENA_BYTES    (1u << 20) /* the gateway's own default */
 #define BODY_BYTES_MAX (64u << 20)
@@ -282,6 +284,32 @@ void sluice_test_add(
 void sluice_test_client(struct sluice_test_exchange *t, const char *address)
 {
 	t->x.client_address = arena_copy(&t->arena, str_of(address));
+}
+
+/* Between the lines that frame it; empty when they are not there. */
+static struct str pem_body(const char *pem)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	const char *from = strstr(pem, begin);
+	const char *to = from ? strstr(from, "-----END CERTIFICATE-----") : NULL;
+	return to ? str_n(from + sizeof(begin) - 1, (size_t)(to - from) - sizeof(begin) + 1)
+		  : STR_EMPTY;
+}
+
+void sluice_test_tls(struct sluice_test_exchange *t, const char *certificate)
+{
+	t->x.tls_version = "TLSv1.3";
+	if (!certificate)
+		return;
+	struct str pem = pem_body(certificate);
+	char *text = arena_alloc(&t->arena, pem.n + 1), *der = arena_alloc(&t->arena, pem.n + 1);
+	size_t n = 0, bytes = 0;
+	for (size_t i = 0; i < pem.n; i++)
+		if (!strchr(" \t\r\n", pem.p[i]))
+			text[n++] = pem.p[i];
+	if (n == 0 || base64_decode(str_n(text, n), der, &bytes) != RC_OK)
+		testing_fail("no certificate in PEM: %.40s", certificate);
+	t->x.tls_certificate = str_n(der, bytes);
 }
 
 enum sluice_test_outcome sluice_test_send_bytes(

@@ -80,10 +80,10 @@ static int compare(const void *a, const void *b)
 static struct list *list_new(char *text)
 {
 	struct list *l = calloc(1, sizeof(*l));
-	size_t lines = 1;
+	size_t words = 1;
 	for (const char *c = text; *c; c++)
-		lines += *c == '\n';
-	char **addresses = l ? malloc(lines * sizeof(char *)) : NULL;
+		words += *c == '\n' || *c == ' ' || *c == '\t' || *c == '\r';
+	char **addresses = l ? malloc(words * sizeof(char *)) : NULL;
 	if (!addresses) {
 		free(l);
 		free(text);
@@ -91,10 +91,13 @@ static struct list *list_new(char *text)
 	}
 	*l = (struct list){.addresses = addresses, .text = text};
 	atomic_init(&l->refs, 1);
-	char *rest = NULL;
-	for (char *line = strtok_r(text, " \t\r\n", &rest); line;
-		line = strtok_r(NULL, " \t\r\n", &rest))
-		l->addresses[l->count++] = line;
+	static const char blank[] = " \t\r\n";
+	for (char *at = text + strspn(text, blank); *at; at += strspn(at, blank)) {
+		l->addresses[l->count++] = at;
+		at += strcspn(at, blank);
+		if (*at)
+			*at++ = '\0';
+	}
 	qsort(l->addresses, l->count, sizeof(char *), compare);
 	return l;
 }

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static char file[] = "/tmp/block-file-XXXXXX";
+/* In the folder that the tests run in. */
+static char file[] = "block-file-XXXXXX";
 
 /* Another file each time, so that its time of change need not be another one. */
 static void write_list(const char *text)

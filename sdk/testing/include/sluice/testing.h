@@ -98,6 +98,9 @@ SLUICE_EXPORT void sluice_test_add(
 	struct sluice_test_exchange *x, enum sluice_side side, const char *name, const char *value);
 /* In the place of 192.0.2.1; before sluice_test_send. */
 SLUICE_EXPORT void sluice_test_client(struct sluice_test_exchange *x, const char *address);
+/* It came by TLS 1.3, with this certificate (the text of a PEM file; NULL: none); before
+ * sluice_test_send. */
+SLUICE_EXPORT void sluice_test_tls(struct sluice_test_exchange *x, const char *certificate);
 /* The request goes through the policies. `body` NULL: it has none. */
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_send(
 	struct sluice_test_exchange *x, const char *body);
