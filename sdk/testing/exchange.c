@@ -478,8 +478,33 @@ size_t sluice_test_field_count(
 	size_t count = 0;
 	const struct fields *fields = fields_of(t, side);
 	for (size_t i = 0; i < fields->count; i++)
-		count += str_eq_nocase(fields->items[i].name, str_of(name));
+		count += !name[0] || str_eq_nocase(fields->items[i].name, str_of(name));
 	return count;
+}
+
+const char *sluice_test_field_at(
+	struct sluice_test_exchange *t, enum sluice_side side, const char *name, size_t i)
+{
+	uint32_t at = 0;
+	const struct field *f;
+	do
+		f = fields_next(fields_of(t, side), str_of(name), &at);
+	while (f && i-- > 0);
+	return f ? keep(t, f->value) : NULL;
+}
+
+const char *sluice_test_fact(struct sluice_test_exchange *t, enum sluice_fact which)
+{
+	switch (which) {
+	case SLUICE_FACT_PRINCIPAL:
+		return keep(t, t->x.principal);
+	case SLUICE_FACT_CLIENT_ID:
+		return keep(t, t->x.client_id);
+	case SLUICE_FACT_CLIENT_NAME:
+		return keep(t, t->x.client_name);
+	default:
+		return NULL;
+	}
 }
 
 const char *sluice_test_body(struct sluice_test_exchange *t, enum sluice_side side)

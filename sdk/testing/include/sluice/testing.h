@@ -128,8 +128,16 @@ SLUICE_EXPORT void sluice_test_end(struct sluice_test_exchange *x);
  * to the client. */
 SLUICE_EXPORT const char *sluice_test_field(
 	struct sluice_test_exchange *x, enum sluice_side side, const char *name);
+/* How many there are of that name; of an empty one: of all. */
 SLUICE_EXPORT size_t sluice_test_field_count(
 	struct sluice_test_exchange *x, enum sluice_side side, const char *name);
+/* Value i of that name, from 0, or NULL. */
+SLUICE_EXPORT const char *sluice_test_field_at(
+	struct sluice_test_exchange *x, enum sluice_side side, const char *name, size_t i);
+/* SLUICE_FACT_PRINCIPAL, _CLIENT_ID, _CLIENT_NAME: who the client is by now; "": nobody. Of other facts
+ * NULL. */
+SLUICE_EXPORT const char *sluice_test_fact(
+	struct sluice_test_exchange *x, enum sluice_fact which);
 /* What went on of the body so far. */
 SLUICE_EXPORT const char *sluice_test_body(struct sluice_test_exchange *x, enum sluice_side side);
 SLUICE_EXPORT size_t sluice_test_body_bytes(struct sluice_test_exchange *x, enum sluice_side side);

@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
+#include "policy.h"
 
-#include "rig.h"
-
-#include "base/check.h"
-
-#include <stdio.h>
-
-#define REQ  CHAIN_REQUEST
-#define RSP  CHAIN_RESPONSE
 #define NAME "cors"
 
-static struct rig *shared(const char *config)
+static struct visit *shared(const char *config)
 {
-	struct rig *r = rig_new(1);
-	rig_bind(r, rig_plugin(r, PLUGINS "/cors.so"), NAME, config);
-	return r;
+	return visit_policy(NAME, NAME, config);
 }
 
 static const char public_config[] = "{}";
 static const char groups[] =
 	"{\"publicResource\":false,\"supportCredentials\":true,\"originGroups\":["
-	"{\"origins\":[\"https://shop.example\",\"HTTPS://Admin.Example:443\"],"
+	"{\"origins\":[\"https://shop.example\",\"https://Admin.Example:443\"],"
 	" \"accessControlMaxAge\":600,"
 	" \"allowedMethods\":[{\"methodName\":\"GET\"},{\"methodName\":\"PUT\",\"isAllowed\":true},"
 	"  {\"methodName\":\"DELETE\",\"isAllowed\":false}],"
@@ -95,17 +85,15 @@ static const struct row rows[] = {
 
 static void assert_field(struct visit *v, size_t row, const char *name, const char *expected)
 {
-	const struct field *f = fields_get(&v->x.response->fields, str_of(name));
-	ck_assert_msg((f != NULL) == (expected != NULL), "row %zu: %s", row, name);
-	ck_assert_msg(!expected || str_eq(f->value, str_of(expected)), "row %zu: %s: %.*s", row,
-		name, STR_ARG(f->value));
+	const char *value = sluice_test_field(v->x, RSP, name);
+	ck_assert_msg((value != NULL) == (expected != NULL), "row %zu: %s", row, name);
+	ck_assert_msg(
+		!expected || strcmp(value, expected) == 0, "row %zu: %s: %s", row, name, value);
 }
 
 static void ask(struct visit *v, const struct row *row)
 {
-	visit_begin(v);
-	v->request.method_name = str_of(row->method);
-	v->request.method = http_method_of(v->request.method_name);
+	visit_begin(v, row->method, "/");
 	if (row->origin)
 		visit_field(v, REQ, "Origin", row->origin);
 	if (row->asks_method)
@@ -113,21 +101,19 @@ static void ask(struct visit *v, const struct row *row)
 	if (row->asks_headers)
 		visit_field(v, REQ, "Access-Control-Request-Headers", row->asks_headers);
 	bool is_options = strcmp(row->method, "OPTIONS") == 0;
-	ck_assert_int_eq(chain_step(&v->x, REQ), is_options ? CHAIN_RESPONDED : CHAIN_MORE);
-	if (is_options)
-		ck_assert_int_eq(visit_answer(v), CHAIN_DONE);
-	else
-		ck_assert_int_eq(visit_give(v, RSP, "ok"), CHAIN_DONE);
+	ck_assert_int_eq(
+		visit_send(v, NULL), is_options ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED);
+	if (!is_options)
+		ck_assert_int_eq(visit_reply(v, "ok"), SLUICE_TEST_PASSED);
 }
 
 START_TEST(allows_what_is_allowed_and_nothing_else)
 {
-	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct row *row = &rows[i];
-		struct rig *r = shared(row->config);
-		struct visit *v = visit_new(r, 0);
+		struct visit *v = shared(row->config);
 		ask(v, row);
-		ck_assert_uint_eq(v->x.response->status, 200);
+		ck_assert_uint_eq(sluice_test_status(v->x), 200);
 		assert_field(v, i, "access-control-allow-origin", row->allow_origin);
 		assert_field(v, i, "access-control-allow-methods", row->allow_methods);
 		assert_field(v, i, "access-control-allow-headers", row->allow_headers);
@@ -143,10 +129,9 @@ START_TEST(allows_what_is_allowed_and_nothing_else)
 			row->asks_method ? "Origin, Access-Control-Request-Method, "
 					   "Access-Control-Request-Headers"
 					 : "Origin");
-		visit_free(v);
-		rig_free(r);
+		visit_leave(v);
 	}
-	ck_assert_uint_ge(ARRAY_COUNT(rows), 30);
+	ck_assert_uint_ge(COUNT(rows), 30);
 }
 END_TEST
 
@@ -155,40 +140,34 @@ START_TEST(exposes_what_scripts_may_read)
 	static const struct row shop = {groups, "GET", SHOP, NULL, NULL, SHOP, NULL, NULL};
 	static const struct row other = {
 		starred, "GET", "https://b.x", NULL, NULL, "*", NULL, NULL};
-	struct rig *r = shared(groups);
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = shared(groups);
 	ask(v, &shop);
-	assert_str(visit_answered(v, "access-control-expose-headers"), "X-B, X-C");
-	visit_free(v);
-	rig_free(r);
-	r = shared(starred);
-	v = visit_new(r, 0);
+	ck_assert_str_eq(visit_answered(v, "access-control-expose-headers"), "X-B, X-C");
+	visit_leave(v);
+	v = shared(starred);
 	ask(v, &other);
-	assert_str(visit_answered(v, "access-control-expose-headers"), "*");
-	visit_free(v);
-	rig_free(r);
+	ck_assert_str_eq(visit_answered(v, "access-control-expose-headers"), "*");
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(what_the_upstream_says_about_origins_does_not_count)
 {
-	struct rig *r = shared(groups);
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = shared(groups);
 	for (int allowed = 0; allowed < 2; allowed++) {
-		visit_begin(v);
+		visit_begin(v, "GET", "/");
 		visit_field(v, REQ, "Origin", allowed ? SHOP : "https://evil.example");
-		ck_assert_int_eq(chain_step(&v->x, REQ), CHAIN_MORE);
+		ck_assert_int_eq(visit_send(v, NULL), SLUICE_TEST_PASSED);
 		visit_field(v, RSP, "Access-Control-Allow-Origin", "*");
 		visit_field(v, RSP, "access-control-allow-credentials", "true");
 		visit_field(v, RSP, "Access-Control-Allow-Private-Network", "true");
-		ck_assert_int_eq(visit_give(v, RSP, "ok"), CHAIN_DONE);
+		ck_assert_int_eq(visit_reply(v, "ok"), SLUICE_TEST_PASSED);
 		assert_field(v, 0, "access-control-allow-origin", allowed ? SHOP : NULL);
 		assert_field(v, 0, "access-control-allow-credentials", allowed ? "true" : NULL);
 		assert_field(v, 0, "access-control-allow-private-network", NULL);
-		ck_assert_uint_eq(v->response.fields.count, allowed ? 4 : 1);
+		ck_assert_uint_eq(sluice_test_field_count(v->x, RSP, ""), allowed ? 4 : 1);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -198,53 +177,47 @@ START_TEST(says_vary_once)
 		const char *given;
 		uint32_t count;
 	} vary[] = {{"Accept-Encoding", 2}, {"accept, ORIGIN", 1}, {"*", 1}, {"Original", 2}};
-	struct rig *r = shared(public_config);
-	struct visit *v = visit_new(r, 0);
-	for (size_t i = 0; i < ARRAY_COUNT(vary); i++) {
-		visit_begin(v);
-		ck_assert_int_eq(chain_step(&v->x, REQ), CHAIN_MORE);
+	struct visit *v = shared(public_config);
+	for (size_t i = 0; i < COUNT(vary); i++) {
+		visit_begin(v, "GET", "/");
+		ck_assert_int_eq(visit_send(v, NULL), SLUICE_TEST_PASSED);
 		visit_field(v, RSP, "Vary", vary[i].given);
-		ck_assert_int_eq(visit_give(v, RSP, "ok"), CHAIN_DONE);
-		ck_assert_uint_eq(v->response.fields.count, vary[i].count);
+		ck_assert_int_eq(visit_reply(v, "ok"), SLUICE_TEST_PASSED);
+		ck_assert_uint_eq(sluice_test_field_count(v->x, RSP, ""), vary[i].count);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(two_origins_are_none)
 {
-	struct rig *r = shared(groups);
-	struct visit *v = visit_new(r, 0);
-	visit_begin(v);
+	struct visit *v = shared(groups);
+	visit_begin(v, "GET", "/");
 	visit_field(v, REQ, "Origin", SHOP);
 	visit_field(v, REQ, "Origin", SHOP);
-	ck_assert_int_eq(chain_step(&v->x, REQ), CHAIN_MORE);
-	ck_assert_int_eq(visit_give(v, RSP, "ok"), CHAIN_DONE);
+	ck_assert_int_eq(visit_send(v, NULL), SLUICE_TEST_PASSED);
+	ck_assert_int_eq(visit_reply(v, "ok"), SLUICE_TEST_PASSED);
 	assert_field(v, 0, "access-control-allow-origin", NULL);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(passes_plain_options_on_when_told_to)
 {
-	struct rig *r = shared("{\"forwardPlainOptions\":true}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = shared("{\"forwardPlainOptions\":true}");
 	for (int asks = 0; asks < 2; asks++) {
-		visit_begin(v);
-		v->request.method_name = STR("OPTIONS");
+		visit_begin(v, "OPTIONS", "/");
 		visit_field(v, REQ, "Origin", SHOP);
 		if (asks)
 			visit_field(v, REQ, "Access-Control-Request-Method", "GET");
-		ck_assert_int_eq(chain_step(&v->x, REQ), asks ? CHAIN_RESPONDED : CHAIN_MORE);
+		ck_assert_int_eq(
+			visit_send(v, NULL), asks ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED);
 		if (asks)
-			assert_str(v->x.local->reason, "cors_preflight");
+			ck_assert_str_eq(sluice_test_reason(v->x), "cors_preflight");
 		else
-			ck_assert_int_eq(visit_give(v, RSP, "ok"), CHAIN_DONE);
+			ck_assert_int_eq(visit_reply(v, "ok"), SLUICE_TEST_PASSED);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -254,17 +227,17 @@ START_TEST(refuses_what_would_open_the_door)
 	static const struct {
 		const char *config, *path;
 	} bad[] = {
-		{"{\"supportCredentials\":true}", "config.supportCredentials"},
+		{"{\"supportCredentials\":true}", "config"},
 		{"{\"publicResource\":true,\"originGroups\":[{\"origins\":[\"https://a.b\"]}]}",
-			"config.originGroups"},
+			"config"},
 		{"{\"publicResource\":false,\"supportCredentials\":true,\"originGroups\":[{"
 		 "\"origins\":[\"https://a.b\",\"*\"]}]}",
 			"config.originGroups[0].origins[1]"},
 		{"{\"publicResource\":false,\"supportCredentials\":true,\"originGroups\":[{"
 		 "\"origins\":[\"https://a.b\"],\"exposedHeaders\":[\"*\"]}]}",
-			"config.originGroups[0].exposedHeaders"},
+			"config.originGroups[0].exposedHeaders[0]"},
 		{"{\"publicResource\":false,\"originGroups\":[{\"origins\":[]}]}",
-			"config.originGroups[0]"},
+			"config.originGroups[0].origins"},
 		{"{\"publicResource\":false,\"originGroups\":[{\"origins\":[\"*\"],\"headers\":["
 		 "\"a b\"]}]}",
 			"config.originGroups[0].headers[0]"},
@@ -272,14 +245,9 @@ START_TEST(refuses_what_would_open_the_door)
 		 "\"allowedMethods\":[{\"methodName\":\"*\"}]}]}",
 			"config.originGroups[0].allowedMethods[0].methodName"},
 	};
-	struct rig *r = rig_new(1);
-	struct plugin *p = rig_plugin(r, PLUGINS "/cors.so");
-	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-		ck_assert_msg(!rig_try_bind(r, p, NAME, bad[i].config), "row %zu", i);
-		ck_assert_uint_eq(r->diagnostics.count, i + 1);
-		ck_assert_str_eq(r->diagnostics.items[i].path, bad[i].path);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		assert_refused(NAME, NAME, bad[i].config, bad[i].path, NULL);
 	}
-	rig_free(r);
 }
 END_TEST
 
@@ -291,23 +259,46 @@ START_TEST(refuses_what_is_no_origin)
 		"https://shop.example:65536", "https://shop.example:08", "https://a b",
 		"//shop.example", "https:/shop.example", "https://[::1", "https://::1",
 		"https://a.b?x", "https://a.b#x", ".*", "https://a.b https://c.d"};
-	struct rig *r = rig_new(1);
-	struct plugin *p = rig_plugin(r, PLUGINS "/cors.so");
-	for (size_t i = 0; i < ARRAY_COUNT(origins); i++) {
+	for (size_t i = 0; i < COUNT(origins); i++) {
 		char config[200];
 		snprintf(config, sizeof(config),
 			"{\"publicResource\":false,\"originGroups\":[{\"origins\":[\"http://a\","
 			"\"%s\"]}]}",
 			origins[i]);
-		ck_assert_msg(!rig_try_bind(r, p, NAME, config), "%s", origins[i]);
-		ck_assert_uint_eq(r->diagnostics.count, i + 1);
-		ck_assert_str_eq(r->diagnostics.items[i].path, "config.originGroups[0].origins[1]");
+		assert_refused(NAME, NAME, config, "config.originGroups[0].origins[1]", NULL);
 	}
-	rig_free(r);
+}
+END_TEST
+
+/* Whoever is not of the groups is never allowed, nor is what the upstream says passed on. */
+static void scenario(void *arg)
+{
+	(void)arg;
+	struct visit *v = visit_try(NAME, NAME, groups);
+	if (!sluice_test_problems(v->t)[0]) {
+		visit_begin(v, "GET", "/");
+		visit_field(v, REQ, "origin", "https://evil.example");
+		if (visit_send(v, NULL) == SLUICE_TEST_PASSED) {
+			visit_field(v, RSP, "access-control-allow-origin", "*");
+			if (visit_reply(v, "ok") == SLUICE_TEST_PASSED)
+				assert_field(v, 0, "access-control-allow-origin", NULL);
+		}
+		visit_begin(v, "OPTIONS", "/");
+		visit_field(v, REQ, "origin", SHOP);
+		visit_field(v, REQ, "access-control-request-method", "DELETE");
+		ck_assert_int_ne(visit_send(v, NULL), PASSED);
+		assert_field(v, 0, "access-control-allow-origin", NULL);
+	}
+	visit_leave(v);
+}
+
+START_TEST(whatever_fails_no_door_opens)
+{
+	assert_faults(scenario, NULL);
 }
 END_TEST
 
 UNIT_SUITE(cors, allows_what_is_allowed_and_nothing_else, exposes_what_scripts_may_read,
 	what_the_upstream_says_about_origins_does_not_count, says_vary_once, two_origins_are_none,
 	passes_plain_options_on_when_told_to, refuses_what_would_open_the_door,
-	refuses_what_is_no_origin)
+	refuses_what_is_no_origin, whatever_fails_no_door_opens)

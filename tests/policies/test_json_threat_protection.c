@@ -1,46 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
-
-#include "rig.h"
-
-#include "base/memory.h"
+#include "policy.h"
 
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#define REQ        CHAIN_REQUEST
 #define TEXT_BYTES ((size_t)1 << 20)
 
-static struct rig *protected(const char *config)
+static struct visit *protected(const char *config)
 {
-	struct rig *r = rig_new(1);
-	struct chain_binding_options *b =
-		rig_bind(r, rig_plugin(r, PLUGINS "/json-threat-protection.so"),
-			"json-threat-protection", config);
-	b->body[REQ].mode = BODY_BUFFER;
-	return r;
+	return visit_policy("json-threat-protection", "json-threat-protection", config);
 }
 
-static enum chain_result send_bytes(struct visit *v, const char *type, const char *p, size_t n)
+static enum sluice_test_outcome send_bytes(
+	struct visit *v, const char *type, const char *p, size_t n)
 {
-	visit_begin(v);
+	visit_begin(v, "POST", "/");
 	if (type)
 		visit_field(v, REQ, "Content-Type", type);
-	v->request.content_length = (int64_t)n;
-	chunk_queue_add_copy(&v->x.run[REQ].in, str_n(p, n));
-	v->x.run[REQ].in_ended = true;
-	return chain_step(&v->x, REQ);
+	return sluice_test_send_bytes(v->x, p, n);
 }
 
 /* What came of a JSON body: 200 when it passed, whole. */
 static int status_of(struct visit *v, const char *p, size_t n)
 {
-	enum chain_result r = send_bytes(v, "application/json", p, n);
-	if (r == CHAIN_RESPONDED)
-		return v->x.local->head.status;
-	ck_assert_int_eq(r, CHAIN_DONE);
-	ck_assert_uint_eq(v->x.run[REQ].out.bytes, n);
+	enum sluice_test_outcome r = send_bytes(v, "application/json", p, n);
+	if (r == SLUICE_TEST_ANSWERED)
+		return sluice_test_status(v->x);
+	ck_assert_int_eq(r, SLUICE_TEST_PASSED);
+	ck_assert_uint_eq(sluice_test_body_bytes(v->x, REQ), n);
 	return 200;
 }
 
@@ -77,32 +63,29 @@ START_TEST(each_limit_is_the_largest_that_passes)
 			"{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}"},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct rig *r = protected(rows[i].config);
-		struct visit *v = visit_new(r, 0);
+		struct visit *v = protected(rows[i].config);
 		ck_assert_msg(status_of(v, rows[i].passes, strlen(rows[i].passes)) == 200, "%s: %s",
 			rows[i].config, rows[i].passes);
 		ck_assert_msg(status_of(v, rows[i].refused, strlen(rows[i].refused)) == 400,
 			"%s: %s", rows[i].config, rows[i].refused);
-		ck_assert_uint_eq(rig_counter(r, "json_threats", 0), 1);
-		visit_free(v);
-		rig_free(r);
+		ck_assert_uint_eq(sluice_test_counter(v->t, 0, "json_threats"), 1);
+		visit_leave(v);
 	}
 }
 END_TEST
 
 START_TEST(the_answer_names_the_limit_and_the_place_and_quotes_nothing)
 {
-	struct rig *r = protected("{\"maxStringValueLength\":3}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{\"maxStringValueLength\":3}");
 	ck_assert_int_eq(status_of(v, "[\"secret\"]", 10), 400);
-	assert_str(
-		v->x.local->body, "{\"error\":\"The JSON exceeds maxStringValueLength: byte 9\"}");
-	assert_str(v->x.local->reason, "json_threat");
+	ck_assert_str_eq(sluice_test_body(v->x, RSP),
+		"{\"error\":\"The JSON exceeds maxStringValueLength: byte 9\"}");
+	ck_assert_str_eq(sluice_test_reason(v->x), "json_threat");
 	ck_assert_int_eq(status_of(v, "[secret]", 8), 400);
-	assert_str(v->x.local->body, "{\"error\":\"The body is no valid JSON: byte 1\"}");
-	assert_str(v->x.local->reason, "json_invalid");
-	visit_free(v);
-	rig_free(r);
+	ck_assert_str_eq(
+		sluice_test_body(v->x, RSP), "{\"error\":\"The body is no valid JSON: byte 1\"}");
+	ck_assert_str_eq(sluice_test_reason(v->x), "json_invalid");
+	visit_leave(v);
 }
 END_TEST
 
@@ -111,23 +94,21 @@ START_TEST(a_text_that_ends_early_is_refused_wherever_it_ends)
 {
 	static const char text[] =
 		"{\"a\\u00e9\\ud83d\\ude00\":[1,-2.5e+7,true,false,null,\"\xe2\x82\xac\"]}";
-	struct rig *r = protected("{\"rejectDuplicateNames\":true}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{\"rejectDuplicateNames\":true}");
 	ck_assert_int_eq(status_of(v, text, sizeof(text) - 1), 200);
 	for (size_t n = 1; n < sizeof(text) - 1; n++) {
-		char *exact = heap_alloc(n); /* for the sanitizer */
+		char *exact = malloc(n); /* for the sanitizer */
 		memcpy(exact, text, n);
 		ck_assert_msg(status_of(v, exact, n) == 400, "%zu bytes", n);
 		free(exact);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 static char *nested(size_t depth, char open, char close)
 {
-	char *text = heap_alloc(2 * depth + 1);
+	char *text = malloc(2 * depth + 1);
 	memset(text, open, depth);
 	memset(text + depth, close, depth);
 	text[2 * depth] = '\0';
@@ -136,24 +117,21 @@ static char *nested(size_t depth, char open, char close)
 
 START_TEST(nesting_costs_no_stack_and_ends)
 {
-	struct rig *r = protected("{}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{}");
 	char *text = nested(65536, '[', ']');
 	ck_assert_int_eq(status_of(v, text, 2 * 65536), 200);
 	free(text);
 	text = nested(65537, '[', ']');
 	ck_assert_int_eq(status_of(v, text, 2 * 65537), 400);
 	free(text);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(a_duplicate_is_found_among_very_many_names)
 {
-	struct rig *r = protected("{\"rejectDuplicateNames\":true}");
-	struct visit *v = visit_new(r, 0);
-	char *text = heap_alloc(TEXT_BYTES);
+	struct visit *v = protected("{\"rejectDuplicateNames\":true}");
+	char *text = malloc(TEXT_BYTES);
 	size_t n = 0;
 	text[n++] = '{';
 	for (int i = 0; i < 50000; i++)
@@ -167,8 +145,7 @@ START_TEST(a_duplicate_is_found_among_very_many_names)
 	n = last + (size_t)snprintf(text + last, TEXT_BYTES - last, "\"n7\":0}");
 	ck_assert_int_eq(status_of(v, text, n), 400);
 	free(text);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -195,32 +172,29 @@ START_TEST(what_is_not_json_passes_unseen)
 		{"application/json\tcharset=utf-8", true},
 		{"text/plain; a=\", application/json\"", false},
 	};
-	struct rig *r = protected("{}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{}");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		enum chain_result got = send_bytes(v, rows[i].type, "no json", 7);
-		ck_assert_msg(got == (rows[i].is_checked ? CHAIN_RESPONDED : CHAIN_DONE), "%s",
-			rows[i].type ? rows[i].type : "none");
+		enum sluice_test_outcome got = send_bytes(v, rows[i].type, "no json", 7);
+		ck_assert_msg(
+			got == (rows[i].is_checked ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED),
+			"%s", rows[i].type ? rows[i].type : "none");
 	}
-	visit_begin(v);
+	visit_begin(v, "POST", "/");
 	visit_field(v, REQ, "Content-Type", "text/plain");
 	visit_field(v, REQ, "Content-Type", "application/json");
-	ck_assert_int_eq(visit_give(v, REQ, "no json"), CHAIN_RESPONDED);
-	visit_free(v);
-	rig_free(r);
+	ck_assert_int_eq(visit_send(v, "no json"), SLUICE_TEST_ANSWERED);
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(every_body_is_checked_when_asked_for)
 {
-	struct rig *r = protected("{\"checkAllContentTypes\":true}");
-	struct visit *v = visit_new(r, 0);
-	ck_assert_int_eq(send_bytes(v, NULL, "no json", 7), CHAIN_RESPONDED);
-	ck_assert_int_eq(send_bytes(v, "text/plain", "no json", 7), CHAIN_RESPONDED);
-	ck_assert_int_eq(send_bytes(v, "text/plain", "[]", 2), CHAIN_DONE);
-	ck_assert_int_eq(send_bytes(v, NULL, "", 0), CHAIN_DONE);
-	visit_free(v);
-	rig_free(r);
+	struct visit *v = protected("{\"checkAllContentTypes\":true}");
+	ck_assert_int_eq(send_bytes(v, NULL, "no json", 7), SLUICE_TEST_ANSWERED);
+	ck_assert_int_eq(send_bytes(v, "text/plain", "no json", 7), SLUICE_TEST_ANSWERED);
+	ck_assert_int_eq(send_bytes(v, "text/plain", "[]", 2), SLUICE_TEST_PASSED);
+	ck_assert_int_eq(send_bytes(v, NULL, "", 0), SLUICE_TEST_PASSED);
+	visit_leave(v);
 }
 END_TEST
 
@@ -238,39 +212,39 @@ START_TEST(what_cannot_be_looked_into_is_refused)
 		{"application/json; charset=utf-8; charset=utf-16", NULL, 400},
 		{"application/json; a=\"x;charset=utf-16\"; charset=\"Utf-8\"", NULL, 0},
 	};
-	struct rig *r = protected("{}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{}");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		visit_begin(v);
+		visit_begin(v, "POST", "/");
 		visit_field(v, REQ, "Content-Type", rows[i].type);
 		if (rows[i].encoding)
 			visit_field(v, REQ, "Content-Encoding", rows[i].encoding);
-		enum chain_result got = visit_give(v, REQ, "[]");
-		ck_assert_msg(got == (rows[i].status ? CHAIN_RESPONDED : CHAIN_DONE), "row %zu", i);
+		enum sluice_test_outcome got = visit_send(v, "[]");
+		ck_assert_msg(got == (rows[i].status ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED),
+			"row %zu", i);
 		if (rows[i].status)
-			ck_assert_int_eq(v->x.local->head.status, rows[i].status);
+			ck_assert_int_eq(sluice_test_status(v->x), rows[i].status);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 /* --- the public suite ------------------------------------------------------------------------ */
 static int is_vector(const struct dirent *entry)
 {
-	return str_ends(str_of(entry->d_name), STR(".json"));
+	const char *dot = strrchr(entry->d_name, '.');
+	return dot && strcmp(dot, ".json") == 0;
 }
 
-static struct str read_vector(const char *name)
+static const char *read_vector(const char *name, size_t *n)
 {
 	static char bytes[1 << 20];
 	char path[512];
 	snprintf(path, sizeof(path), SHARED_DATA "/json-test-suite/%s", name);
 	FILE *f = fopen(path, "rb");
 	ck_assert_msg(f != NULL, "%s", path);
-	size_t n = fread(bytes, 1, sizeof(bytes), f);
+	*n = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
-	return str_n(bytes, n);
+	return bytes;
 }
 
 START_TEST(agrees_with_the_public_suite)
@@ -282,12 +256,12 @@ START_TEST(agrees_with_the_public_suite)
 		printf("skipped: there is no " SHARED_DATA "/json-test-suite\n");
 		return;
 	}
-	struct rig *r = protected("{}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{}");
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
-		struct str text = read_vector(name);
-		int status = text.n ? status_of(v, text.p, text.n) : 400;
+		size_t n;
+		const char *text = read_vector(name, &n);
+		int status = n > 0 ? status_of(v, text, n) : 400;
 		if (name[0] == 'y')
 			ck_assert_msg(status == 200, "%s", name);
 		else if (name[0] == 'n')
@@ -300,8 +274,30 @@ START_TEST(agrees_with_the_public_suite)
 	ck_assert_int_eq(taken + refused, count);
 	ck_assert_int_gt(taken, 90);
 	ck_assert_int_gt(refused, 180);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
+}
+END_TEST
+
+/* What is too deep never passes. */
+static void scenario(void *arg)
+{
+	(void)arg;
+	struct visit *v = visit_try("json-threat-protection", "json-threat-protection",
+		"{maxContainerDepth: 2, rejectDuplicateNames: true}");
+	if (!sluice_test_problems(v->t)[0]) {
+		visit_begin(v, "POST", "/");
+		visit_field(v, REQ, "content-type", "application/json");
+		ck_assert_int_ne(visit_send(v, "{\"a\": [[1]]}"), PASSED);
+		visit_begin(v, "POST", "/");
+		visit_field(v, REQ, "content-type", "application/json");
+		ck_assert_int_ne(visit_send(v, "{\"a\": 1, \"a\": 2}"), PASSED);
+	}
+	visit_leave(v);
+}
+
+START_TEST(never_fails_open)
+{
+	assert_faults(scenario, NULL);
 }
 END_TEST
 
@@ -310,4 +306,4 @@ UNIT_SUITE(json_threat_protection, each_limit_is_the_largest_that_passes,
 	a_text_that_ends_early_is_refused_wherever_it_ends, nesting_costs_no_stack_and_ends,
 	a_duplicate_is_found_among_very_many_names, what_is_not_json_passes_unseen,
 	every_body_is_checked_when_asked_for, what_cannot_be_looked_into_is_refused,
-	agrees_with_the_public_suite)
+	agrees_with_the_public_suite, never_fails_open)
