@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/chain_build.h"
+#include "policy/chain_facts.h"
 #include "policy/quarantine.h"
 #include "policy/secrets.h"
 #include "policy/target.h"
@@ -191,6 +192,8 @@ static void build_chain(struct build *b, struct api *api, const struct plan_node
 	}
 	if (!api->error && chain_new(bindings, count, &api->chain) != RC_OK)
 		stub(b, api, list, "more policies are bound to it than one chain may have (64)");
+	if (api->chain)
+		chain_tell_facts(api->chain, node);
 	api->has_secrets = api->chain && chain_has_secrets(api->chain);
 	free(bindings);
 }

@@ -34,7 +34,7 @@ static bool may_keep_alive(const struct server_stream *r)
 static void frame(
 	struct server_stream *r, struct http_response *a, bool end, struct h1_write_options *o)
 {
-	bool is_bare = r->request.method == METHOD_HEAD || a->status == 304;
+	bool is_bare = http_asked_head(&r->request) || a->status == 304;
 	if (is_bare || a->status == 204) {
 		r->h.framing = FRAMING_NONE;
 	} else if (end) {
@@ -154,7 +154,7 @@ void server_send_error(struct server_stream *r, uint16_t status, const char *tex
 	if (c->options->error_body)
 		body = c->options->error_body(c->owner, status, text, &arena, &a.fields);
 	a.content_length = (int64_t)body.n;
-	if (write_head(r, &a, &o) && r->request.method != METHOD_HEAD)
+	if (write_head(r, &a, &o) && !http_asked_head(&r->request))
 		stream_send_copy(c->stream, body);
 	arena_reset(&arena);
 }

@@ -26,7 +26,7 @@ bool eval_fail_type(struct eval *v, const struct node *operand, const char *who,
 	return false;
 }
 
-static bool fail_full(struct eval *v, const char *what)
+bool eval_fail_full(struct eval *v, const char *what)
 {
 	error_set(v->error, 0, "%s", what);
 	v->rc = RC_FULL;
@@ -37,7 +37,7 @@ bool eval_charge(struct eval *v, size_t n)
 {
 	if (UNLIKELY(v->steps < n)) {
 		v->steps = 0;
-		return fail_full(v, "the evaluation takes too many steps");
+		return eval_fail_full(v, "the evaluation takes too many steps");
 	}
 	v->steps -= n;
 	return true;
@@ -53,13 +53,13 @@ void *eval_alloc(struct eval *v, size_t size)
 	/* What the arena makes of it (base/arena.h). */
 	size = size ? (size + 15) & ~(size_t)15 : 16;
 	if (v->bytes < size) {
-		fail_full(v, "the evaluation needs too much memory");
+		eval_fail_full(v, "the evaluation needs too much memory");
 		return NULL;
 	}
 	v->bytes -= size;
 	void *p = arena_alloc(v->arena, size);
 	if (!p)
-		fail_full(v, "the memory of the exchange is spent");
+		eval_fail_full(v, "the memory of the exchange is spent");
 	return p;
 }
 

@@ -132,6 +132,11 @@ enum rc expr_eval(const struct expr *e, const struct expr_scope *scope, struct a
 		.bytes = EXPR_BYTES_MAX};
 	if (!eval_node(&v, e->root, &value))
 		return v.rc;
+	/* What the scope had no memory for is null now, and means nothing. */
+	if (UNLIKELY(arena->failed)) {
+		eval_fail_full(&v, "the memory of the exchange is spent");
+		return v.rc;
+	}
 	unsigned type = 1u << value.type;
 	if (e->want && !(type & (e->want | NUL))) {
 		error_set_type(error, e->root->offset, "its place", OPERAND_ONLY, e->want, type);

@@ -106,6 +106,8 @@ bool eval_charge(struct eval *v, size_t n);
 bool eval_charge_bytes(struct eval *v, size_t bytes);
 /* Memory of the result, counted; NULL: failed with RC_FULL. */
 void *eval_alloc(struct eval *v, size_t size);
+/* A bound is reached: the evaluation fails. Always false. */
+bool eval_fail_full(struct eval *v, const char *what);
 /* eval_node, and its type is one of `expected`. */
 bool eval_operand(struct eval *v, const struct node *operand, const char *who, unsigned place,
 	unsigned expected, struct expr_value *out);

@@ -305,8 +305,7 @@ enum progress head_take_field(
 
 /* --- trailers -------------------------------------------------------------------------------- */
 
-/* RFC 9110 6.5.1: what frames, routes, authenticates, or tells how to read the content comes too
- * late behind it. Of the fields that the gateway knows by name only these may come there. */
+/* Of the fields that the gateway knows by name only these may come there. */
 static const bool is_known_trailer[FIELD_COUNT] = {
 	[FIELD_ETAG] = true,
 };

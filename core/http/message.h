@@ -150,6 +150,9 @@ bool field_value_is_valid(struct str value);
 struct http_request {
 	enum http_method method;
 	struct str method_name;
+	/* What the client asked with, once that is another method; else empty. */
+	enum http_method asked;
+	struct str asked_name;
 	struct str target;    /* exactly as received, for the log */
 	struct str path;      /* canonical (http/uri.h), starts with '/'; "*" for OPTIONS *; "" for
 				 CONNECT */
@@ -183,5 +186,14 @@ void http_response_init(struct http_response *r, struct arena *arena);
 /* The standard phrase of a status, "Not Found"; "Unknown" for others. */
 struct str http_reason(uint16_t status);
 enum http_method http_method_of(struct str name);
+/* What the client asked with: its answer is framed for that. */
+static inline struct str http_asked_name(const struct http_request *r)
+{
+	return UNLIKELY(r->asked_name.n > 0) ? r->asked_name : r->method_name;
+}
+static inline bool http_asked_head(const struct http_request *r)
+{
+	return (UNLIKELY(r->asked_name.n > 0) ? r->asked : r->method) == METHOD_HEAD;
+}
 /* RFC 9110 9.2.2: may be sent again without harm. */
 bool http_method_is_idempotent(enum http_method m);

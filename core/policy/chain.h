@@ -36,6 +36,7 @@ struct chain;         /* policy/chain_build.h */
 struct chain_binding; /* one binding in it */
 struct chain_watch;   /* policy/chain_watch.h */
 struct local_stream;  /* policy/local_stream.h */
+struct sluice_target;
 struct sluice_exchange;
 
 enum chain_direction { CHAIN_REQUEST, CHAIN_RESPONSE };
@@ -98,7 +99,21 @@ struct chain_run {
 	struct chunk_queue out;               /* processed: the proxy takes it from here */
 };
 
-/* The exchange as policies see it. The proxy embeds it and fills the first part. */
+/* What a client has done that a policy forbids. */
+struct exchange_violation {
+	const struct chain_binding *binding;
+	struct str what, client_id, client_name;
+};
+
+/* Where a policy has the request go; what is NULL or empty, the routes say. */
+struct exchange_way {
+	const struct chain_binding *binding; /* that said so last */
+	const struct sluice_target *target;  /* policy/target.h */
+	struct str path;                     /* canonical */
+	struct str host;
+};
+
+/* The exchange as policies see it. The proxy embeds it, zeroed, and fills the first part. */
 struct sluice_exchange {
 	/* set by the proxy before chain_begin; borrowed */
 	struct loop *loop;
@@ -134,6 +149,14 @@ struct sluice_exchange {
 	struct exchange_secrets *secrets;  /* in the arena; NULL: none; policy/secrets.h */
 	struct operation *operations; /* list: what bindings have under way; policy/operation.h */
 	struct str principal, client_id, client_name;
+	struct exchange_claims *claims; /* in the arena; NULL: none; policy/claims.h */
+	struct exchange_violation *violation; /* in the arena; NULL: none */
+	struct exchange_way *way;             /* in the arena; NULL: as the routes say */
+	/* Behind the content, by direction; NULL: none. The proxy gives what came with the message,
+	 * before the chain gets its last piece; a policy that changes them has them copied. */
+	const struct fields *trailers[2];
+	uint8_t own_trailers; /* 1 << direction: they are the exchange's own */
+	bool is_last_piece;   /* a body callback runs, and sees the end */
 	struct local_response *answer; /* given in the callback that runs */
 	struct str body_at_hand;       /* during a body callback: expressions' `payload` */
 

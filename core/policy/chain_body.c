@@ -45,7 +45,9 @@ static enum chain_result body_call(struct sluice_exchange *x, enum chain_directi
 	struct sluice_body piece = {
 		.size = sizeof(piece), .end = end, .bytes = {bytes.p ? bytes.p : "", bytes.n}};
 	x->body_at_hand = bytes;
+	x->is_last_piece = end;
 	enum chain_result r = chain_call_body(x, d, b, &piece);
+	x->is_last_piece = false;
 	x->body_at_hand = STR_EMPTY;
 	return r;
 }
@@ -243,6 +245,12 @@ static bool held_whole(struct chain_run *run, struct str *whole)
 	return true;
 }
 
+/* They have a place behind content whose length is not declared. */
+static bool has_trailers(const struct sluice_exchange *x, enum chain_direction d)
+{
+	return x->trailers[d] && x->trailers[d]->count > 0;
+}
+
 /* Goes on behind the frontier with the body that it let through. */
 static void frontier_close(struct sluice_exchange *x, enum chain_direction d)
 {
@@ -257,7 +265,8 @@ static void frontier_close(struct sluice_exchange *x, enum chain_direction d)
 		run->body->was_replaced = false;
 	}
 	if (has_content(x, d) || (d == CHAIN_REQUEST && run->held.bytes))
-		*content_length(x, d) = (int64_t)run->held.bytes;
+		*content_length(x, d) = has_trailers(x, d) ? CONTENT_LENGTH_UNKNOWN
+							   : (int64_t)run->held.bytes;
 	chunk_queue_move(&run->in, &run->held);
 	while (bodies->items[run->body_at++] != run->frontier)
 		;

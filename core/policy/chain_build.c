@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "policy/chain_facts.h"
 #include "policy/policy_priv.h"
 
 #include <stdlib.h>
@@ -159,6 +160,7 @@ void chain_free(struct chain *chain)
 		return;
 	for (size_t i = 0; i < chain->count; i++)
 		instance_unref(chain->bindings[i].instance);
+	chain_facts_free(chain->facts);
 	free(chain);
 }
 

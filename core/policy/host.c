@@ -317,6 +317,14 @@ const struct sluice_host *host_own_table(void)
 		.body_length = host_body_length,
 		.wait = host_wait,
 		.target = host_target,
+		.label_get = host_label_get,
+		.label_next = host_label_next,
+		.claim_set = host_claim_set,
+		.claim_get = host_claim_get,
+		.claim_next = host_claim_next,
+		.method_set = host_method_set,
+		.violation = host_violation,
+		.reroute = host_reroute,
 	};
 	return &table;
 }

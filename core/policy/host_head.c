@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy/host_head.c - heads as policies read and change them. */
 #include "base/limits.h"
+#include "http/h1.h"
 #include "http/put.h"
 #include "http/uri.h"
 #include "policy/chain.h"
+#include "policy/chain_facts.h"
 #include "policy/host_priv.h"
 
 /* --- facts ----------------------------------------------------------------------------------- */
@@ -31,8 +33,44 @@ static struct str request_fact(const struct http_request *r, enum sluice_fact wh
 		return version_text(r);
 	case SLUICE_FACT_TARGET:
 		return r->target;
+	case SLUICE_FACT_METHOD_RECEIVED:
+		return http_asked_name(r);
 	default:
 		return STR_EMPTY;
+	}
+}
+
+static struct str id_namespace(struct str id)
+{
+	return str_slice(id, 0, str_index(id, '/'));
+}
+
+static struct str id_name(struct str id)
+{
+	return str_from(id, str_index(id, '/') + 1);
+}
+
+/* Ids are "space/name", "space/name@api-space/api" of one that a selector bound, and
+ * "api-space/api:policy" of one that stands in an API's document. */
+static struct str binding_name(struct str id)
+{
+	struct str name = id_name(id);
+	size_t colon = str_index(name, ':'), at = str_index(name, '@');
+	return colon < at ? str_from(name, colon + 1) : str_slice(name, 0, at);
+}
+
+static struct str binding_fact(const struct sluice_exchange *x, enum sluice_fact which)
+{
+	const struct chain_binding *b = x->current;
+	switch (which) {
+	case SLUICE_FACT_BINDING_NAME:
+		return binding_name(chain_binding_id(b));
+	case SLUICE_FACT_BINDING_NAMESPACE:
+		return id_namespace(chain_binding_id(b));
+	case SLUICE_FACT_POLICY:
+		return chain_binding_policy(b);
+	default:
+		return chain_binding_stage(x->chain, b->index);
 	}
 }
 
@@ -63,6 +101,17 @@ struct sluice_str host_fact(struct sluice_exchange *x, enum sluice_fact which)
 		return str_out(x->client_id);
 	case SLUICE_FACT_CLIENT_NAME:
 		return str_out(x->client_name);
+	case SLUICE_FACT_API_NAME:
+		return str_out(id_name(x->api));
+	case SLUICE_FACT_API_NAMESPACE:
+		return str_out(id_namespace(x->api));
+	case SLUICE_FACT_GATEWAY_VERSION:
+		return str_out(STR(SLUICE_VERSION));
+	case SLUICE_FACT_BINDING_NAME:
+	case SLUICE_FACT_BINDING_NAMESPACE:
+	case SLUICE_FACT_POLICY:
+	case SLUICE_FACT_STAGE:
+		return str_out(binding_fact(x, which));
 	default:
 		return str_out(request_fact(x->request, which));
 	}
@@ -107,11 +156,14 @@ int32_t host_status_set(struct sluice_exchange *x, int32_t status)
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */
-static struct fields *fields_of(struct sluice_exchange *x, enum sluice_side side)
+static inline const struct fields *fields_of(
+	const struct sluice_exchange *x, enum sluice_side side)
 {
 	if (side == SLUICE_REQUEST)
 		return &x->request->fields;
-	return side == SLUICE_RESPONSE && x->response ? &x->response->fields : NULL;
+	if (side == SLUICE_RESPONSE)
+		return x->response ? &x->response->fields : NULL;
+	return host_trailers(x, side);
 }
 
 /* The gateway writes these itself, from what it knows of the connection and the body. */
@@ -136,7 +188,7 @@ int32_t host_field_get(struct sluice_exchange *x, enum sluice_side side, struct 
 {
 	if (!host_allows(x, HOST_field_get))
 		return host_refuse(HOST_field_get);
-	struct fields *fields = fields_of(x, side);
+	const struct fields *fields = fields_of(x, side);
 	if (!fields)
 		return SLUICE_E_NOT_FOUND;
 	if (side == SLUICE_REQUEST && is_host(name)) {
@@ -155,7 +207,7 @@ int32_t host_field_next(struct sluice_exchange *x, enum sluice_side side, struct
 {
 	if (!host_allows(x, HOST_field_next))
 		return host_refuse(HOST_field_next);
-	struct fields *fields = fields_of(x, side);
+	const struct fields *fields = fields_of(x, side);
 	if (!fields)
 		return SLUICE_E_NOT_FOUND;
 	if (side == SLUICE_REQUEST && is_host(name)) {
@@ -207,16 +259,28 @@ static inline struct fields *fields_to_change(
 	return LIKELY(may) ? &x->response->fields : NULL;
 }
 
-/* Whether the fields may be changed, and one of this id among them; `why` when not. */
-static bool allows_change(struct sluice_exchange *x, enum host_call call, enum sluice_side side,
-	int id, int32_t *why)
+/* Those behind the content, where one of that name may stand there. */
+static __attribute__((noinline)) struct fields *trailers_to_change(struct sluice_exchange *x,
+	enum host_call call, enum sluice_side side, int id, struct str name, int32_t *why)
 {
+	struct fields *trailers = host_trailers_to_change(x, call, side, why);
+	if (!trailers || (id >= 0 && h1_may_trail(name, (enum field_id)id)))
+		return trailers;
 	*why = SLUICE_E_INVALID;
-	if (!fields_to_change(x, call, side))
-		*why = refuse_change(x, call, side);
-	else if (id >= 0 && !is_gateways_own((enum field_id)id))
-		return true;
-	return false;
+	return NULL;
+}
+
+/* The fields to change, one of this name among them; NULL: `why` is what to return. */
+static struct fields *fields_with(struct sluice_exchange *x, enum host_call call,
+	enum sluice_side side, int id, struct str name, int32_t *why)
+{
+	if (UNLIKELY(side > SLUICE_RESPONSE))
+		return trailers_to_change(x, call, side, id, name, why);
+	struct fields *fields = fields_to_change(x, call, side);
+	if (LIKELY(fields && id >= 0 && !is_gateways_own((enum field_id)id)))
+		return fields;
+	*why = fields ? SLUICE_E_INVALID : refuse_change(x, call, side);
+	return NULL;
 }
 
 static inline int32_t code_of(enum rc rc)
@@ -236,9 +300,8 @@ int32_t host_field_set(struct sluice_exchange *x, enum sluice_side side, struct 
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	if (!allows_change(x, HOST_field_set, side, id, &why))
-		return why;
-	return code_of(fields_set_id(fields_of(x, side), id, str_in(name), str_in(value)));
+	struct fields *fields = fields_with(x, HOST_field_set, side, id, str_in(name), &why);
+	return fields ? code_of(fields_set_id(fields, id, str_in(name), str_in(value))) : why;
 }
 
 int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name,
@@ -246,18 +309,16 @@ int32_t host_field_add(struct sluice_exchange *x, enum sluice_side side, struct 
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	if (!allows_change(x, HOST_field_add, side, id, &why))
-		return why;
-	return code_of(fields_add_id(fields_of(x, side), id, str_in(name), str_in(value)));
+	struct fields *fields = fields_with(x, HOST_field_add, side, id, str_in(name), &why);
+	return fields ? code_of(fields_add_id(fields, id, str_in(name), str_in(value))) : why;
 }
 
 int32_t host_field_remove(struct sluice_exchange *x, enum sluice_side side, struct sluice_str name)
 {
 	int32_t why;
 	int id = field_id_check(str_in(name));
-	if (!allows_change(x, HOST_field_remove, side, id, &why))
-		return why;
-	return (int32_t)fields_remove(fields_of(x, side), str_in(name));
+	struct fields *fields = fields_with(x, HOST_field_remove, side, id, str_in(name), &why);
+	return fields ? (int32_t)fields_remove(fields, str_in(name)) : why;
 }
 
 /* --- prepared fields ------------------------------------------------------------------------- */
@@ -307,10 +368,15 @@ int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side
 	const struct sluice_field *f, struct sluice_str value)
 {
 	struct fields *fields = fields_to_change(x, HOST_field_set_prepared, side);
-	if (UNLIKELY(!fields))
-		return refuse_change(x, HOST_field_set_prepared, side);
 	if (UNLIKELY(!f))
-		return SLUICE_E_INVALID;
+		return fields ? SLUICE_E_INVALID : refuse_change(x, HOST_field_set_prepared, side);
+	if (UNLIKELY(!fields)) {
+		int32_t why;
+		fields = fields_with(
+			x, HOST_field_set_prepared, side, f->field.id, f->field.name, &why);
+		if (!fields)
+			return why;
+	}
 	return value.p ? put_value(x, fields, f, str_in(value))
 		       : code_of(fields_put(fields, &f->field));
 }

@@ -40,7 +40,15 @@
 	X(field_prepare, IN(CONFIGURE))                                                            \
 	X(field_set_prepared, IN_LIVE)                                                             \
 	X(callbacks_omit, IN(CONFIGURE))                                                           \
-	X(target, IN(CONFIGURE))
+	X(target, IN(CONFIGURE))                                                                   \
+	X(label_get, IN_EXCHANGE)                                                                  \
+	X(label_next, IN_EXCHANGE)                                                                 \
+	X(claim_set, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                          \
+	X(claim_get, IN_EXCHANGE)                                                                  \
+	X(claim_next, IN_EXCHANGE)                                                                 \
+	X(method_set, IN(REQUEST_HEAD))                                                            \
+	X(violation, IN_LIVE)                                                                    \
+	X(reroute, IN(REQUEST_HEAD) | IN(REQUEST_BODY))
 
 enum host_call {
 #define X(name, legal) HOST_##name,
@@ -153,3 +161,26 @@ int32_t host_answer_make(struct sluice_exchange *, int32_t status, const struct 
 	size_t field_count, struct str body, struct str reason, struct local_response **);
 /* What can be answered at all. */
 bool host_may_answer(int32_t status, size_t body_bytes, size_t reason_bytes);
+
+/* host_exchange.c */
+int32_t host_label_get(struct sluice_exchange *, enum sluice_labels, struct sluice_str,
+	struct sluice_str *);
+int32_t host_label_next(struct sluice_exchange *, enum sluice_labels, uint32_t *,
+	struct sluice_str *, struct sluice_str *);
+int32_t host_claim_set(struct sluice_exchange *, struct sluice_str, struct sluice_str);
+int32_t host_claim_get(struct sluice_exchange *, struct sluice_str, struct sluice_str *);
+int32_t host_claim_next(
+	struct sluice_exchange *, uint32_t *, struct sluice_str *, struct sluice_str *);
+int32_t host_method_set(struct sluice_exchange *, struct sluice_str);
+int32_t host_violation(
+	struct sluice_exchange *, struct sluice_str, struct sluice_str, struct sluice_str);
+
+int32_t host_reroute(struct sluice_exchange *, const struct sluice_target *, struct sluice_str,
+	struct sluice_str);
+
+/* host_trailers.c */
+/* What stands behind the content, to be read; NULL: none, or not there yet. */
+const struct fields *host_trailers(const struct sluice_exchange *x, enum sluice_side side);
+/* The same, to be changed; NULL: `why` is what to return. */
+struct fields *host_trailers_to_change(
+	struct sluice_exchange *x, enum host_call call, enum sluice_side side, int32_t *why);

@@ -49,5 +49,5 @@ bool policy_allows(const struct policy_call *call, const struct sluice_instance 
 /* The call is not legal here, or its handle is somebody else's: tells the plugin. Always
  * SLUICE_E_WRONG_CALLBACK. */
 int32_t policy_refuse(const struct policy_call *call) __attribute__((cold));
-/* The same for a call that comes too late: "the request has been sent". */
+/* The same for a call that is not legal just now, and why: "the request has been sent". */
 int32_t policy_refuse_late(const struct policy_call *call, const char *why) __attribute__((cold));

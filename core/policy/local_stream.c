@@ -20,7 +20,7 @@ int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
 	if (rc != SLUICE_OK || x->arena->failed)
 		return rc != SLUICE_OK ? rc : SLUICE_E_FULL;
 	chunk_queue_init(&s->queue, loop_pool(x->loop));
-	s->discards = !local->head.has_content || x->request->method == METHOD_HEAD;
+	s->discards = !local->head.has_content || http_asked_head(x->request);
 	s->ended = s->discards;
 	if (local->head.has_content)
 		local->head.content_length =

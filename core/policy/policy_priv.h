@@ -138,6 +138,7 @@ struct chain {
 	struct chain_walk walk[2];
 	struct chain_list logs, dones;
 	uint64_t secretive; /* bits of bindings that have named secrets */
+	struct chain_facts *facts; /* owned; NULL: none were told; policy/chain_facts.h */
 	struct chain_binding bindings[];
 };
 

@@ -17,6 +17,9 @@ void binding_metrics_init(struct binding_metrics *b, struct metrics *m)
 		NULL, 0);
 	b->families[BINDING_FAILURES] = metrics_family(m, "sluice_binding_failures_total",
 		"Requests that a policy's binding could not decide", METRIC_COUNTER, NULL, 0);
+	b->families[BINDING_VIOLATIONS] = metrics_family(m, "sluice_binding_violations_total",
+		"Requests that broke what a policy's binding asks of clients", METRIC_COUNTER, NULL,
+		0);
 	b->families[BINDING_COUNT_KINDS] = metrics_family(m, "sluice_binding_duration_seconds",
 		"What a policy's binding held up a request, its pauses included; 1 request in 64",
 		METRIC_HISTOGRAM, bounds, ARRAY_COUNT(bounds));

@@ -94,7 +94,7 @@ static void add_request(struct buffer *b, const struct exchange *e, bool is_mask
 	add_text(b, "requestId", e->x.request_id);
 	add_text(b, "traceId", e->x.trace_id);
 	add_text(b, "api", e->x.api);
-	add_text(b, "method", r->method_name);
+	add_text(b, "method", http_asked_name(r));
 	if (UNLIKELY(is_masked || hides_all(e)))
 		add_masked_target(b, r->target);
 	else
@@ -120,6 +120,15 @@ const struct chain_binding *access_record_answerer(const struct exchange *e)
 	return e->fault == FAULT_NONE ? e->x.local_binding : e->x.fault_binding;
 }
 
+static void add_violation(struct buffer *b, const struct exchange_violation *v)
+{
+	add_text(b, "violation", v->what);
+	add_text(b, "violatedBinding", chain_binding_id(v->binding));
+	add_text(b, "violatedPolicy", chain_binding_policy(v->binding));
+	add_text(b, "violatorId", v->client_id);
+	add_text(b, "violatorName", v->client_name);
+}
+
 static void add_outcome(struct buffer *b, const struct exchange *e)
 {
 	add_number(b, "status", e->status);
@@ -132,12 +141,16 @@ static void add_outcome(struct buffer *b, const struct exchange *e)
 	}
 	add_text(b, "clientId", e->x.client_id);
 	add_text(b, "principal", e->x.principal);
+	if (UNLIKELY(e->x.violation != NULL))
+		add_violation(b, e->x.violation);
 }
 
 static void add_upstream(struct buffer *b, const struct exchange *e)
 {
 	if (e->service)
 		add_text(b, "service", service_options(e->service)->name);
+	if (UNLIKELY(e->x.way != NULL))
+		add_text(b, "reroutedBy", chain_binding_id(e->x.way->binding));
 	add_address(b, "upstream", &e->upstream_address);
 	if (e->attempt.is_retry)
 		add_number(b, "retries", 1);

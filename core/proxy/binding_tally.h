@@ -29,7 +29,7 @@
 #define BINDING_SAMPLE 64
 
 /* X(id): what is counted. */
-#define BINDING_COUNTS(X) X(RUNS) X(ANSWERS) X(FAILURES)
+#define BINDING_COUNTS(X) X(RUNS) X(ANSWERS) X(FAILURES) X(VIOLATIONS)
 enum binding_count {
 #define X(id) BINDING_##id,
 	BINDING_COUNTS(X)

@@ -318,7 +318,7 @@ static void unwatch(struct exchange *e)
 	pool_put(loop_pool(e->worker->loop), e->x.watch, sizeof(*e->x.watch));
 }
 
-/* Of an exchange that went another way than through its upstream. */
+/* Of an exchange that went another way than through its upstream, or broke a rule. */
 static void tally_outcome(const struct exchange *e, struct api_worker *own)
 {
 	struct binding_tally *t = e->worker->bindings;
@@ -329,6 +329,9 @@ static void tally_outcome(const struct exchange *e, struct api_worker *own)
 	if (by)
 		binding_tally_add(t, e->api, own, chain_binding_index(by),
 			e->fault == FAULT_NONE ? BINDING_ANSWERS : BINDING_FAILURES);
+	if (e->x.violation)
+		binding_tally_add(t, e->api, own, chain_binding_index(e->x.violation->binding),
+			BINDING_VIOLATIONS);
 }
 
 /* Before the chain forgets what has begun. */
@@ -341,7 +344,7 @@ static inline void tally_bindings(const struct exchange *e)
 	binding_tally_ran(e->worker->bindings, e->api, own, begun);
 	if (UNLIKELY(e->x.watch != NULL))
 		binding_tally_watched(e->worker->bindings, e->api, own, begun, e->x.watch);
-	if (UNLIKELY(e->fault != FAULT_NONE || e->x.local || e->x.skipped))
+	if (UNLIKELY(e->fault != FAULT_NONE || e->x.local || e->x.skipped || e->x.violation))
 		tally_outcome(e, own);
 }
 

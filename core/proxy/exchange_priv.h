@@ -167,6 +167,20 @@ void exchange_await_response(struct exchange *e);
  * While it pauses it is given nothing more: a body must not pile up in it. */
 enum chain_result exchange_step_chain(struct exchange *e, enum chain_direction d,
 	struct chunk_queue *q, bool ended, struct http_stream *from);
+/* What has come behind the content is the exchange's; once. */
+static inline void exchange_take_trailers(
+	struct exchange *e, enum chain_direction d, const struct fields *received)
+{
+	if (!e->x.trailers[d])
+		e->x.trailers[d] = received;
+}
+/* What goes out behind the content; NULL: nothing. */
+static inline const struct fields *exchange_trailers(
+	const struct exchange *e, enum chain_direction d)
+{
+	const struct fields *f = e->x.trailers[d];
+	return UNLIKELY(f != NULL) && f->count > 0 ? f : NULL;
+}
 /* The client gets `local`, whatever was at hand; not after a head was sent. */
 void exchange_answer(struct exchange *e, struct local_response *local);
 /* Does what follows from a step that ended the direction. */

@@ -7,6 +7,7 @@
 #include "policy/secrets.h"
 #include "proxy/listener.h"
 #include "proxy/redirect.h"
+#include "proxy/reroute.h"
 
 static bool fail(struct exchange *e, enum fault fault, const char *detail)
 {
@@ -131,6 +132,8 @@ static enum chain_result step_chain(struct exchange *e)
 	struct http_stream *down = e->down;
 	if (!chain_run_wants_body(&e->x, CHAIN_REQUEST))
 		return chain_step(&e->x, CHAIN_REQUEST);
+	if (UNLIKELY(down->trailers != NULL))
+		exchange_take_trailers(e, CHAIN_REQUEST, down->trailers);
 	return exchange_step_chain(e, CHAIN_REQUEST, &down->in, down->in_ended, down);
 }
 
@@ -175,15 +178,8 @@ static bool begin_attempt(struct exchange *e)
 	return true;
 }
 
-/* The service is chosen on the request as the policies left it. */
-bool request_select(struct exchange *e)
+static bool fail_choice(struct exchange *e, enum rc rc)
 {
-	struct http_request *r = e->down->request;
-	if (e->service)
-		return begin_attempt(e); /* it was chosen, and a body gathered */
-	struct route_choice choice;
-	enum rc rc = route_api_choose(e->api->routes, r, exchange_path_rest(e),
-		prng_next(&e->worker->prng), e->x.arena, &choice, &e->allowed_methods);
 	if (rc == RC_NOT_FOUND)
 		return fail(e, FAULT_NO_ROUTE, NULL);
 	if (rc == RC_REFUSED)
@@ -192,14 +188,37 @@ bool request_select(struct exchange *e)
 		return fail(e, FAULT_REWRITE, "a rewrite made something that is no path");
 	if (e->x.arena->failed)
 		return fail_full(e);
-	if (rc != RC_OK)
-		return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
+	return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
+}
+
+static enum rc choose_route(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	struct route_choice choice;
+	enum rc rc = route_api_choose(e->api->routes, r, exchange_path_rest(e),
+		prng_next(&e->worker->prng), e->x.arena, &choice, &e->allowed_methods);
+	if (rc != RC_OK || e->x.arena->failed)
+		return rc == RC_OK ? RC_FULL : rc;
 	const struct api_service *to = api_service_at(e->api, choice.service);
 	e->service = to->service;
 	e->rewrites_host = to->rewrites_host;
 	r->path = choice.path;
+	return RC_OK;
+}
+
+/* The service is chosen on the request as the policies left it. */
+bool request_select(struct exchange *e)
+{
+	if (e->service)
+		return begin_attempt(e); /* it was chosen, and a body gathered */
+	bool has_way = UNLIKELY(e->x.way != NULL);
+	enum rc rc = has_way && e->x.way->target ? reroute_choose(e) : choose_route(e);
+	if (rc != RC_OK)
+		return fail_choice(e, rc);
 	if (forward_address_service(e) != RC_OK)
 		return fail_full(e);
+	if (has_way)
+		reroute_override(e);
 	return begin_attempt(e);
 }
 
@@ -220,7 +239,9 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
 	struct http_stream *up = e->attempt.up;
 	size_t n = q->bytes;
 	e->attempt.body_was_taken |= n > 0;
-	const struct fields *trailers = ended ? e->down->trailers : NULL;
+	if (UNLIKELY(ended && e->down->trailers))
+		exchange_take_trailers(e, CHAIN_REQUEST, e->down->trailers);
+	const struct fields *trailers = ended ? exchange_trailers(e, CHAIN_REQUEST) : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(up, q, ended && !trailers);
 	if (trailers)

@@ -69,11 +69,14 @@ bool response_local(struct exchange *e)
 {
 	struct local_response *local = e->x.local;
 	chunk_queue_clear(&e->local_body);
-	if (local->body.n > 0 && e->down->request->method != METHOD_HEAD)
+	if (local->body.n > 0 && !http_asked_head(e->down->request))
 		chunk_queue_add_copy(&e->local_body, local->body);
 	local->head.has_content =
 		local->stream ? !local->stream->discards : e->local_body.bytes > 0;
 	e->x.response = &local->head;
+	/* Those of an answer that this one replaces. */
+	e->x.trailers[CHAIN_RESPONSE] = NULL;
+	e->x.own_trailers &= (uint8_t)~(1u << CHAIN_RESPONSE);
 	response_go(e, RESPONSE_POLICIES);
 	return true;
 }
@@ -102,6 +105,13 @@ static struct chunk_queue *source(struct exchange *e, bool *ended)
 	return &e->attempt.up->in;
 }
 
+static const struct fields *trailers_of(const struct exchange *e)
+{
+	if (!is_local(e))
+		return e->attempt.up->trailers;
+	return e->x.local->stream ? e->x.local->stream->trailers : NULL;
+}
+
 /* The chain with what came of the body. */
 static enum chain_result step_chain(struct exchange *e)
 {
@@ -109,6 +119,8 @@ static enum chain_result step_chain(struct exchange *e)
 		return chain_step(&e->x, CHAIN_RESPONSE);
 	bool ended;
 	struct chunk_queue *q = source(e, &ended);
+	if (UNLIKELY(ended && trailers_of(e)))
+		exchange_take_trailers(e, CHAIN_RESPONSE, trailers_of(e));
 	if (!is_local(e))
 		return exchange_step_chain(e, CHAIN_RESPONSE, q, ended, e->attempt.up);
 	enum chain_result result = exchange_step_chain(e, CHAIN_RESPONSE, q, ended, NULL);
@@ -154,17 +166,12 @@ static struct chunk_queue *sendable(struct exchange *e, bool walks, bool *ended)
 	return &run->out;
 }
 
-static const struct fields *trailers_of(const struct exchange *e)
-{
-	if (!is_local(e))
-		return e->attempt.up->trailers;
-	return e->x.local->stream ? e->x.local->stream->trailers : NULL;
-}
-
 static void send_body(struct exchange *e, struct chunk_queue *q, bool walks, bool ended)
 {
 	size_t n = q->bytes;
-	const struct fields *trailers = ended ? trailers_of(e) : NULL;
+	if (UNLIKELY(ended && trailers_of(e)))
+		exchange_take_trailers(e, CHAIN_RESPONSE, trailers_of(e));
+	const struct fields *trailers = ended ? exchange_trailers(e, CHAIN_RESPONSE) : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(e->down, q, ended && !trailers);
 	if (trailers)

@@ -42,6 +42,14 @@ void trace_on_ran(struct chain_watch *w, struct sluice_exchange *x, const struct
 		trace_add_text(t, "reason", x->local->reason);
 	else if (ran->result == CHAIN_FAILED)
 		trace_add_text(t, "reason", str_of(x->fault_reason));
+	if (!t->told_violation && x->violation) {
+		t->told_violation = true;
+		trace_add_text(t, "violation", x->violation->what);
+	}
+	if (ran->direction == CHAIN_REQUEST && !str_eq(t->method, e->down->request->method_name)) {
+		t->method = e->down->request->method_name;
+		trace_add_text(t, "method", t->method);
+	}
 	trace_add_request_changes(t, e->down->request);
 	if (ran->direction == CHAIN_RESPONSE)
 		trace_add_response_changes(t, x->response);
@@ -69,6 +77,7 @@ void trace_look_at_head(struct exchange *e, struct trace *t)
 {
 	size_t at = trace_event_begin(t, "head");
 	trace_add_text(t, "client", e->x.client_address);
+	t->method = e->down->request->method_name;
 	trace_add_request_changes(t, e->down->request);
 	trace_event_end(t, at);
 }
@@ -93,6 +102,8 @@ static void look_at_route(struct exchange *e, struct trace *t)
 static void foresee_choice(struct exchange *e, struct trace *t)
 {
 	buffer_reset(&t->choice);
+	if (e->x.way && e->x.way->target)
+		return; /* no route is asked */
 	route_api_tell(e->api->routes, e->down->request, exchange_path_rest(e), &t->choice);
 	if (t->choice.failed)
 		buffer_reset(&t->choice); /* too many to be told */
@@ -109,6 +120,10 @@ static void look_at_choice(struct exchange *e, struct trace *t)
 	if (e->service) {
 		trace_add_text(t, "service", service_options(e->service)->name);
 		trace_add_text(t, "path", e->down->request->path);
+	}
+	if (e->x.way) {
+		trace_add_text(t, "reroutedBy", chain_binding_id(e->x.way->binding));
+		trace_add_text(t, "host", e->x.way->host);
 	}
 	trace_add_request_changes(t, e->down->request);
 	trace_event_end(t, at);

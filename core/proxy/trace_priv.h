@@ -30,7 +30,8 @@ struct trace {
 	unsigned tries;
 	enum fault fault;
 	const struct local_response *local;
-	bool told_route, told_choice, told_head, told_clean, told_sent;
+	bool told_route, told_choice, told_head, told_clean, told_sent, told_violation;
+	struct str method; /* as it was when it was looked at last */
 	struct buffer choice; /* of a route, as it was made */
 };
 

@@ -6,6 +6,7 @@
 #include "expr/expr_json.h"
 #include "http/uri.h"
 #include "policy/breadcrumb.h"
+#include "policy/claims.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
 
@@ -236,8 +237,46 @@ static bool attribute(
 	return str_eq(name, STR("statusCode")) && attribute_status(e, out);
 }
 
+/* {claims: {...}} in the arena; NULL: it is spent. */
+static const struct expr_value *properties_new(
+	const struct exchange_claims *c, struct arena *arena)
+{
+	struct expr_value *v = arena_alloc(arena, sizeof(*v));
+	struct expr_member *outer = arena_alloc(arena, sizeof(*outer));
+	struct expr_member *members = arena_alloc(arena, c->count * sizeof(*members));
+	if (!v || !outer || !members)
+		return NULL;
+	for (uint32_t i = 0; i < c->count; i++) {
+		members[i].key = c->items[i].name;
+		if (expr_from_json(c->items[i].json, arena, &members[i].value) != RC_OK)
+			return NULL;
+	}
+	outer->key = STR("claims");
+	outer->value = (struct expr_value){
+		.type = EXPR_OBJECT, .u.object = {.members = members, .count = c->count}};
+	*v = (struct expr_value){
+		.type = EXPR_OBJECT, .u.object = {.members = outer, .count = 1}};
+	return v;
+}
+
+/* Made once of the claims as they are; null where there are none. */
+static bool properties(const struct expr_exchange *e, struct expr_value *out)
+{
+	struct exchange_claims *c = e->x->claims;
+	struct arena *arena = e->x->arena;
+	if (!c || c->count == 0)
+		return false;
+	if (!c->value)
+		c->value = properties_new(c, arena);
+	if (c->value)
+		*out = *(const struct expr_value *)c->value;
+	return c->value != NULL;
+}
+
 static bool authentication(const struct expr_exchange *e, struct str name, struct expr_value *out)
 {
+	if (str_eq(name, STR("properties")))
+		return properties(e, out);
 	if (str_eq(name, STR("principal")))
 		return give_present(out, e->x->principal);
 	if (str_eq(name, STR("clientId")))

@@ -2,6 +2,7 @@
 /* services/request.c - "sluice.request/1": query parameters and cookies. */
 #include "sluice/request.h"
 
+#include "base/limits.h"
 #include "http/query_mask.h"
 #include "http/uri.h"
 #include "policy/chain.h"
@@ -10,7 +11,8 @@
 #include "policy/secrets.h"
 #include "services/services_priv.h"
 
-enum { QUERY_NEXT, COOKIE_NEXT, QUERY_REMOVE, COOKIE_REMOVE, QUERY_REDACT, SECRET_DEFINE };
+enum { QUERY_NEXT, COOKIE_NEXT, QUERY_REMOVE, COOKIE_REMOVE, QUERY_REDACT, SECRET_DEFINE,
+	QUERY_RAW_NEXT, QUERY_SET, QUERY_ADD };
 static const struct policy_call calls[] = {
 	[QUERY_NEXT] = {"sluice.request/1 query_next", IN_EXCHANGE},
 	[COOKIE_NEXT] = {"sluice.request/1 cookie_next", IN_EXCHANGE},
@@ -18,6 +20,9 @@ static const struct policy_call calls[] = {
 	[COOKIE_REMOVE] = {"sluice.request/1 cookie_remove", IN(REQUEST_HEAD)},
 	[QUERY_REDACT] = {"sluice.request/1 query_redact", IN(REQUEST_HEAD)},
 	[SECRET_DEFINE] = {"sluice.request/1 secret_define", IN(CONFIGURE)},
+	[QUERY_RAW_NEXT] = {"sluice.request/1 query_raw_next", IN_EXCHANGE},
+	[QUERY_SET] = {"sluice.request/1 query_set", IN(REQUEST_HEAD)},
+	[QUERY_ADD] = {"sluice.request/1 query_add", IN(REQUEST_HEAD)},
 };
 
 
@@ -98,6 +103,104 @@ static int32_t query_remove(struct sluice_exchange *x, struct sluice_str name)
 		r->has_query = rest.n > 0;
 	}
 	return rest.removed;
+}
+
+static int32_t query_raw_next(struct sluice_exchange *x, uint32_t *at,
+	struct sluice_str *name_out, struct sluice_str *value_out)
+{
+	if (!policy_allows_exchange(&calls[QUERY_RAW_NEXT], x))
+		return SLUICE_E_WRONG_CALLBACK;
+	struct str query = x->request->query;
+	struct str left = str_from(query, *at), key, value;
+	if (!uri_query_next(&left, &key, &value))
+		return SLUICE_E_NOT_FOUND;
+	*at = (uint32_t)(left.p ? query.n - left.n : query.n);
+	give(key, value, name_out, value_out);
+	return SLUICE_OK;
+}
+
+/* RFC 3986 2.3; everything else is escaped. */
+static bool is_unreserved(char c)
+{
+	char lower = ascii_lower(c);
+	return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+	       c == '_' || c == '~';
+}
+
+static void rest_add_encoded(struct rest *r, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (is_unreserved(s.p[i])) {
+			r->p[r->n++] = s.p[i];
+			continue;
+		}
+		r->p[r->n++] = '%';
+		r->p[r->n++] = digits[c >> 4];
+		r->p[r->n++] = digits[c & 15];
+	}
+}
+
+static void rest_add_pair(struct rest *r, struct str name, struct str value)
+{
+	if (r->n)
+		r->p[r->n++] = '&';
+	rest_add_encoded(r, name);
+	r->p[r->n++] = '=';
+	rest_add_encoded(r, value);
+}
+
+/* The query with one more parameter, at the place of the first of its name when it replaces them,
+ * else at the end. */
+static struct rest query_with(struct sluice_exchange *x, struct str name, struct str value, bool replaces)
+{
+	struct str left = x->request->query;
+	struct rest rest = {.p = arena_alloc(x->arena, left.n + 3 * (name.n + value.n) + 3)};
+	bool is_in = false;
+	while (left.n && !x->arena->failed) {
+		struct str pair = str_cut(&left, '&'), after = pair;
+		struct str key = uri_query_decode(str_cut(&after, '='), x->arena);
+		bool is_it = replaces && pair.n && str_eq(key, name);
+		if (!is_it)
+			rest_add(&rest, pair, '&');
+		else if (!is_in)
+			rest_add_pair(&rest, name, value);
+		is_in |= is_it;
+	}
+	if (!is_in && !x->arena->failed)
+		rest_add_pair(&rest, name, value);
+	return rest;
+}
+
+static int32_t query_put(const struct policy_call *call, struct sluice_exchange *x,
+	struct sluice_str name, struct sluice_str value, bool replaces)
+{
+	struct http_request *r = x->request;
+	if (!may_change(call, x))
+		return SLUICE_E_WRONG_CALLBACK;
+	if (name.n == 0)
+		return SLUICE_E_INVALID;
+	if (name.n > LIMIT_TARGET_BYTES || value.n > LIMIT_TARGET_BYTES)
+		return SLUICE_E_FULL;
+	struct rest rest = query_with(x, str_in(name), str_in(value), replaces);
+	if (x->arena->failed || rest.n + r->path.n > LIMIT_TARGET_BYTES)
+		return SLUICE_E_FULL;
+	r->query = str_n(rest.p, rest.n);
+	r->has_query = true;
+	return SLUICE_OK;
+}
+
+static int32_t query_set(
+	struct sluice_exchange *x, struct sluice_str name, struct sluice_str value)
+{
+	return query_put(&calls[QUERY_SET], x, name, value, true);
+}
+
+static int32_t query_add(
+	struct sluice_exchange *x, struct sluice_str name, struct sluice_str value)
+{
+	return query_put(&calls[QUERY_ADD], x, name, value, false);
 }
 
 static bool is_named(void *name, struct str other)
@@ -224,6 +327,9 @@ const void *services_request_table(void)
 		.cookie_remove = cookie_remove,
 		.query_redact = query_redact,
 		.secret_define = secret_define,
+		.query_raw_next = query_raw_next,
+		.query_set = query_set,
+		.query_add = query_add,
 	};
 	return &table;
 }

@@ -157,6 +157,9 @@ local function entry_node(entry, state)
 	nodes.put(out, "orderedBy", changed and nodes.string(changed, changed.file .. ":" .. changed.line))
 	nodes.put(out, "source", nodes.string(at, binding.source))
 	nodes.put(out, "stage", nodes.string(at, entry.stage))
+	if binding.source == "binding" or binding.source == "selector" then
+		nodes.put(out, "labels", binding.resource.labels_node)
+	end
 	nodes.put(out, "requestBody", body_node(compiled.request_body))
 	nodes.put(out, "responseBody", body_node(compiled.response_body))
 	if #compiled.secrets > 0 then

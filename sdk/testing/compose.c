@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "policy/chain_facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,12 +26,13 @@ static void write_yaml(const struct sluice_test *t, struct buffer *out)
 {
 	buffer_addf(out, "apiVersion: gateway.sluice.dev/v1\n"
 			 "kind: ApiInstance\n"
-			 "metadata: {name: test}\n"
+			 "metadata: {name: test, labels: {%.*s}}\n"
 			 "spec:\n"
 			 "  address: http://127.0.0.1:8081\n"
 			 "  services:\n"
 			 "    upstream: {address: \"http://127.0.0.1:8080\"}\n"
-			 "  policies:\n");
+			 "  policies:\n",
+		(int)t->labels.n, t->labels.n ? t->labels.p : "");
 	for (size_t i = 0; i < t->binding_count; i++) {
 		const struct testing_binding *b = &t->bindings[i];
 		buffer_addf(out, "    - policyRef: {name: %s}\n      config:\n", b->policy);
@@ -93,10 +95,17 @@ void testing_compose(struct sluice_test *t)
 	free(folder);
 }
 
+static const struct plan_node *api_of(const struct sluice_test *t)
+{
+	return t->plan ? plan_at(plan_get(plan_root(t->plan), "apis"), 0) : NULL;
+}
+
 const struct plan_node *testing_chain(const struct sluice_test *t)
 {
-	if (!t->plan)
-		return NULL;
-	const struct plan_node *apis = plan_get(plan_root(t->plan), "apis");
-	return plan_get(plan_at(apis, 0), "chain");
+	return plan_get(api_of(t), "chain");
+}
+
+void testing_tell_facts(const struct sluice_test *t, struct chain *chain)
+{
+	chain_tell_facts(chain, api_of(t));
 }

@@ -7,8 +7,10 @@
 #include "crypto/crypto.h"
 #include "http/uri.h"
 #include "policy/chain.h"
+#include "policy/claims.h"
 #include "policy/local_stream.h"
 #include "policy/run.h"
+#include "policy/target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct sluice_test_exchange {
 	struct arena arena;
 	struct http_request request;
 	struct http_response response;
+	struct fields trailers[2];
 	struct sluice_exchange x;
 	struct task task;
 	struct buffer given;     /* the body of the direction that is walked, not fed yet */
@@ -71,6 +74,8 @@ static void feed_stream(struct sluice_test_exchange *t, struct local_stream *s)
 	if (takes)
 		chunk_queue_move(&run->in, &s->queue);
 	run->in_ended = s->ended && chunk_queue_is_empty(&s->queue);
+	if (run->in_ended && !t->x.trailers[CHAIN_RESPONSE])
+		t->x.trailers[CHAIN_RESPONSE] = s->trailers;
 	if (takes)
 		s->changed(s);
 }
@@ -120,6 +125,8 @@ static void begin_answer(struct sluice_test_exchange *t)
 	if (s)
 		t->x.local->head.has_content = !s->discards;
 	t->x.response = &t->x.local->head;
+	t->x.trailers[CHAIN_RESPONSE] = NULL;
+	t->x.own_trailers &= (uint8_t)~(1u << CHAIN_RESPONSE);
 	begin_direction(t, CHAIN_RESPONSE, t->x.local->body);
 }
 
@@ -221,6 +228,8 @@ static void init_messages(struct sluice_test_exchange *t)
 {
 	http_request_init(&t->request, &t->arena);
 	http_response_init(&t->response, &t->arena);
+	fields_init(&t->trailers[CHAIN_REQUEST], &t->arena);
+	fields_init(&t->trailers[CHAIN_RESPONSE], &t->arena);
 	t->request.authority = STR("api.example");
 	t->request.scheme = STR("http");
 	t->request.version_major = t->request.version_minor = 1;
@@ -272,10 +281,23 @@ struct sluice_test_exchange *sluice_test_request(
 	return t;
 }
 
+/* Trailers belong to the exchange as soon as there are any. */
+static struct fields *fields_to_add(struct sluice_test_exchange *t, enum sluice_side side)
+{
+	if (side == SLUICE_REQUEST)
+		return &t->request.fields;
+	if (side == SLUICE_RESPONSE)
+		return &t->response.fields;
+	enum chain_direction d =
+		side == SLUICE_REQUEST_TRAILERS ? CHAIN_REQUEST : CHAIN_RESPONSE;
+	t->x.trailers[d] = &t->trailers[d];
+	return &t->trailers[d];
+}
+
 void sluice_test_add(
 	struct sluice_test_exchange *t, enum sluice_side side, const char *name, const char *value)
 {
-	struct fields *fields = side == SLUICE_REQUEST ? &t->request.fields : &t->response.fields;
+	struct fields *fields = fields_to_add(t, side);
 	struct str copy = arena_copy(&t->arena, str_of(value));
 	if (fields_add(fields, arena_copy(&t->arena, str_of(name)), copy) != RC_OK)
 		testing_fail("the field %s: %s cannot stand in a message", name, value);
@@ -312,6 +334,19 @@ void sluice_test_tls(struct sluice_test_exchange *t, const char *certificate)
 	t->x.tls_certificate = str_n(der, bytes);
 }
 
+void sluice_test_add_claim(struct sluice_test_exchange *t, const char *name, const char *json)
+{
+	if (claims_set(&t->x, str_of(name), str_of(json)) != RC_OK)
+		testing_fail("%s is no claim: %s", name, json);
+}
+
+/* What stands behind the content is announced by chunks. */
+static int64_t length_of(
+	const struct sluice_test_exchange *t, enum chain_direction d, size_t bytes)
+{
+	return t->x.trailers[d] ? CONTENT_LENGTH_UNKNOWN : (int64_t)bytes;
+}
+
 enum sluice_test_outcome sluice_test_send_bytes(
 	struct sluice_test_exchange *t, const void *bytes, size_t n)
 {
@@ -321,8 +356,8 @@ enum sluice_test_outcome sluice_test_send_bytes(
 	}
 	if (t->test->is_refused)
 		return t->outcome = SLUICE_TEST_DENIED;
-	if (n > 0)
-		t->request.content_length = (int64_t)n;
+	if (n > 0 || t->x.trailers[CHAIN_REQUEST])
+		t->request.content_length = length_of(t, CHAIN_REQUEST, n);
 	t->is_begun = true;
 	chain_begin(&t->x, t->test->chain, UINT64_MAX);
 	begin_direction(t, CHAIN_REQUEST, str_n(bytes, n));
@@ -345,7 +380,7 @@ enum sluice_test_outcome sluice_test_answer_bytes(
 	}
 	t->x.request_sent = true;
 	t->response.status = (uint16_t)status;
-	t->response.content_length = (int64_t)n;
+	t->response.content_length = length_of(t, CHAIN_RESPONSE, n);
 	t->x.response = &t->response;
 	begin_direction(t, CHAIN_RESPONSE, str_n(bytes, n));
 	return go_on(t);
@@ -458,10 +493,21 @@ static const char *keep(struct sluice_test_exchange *t, struct str s)
 	return t->texts[i];
 }
 
+static const struct fields *trailers_of(
+	const struct sluice_test_exchange *t, enum sluice_side side)
+{
+	static const struct fields none;
+	enum chain_direction d =
+		side == SLUICE_REQUEST_TRAILERS ? CHAIN_REQUEST : CHAIN_RESPONSE;
+	return t->x.trailers[d] ? t->x.trailers[d] : &none;
+}
+
 static const struct fields *fields_of(const struct sluice_test_exchange *t, enum sluice_side side)
 {
 	if (side == SLUICE_REQUEST)
 		return &t->request.fields;
+	if (side != SLUICE_RESPONSE)
+		return trailers_of(t, side);
 	return t->x.response ? &t->x.response->fields : &t->response.fields;
 }
 
@@ -545,4 +591,31 @@ const char *sluice_test_property(struct sluice_test_exchange *t, const char *nam
 	if (policy_property(&t->x, str_of(name), &value))
 		return keep(t, value);
 	return NULL;
+}
+
+const char *sluice_test_method(struct sluice_test_exchange *t)
+{
+	return keep(t, t->request.method_name);
+}
+
+const char *sluice_test_claim(struct sluice_test_exchange *t, const char *name)
+{
+	const struct claim *claim = claims_find(&t->x, str_of(name));
+	return claim ? keep(t, claim->json) : NULL;
+}
+
+const char *sluice_test_way(struct sluice_test_exchange *t, enum sluice_test_way part)
+{
+	const struct exchange_way *way = t->x.way;
+	struct str text = STR_EMPTY;
+	if (way && part == SLUICE_TEST_WAY_TARGET)
+		text = way->target ? way->target->text : STR_EMPTY;
+	else if (way)
+		text = part == SLUICE_TEST_WAY_PATH ? way->path : way->host;
+	return text.n > 0 ? keep(t, text) : NULL;
+}
+
+const char *sluice_test_violation(struct sluice_test_exchange *t)
+{
+	return t->x.violation ? keep(t, t->x.violation->what) : NULL;
 }

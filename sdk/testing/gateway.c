@@ -44,6 +44,7 @@ struct sluice_test *sluice_test_new(const char *plugin)
 	buffer_init(&t->problems, LOG_BYTES_MAX);
 	buffer_init(&t->documents, LOG_BYTES_MAX);
 	buffer_init(&t->log, LOG_BYTES_MAX);
+	buffer_init(&t->labels, LOG_BYTES_MAX);
 	log_start_queue(LOG_BYTES_MAX, NULL, NULL);
 	testing_host_install();
 	seed_json();
@@ -80,6 +81,17 @@ void sluice_test_contract(struct sluice_test *t, const char *client, const char 
 		return;
 	buffer_addf(&t->documents, "  sla:\n");
 	testing_add_indented(&t->documents, sla);
+}
+
+void sluice_test_label(struct sluice_test *t, const char *name, const char *value)
+{
+	if (t->is_composed)
+		testing_fail("labels come before the first request");
+	if (t->labels.n > 0)
+		buffer_add(&t->labels, STR(", "));
+	buffer_add_json(&t->labels, str_of(name));
+	buffer_add(&t->labels, STR(": "));
+	buffer_add_json(&t->labels, str_of(value));
 }
 
 void sluice_test_split(struct sluice_test *t, size_t bytes)
@@ -209,6 +221,7 @@ static void start(struct sluice_test *t)
 {
 	if (chain_new(t->options, t->instance_count, &t->chain) != RC_OK)
 		testing_fail("the chain cannot be made");
+	testing_tell_facts(t, t->chain);
 	t->loop = loop_new(&(struct loop_options){.fake_clock = true, .fake_wall_us = WALL_US});
 	pause_worker_start(0, t->loop);
 	services_worker_start(0, t->loop);
@@ -334,6 +347,7 @@ void sluice_test_free(struct sluice_test *t)
 	buffer_deinit(&t->problems);
 	buffer_deinit(&t->documents);
 	buffer_deinit(&t->log);
+	buffer_deinit(&t->labels);
 	free(t->plugin);
 	free(t);
 	is_one_open = false;

@@ -37,6 +37,7 @@ static void replace(struct sluice_test *t, size_t n, const struct chain_binding_
 		testing_fail("worker_start of binding %zu failed", n);
 	if (chain_new(t->options, t->instance_count, &t->chain) != RC_OK)
 		testing_fail("the chain cannot be made");
+	testing_tell_facts(t, t->chain);
 	testing_retire(t);
 }
 

@@ -41,6 +41,7 @@ struct sluice_test {
 	struct buffer documents; /* behind the API's */
 	size_t contract_count;
 	struct contracts *contracts; /* owned; NULL: none */
+	struct buffer labels; /* of the API: YAML */
 	size_t split;
 	bool is_refused; /* a worker_start failed: nothing is served */
 	bool is_composed, is_open;
@@ -71,6 +72,8 @@ void testing_compose(struct sluice_test *t);
 void testing_add_indented(struct buffer *out, const char *yaml);
 /* The chain of the one API, or NULL. */
 const struct plan_node *testing_chain(const struct sluice_test *t);
+/* Tells the chain what the plan says of its API. */
+void testing_tell_facts(const struct sluice_test *t, struct chain *chain);
 
 /* --- gateway.c ------------------------------------------------------------------------------- */
 /* Starts what is not started yet; mistakes in the configuration fail the test. */

@@ -99,7 +99,8 @@ static void print_host(void)
 		H(respond_error), H(pause), H(resume), H(resumed), H(body_replace), H(property_set),
 		H(property_get), H(authenticate), H(data_set), H(data_get), H(worker_data),
 		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit),
-		H(value_wipe), H(body_length), H(wait), H(target);
+		H(value_wipe), H(body_length), H(wait), H(target), H(label_get), H(label_next),
+		H(claim_set), H(claim_get), H(claim_next), H(method_set), H(violation), H(reroute);
 #undef H
 	FINISH(sluice_host);
 }
@@ -195,7 +196,7 @@ static void print_request(void)
 	BEGIN(sluice_request_service);
 #define R(f) FIELD(sluice_request_service, f)
 	R(size), R(reserved), R(query_next), R(cookie_next), R(query_remove), R(cookie_remove),
-		R(query_redact), R(secret_define);
+		R(query_redact), R(secret_define), R(query_raw_next), R(query_set), R(query_add);
 #undef R
 	FINISH(sluice_request_service);
 	printf("service %s\n", SLUICE_REQUEST_SERVICE);
@@ -407,6 +408,10 @@ static void print_results(void)
 	VALUE(SLUICE_LOG_ERROR);
 	VALUE(SLUICE_REQUEST);
 	VALUE(SLUICE_RESPONSE);
+	VALUE(SLUICE_REQUEST_TRAILERS);
+	VALUE(SLUICE_RESPONSE_TRAILERS);
+	VALUE(SLUICE_LABELS_API);
+	VALUE(SLUICE_LABELS_BINDING);
 	VALUE(SLUICE_OMIT_REQUEST_HEAD);
 	VALUE(SLUICE_OMIT_REQUEST_BODY);
 	VALUE(SLUICE_OMIT_REQUEST_END);
@@ -437,6 +442,14 @@ static void print_facts(void)
 	VALUE(SLUICE_FACT_PRINCIPAL);
 	VALUE(SLUICE_FACT_CLIENT_ID);
 	VALUE(SLUICE_FACT_CLIENT_NAME);
+	VALUE(SLUICE_FACT_METHOD_RECEIVED);
+	VALUE(SLUICE_FACT_API_NAME);
+	VALUE(SLUICE_FACT_API_NAMESPACE);
+	VALUE(SLUICE_FACT_BINDING_NAME);
+	VALUE(SLUICE_FACT_BINDING_NAMESPACE);
+	VALUE(SLUICE_FACT_POLICY);
+	VALUE(SLUICE_FACT_STAGE);
+	VALUE(SLUICE_FACT_GATEWAY_VERSION);
 }
 
 int main(void)

@@ -29,6 +29,7 @@ def plugin_dir(name):
 
 HOSTILE = plugin_dir("hostile")  # misbehaves when it is told to
 EVENT_COUNTER = plugin_dir("event-counter")  # of sdk/examples
+STEERING = plugin_dir("steering")  # changes of an exchange what it is told to
 WITNESS = plugin_dir("witness")  # tells the upstream what services tell it
 MODE = os.environ.get("SLUICE_TEST_MODE", "quick")
 

@@ -184,7 +184,7 @@ static void make_chain(struct bench *b)
 		struct instance_options o = {
 			.plugin = b->plugin,
 			.policy = str_n(p->name, 1),
-			.binding = str_n(p->name, 1),
+			.binding = p->id ? str_of(p->id) : str_n(p->name, 1),
 			.breadcrumb = (uint32_t)i + 1,
 			.workers = 2,
 		};

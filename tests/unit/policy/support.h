@@ -30,6 +30,7 @@ typedef int32_t probe_fn(
 struct probe {
 	struct bench *bench;
 	char name[2];
+	const char *id; /* of its binding; NULL: the name */
 	probe_fn *on[CALLBACK_COUNT];
 	struct body_contract body[2];
 	bool skip_on_error;

@@ -57,6 +57,13 @@ TRY(data, (h->data_set(x, &at), h->data_get(x) == &at))
 TRY(omit, IS_LEGAL(h->callbacks_omit(i, 0)))
 TRY(define, IS_LEGAL(h->counter_define(i, SLUICE_STR("n"), SLUICE_STR("d"))))
 
+TRY(label, IS_LEGAL(h->label_get(x, SLUICE_LABELS_API, SLUICE_STR("l"), &out)))
+TRY(labels, (at = 0, IS_LEGAL(h->label_next(x, SLUICE_LABELS_API, &at, NULL, &out))))
+TRY(claim_set, IS_LEGAL(h->claim_set(x, SLUICE_STR("c"), SLUICE_STR("1"))))
+TRY(claim_get, IS_LEGAL(h->claim_get(x, SLUICE_STR("c"), &out)))
+TRY(claims, (at = 0, IS_LEGAL(h->claim_next(x, &at, NULL, &out))))
+TRY(method, IS_LEGAL(h->method_set(x, SLUICE_STR("PUT"))))
+TRY(violation, IS_LEGAL(h->violation(x, SLUICE_STR("w"), SLUICE_STR(""), SLUICE_STR(""))))
 TRY(wipe, IS_LEGAL(h->value_wipe(i, NULL)))
 
 #define LIVE "request_head request_body request_end response_head response_body response_end"
@@ -94,6 +101,13 @@ static const struct legality {
 	{"callbacks_omit", try_omit, ""},
 	{"counter_define", try_define, ""},
 	{"value_wipe", try_wipe, ""},
+	{"label_get", try_label, ALL},
+	{"label_next", try_labels, ALL},
+	{"claim_set", try_claim_set, "request_head request_body"},
+	{"claim_get", try_claim_get, ALL},
+	{"claim_next", try_claims, ALL},
+	{"method_set", try_method, "request_head"},
+	{"violation", try_violation, LIVE},
 };
 
 static const struct legality *tried;

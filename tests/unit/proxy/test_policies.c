@@ -311,7 +311,148 @@ START_TEST(never_says_continue_to_what_is_refused)
 }
 END_TEST
 
-UNIT_SUITE(policies, a_policys_answer_walks_back_through_those_before_it,
+/* --- what a policy may tell and change ------------------------------------------------------- */
+static int32_t ask_with_put(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	ck_assert_int_eq(p->host->method_set(x, SLUICE_STR("PUT")), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(a_route_is_chosen_by_the_method_that_a_policy_set)
+{
+	struct bench *b = bench_new();
+	probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = ask_with_put;
+	struct rig *g = rig_new(b);
+	struct wire *client = rig_ask(g, "GET /shop/only");
+	struct wire *up = rig_upstream(g);
+	ck_assert_msg(strncmp(wire_head(up), "PUT /only", 9) == 0, "%s", wire_head(up));
+	wire_answer(up, 204, CONTENT_LENGTH_NONE);
+	ck_assert_uint_eq(wire_status(client), 204);
+	assert_record(g, "method", "GET");
+	rig_free(g);
+}
+END_TEST
+
+static int32_t break_a_rule(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	ck_assert_int_eq(p->host->violation(x, SLUICE_STR("too_often"), SLUICE_STR("app-7"),
+				 SLUICE_STR("Till")),
+		SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(a_violation_stands_in_the_record_whether_or_not_it_is_refused)
+{
+	struct bench *b = bench_new();
+	probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = break_a_rule;
+	probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = probe_answer;
+	struct rig *g = rig_new(b);
+	rig_ask(g, "GET /shop/items");
+	assert_record(g, "violation", "too_often");
+	assert_record(g, "violatedBinding", "a");
+	assert_record(g, "violatedPolicy", "a");
+	assert_record(g, "violatorId", "app-7");
+	assert_record(g, "violatorName", "Till");
+	assert_record(g, "binding", "b");
+	rig_free(g);
+}
+END_TEST
+
+/* --- trailers -------------------------------------------------------------------------------- */
+static int32_t sign_request(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	if (body->end)
+		ck_assert_int_eq(p->host->field_add(x, SLUICE_REQUEST_TRAILERS,
+					 SLUICE_STR("x-signed"), SLUICE_STR("1")),
+			SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t sign_response(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const enum sluice_side side = SLUICE_RESPONSE_TRAILERS;
+	p->host->field_remove(x, side, SLUICE_STR("x-sum"));
+	ck_assert_int_eq(
+		p->host->field_add(x, side, SLUICE_STR("x-signed"), SLUICE_STR("2")), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(policies_put_trailers_behind_messages_that_had_none)
+{
+	struct bench *b = bench_new();
+	struct probe *p = probe_heads(b);
+	p->on[CALLBACK_REQUEST_BODY] = sign_request;
+	p->body[CHAIN_REQUEST].mode = BODY_OBSERVE;
+	p->on[CALLBACK_RESPONSE_END] = sign_response;
+	struct rig *g = rig_new(b);
+	struct wire *client = rig_upload(g, "POST /shop/items", CONTENT_LENGTH_UNKNOWN);
+	struct wire *up = rig_upstream(g);
+	wire_say(client, "x", false);
+	wire_say(client, "y", true);
+	ck_assert_str_eq(wire_body(up), "xy");
+	ck_assert_str_eq(up->trailers.p, "x-signed: 1\n");
+	wire_answer(up, 200, CONTENT_LENGTH_UNKNOWN);
+	wire_say(up, "z", false);
+	wire_end_with_trailer(up, "x-sum", "2");
+	ck_assert_uint_eq(client->trailers.n, strlen("x-signed: 2\n"));
+	ck_assert(client->out_ended && client->is_released);
+	rig_free(g);
+}
+END_TEST
+
+START_TEST(a_body_that_was_collected_keeps_its_trailers)
+{
+	struct bench *b = bench_new();
+	probe_buffers(b, CHAIN_REQUEST, 100);
+	struct rig *g = rig_new(b);
+	struct wire *client = rig_upload(g, "POST /shop/items", CONTENT_LENGTH_UNKNOWN);
+	wire_say(client, "x", false);
+	wire_end_with_trailer(client, "x-sum", "1");
+	struct wire *up = rig_upstream(g);
+	ck_assert_int_eq(up->declared, CONTENT_LENGTH_UNKNOWN);
+	ck_assert_str_eq(wire_body(up), "x");
+	ck_assert_str_eq(up->trailers.p, "x-sum: 1\n");
+	rig_free(g);
+}
+END_TEST
+
+static struct str seen_trailer;
+static int32_t log_trailer(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	static char text[16];
+	struct sluice_str value = {0};
+	p->host->field_get(x, SLUICE_RESPONSE_TRAILERS, SLUICE_STR("grpc-status"), &value);
+	ck_assert_uint_lt(value.n, sizeof(text));
+	memcpy(text, value.p, value.n);
+	seen_trailer = str_n(text, value.n);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(log_sees_trailers_also_where_no_policy_sees_the_body)
+{
+	struct bench *b = bench_new();
+	probe_heads(b)->on[CALLBACK_LOG] = log_trailer;
+	struct rig *g = rig_new(b);
+	rig_ask(g, "GET /shop/items");
+	struct wire *up = rig_upstream(g);
+	wire_answer(up, 200, CONTENT_LENGTH_UNKNOWN);
+	wire_end_with_trailer(up, "grpc-status", "13");
+	assert_str(seen_trailer, "13");
+	rig_free(g);
+}
+END_TEST
+
+UNIT_SUITE(policies, a_route_is_chosen_by_the_method_that_a_policy_set,
+	a_violation_stands_in_the_record_whether_or_not_it_is_refused,
+	policies_put_trailers_behind_messages_that_had_none,
+	a_body_that_was_collected_keeps_its_trailers,
+	log_sees_trailers_also_where_no_policy_sees_the_body,
+	a_policys_answer_walks_back_through_those_before_it,
 	a_fault_is_answered_through_the_response_policies, a_policy_that_fails_denies,
 	a_response_policy_that_fails_denies_and_keeps_the_connection,
 	a_response_policy_may_answer_while_the_client_uploads,

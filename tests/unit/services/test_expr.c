@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "base/check.h"
+#include "policy/claims.h"
 #include "sluice/expr.h"
 
 #include <stdio.h>
@@ -312,6 +313,46 @@ START_TEST(payload_is_null_outside_of_body_callbacks)
 }
 END_TEST
 
+static void assert_claims(const char *value, const char *expected)
+{
+	struct visit *v = begin(value);
+	ck_assert_int_eq(claims_set(&v->x, STR("sub"), STR("\"u1\"")), RC_OK);
+	ck_assert_int_eq(claims_set(&v->x, STR_EMPTY,
+				 STR("{\"roles\": [\"admin\", \"dev\"], \"act\": {\"sub\": 7}}")),
+		RC_OK);
+	chain_step(&v->x, REQ);
+	ck_assert_msg(strcmp(result, expected) == 0, "%s gives %s; %s", value, result, error);
+	end(v);
+}
+
+START_TEST(claims_are_properties_of_the_authentication)
+{
+	assert_claims("\"#[authentication.properties.claims.sub]\"", "u1");
+	assert_claims("\"#[authentication.properties.claims.act.sub + 1]\"", "8");
+	assert_claims("\"#[authentication.properties.claims.roles joinBy ' ']\"", "admin dev");
+	assert_claims("\"#[sizeOf(authentication.properties.claims)]\"", "3");
+	assert_claims("\"#[authentication.properties.claims.none default 'n']\"", "n");
+	assert_claims("\"#[authentication.properties.tier default 'n']\"", "n");
+	struct visit *v = begin("\"#[authentication.properties.claims.sub default 'nobody']\"");
+	chain_step(&v->x, REQ);
+	ck_assert_str_eq(result, "nobody");
+	end(v);
+}
+END_TEST
+
+/* Else a rule would take what it could not read for what is not there. */
+START_TEST(what_finds_no_memory_is_no_null)
+{
+	struct visit *v = begin("\"#[authentication.properties.claims.sub default 'nobody']\"");
+	ck_assert_int_eq(claims_set(&v->x, STR("sub"), STR("\"u1\"")), RC_OK);
+	ck_assert_ptr_null(arena_alloc(v->x.arena, 2 << 20));
+	chain_step(&v->x, REQ);
+	ck_assert_str_eq(result, "!-7");
+	ck_assert_msg(strstr(error, "memory"), "%s", error);
+	end(v);
+}
+END_TEST
+
 START_TEST(a_failed_evaluation_tells_why)
 {
 	struct visit *v = begin("\"#[attributes.headers]\"");
@@ -438,6 +479,7 @@ UNIT_SUITE(expr_service, what_is_no_expression_stands_for_itself, attributes_are
 	a_query_of_thousands_of_parameters_is_no_burden, vars_are_the_plugins_and_then_the_chains,
 	properties_of_the_chain_are_vars, in_a_response_headers_and_status_are_its_own,
 	payload_is_json_where_its_type_says_so, payload_is_null_outside_of_body_callbacks,
+	claims_are_properties_of_the_authentication, what_finds_no_memory_is_no_null,
 	a_failed_evaluation_tells_why, what_does_not_compile_is_an_error_at_its_place,
 	an_error_counts_characters_of_the_whole_value, booleans_and_numbers_are_nothing_else,
 	tells_what_an_expression_looks_at)

@@ -287,6 +287,92 @@ START_TEST(secrets_are_named_in_configure_alone)
 }
 END_TEST
 
+/* --- parameters that are put in -------------------------------------------------------------- */
+static void raw_parameters(struct sluice_exchange *x)
+{
+	struct sluice_str name, value;
+	uint32_t at = 0;
+	while (service->query_raw_next(x, &at, &name, &value) == SLUICE_OK)
+		buffer_addf(&seen, "%.*s=%.*s|", (int)name.n, name.p, (int)value.n, value.p);
+}
+
+START_TEST(parameters_can_be_read_as_they_stand)
+{
+	struct visit *v = begin(raw_parameters);
+	v->request.query = STR("a=%41+b&&c&a=");
+	run(v);
+	assert_str(buffer_str(&seen), "a=%41+b|c=|a=|");
+	end(v);
+}
+END_TEST
+
+static struct sluice_str put_name, put_value;
+static bool adds;
+
+static void put_parameter(struct sluice_exchange *x)
+{
+	removed = adds ? service->query_add(x, put_name, put_value)
+		       : service->query_set(x, put_name, put_value);
+}
+
+START_TEST(parameters_are_set_in_their_place_and_added_at_the_end)
+{
+	static const struct {
+		const char *query;
+		bool adds;
+		const char *name, *value, *expected;
+	} rows[] = {
+		{"", false, "a", "1", "a=1"},
+		{"b=2&c=%20", false, "a", "1", "b=2&c=%20&a=1"},
+		{"a=0&b=2&%61=3&&A=4", false, "a", "1", "a=1&b=2&&A=4"},
+		{"b=2&a", false, "a", "1", "b=2&a=1"},
+		{"a=0&b=2", true, "a", "1", "a=0&b=2&a=1"},
+		{"", false, "n &=", "\xc3\xa9/?#%+-._~", "n%20%26%3D=%C3%A9%2F%3F%23%25%2B-._~"},
+		{"a=1", false, "a", "", "a="},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct visit *v = begin(put_parameter);
+		v->request.query = str_of(rows[i].query);
+		adds = rows[i].adds;
+		put_name = (struct sluice_str){rows[i].name, strlen(rows[i].name)};
+		put_value = (struct sluice_str){rows[i].value, strlen(rows[i].value)};
+		run(v);
+		ck_assert_int_eq(removed, SLUICE_OK);
+		ck_assert(v->request.has_query);
+		ck_assert_msg(str_eq(v->request.query, str_of(rows[i].expected)), "%.*s",
+			STR_ARG(v->request.query));
+		end(v);
+	}
+}
+END_TEST
+
+START_TEST(a_query_does_not_outgrow_a_target)
+{
+	static char value[8192];
+	struct visit *v = begin(put_parameter);
+	memset(value, 'v', sizeof(value));
+	v->request.query = STR("b=2");
+	adds = false;
+	put_name = SLUICE_STR("a");
+	put_value = (struct sluice_str){value, sizeof(value) - 6};
+	run(v);
+	ck_assert_int_eq(removed, SLUICE_E_FULL);
+	assert_str(v->request.query, "b=2");
+	end(v);
+	v = begin(put_parameter);
+	v->request.query = STR("b=2");
+	put_value.n--;
+	run(v);
+	ck_assert_int_eq(removed, SLUICE_OK);
+	end(v);
+	v = begin(put_parameter);
+	put_name.n = 0;
+	run(v);
+	ck_assert_int_eq(removed, SLUICE_E_INVALID);
+	end(v);
+}
+END_TEST
+
 /* --- where it is legal ----------------------------------------------------------------------- */
 START_TEST(a_request_is_changed_in_request_head_alone)
 {
@@ -324,5 +410,7 @@ END_TEST
 UNIT_SUITE(request_service, gives_all_parameters_decoded, gives_every_value_of_one_parameter,
 	takes_parameters_out_of_the_query, hides_values_from_the_record,
 	secrets_are_named_in_configure_alone, gives_the_cookies_of_all_fields,
-	takes_cookies_out_of_their_fields, a_request_is_changed_in_request_head_alone,
+	takes_cookies_out_of_their_fields, parameters_can_be_read_as_they_stand,
+	parameters_are_set_in_their_place_and_added_at_the_end, a_query_does_not_outgrow_a_target,
+	a_request_is_changed_in_request_head_alone,
 	says_so_when_the_memory_is_spent)

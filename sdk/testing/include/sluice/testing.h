@@ -66,6 +66,8 @@ SLUICE_EXPORT void sluice_test_bind(struct sluice_test *t, const char *policy, c
  * Contract: "{id: ann, secret: s}", "{name: gold}". `sla` NULL: without. */
 SLUICE_EXPORT void sluice_test_contract(
 	struct sluice_test *t, const char *client, const char *sla);
+/* One more label of the ApiInstance; before the first request. */
+SLUICE_EXPORT void sluice_test_label(struct sluice_test *t, const char *name, const char *value);
 /* What is wrong with the configuration, a line for each mistake ("config.rate: missing field ...");
  * "": nothing. Without this call a mistake fails the test with the first request. */
 SLUICE_EXPORT const char *sluice_test_problems(struct sluice_test *t);
@@ -92,7 +94,7 @@ SLUICE_EXPORT void sluice_test_free(struct sluice_test *t);
 /* A request by 192.0.2.1, of HTTP/1.1, with the authority api.example. Several may be under way. */
 SLUICE_EXPORT struct sluice_test_exchange *sluice_test_request(
 	struct sluice_test *t, const char *method, const char *target);
-/* One more field; of the request before sluice_test_send, of the response before
+/* One more field, or trailer; of the request before sluice_test_send, of the response before
  * sluice_test_answer. */
 SLUICE_EXPORT void sluice_test_add(
 	struct sluice_test_exchange *x, enum sluice_side side, const char *name, const char *value);
@@ -101,6 +103,9 @@ SLUICE_EXPORT void sluice_test_client(struct sluice_test_exchange *x, const char
 /* It came by TLS 1.3, with this certificate (the text of a PEM file; NULL: none); before
  * sluice_test_send. */
 SLUICE_EXPORT void sluice_test_tls(struct sluice_test_exchange *x, const char *certificate);
+/* What a policy elsewhere has found out of the client, as host->claim_set; before sluice_test_send. */
+SLUICE_EXPORT void sluice_test_add_claim(
+	struct sluice_test_exchange *x, const char *name, const char *json);
 /* The request goes through the policies. `body` NULL: it has none. */
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_send(
 	struct sluice_test_exchange *x, const char *body);
@@ -148,6 +153,17 @@ SLUICE_EXPORT const char *sluice_test_query(struct sluice_test_exchange *x);
 /* The word for the log of an answer or a failure; "". */
 SLUICE_EXPORT const char *sluice_test_reason(struct sluice_test_exchange *x);
 SLUICE_EXPORT const char *sluice_test_property(struct sluice_test_exchange *x, const char *name);
+/* Of the request as it goes to the upstream. */
+SLUICE_EXPORT const char *sluice_test_method(struct sluice_test_exchange *x);
+/* A claim as JSON text, or NULL. */
+SLUICE_EXPORT const char *sluice_test_claim(struct sluice_test_exchange *x, const char *name);
+/* What of a way a policy has told (host->reroute): the target as it is configured, the path, the
+ * host; NULL: nothing. */
+enum sluice_test_way { SLUICE_TEST_WAY_TARGET, SLUICE_TEST_WAY_PATH, SLUICE_TEST_WAY_HOST };
+SLUICE_EXPORT const char *sluice_test_way(
+	struct sluice_test_exchange *x, enum sluice_test_way part);
+/* The word of the violation that was told; NULL: none. */
+SLUICE_EXPORT const char *sluice_test_violation(struct sluice_test_exchange *x);
 
 /* --- what a request costs -------------------------------------------------------------------- */
 struct sluice_test_cost {

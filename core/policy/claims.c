@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/claims.h"
+
+#include "json/json.h"
+#include "policy/chain.h"
+
+static struct claim *find(struct exchange_claims *c, struct str name)
+{
+	for (uint32_t i = 0; c && i < c->count; i++)
+		if (str_eq(c->items[i].name, name))
+			return &c->items[i];
+	return NULL;
+}
+
+const struct claim *claims_find(const struct sluice_exchange *x, struct str name)
+{
+	return find(x->claims, name);
+}
+
+static struct exchange_claims *claims_of(struct sluice_exchange *x)
+{
+	if (!x->claims)
+		x->claims = arena_zalloc(x->arena, sizeof(*x->claims));
+	return x->claims;
+}
+
+/* A place for one more; NULL: there is none. */
+static struct claim *place_add(struct arena *arena, struct exchange_claims *c)
+{
+	if (c->count == CLAIMS_MAX)
+		return NULL;
+	if (c->count == c->capacity) {
+		uint32_t more = c->capacity ? 2 * c->capacity : 8;
+		struct claim *items = arena_realloc(arena, c->items,
+			c->capacity * sizeof(*items), more * sizeof(*items));
+		if (!items)
+			return NULL;
+		c->items = items;
+		c->capacity = more;
+	}
+	return &c->items[c->count];
+}
+
+/* `json` is the compact text of a value. */
+static enum rc put(struct sluice_exchange *x, struct str name, struct str json)
+{
+	if (name.n == 0 || name.n > CLAIM_NAME_BYTES_MAX)
+		return RC_INVALID;
+	struct exchange_claims *c = claims_of(x);
+	struct claim *claim = find(c, name);
+	struct claim *place = claim || !c ? claim : place_add(x->arena, c);
+	if (!place)
+		return RC_FULL;
+	size_t bytes = c->bytes - (claim ? claim->json.n : 0) + (claim ? 0 : name.n) + json.n;
+	if (bytes > CLAIMS_BYTES_MAX)
+		return RC_FULL;
+	struct str own_json = arena_copy(x->arena, json);
+	struct str own_name = claim ? claim->name : arena_copy(x->arena, name);
+	if (own_json.n == 0 || own_name.n == 0)
+		return RC_FULL;
+	c->count += claim == NULL;
+	*place = (struct claim){own_name, own_json};
+	c->bytes = bytes;
+	c->value = NULL;
+	return RC_OK;
+}
+
+static enum rc put_value(struct sluice_exchange *x, struct str name,
+	const struct json_value *value, struct buffer *text)
+{
+	buffer_reset(text);
+	json_write(value, text);
+	return text->failed ? RC_FULL : put(x, name, buffer_str(text));
+}
+
+static enum rc put_members(
+	struct sluice_exchange *x, const struct json_value *object, struct buffer *text)
+{
+	enum rc rc = object->type == JSON_OBJECT ? RC_OK : RC_INVALID;
+	for (uint32_t i = 0; rc == RC_OK && i < object->u.object.count; i++) {
+		const struct json_member *m = &object->u.object.members[i];
+		rc = put_value(x, m->key, &m->value, text);
+	}
+	return rc;
+}
+
+enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
+{
+	struct json_document *d;
+	struct json_error error;
+	struct buffer text;
+	if (json.n > CLAIMS_BYTES_MAX)
+		return RC_FULL;
+	if (json_parse(json, &d, &error) != RC_OK)
+		return RC_INVALID;
+	buffer_init(&text, 6 * CLAIMS_BYTES_MAX); /* what is escaped takes up to six times as much */
+	enum rc rc = name.n > 0 ? put_value(x, name, json_root(d), &text)
+				: put_members(x, json_root(d), &text);
+	buffer_deinit(&text);
+	json_free(d);
+	return rc;
+}
+
+bool claims_remove(struct sluice_exchange *x, struct str name)
+{
+	struct exchange_claims *c = x->claims;
+	struct claim *claim = find(c, name);
+	if (!claim)
+		return false;
+	c->bytes -= claim->name.n + claim->json.n;
+	c->count--;
+	c->value = NULL;
+	memmove(claim, claim + 1, (size_t)(&c->items[c->count] - claim) * sizeof(*claim));
+	return true;
+}
