@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
-
-#include "rig.h"
-
-#include "base/buffer.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define REQ CHAIN_REQUEST
+#include "policy.h"
 
 /* --- the policy ------------------------------------------------------------------------------ */
-static struct rig *protected(const char *config)
+static struct visit *protected(const char *config)
 {
-	struct rig *r = rig_new(1);
-	struct chain_binding_options *b = rig_bind(r,
-		rig_plugin(r, PLUGINS "/injection-protection.so"), "injection-protection", config);
-	b->body[REQ].mode = BODY_BUFFER;
-	return r;
+	return visit_policy("injection-protection", "injection-protection", config);
 }
 
 struct ask {
@@ -27,22 +14,18 @@ struct ask {
 
 static void expect(struct visit *v, const struct ask *a)
 {
-	visit_begin(v);
-	v->request.target = str_of(a->target ? a->target : "/");
-	v->request.query = str_from(v->request.target, str_index(v->request.target, '?') + 1);
+	visit_begin(v, "POST", a->target ? a->target : "/");
 	if (a->name)
 		visit_field(v, REQ, a->name, a->value);
-	enum chain_result r = visit_give(v, REQ, a->body ? a->body : "");
-	ck_assert_msg(r == (a->reason ? CHAIN_RESPONDED : CHAIN_DONE), "%s %s %s",
+	enum sluice_test_outcome r = visit_send(v, a->body);
+	ck_assert_msg(r == (a->reason ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED), "%s %s %s",
 		a->target ? a->target : "", a->value ? a->value : "", a->body ? a->body : "");
 	if (!a->reason)
 		return;
-	ck_assert_uint_eq(v->x.local->head.status, 400);
-	ck_assert_msg(str_eq(v->x.local->reason, str_of(a->reason)), "%.*s for %s",
-		STR_ARG(v->x.local->reason), a->reason);
-	assert_str(v->x.local->body, "{\"error\":\"The request was blocked\"}");
-	ck_assert_int_eq(visit_answer(v), CHAIN_DONE);
-	assert_str(visit_answered(v, "x-injection-protection"), "blocked");
+	ck_assert_int_eq(sluice_test_status(v->x), 400);
+	ck_assert_str_eq(sluice_test_reason(v->x), a->reason);
+	ck_assert_str_eq(sluice_test_body(v->x, RSP), "{\"error\":\"The request was blocked\"}");
+	ck_assert_str_eq(visit_answered(v, "x-injection-protection"), "blocked");
 }
 
 #define TYPE  "Content-Type"
@@ -222,44 +205,34 @@ static const struct {
 
 START_TEST(looks_at_all_that_a_client_can_choose)
 {
-	struct rig *r = protected("{}");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected("{}");
 	size_t found = 0;
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		expect(v, &places[i]);
 		found += places[i].reason != NULL;
 	}
-	ck_assert_uint_eq(rig_counter(r, "injection_attempts", 0), found);
-	visit_free(v);
-	rig_free(r);
+	ck_assert_uint_eq(sluice_test_counter(v->t, 0, "injection_attempts"), found);
+	visit_leave(v);
 }
 END_TEST
 
-static enum chain_result give_bytes(struct visit *v, const char *p, size_t n)
-{
-	v->request.content_length = (int64_t)n;
-	chunk_queue_add_copy(&v->x.run[REQ].in, str_n(p, n));
-	v->x.run[REQ].in_ended = true;
-	return chain_step(&v->x, REQ);
-}
-
 static void expect_unclear(const char *config, bool refuses)
 {
-	struct rig *r = protected(config);
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = protected(config);
 	for (size_t i = 0; i < sizeof(unclear) / sizeof(unclear[0]); i++) {
 		bool passes = unclear[i].passes || !refuses;
-		visit_begin(v);
+		visit_begin(v, "POST", "/");
 		visit_field(v, REQ, TYPE, unclear[i].type);
-		enum chain_result got = give_bytes(v, unclear[i].body, unclear[i].n);
-		ck_assert_msg(got == (passes ? CHAIN_DONE : CHAIN_RESPONDED), "%zu", i);
+		enum sluice_test_outcome got =
+			sluice_test_send_bytes(v->x, unclear[i].body, unclear[i].n);
+		ck_assert_msg(
+			got == (passes ? SLUICE_TEST_PASSED : SLUICE_TEST_ANSWERED), "%zu", i);
 		if (passes)
 			continue;
-		ck_assert_uint_eq(v->x.local->head.status, 415);
-		assert_str(v->x.local->reason, "injection_unclear");
+		ck_assert_uint_eq(sluice_test_status(v->x), 415);
+		ck_assert_str_eq(sluice_test_reason(v->x), "injection_unclear");
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 
 START_TEST(refuses_what_can_be_read_in_two_ways)
@@ -314,29 +287,50 @@ START_TEST(looks_where_it_is_told_and_for_what)
 				"injection_xss"}},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct rig *r = protected(rows[i].config);
-		struct visit *v = visit_new(r, 0);
+		struct visit *v = protected(rows[i].config);
 		expect(v, &rows[i].ask);
 		bool counts = rows[i].ask.reason || strstr(rows[i].config, "reject");
-		ck_assert_uint_eq(rig_counter(r, "injection_attempts", 0), counts);
-		visit_free(v);
-		rig_free(r);
+		ck_assert_uint_eq(sluice_test_counter(v->t, 0, "injection_attempts"), counts);
+		visit_leave(v);
 	}
 }
 END_TEST
 
 START_TEST(a_wrong_expression_is_a_configuration_error)
 {
-	struct rig *r = rig_new(1);
-	struct plugin *p = rig_plugin(r, PLUGINS "/injection-protection.so");
-	ck_assert_ptr_null(rig_try_bind(r, p, "injection-protection",
+	assert_refused("injection-protection", "injection-protection",
 		"{\"customProtections\":[{\"name\":\"a\",\"regex\":\"a\"},"
-		"{\"name\":\"b\",\"regex\":\"(\"}]}"));
-	ck_assert_str_eq(r->diagnostics.items[0].path, "config.customProtections[1].regex");
-	rig_free(r);
+		"{\"name\":\"b\",\"regex\":\"(\"}]}",
+		"config.customProtections[1].regex", NULL);
+}
+END_TEST
+
+/* No attack passes. */
+static void scenario(void *arg)
+{
+	static const char *const attacks[] = {
+		"/a?q=%27+or+1%3D1--", "/a?q=%3Cscript%3E", "/a/x-own"};
+	(void)arg;
+	struct visit *v = visit_try("injection-protection", "injection-protection",
+		"{customProtections: [{name: own, regex: x-own}]}");
+	if (!sluice_test_problems(v->t)[0]) {
+		for (size_t i = 0; i < COUNT(attacks); i++) {
+			visit_begin(v, "GET", attacks[i]);
+			ck_assert_int_ne(visit_send(v, NULL), PASSED);
+		}
+		visit_begin(v, "POST", "/");
+		visit_field(v, REQ, TYPE, JSON);
+		ck_assert_int_ne(visit_send(v, "{\"a\": \"' or 1=1--\"}"), PASSED);
+	}
+	visit_leave(v);
+}
+
+START_TEST(never_fails_open)
+{
+	assert_faults(scenario, NULL);
 }
 END_TEST
 
 UNIT_SUITE(injection_protection, looks_at_all_that_a_client_can_choose,
 	refuses_what_can_be_read_in_two_ways, looks_where_it_is_told_and_for_what,
-	a_wrong_expression_is_a_configuration_error)
+	a_wrong_expression_is_a_configuration_error, never_fails_open)

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "unit.h"
-
-#include "rig.h"
-
-#include "base/buffer.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "policy.h"
 
 /* A row leaves out what it does not have. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
-#define REQ CHAIN_REQUEST
 
 static const char shop[] =
 	"openapi: 3.0.3\n"
@@ -115,24 +106,23 @@ static const char shop[] =
 /* The configuration with `spec` in it, as JSON; static until the next call. */
 static const char *config_of(const char *spec, const char *more)
 {
-	static struct buffer b;
-	buffer_deinit(&b);
-	buffer_init(&b, 1 << 20);
-	buffer_add(&b, STR("{\"spec\":"));
-	buffer_add_json(&b, str_of(spec));
-	buffer_add(&b, str_of(more));
-	buffer_add(&b, STR("}"));
-	buffer_add_char(&b, '\0');
-	return b.p;
+	static char text[1 << 16];
+	size_t n = (size_t)snprintf(text, sizeof(text), "{\"spec\":\"");
+	for (; *spec && n < sizeof(text) / 2; spec++) {
+		if (*spec == '"' || *spec == '\\')
+			text[n++] = '\\';
+		if (*spec == '\n')
+			text[n++] = '\\', text[n++] = 'n';
+		else
+			text[n++] = *spec;
+	}
+	snprintf(text + n, sizeof(text) - n, "\"%s}", more);
+	return text;
 }
 
-static struct rig *described(const char *spec, const char *more)
+static struct visit *described(const char *spec, const char *more)
 {
-	struct rig *r = rig_new(1);
-	struct chain_binding_options *b = rig_bind(r, rig_plugin(r, PLUGINS "/spec-validation.so"),
-		"spec-validation", config_of(spec, more));
-	b->body[REQ].mode = BODY_BUFFER;
-	return r;
+	return visit_policy("spec-validation", "spec-validation", config_of(spec, more));
 }
 
 struct ask {
@@ -142,40 +132,37 @@ struct ask {
 	const char *complaint;    /* NULL: it passes */
 };
 
-static enum chain_result send_ask(struct visit *v, const struct ask *a)
+static void begin(struct visit *v, const char *method, const char *path, const char *query)
 {
-	visit_begin(v);
-	v->request.method_name = str_of(a->method);
-	v->request.path = str_of(a->path);
-	v->request.query = str_of(a->query ? a->query : "");
+	char target[512];
+	snprintf(target, sizeof(target), "%s%s%s", path, query ? "?" : "", query ? query : "");
+	visit_begin(v, method, target);
+}
+
+static enum sluice_test_outcome send_ask(struct visit *v, const struct ask *a)
+{
+	begin(v, a->method, a->path, a->query);
 	if (a->name)
 		visit_field(v, REQ, a->name, a->value);
-	if (a->body)
-		v->request.content_length = (int64_t)strlen(a->body);
-	return visit_give(v, REQ, a->body ? a->body : "");
+	return visit_send(v, a->body);
 }
 
 static void expect(struct visit *v, const struct ask *a)
 {
 	static const char before[] =
 		"{\"error\":\"The request does not fit the API's description: ";
-	enum chain_result r = send_ask(v, a);
-	if (!a->complaint) {
-		ck_assert_msg(r == CHAIN_DONE, "%s %s?%s %s: %.*s", a->method, a->path,
-			a->query ? a->query : "", a->body ? a->body : "",
-			v->x.local ? (int)v->x.local->body.n : 0,
-			v->x.local ? v->x.local->body.p : "");
+	enum sluice_test_outcome r = send_ask(v, a);
+	const char *got = sluice_test_body(v->x, RSP);
+	char text[512];
+	ck_assert_msg(r == (a->complaint ? SLUICE_TEST_ANSWERED : SLUICE_TEST_PASSED),
+		"%s %s?%s %s: %s", a->method, a->path, a->query ? a->query : "",
+		a->body ? a->body : "", got);
+	if (!a->complaint)
 		return;
-	}
-	ck_assert_msg(r == CHAIN_RESPONDED, "%s %s?%s %s", a->method, a->path,
-		a->query ? a->query : "", a->body ? a->body : "");
-	char *text = NULL;
-	ck_assert_int_gt(asprintf(&text, "%s%s\"}", before, a->complaint), 0);
-	struct str got = v->x.local->body;
-	ck_assert_msg(str_eq(got, str_of(text)), "got %.*s, expected %s", STR_ARG(got), text);
-	free(text);
-	ck_assert_uint_eq(v->x.local->head.status, 400);
-	assert_str(v->x.local->reason, "spec_violation");
+	snprintf(text, sizeof(text), "%s%s\"}", before, a->complaint);
+	ck_assert_str_eq(got, text);
+	ck_assert_int_eq(sluice_test_status(v->x), 400);
+	ck_assert_str_eq(sluice_test_reason(v->x), "spec_violation");
 }
 
 static void expect_all(struct visit *v, const struct ask *asks, size_t count)
@@ -216,11 +203,9 @@ START_TEST(paths_and_methods_are_the_descriptions)
 		{"GET", "/ranges/1/of/c,1",
 			.complaint = "path parameter \\\"range\\\" (additionalProperties)"},
 	};
-	struct rig *r = described(shop, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -311,26 +296,20 @@ START_TEST(parameters_are_read_in_their_style)
 		{"DELETE", "/orders/1", NULL, "X-Reason", "a, c",
 			.complaint = "header \\\"x-reason\\\" (/1: enum)"},
 	};
-	struct rig *r = described(shop, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 START_TEST(all_cookie_fields_count)
 {
-	struct rig *r = described(shop, "");
-	struct visit *v = visit_new(r, 0);
-	visit_begin(v);
-	v->request.method_name = STR("GET");
-	v->request.path = STR("/orders");
+	struct visit *v = described(shop, "");
+	visit_begin(v, "GET", "/orders");
 	visit_field(v, REQ, "Cookie", "a=1");
 	visit_field(v, REQ, "Cookie", "session=1");
-	ck_assert_int_eq(visit_give(v, REQ, ""), CHAIN_RESPONDED);
-	visit_free(v);
-	rig_free(r);
+	ck_assert_int_eq(visit_send(v, NULL), SLUICE_TEST_ANSWERED);
+	visit_leave(v);
 }
 END_TEST
 
@@ -338,45 +317,40 @@ START_TEST(a_header_that_is_no_list_comes_once)
 {
 	static const struct {
 		const char *method, *path, *name;
-		enum chain_result result;
-	} rows[] = {{"GET", "/orders", "x-name", CHAIN_RESPONDED},
-		{"DELETE", "/orders/1", "x-reason", CHAIN_DONE}};
-	struct rig *r = described(shop, "");
-	struct visit *v = visit_new(r, 0);
+		enum sluice_test_outcome result;
+	} rows[] = {{"GET", "/orders", "x-name", SLUICE_TEST_ANSWERED},
+		{"DELETE", "/orders/1", "x-reason", SLUICE_TEST_PASSED}};
+	struct visit *v = described(shop, "");
 	for (size_t i = 0; i < 2; i++) {
-		visit_begin(v);
-		v->request.method_name = str_of(rows[i].method);
-		v->request.path = str_of(rows[i].path);
+		visit_begin(v, rows[i].method, rows[i].path);
 		visit_field(v, REQ, rows[i].name, "a");
 		visit_field(v, REQ, rows[i].name, "b");
-		ck_assert_int_eq(visit_give(v, REQ, ""), rows[i].result);
+		ck_assert_int_eq(visit_send(v, NULL), rows[i].result);
 	}
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
 /* The name of the parameter cannot be read any more: it must not count as absent. */
+#define ARENA_NEEDS 700000 /* bytes of a name, of a budget of 1 MiB */
+
 START_TEST(without_memory_nothing_passes)
 {
 	static const char spec[] = "openapi: 3.0.3\npaths:\n  /orders:\n    get:\n"
 				   "      parameters:\n"
 				   "        - {name: limit, in: query, schema: {type: integer}}\n";
-	struct rig *r = described(spec, "");
-	struct visit *v = visit_new(r, 0);
-	struct buffer query;
-	buffer_init(&query, 8 << 20);
-	for (size_t i = 0; i < (2 << 20); i += 3)
-		buffer_add(&query, STR("%61"));
-	buffer_add(&query, STR("=1&%6cimit=x"));
-	visit_begin(v);
-	v->request.method_name = STR("GET");
-	v->request.path = STR("/orders");
-	v->request.query = buffer_str(&query);
-	ck_assert_int_eq(visit_give(v, REQ, ""), CHAIN_FAILED);
-	buffer_deinit(&query);
-	visit_free(v);
-	rig_free(r);
+	struct visit *v = described(spec, "");
+	size_t size = (2u << 20) + 100, n = 0;
+	char *target = malloc(size);
+	ck_assert_ptr_nonnull(target);
+	n += (size_t)snprintf(target, size, "/orders?");
+	for (size_t i = 0; i < ARENA_NEEDS; i += 3)
+		n += (size_t)snprintf(target + n, size - n, "%%61");
+	snprintf(target + n, size - n, "=1&%%6cimit=x");
+	visit_begin(v, "GET", target);
+	ck_assert_int_eq(visit_send(v, NULL), SLUICE_TEST_DENIED);
+	free(target);
+	visit_leave(v);
 }
 END_TEST
 
@@ -421,19 +395,14 @@ START_TEST(bodies_are_judged_by_their_schemas)
 		{"PUT", "/orders/1", NULL, "Content-Type", "application/xml", "<items/>"},
 		{"GET", "/orders", NULL, "Content-Type", JSON, "anything"},
 	};
-	struct rig *r = described(shop, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, "");
 	EXPECT_ALL(v, asks);
-	visit_begin(v);
-	v->request.method_name = STR("POST");
-	v->request.path = STR("/orders");
+	visit_begin(v, "POST", "/orders");
 	visit_field(v, REQ, "Content-Type", JSON);
 	visit_field(v, REQ, "Content-Encoding", "gzip");
-	v->request.content_length = 2;
-	ck_assert_int_eq(visit_give(v, REQ, "{}"), CHAIN_RESPONDED);
-	ck_assert_uint_eq(v->x.local->head.status, 415);
-	visit_free(v);
-	rig_free(r);
+	ck_assert_int_eq(visit_send(v, "{}"), SLUICE_TEST_ANSWERED);
+	ck_assert_uint_eq(sluice_test_status(v->x), 415);
+	visit_leave(v);
 }
 END_TEST
 
@@ -448,11 +417,9 @@ START_TEST(strict_is_about_what_the_description_does_not_have)
 		{"GET", "/orders", NULL, "Content-Type", "text/plain", "x",
 			"body (the description has none)"},
 	};
-	struct rig *r = described(shop, ",\"strictParamsValidation\":true");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, ",\"strictParamsValidation\":true");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -464,11 +431,9 @@ START_TEST(a_base_path_goes_before_the_descriptions_paths)
 		{"GET", "/shop/v1", .complaint = "path (it is not in the description)"},
 		{"GET", "/shop/v1orders", .complaint = "path (it is not in the description)"},
 	};
-	struct rig *r = described(shop, ",\"apiBasePath\":\"/shop/v1/\"");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, ",\"apiBasePath\":\"/shop/v1/\"");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -488,11 +453,9 @@ START_TEST(paths_are_compared_as_requests_have_them)
 		{"GET", "/%37", .complaint = NULL},
 		{"GET", "/%C3%A4", .complaint = "path parameter \\\"n\\\" (type)"},
 	};
-	struct rig *r = described(spec, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(spec, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -504,12 +467,10 @@ START_TEST(what_does_not_block_is_counted_and_passes)
 		{"POST", "/orders", NULL, "Content-Type", JSON, "{}"},
 		{"GET", "/orders", "limit=1"},
 	};
-	struct rig *r = described(shop, ",\"blockOperation\":false");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shop, ",\"blockOperation\":false");
 	EXPECT_ALL(v, asks);
-	ck_assert_uint_eq(rig_counter(r, "spec_violations", 0), 3);
-	visit_free(v);
-	rig_free(r);
+	ck_assert_uint_eq(sluice_test_counter(v->t, 0, "spec_violations"), 3);
+	visit_leave(v);
 }
 END_TEST
 
@@ -528,11 +489,9 @@ START_TEST(takes_json_and_openapi_3_1)
 		{"POST", "/a", NULL, "Content-Type", JSON, "{}", "body (minProperties)"},
 		{"POST", "/b", NULL, "Content-Type", JSON, "1", "body (type)"},
 	};
-	struct rig *r = described(spec, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(spec, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
 }
 END_TEST
 
@@ -626,16 +585,9 @@ START_TEST(a_wrong_description_is_a_configuration_error_with_its_place)
 		{"a: 1e999\n", "line 1, column 4: a number that JSON does not have"},
 		{"a: 0xfffffffffffffffff\n", "line 1, column 4: a number that JSON does not have"},
 	};
-	struct rig *r = rig_new(1);
-	struct plugin *p = rig_plugin(r, PLUGINS "/spec-validation.so");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		ck_assert_msg(!rig_try_bind(r, p, "spec-validation", config_of(rows[i].spec, "")),
-			"%s", rows[i].spec);
-		ck_assert_uint_eq(r->diagnostics.count, i + 1);
-		ck_assert_str_eq(r->diagnostics.items[i].message, rows[i].message);
-		ck_assert_str_eq(r->diagnostics.items[i].path, "config.spec");
-	}
-	rig_free(r);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_refused("spec-validation", "spec-validation", config_of(rows[i].spec, ""),
+			"config.spec", rows[i].message);
 }
 END_TEST
 
@@ -649,14 +601,11 @@ START_TEST(aliases_expand_so_far_and_no_further)
 				   "f: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
 	static const char shared[] = "openapi: 3.0.0\npaths:\n  /a: &a {get: {}}\n  /b: *a\n";
 	static const struct ask asks[] = {{"GET", "/b", .complaint = NULL}};
-	struct rig *r = described(shared, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(shared, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	ck_assert_ptr_null(rig_try_bind(r, rig_plugin(r, PLUGINS "/spec-validation.so"),
-		"spec-validation", config_of(bomb, "")));
-	ck_assert_ptr_nonnull(strstr(r->diagnostics.items[0].message, "too large"));
-	rig_free(r);
+	visit_leave(v);
+	assert_refused("spec-validation", "spec-validation", config_of(bomb, ""), "config.spec",
+		"too large");
 }
 END_TEST
 
@@ -679,11 +628,36 @@ START_TEST(yaml_scalars_are_those_of_its_core_schema)
 		ENUM("1152921504606846975", NULL), ENUM("1.2345678901234567e19", NULL),
 		ENUM("1", "body (enum)"), ENUM("\"\"", "body (enum)"),
 		ENUM("false", "body (enum)")};
-	struct rig *r = described(spec, "");
-	struct visit *v = visit_new(r, 0);
+	struct visit *v = described(spec, "");
 	EXPECT_ALL(v, asks);
-	visit_free(v);
-	rig_free(r);
+	visit_leave(v);
+}
+END_TEST
+
+static const char small[] =
+	"openapi: 3.0.3\npaths:\n  /orders:\n"
+	"    get: {parameters: [{name: limit, in: query, schema: {type: integer}}]}\n"
+	"    post:\n      requestBody:\n        content:\n          application/json:\n"
+	"            schema: {type: object, properties: {items: {type: array, minItems: 1}}}\n"
+	"  /orders/{id}: {get: {parameters: [{name: id, in: path, schema: {type: integer}}]}}\n";
+
+/* What does not fit never passes. */
+static void scenario(void *arg)
+{
+	static const struct ask asks[] = {{"GET", "/nowhere"}, {"GET", "/orders", "limit=x"},
+		{"GET", "/orders/7", "unknown=1"},
+		{"POST", "/orders", NULL, "Content-Type", JSON, "{\"items\":[]}"}};
+	(void)arg;
+	struct visit *v = visit_try("spec-validation", "spec-validation",
+		config_of(small, ",\"strictParamsValidation\":true"));
+	for (size_t i = 0; i < COUNT(asks) && !sluice_test_problems(v->t)[0]; i++)
+		ck_assert_int_ne(send_ask(v, &asks[i]), PASSED);
+	visit_leave(v);
+}
+
+START_TEST(never_fails_open)
+{
+	assert_faults(scenario, NULL);
 }
 END_TEST
 
@@ -694,4 +668,5 @@ UNIT_SUITE(spec_validation, paths_and_methods_are_the_descriptions,
 	a_base_path_goes_before_the_descriptions_paths, paths_are_compared_as_requests_have_them,
 	what_does_not_block_is_counted_and_passes, takes_json_and_openapi_3_1,
 	a_wrong_description_is_a_configuration_error_with_its_place,
-	aliases_expand_so_far_and_no_further, yaml_scalars_are_those_of_its_core_schema)
+	aliases_expand_so_far_and_no_further, yaml_scalars_are_those_of_its_core_schema,
+	never_fails_open)
