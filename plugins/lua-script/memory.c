@@ -5,12 +5,7 @@
 
 #define CHUNK_BYTES (32u << 10)
 
-/* Under AddressSanitizer every block is one of the heap's, so that it sees inside. */
-#ifdef __SANITIZE_ADDRESS__
-#define IS_SMALL(size) (0)
-#else
 #define IS_SMALL(size) ((size) <= MEMORY_SMALL_MAX)
-#endif
 
 static size_t steps_of(size_t size)
 {
