@@ -145,6 +145,11 @@ CONFIGS = {
         "maxContainerDepth": 9, "maxObjectEntryCount": 9, "maxObjectEntryNameLength": 9,
         "maxArrayElementCount": 9, "maxStringValueLength": 9, "maxNumberLength": 9,
         "rejectDuplicateNames": True, "checkAllContentTypes": True},
+    "lua-script": {
+        "script": "function log() end", "config": {"a": [1]}, "expressions": {"e": "#[attributes.method]"},
+        "requestBody": {"mode": "buffer", "maxBytes": 9}, "responseBody": {"mode": "stream"},
+        "instructions": 10000, "memoryBytes": 1048576, "waitMs": 9,
+        "state": {"name": "s", "entries": 9, "bytes": 1024}},
     "message-logging": {"loggingConfiguration": [ITEM]},
     "rate-limiting": {
         "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000}],

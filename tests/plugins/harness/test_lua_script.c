@@ -3,6 +3,7 @@
 #include "sluice/testing.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -565,6 +566,119 @@ START_TEST(knows_digests_and_encodings)
 }
 END_TEST
 
+/* --- the guide -------------------------------------------------------------------------------- */
+/* The nth Lua block of docs/sdk/lua.md. */
+static const char *example(int n)
+{
+	static char page[65536];
+	FILE *f = fopen(SOURCE_DIR "/docs/sdk/lua.md", "r");
+	ck_assert_ptr_nonnull(f);
+	size_t size = fread(page, 1, sizeof(page) - 1, f);
+	fclose(f);
+	page[size] = '\0';
+	char *at = page;
+	for (int i = 0; i <= n; i++) {
+		at = strstr(at, "```lua\n");
+		if (!at)
+			return NULL;
+		at += 7;
+	}
+	char *end = strstr(at, "```");
+	ck_assert_ptr_nonnull(end);
+	*end = '\0';
+	return at;
+}
+
+static struct sluice_test *guided(int n, const char *more)
+{
+	const char *script = example(n);
+	ck_assert_ptr_nonnull(script);
+	return scripted_with(more, script);
+}
+
+START_TEST(the_guides_tenants)
+{
+	struct sluice_test *t = guided(0, "");
+	struct sluice_test_exchange *x = get(t, "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_ANSWERED);
+	ck_assert_str_eq(sluice_test_body(x, SLUICE_RESPONSE), "{\"error\":\"Which tenant?\"}");
+	x = get(t, "/");
+	sluice_test_add(x, SLUICE_REQUEST, "x-tenant", "us-blue");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_REQUEST, "x-zone"), "us");
+	sluice_test_free(t);
+}
+END_TEST
+
+START_TEST(the_guides_orders)
+{
+	struct sluice_test *t = guided(1, "requestBody: {mode: buffer}\n");
+	struct sluice_test_exchange *x = sluice_test_request(t, "POST", "/orders");
+	ck_assert_int_eq(sluice_test_send(x, "{\"item\": 7}"), SLUICE_TEST_PASSED);
+	ck_assert_ptr_nonnull(strstr(sluice_test_body(x, SLUICE_REQUEST), "\"received\":"));
+	ck_assert_int_eq(sluice_test_answer(x, 502, NULL), SLUICE_TEST_PASSED);
+	sluice_test_end(x);
+	assert_log(t, "warn: /orders failed with 502");
+	x = sluice_test_request(t, "POST", "/orders");
+	ck_assert_int_eq(sluice_test_send(x, "{item"), SLUICE_TEST_ANSWERED);
+	ck_assert_str_eq(sluice_test_reason(x), "no_json");
+	x = sluice_test_request(t, "PUT", "/orders");
+	ck_assert_int_eq(sluice_test_send(x, "{item"), SLUICE_TEST_PASSED);
+	sluice_test_free(t);
+}
+END_TEST
+
+START_TEST(the_guides_timing)
+{
+	struct sluice_test *t = guided(2, "");
+	struct sluice_test_exchange *x = get(t, "/old/a?partner=p&b=1");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_path(x), "/new/a");
+	ck_assert_str_eq(sluice_test_query(x), "b=1");
+	ck_assert_str_eq(sluice_test_property(x, "partner"), "p");
+	sluice_test_advance(t, 40);
+	sluice_test_add(x, SLUICE_RESPONSE, "x-powered-by", "it");
+	ck_assert_int_eq(sluice_test_answer(x, 200, NULL), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_RESPONSE, "server-timing"), "total;dur=40");
+	ck_assert_ptr_null(sluice_test_field(x, SLUICE_RESPONSE, "x-powered-by"));
+	sluice_test_free(t);
+}
+END_TEST
+
+START_TEST(the_guides_signatures)
+{
+	struct sluice_test *t = guided(3, "requestBody: {mode: buffer}\nconfig: {key: key}\n");
+	struct sluice_test_exchange *x = sluice_test_request(t, "POST", "/");
+	sluice_test_add(x, SLUICE_REQUEST, "x-signature",
+		"sha256=f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
+	ck_assert_int_eq(sluice_test_send(x, "The quick brown fox jumps over the lazy dog"),
+		SLUICE_TEST_PASSED);
+	x = sluice_test_request(t, "POST", "/");
+	ck_assert_int_eq(sluice_test_send(x, "The quick"), SLUICE_TEST_ANSWERED);
+	ck_assert_str_eq(sluice_test_reason(x), "bad_signature");
+	sluice_test_free(t);
+}
+END_TEST
+
+START_TEST(the_guides_locks)
+{
+	struct sluice_test *t = guided(4, "");
+	struct sluice_test_exchange *a = get(t, "/"), *b = get(t, "/");
+	ck_assert_int_eq(sluice_test_send(a, NULL), SLUICE_TEST_PASSED);
+	ck_assert_int_eq(sluice_test_send(b, NULL), SLUICE_TEST_ANSWERED);
+	ck_assert_int_eq(sluice_test_status(b), 429);
+	ck_assert_int_eq(sluice_test_answer(a, 200, "ok"), SLUICE_TEST_PASSED);
+	for (int i = 0; i < 9; i++) {
+		struct sluice_test_exchange *x = get(t, "/");
+		bool passes = sluice_test_send(x, NULL) == SLUICE_TEST_PASSED;
+		ck_assert_int_eq(passes, i < 8);
+		if (passes)
+			ck_assert_int_eq(sluice_test_answer(x, 200, "ok"), SLUICE_TEST_PASSED);
+	}
+	sluice_test_free(t);
+}
+END_TEST
+
 /* --- faults ----------------------------------------------------------------------------------- */
 static void denies_all_but_one(void *arg)
 {
@@ -606,7 +720,8 @@ int main(void)
 		others_go_on_when_a_state_is_thrown_away,
 		a_script_that_cannot_run_is_a_mistake_of_the_configuration,
 		counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings,
-		whatever_fails_denies};
+		the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures,
+		the_guides_locks, whatever_fails_denies};
 	Suite *suite = suite_create("lua_script");
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		TCase *one = tcase_create(tests[i]->name);
