@@ -16,6 +16,7 @@ whose schema names every format, one that calls services.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -132,6 +133,24 @@ def check_good(folder, name):
     compare(name, os.path.join(folder, name.removesuffix(".yaml") + ".plan.json"), plan.encode())
 
 
+def policies():
+    """Those that are built in, and the included ones: the first folder of PLUGINS has them."""
+    done = subprocess.run([COMPILE, "schema", "--names", *PLUGINS[:2]], capture_output=True, text=True, check=True)
+    return re.findall(r"^policies/(\S+)$", done.stdout, re.M)
+
+
+def check_policies(folder):
+    """Each policy has a bad case in which its own configuration is what is wrong."""
+    covered = set()
+    for name in cases(folder):
+        expected = os.path.join(folder, name.removesuffix(".yaml") + ".expect")
+        if name.endswith(".yaml") and b".config" in text_of(expected):
+            covered |= set(re.findall(rb"name: ([a-z-]+)", text_of(os.path.join(folder, name))))
+    for policy in policies():
+        if policy.encode() not in covered and f"{policy}-flex".encode() not in covered:
+            fail(policy, "no bad case is about its configuration")
+
+
 def main():
     bad, good = os.path.join(TOP, "bad"), os.path.join(TOP, "good")
     with tempfile.TemporaryDirectory(prefix="sluice-") as scratch, ThreadPoolExecutor(4) as pool:
@@ -141,6 +160,7 @@ def main():
                  if name.endswith(".yaml")]
         for each in work:
             each.result()
+    check_policies(bad)
     print(f"{len(cases(bad))} bad, {len(cases(good))} good, {len(failures)} failures")
     sys.exit(1 if failures or not cases(bad) or not cases(good) else 0)
 
