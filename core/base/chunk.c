@@ -26,9 +26,35 @@ struct block *block_new(struct pool *pool, size_t capacity)
 	return block_init(pool_large_get(pool, POOL_LARGE_64K), pool, BLOCK_RECEIVE_BYTES);
 }
 
+/* Stands in the place of a block's bytes. */
+struct foreign {
+	void (*let_go)(void *owner);
+	void *owner;
+};
+
+#define FOREIGN_BYTES (sizeof(struct block) + sizeof(struct foreign))
+
+struct block *block_new_foreign(struct pool *pool, void (*let_go)(void *owner), void *owner)
+{
+	struct block *b = block_init(pool_get(pool, FOREIGN_BYTES), pool, 0);
+	const struct foreign f = {let_go, owner};
+	memcpy(b->data, &f, sizeof(f));
+	return b;
+}
+
+static void release_foreign(struct block *b)
+{
+	struct foreign f;
+	memcpy(&f, b->data, sizeof(f));
+	pool_put(b->pool, b, FOREIGN_BYTES);
+	f.let_go(f.owner);
+}
+
 void block_release(struct block *b)
 {
-	if (b->capacity == SMALL_CAPACITY)
+	if (b->capacity == 0)
+		release_foreign(b);
+	else if (b->capacity == SMALL_CAPACITY)
 		pool_page_put(b->pool, b);
 	else
 		pool_large_put(b->pool, b, b->capacity == 16384 ? POOL_LARGE_16K : POOL_LARGE_64K);

@@ -5,7 +5,8 @@
  *
  * Invariants   C1  a block's bytes below a published slice never change.
  *              C2  queue.bytes is the sum of its chunks' n.
- * Ownership    a chunk holds one reference to its block; a queue owns its chunks.
+ * Ownership    a chunk holds one reference to its block; a queue owns its chunks. A foreign block holds
+ *              one to bytes that other threads hold, too: that count is theirs, this one is not.
  * Threads      one; counts are not atomic.
  */
 #pragma once
@@ -19,7 +20,7 @@
 struct block {
 	struct pool *pool; /* borrowed */
 	uint32_t refs;
-	uint32_t capacity;
+	uint32_t capacity; /* 0: foreign */
 	uint32_t used; /* bytes below this offset may be referenced by slices */
 	char data[];
 };
@@ -29,6 +30,11 @@ struct block {
 struct block *block_new(struct pool *pool, size_t capacity);
 /* Back to its pool: the last reference is gone. */
 void block_release(struct block *b);
+
+/* Of bytes that are somebody else's, on any thread: slices of it point wherever `owner` keeps them, and
+ * let_go(owner) is called, on this thread, when the last of them is gone. The caller holds the only
+ * reference. */
+struct block *block_new_foreign(struct pool *pool, void (*let_go)(void *owner), void *owner);
 
 static inline struct block *block_ref(struct block *b)
 {

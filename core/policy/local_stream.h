@@ -3,8 +3,9 @@
  *
  *   written by a policy -> queue -> taken by the proxy, through the response walk -> the client
  *
- * Invariants   L1  queue.bytes never exceeds SLUICE_STREAM_CREDIT_BYTES: a client that does not read
- *                  stops its policy.
+ * Invariants   L1  what a policy writes never lets queue.bytes exceed SLUICE_STREAM_CREDIT_BYTES: a client
+ *                  that does not read stops its policy. (A body that lies elsewhere, services/cache.c,
+ *                  stands in the queue as a whole, and holds no memory of its own.)
  *              L2  after `ended` or `aborted` nothing more is written.
  * Ownership    in the exchange's arena, with the local answer; its owner (an operation of the
  *              exchange) clears the queue before the arena goes.

@@ -81,11 +81,26 @@ bool response_local(struct exchange *e)
 	return true;
 }
 
+/* What a written answer gives the client at a time: as much as it would be given of an upstream's, so
+ * that who takes a large one slowly is still seen to. */
+#define WRITTEN_BYTES_AT_ONCE 65536
+
+static void take_written(struct exchange *e, struct local_stream *s)
+{
+	size_t n = s->queue.bytes;
+	if (e->is_head_sent && n > WRITTEN_BYTES_AT_ONCE)
+		n = WRITTEN_BYTES_AT_ONCE;
+	if (n > 0 && chunk_queue_is_empty(&e->local_body))
+		chunk_queue_move_n(&e->local_body, &s->queue, n);
+}
+
 static struct chunk_queue *local_source(struct exchange *e, bool *ended)
 {
 	struct local_stream *s = e->x.local->stream;
-	*ended = !s || s->ended;
-	return s ? &s->queue : &e->local_body;
+	if (s)
+		take_written(e, s);
+	*ended = !s || (s->ended && chunk_queue_is_empty(&s->queue));
+	return &e->local_body;
 }
 
 /* Who writes a local answer may have room again. */

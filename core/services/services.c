@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 
+#include "sluice/cache.h"
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
@@ -42,6 +43,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
 	add(r, SLUICE_STREAM_SERVICE, services_stream_table());
 	add(r, SLUICE_CONTRACTS_SERVICE, services_contracts_table());
+	add(r, SLUICE_CACHE_SERVICE, services_cache_table());
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)

@@ -32,6 +32,10 @@ const void *services_tls_table(void);
 const void *services_work_table(void);
 const void *services_stream_table(void);
 const void *services_contracts_table(void);
+const void *services_cache_table(void);
+
+/* state.c: as services_answer_late was told. */
+bool services_answers_late(void);
 
 static inline struct str str_in(struct sluice_str s)
 {

@@ -61,6 +61,11 @@ void services_answer_late(bool late)
 	atomic_store(&answers_late, late);
 }
 
+bool services_answers_late(void)
+{
+	return atomic_load_explicit(&answers_late, memory_order_relaxed);
+}
+
 /* --- questions ------------------------------------------------------------------------------- */
 static bool has_valid_time(const struct sluice_question *q)
 {
@@ -149,7 +154,7 @@ static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!question_take(given, &q) || !answer_is_whole(answer))
 		return SLUICE_E_INVALID;
-	if (atomic_load_explicit(&answers_late, memory_order_relaxed))
+	if (services_answers_late())
 		return ask_late(x, s, &q);
 	store_ask(s, &q, x->arena, &a);
 	answer_give(answer, &a);

@@ -5,9 +5,11 @@
  * a change may only add lines, and only at the end of a struct or enumeration.
  * A field that is missing here would leave a hole between its neighbours, and a hole is an error.
  */
+#include "sluice/cache.h"
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/frames.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -377,6 +379,62 @@ static void print_contracts(void)
 	printf("service %s\n", SLUICE_CONTRACTS_SERVICE);
 }
 
+static void print_cache(void)
+{
+	BEGIN(sluice_cache_options);
+#define O(f) FIELD(sluice_cache_options, f)
+	O(size), O(reserved), O(name), O(bytes_max), O(entry_bytes_max), O(entries_max), O(reserved2);
+#undef O
+	FINISH(sluice_cache_options);
+	BEGIN(sluice_cached);
+#define C(f) FIELD(sluice_cached, f)
+	C(size), C(reserved), C(entry), C(meta), C(length), C(age_ms), C(remaining_ms);
+#undef C
+	FINISH(sluice_cached);
+	BEGIN(sluice_cache_item);
+#define I(f) FIELD(sluice_cache_item, f)
+	I(size), I(reserved), I(key), I(group), I(meta), I(for_ms);
+#undef I
+	FINISH(sluice_cache_item);
+	BEGIN(sluice_cache_answer);
+#define A(f) FIELD(sluice_cache_answer, f)
+	A(size), A(status), A(fields), A(field_count), A(reason), A(offset), A(length);
+#undef A
+	FINISH(sluice_cache_answer);
+	BEGIN(sluice_cache_service);
+#define S(f) FIELD(sluice_cache_service, f)
+	S(size), S(reserved), S(open), S(find), S(take), S(respond), S(read), S(touch), S(store_begin),
+		S(store_piece), S(store_abandon), S(put), S(remove), S(remove_group), S(remove_prefix);
+#undef S
+	FINISH(sluice_cache_service);
+	printf("service %s\n", SLUICE_CACHE_SERVICE);
+}
+
+static void print_frames(void)
+{
+	BEGIN(sluice_frame);
+#define F(f) FIELD(sluice_frame, f)
+	F(size), F(opcode), F(message), F(from), F(is_final), F(is_first), F(length), F(offset),
+		F(close_status), F(reserved);
+#undef F
+	FINISH(sluice_frame);
+	BEGIN(sluice_frames_service);
+#define S(f) FIELD(sluice_frames_service, f)
+	S(size), S(reserved), S(frame), S(replace), S(drop), S(inject), S(close);
+#undef S
+	FINISH(sluice_frames_service);
+	printf("service %s\n", SLUICE_FRAMES_SERVICE);
+	VALUE(SLUICE_FRAME_CONTINUATION);
+	VALUE(SLUICE_FRAME_TEXT);
+	VALUE(SLUICE_FRAME_BINARY);
+	VALUE(SLUICE_FRAME_CLOSE);
+	VALUE(SLUICE_FRAME_PING);
+	VALUE(SLUICE_FRAME_PONG);
+	VALUE(SLUICE_FRAMES_CLIENT);
+	VALUE(SLUICE_FRAMES_UPSTREAM);
+	VALUE(SLUICE_FRAMES_BOTH);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -471,5 +529,7 @@ int main(void)
 	print_schema();
 	print_stream();
 	print_contracts();
+	print_cache();
+	print_frames();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -57,6 +57,37 @@ START_TEST(blocks_come_in_three_sizes)
 }
 END_TEST
 
+static int let_go_count;
+
+static void let_go(void *owner)
+{
+	ck_assert_str_eq(owner, "somebody else's bytes");
+	let_go_count++;
+}
+
+START_TEST(foreign_bytes_are_let_go_with_their_last_slice)
+{
+	static char bytes[] = "somebody else's bytes";
+	struct chunk_queue other;
+	begin();
+	chunk_queue_init(&other, pool);
+	let_go_count = 0;
+	struct block *b = block_new_foreign(pool, let_go, bytes);
+	chunk_queue_add_slice(&q, b, bytes, 8);
+	chunk_queue_add_slice(&q, b, bytes + 8, 8);
+	block_unref(b);
+	chunk_queue_move_n(&other, &q, 12);
+	chunk_queue_add_copy(&q, STR("!"));
+	assert_queue(&other, "somebody els");
+	assert_queue(&q, "e's !");
+	chunk_queue_clear(&q);
+	ck_assert_int_eq(let_go_count, 0);
+	chunk_queue_clear(&other);
+	ck_assert_int_eq(let_go_count, 1);
+	end();
+}
+END_TEST
+
 START_TEST(slices_share_and_hold_their_block)
 {
 	begin();
@@ -229,7 +260,8 @@ START_TEST(any_order_of_operations_keeps_the_bytes)
 }
 END_TEST
 
-UNIT_SUITE(chunk, blocks_come_in_three_sizes, slices_share_and_hold_their_block,
+UNIT_SUITE(chunk, foreign_bytes_are_let_go_with_their_last_slice,
+	blocks_come_in_three_sizes, slices_share_and_hold_their_block,
 	copies_fill_the_room_behind_the_last_chunk, copies_never_write_where_another_slice_may_look,
 	copies_of_any_size_arrive, static_bytes_need_no_block,
 	formats_in_place_behind_a_fresh_block, moves_every_part_of_a_queue,

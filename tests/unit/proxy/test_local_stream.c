@@ -306,7 +306,54 @@ START_TEST(trailers_follow_it)
 }
 END_TEST
 
-UNIT_SUITE(local_stream, goes_out_as_it_is_written, a_client_that_does_not_read_stops_it,
+/* As a body from a store: all of it stands there, and the client is given it as it takes it. */
+static int32_t answer_large(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	static char large[400000];
+	int32_t verdict = answer(p, x, body);
+	memset(large, 'x', sizeof(large));
+	chunk_queue_add_static(&written.queue, str_n(large, sizeof(large)));
+	written.ended = true;
+	return verdict;
+}
+
+START_TEST(a_large_one_that_is_written_already_waits_for_its_reader)
+{
+	struct probe *first;
+	struct rig *g = rig_with(answer_large, &first);
+	struct wire *client = rig_prepare(g, "GET /shop/items", CONTENT_LENGTH_NONE);
+	wire_block(client, true);
+	rig_begin(g, client);
+	ck_assert_uint_eq(wire_status(client), 200);
+	ck_assert(!client->out_ended);
+	ck_assert_uint_eq(client->body.n, 0);
+	wire_block(client, false);
+	rig_turn(g);
+	ck_assert_uint_eq(client->body.n, 400000);
+	ck_assert(client->out_ended && client->is_released);
+	let_go(g);
+}
+END_TEST
+
+START_TEST(a_large_one_is_collected_whole)
+{
+	struct bench *b = bench_new();
+	struct probe *first = probe_heads(b);
+	first->on[CALLBACK_RESPONSE_BODY] = probe_pass;
+	first->body[CHAIN_RESPONSE] =
+		(struct body_contract){.mode = BODY_BUFFER, .bytes_max = 500000};
+	probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = answer_large;
+	struct rig *g = rig_new(b);
+	struct wire *client = rig_ask(g, "GET /shop/items");
+	ck_assert_int_eq(client->declared, 400000);
+	ck_assert_uint_eq(client->body.n, 400000);
+	let_go(g);
+}
+END_TEST
+
+UNIT_SUITE(local_stream, a_large_one_that_is_written_already_waits_for_its_reader,
+	a_large_one_is_collected_whole, goes_out_as_it_is_written, a_client_that_does_not_read_stops_it,
 	a_head_request_gets_the_head, walks_through_the_bodies_of_the_policies_in_front,
 	is_collected_by_a_policy_that_buffers, events_are_not_collected,
 	what_is_given_up_cuts_the_client, what_is_given_up_before_its_head_is_a_503,

@@ -10,6 +10,8 @@
 #include "observe/log.h"
 #include "policy/observer.h"
 
+#include "sluice/cache.h"
+#include "sluice/contracts.h"
 #include "sluice/expr.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
@@ -50,6 +52,14 @@ WRONG(state_take, sluice_state_service, s->take(x, NULL, NULL))
 WRONG(state_start, sluice_state_service, s->start(c, NULL, NULL, NULL, NULL))
 WRONG(stream_begin, sluice_stream_service, s->begin(x, 200, NULL, 0, NULL, NULL))
 WRONG(stream_write, sluice_stream_service, s->write((uint64_t)1 << 56, text, 0))
+WRONG(contracts_find, sluice_contracts_service, s->find(x, text, NULL))
+WRONG(contracts_matches, sluice_contracts_service, s->secret_matches(x, text, text))
+WRONG(cache_open, sluice_cache_service, s->open(c->instance, NULL))
+WRONG(cache_find, sluice_cache_service, s->find(x, NULL, text, NULL))
+WRONG(cache_respond, sluice_cache_service, s->respond(x, NULL, NULL))
+WRONG(cache_begin, sluice_cache_service, s->store_begin(x, NULL, NULL))
+WRONG(cache_piece, sluice_cache_service, s->store_piece(x, NULL, NULL))
+WRONG(cache_put, sluice_cache_service, s->put(c, NULL, NULL, text))
 WRONG(timer_start, sluice_timer_service, s->start(NULL, 1, NULL, NULL))
 WRONG(timer_resume, sluice_timer_service, s->resume_after(x, 1, 1))
 WRONG(tls_certificate, sluice_tls_service, s->client_certificate(x, NULL))
@@ -91,6 +101,14 @@ static const struct row {
 	{SLUICE_STATE_SERVICE, "start", wrong_state_start, WORKER},
 	{SLUICE_STREAM_SERVICE, "begin", wrong_stream_begin, LIVE},
 	{SLUICE_STREAM_SERVICE, "write", wrong_stream_write, WORKER},
+	{SLUICE_CONTRACTS_SERVICE, "find", wrong_contracts_find, LIVE " log done"},
+	{SLUICE_CONTRACTS_SERVICE, "secret_matches", wrong_contracts_matches, LIVE " log done"},
+	{SLUICE_CACHE_SERVICE, "open", wrong_cache_open, "configure"},
+	{SLUICE_CACHE_SERVICE, "find", wrong_cache_find, LIVE},
+	{SLUICE_CACHE_SERVICE, "respond", wrong_cache_respond, LIVE},
+	{SLUICE_CACHE_SERVICE, "store_begin", wrong_cache_begin, "response_head response_body"},
+	{SLUICE_CACHE_SERVICE, "store_piece", wrong_cache_piece, "response_body"},
+	{SLUICE_CACHE_SERVICE, "put", wrong_cache_put, WORKER},
 	{SLUICE_TIMER_SERVICE, "start", wrong_timer_start, WORKER},
 	{SLUICE_TIMER_SERVICE, "resume_after", wrong_timer_resume, LIVE},
 	{SLUICE_TLS_SERVICE, "client_certificate", wrong_tls_certificate, LIVE " log done"},

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state/cache.h - a store of bodies under keys, bounded, which drops what is of least use.
+ *
+ * What drops is chosen by S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson, "FIFO queues are all you need for cache
+ * eviction", SOSP 2023): a new entry goes into a small queue, a tenth of the whole; one that was asked
+ * for there moves on into the main one, one that was not leaves, and is remembered by a fingerprint: if
+ * it comes back it goes into the main queue at once. So a scan over many keys goes through the small
+ * queue and leaves what is in use alone.
+ *
+ * Invariants   K1  entries and bytes never exceed what was allowed.
+ *              K2  an entry is never changed: a new one takes its place, and whoever has the former one
+ *                  keeps it. So what is dropped lasts as long as it is being sent.
+ * Ownership    entries and bodies are counted.
+ * Threads      all calls: any. One lock, held for a look-up or what it takes to make room.
+ */
+#pragma once
+
+#include "base/str.h"
+
+/* A part of a body. */
+struct cache_piece {
+	struct cache_piece *next;
+	size_t n;
+	char data[];
+};
+
+/* Bytes that several entries, and answers under way, may have. Being made it is its maker's alone. */
+struct cache_body;
+struct cache_body *cache_body_new(void);
+/* RC_FULL: it would grow beyond `bytes_max`. */
+MUST_USE enum rc cache_body_add(struct cache_body *b, struct str bytes, uint64_t bytes_max);
+uint64_t cache_body_bytes(const struct cache_body *b);
+const struct cache_piece *cache_body_pieces(const struct cache_body *b);
+struct cache_body *cache_body_ref(struct cache_body *b);
+void cache_body_unref(struct cache_body *b);
+
+struct cache_entry {
+	_Atomic uint32_t refs;
+	uint32_t key_n, group_n, meta_n;
+	int64_t stored_ms, ends_ms; /* monotonic */
+	struct cache_body *body;    /* ref */
+	char bytes[];               /* key, group, meta */
+};
+void cache_entry_unref(struct cache_entry *e);
+struct str cache_entry_meta(const struct cache_entry *e);
+
+struct cache_options {
+	uint64_t bytes_max; /* of all: bodies, keys, meta data, and what it takes to keep them */
+	uint64_t entry_bytes_max;
+	uint32_t entries_max;
+};
+
+/* What a call has changed, added to what stood there; for who counts. */
+struct cache_change {
+	int64_t bytes, entries;
+	uint64_t evicted; /* for want of room */
+};
+
+struct cache;
+struct cache *cache_new(const struct cache_options *o);
+void cache_free(struct cache *c);
+/* From here on; what is beyond it is dropped. */
+void cache_limit(struct cache *c, const struct cache_options *o, struct cache_change *change);
+
+/* With a reference; NULL: none, or it has ended. */
+struct cache_entry *cache_find(
+	struct cache *c, int64_t now_ms, struct str key, struct cache_change *change);
+/* Takes the place of what stood there. `body` gets a reference of its own. RC_FULL: more than one entry
+ * may have; what stood there goes. */
+MUST_USE enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group, struct str meta,
+	struct cache_body *body, int64_t ends_ms, struct cache_change *change);
+/* The same body under new meta data. RC_NOT_FOUND: `e` is not what stands there any more. */
+MUST_USE enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta, int64_t ends_ms,
+	struct cache_change *change);
+bool cache_remove(struct cache *c, struct str key, struct cache_change *change);
+/* All of a group (not empty), or all whose keys begin so; how many. They look at every entry: some ms for
+ * 100,000 of them. */
+size_t cache_remove_group(struct cache *c, struct str group, struct cache_change *change);
+size_t cache_remove_prefix(struct cache *c, struct str prefix, struct cache_change *change);

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
+#include "rig.h"
+
+#include "policy/local_stream.h"
+#include "services/services.h"
+
+#include "sluice/cache.h"
+
+#include <stdlib.h>
+
+/* A small caching policy: the key is the path; what is found is answered. */
+static const struct sluice_cache_service *service;
+static struct sluice_cache *cache;
+static struct sluice_cache_options options;
+static struct sluice_cached found;
+static uint64_t offset, length;
+static int32_t piece_rc, stored_status;
+static int waited;
+
+static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
+	void *previous, void **out)
+{
+	struct sluice_cache_options wrong = options;
+	service = call->host->service(SLUICE_CACHE_SERVICE);
+	ck_assert_ptr_null(service->open(call->instance, NULL));
+	wrong.entry_bytes_max = wrong.bytes_max + 1;
+	ck_assert_ptr_null(service->open(call->instance, &wrong));
+	wrong = options;
+	wrong.entries_max = 0;
+	ck_assert_ptr_null(service->open(call->instance, &wrong));
+	cache = service->open(call->instance, &options);
+	ck_assert_ptr_nonnull(cache);
+	return SLUICE_OK;
+}
+
+static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_host *host = call->host;
+	struct sluice_str path = host->fact(x, SLUICE_FACT_PATH);
+	found = (struct sluice_cached){.size = sizeof(found)};
+	int32_t rc = host->resumed(x) ? service->take(x, cache, &found)
+				      : service->find(x, cache, path, &found);
+	if (rc == SLUICE_PENDING) {
+		waited++;
+		ck_assert_int_eq(service->take(x, cache, &found), SLUICE_PENDING);
+		return host->wait(x, 1000);
+	}
+	ck_assert_int_eq(service->take(x, cache, &found), SLUICE_E_NOT_FOUND);
+	if (rc == SLUICE_E_NOT_FOUND)
+		return SLUICE_CONTINUE;
+	ck_assert_int_eq(rc, SLUICE_OK);
+	const struct sluice_str fields[] = {SLUICE_STR("x-cache"), SLUICE_STR("hit")};
+	const struct sluice_cache_answer a = {.size = sizeof(a),
+		.status = stored_status,
+		.fields = fields,
+		.field_count = 1,
+		.reason = SLUICE_STR("cached"),
+		.offset = offset,
+		.length = length};
+	rc = service->respond(x, found.entry, &a);
+	if (offset > found.length) {
+		ck_assert_int_eq(rc, SLUICE_E_INVALID);
+		return SLUICE_FAIL;
+	}
+	ck_assert_int_eq(rc, SLUICE_OK);
+	return SLUICE_RESPONDED;
+}
+
+static struct sluice_cache_item item_of(struct sluice_str key)
+{
+	return (struct sluice_cache_item){.size = sizeof(struct sluice_cache_item),
+		.key = key,
+		.group = SLUICE_STR("things"),
+		.meta = SLUICE_STR("etag-1"),
+		.for_ms = 60000};
+}
+
+static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_cache_item item = item_of(call->host->fact(x, SLUICE_FACT_PATH));
+	struct sluice_cache_item wrong = item;
+	wrong.for_ms = 0;
+	ck_assert_int_eq(service->store_begin(x, cache, &wrong), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->store_begin(x, cache, NULL), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->store_abandon(x, cache), SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(service->store_begin(x, cache, &item), SLUICE_OK);
+	ck_assert_int_eq(service->store_begin(x, cache, &item), SLUICE_E_CONFLICT);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t response_body(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	ck_assert_int_eq(service->store_piece(x, cache, NULL), SLUICE_E_INVALID);
+	int32_t rc = service->store_piece(x, cache, body);
+	if (rc != SLUICE_OK)
+		piece_rc = rc;
+	return SLUICE_CONTINUE;
+}
+
+static struct sluice_policy policy;
+
+static struct visit *begin(void)
+{
+	policy = (struct sluice_policy){
+		.size = sizeof(policy),
+		.name = "caching",
+		.version = "1.0.0",
+		.configure = configure,
+		.request_head = request_head,
+		.response_head = response_head,
+		.response_body = response_body,
+	};
+	options = (struct sluice_cache_options){.size = sizeof(options),
+		.bytes_max = 1 << 20,
+		.entry_bytes_max = 1000,
+		.entries_max = 100};
+	offset = length = 0;
+	piece_rc = SLUICE_OK;
+	stored_status = 200;
+	waited = 0;
+	struct rig *r = rig_new(1);
+	rig_bind(r, rig_policy(r, &policy), "caching", "{}")->body[CHAIN_RESPONSE].mode =
+		BODY_OBSERVE;
+	struct visit *v = visit_new(r, 0);
+	visit_begin(v);
+	return v;
+}
+
+static void end(struct visit *v)
+{
+	struct rig *r = v->rig;
+	services_answer_late(false);
+	visit_free(v);
+	rig_free(r);
+}
+
+/* A miss, with that body in two pieces. */
+static void fill(struct visit *v, const char *body)
+{
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	v->x.response = &v->response;
+	chunk_queue_add_copy(&v->x.run[CHAIN_RESPONSE].in, str_n(body, 2));
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_RESPONSE), CHAIN_MORE);
+	ck_assert_int_eq(visit_give(v, CHAIN_RESPONSE, body + 2), CHAIN_DONE);
+	visit_begin(v);
+}
+
+static const char *hit(struct visit *v)
+{
+	static char text[4096];
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_RESPONDED);
+	struct local_stream *s = v->x.local->stream;
+	v->x.response = &v->x.local->head;
+	assert_str(v->x.local->reason, "cached");
+	assert_str(visit_answered(v, "x-cache"), "hit");
+	ck_assert(s->ended);
+	size_t n = s->queue.bytes;
+	chunk_queue_peek(&s->queue, text, n);
+	text[n] = '\0';
+	return text;
+}
+
+START_TEST(what_passed_is_answered_from_then_on)
+{
+	struct visit *v = begin();
+	fill(v, "hello world");
+	ck_assert_str_eq(hit(v), "hello world");
+	ck_assert_int_eq(v->x.local->head.content_length, 11);
+	ck_assert_uint_eq(found.length, 11);
+	ck_assert_int_eq(found.remaining_ms, 60000);
+	end(v);
+}
+END_TEST
+
+START_TEST(a_part_of_it_is_sent)
+{
+	static const struct {
+		uint64_t offset, length;
+		const char *expected;
+	} rows[] = {{0, 5, "hello"}, {6, 0, "world"}, {6, 100, "world"}, {4, 3, "o w"}, {11, 0, ""}};
+	struct visit *v = begin();
+	fill(v, "hello world");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		offset = rows[i].offset;
+		length = rows[i].length;
+		ck_assert_str_eq(hit(v), rows[i].expected);
+		ck_assert_int_eq(
+			v->x.local->head.content_length, (int64_t)strlen(rows[i].expected));
+		visit_begin(v);
+	}
+	offset = 12;
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_FAILED);
+	end(v);
+}
+END_TEST
+
+START_TEST(head_and_304_have_no_body)
+{
+	struct visit *v = begin();
+	fill(v, "hello world");
+	v->request.method = METHOD_HEAD;
+	ck_assert_str_eq(hit(v), "");
+	ck_assert_int_eq(v->x.local->head.content_length, 11);
+	visit_begin(v);
+	stored_status = 304;
+	ck_assert_str_eq(hit(v), "");
+	end(v);
+}
+END_TEST
+
+START_TEST(a_response_that_breaks_off_is_forgotten)
+{
+	struct visit *v = begin();
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	v->x.response = &v->response;
+	chunk_queue_add_copy(&v->x.run[CHAIN_RESPONSE].in, STR("half"));
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_RESPONSE), CHAIN_MORE);
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	end(v);
+}
+END_TEST
+
+START_TEST(a_body_that_is_too_large_is_given_up)
+{
+	char text[1200];
+	struct visit *v = begin();
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	fill(v, text);
+	ck_assert_int_eq(piece_rc, SLUICE_E_FULL);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	end(v);
+}
+END_TEST
+
+/* It lies with the exchange: the store is empty meanwhile. */
+START_TEST(what_is_being_sent_outlives_its_place)
+{
+	struct visit *v = begin();
+	fill(v, "hello world");
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_RESPONDED);
+	struct chunk_queue sent;
+	chunk_queue_init(&sent, loop_pool(v->loop));
+	chunk_queue_move(&sent, &v->x.local->stream->queue);
+	visit_begin(v);
+	loop_fake_advance(v->loop, 61000);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	char text[12] = "";
+	chunk_queue_peek(&sent, text, 11);
+	ck_assert_str_eq(text, "hello world");
+	chunk_queue_clear(&sent);
+	end(v);
+}
+END_TEST
+
+START_TEST(the_same_policy_waits_for_a_late_answer)
+{
+	struct visit *v = begin();
+	services_answer_late(true);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
+	loop_turn(v->loop, 0);
+	loop_turn(v->loop, 0);
+	fill(v, "hello world");
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
+	loop_turn(v->loop, 0);
+	loop_turn(v->loop, 0);
+	ck_assert_str_eq(hit(v), "hello world");
+	ck_assert_int_eq(waited, 2);
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
+	visit_end(v); /* with the question under way */
+	end(v);
+}
+END_TEST
+
+/* --- without the policy above ---------------------------------------------------------------- */
+static int32_t use_all(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct sluice_cache_item item = item_of(SLUICE_STR("/k1"));
+	struct sluice_cached c = {.size = sizeof(c)}, tiny = {.size = 8};
+	struct sluice_str bytes;
+	const struct sluice_cache_answer a = {.size = sizeof(a), .status = 200};
+	ck_assert_int_eq(service->put(call, cache, &item, SLUICE_STR("one")), SLUICE_OK);
+	item.key = SLUICE_STR("/k2");
+	ck_assert_int_eq(service->put(call, cache, &item, SLUICE_STR("two")), SLUICE_OK);
+	item.key = SLUICE_STR("");
+	ck_assert_int_eq(service->put(call, cache, &item, SLUICE_STR("x")), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->find(x, cache, SLUICE_STR(""), &c), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->find(x, cache, SLUICE_STR("/k1"), &tiny), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->find(x, NULL, SLUICE_STR("/k1"), &c), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(service->find(x, cache, SLUICE_STR("/k1"), &c), SLUICE_OK);
+	ck_assert_int_eq(service->read(x, c.entry, 1, &bytes), SLUICE_OK);
+	assert_str(str_n(bytes.p, bytes.n), "ne");
+	ck_assert_int_eq(service->read(x, c.entry, 3, &bytes), SLUICE_OK);
+	ck_assert_uint_eq(bytes.n, 0);
+	ck_assert_int_eq(service->touch(x, c.entry, SLUICE_STR("etag-2"), 90000), SLUICE_OK);
+	ck_assert_int_eq(service->touch(x, c.entry, SLUICE_STR("x"), 90000), SLUICE_E_CONFLICT);
+	ck_assert_int_eq(service->touch(x, c.entry, SLUICE_STR("x"), 0), SLUICE_E_INVALID);
+	struct sluice_cache_entry *older = c.entry;
+	ck_assert_int_eq(service->find(x, cache, SLUICE_STR("/k1"), &c), SLUICE_OK);
+	assert_str(str_n(c.meta.p, c.meta.n), "etag-2");
+	ck_assert_ptr_ne(c.entry, older);
+	ck_assert_int_eq(service->respond(x, (struct sluice_cache_entry *)(void *)&bytes, &a), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->respond(x, NULL, &a), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->respond(x, c.entry, NULL), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->remove(call, cache, SLUICE_STR("/k1")), SLUICE_OK);
+	ck_assert_int_eq(service->remove(call, cache, SLUICE_STR("/k1")), SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(service->remove_group(call, cache, SLUICE_STR("")), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->remove_group(call, cache, SLUICE_STR("things")), 1);
+	ck_assert_int_eq(service->put(call, cache, &(struct sluice_cache_item){0}, SLUICE_STR("x")),
+		SLUICE_E_INVALID);
+	item.key = SLUICE_STR("/k3");
+	ck_assert_int_eq(service->put(call, cache, &item, SLUICE_STR("three")), SLUICE_OK);
+	ck_assert_int_eq(service->remove_prefix(call, cache, SLUICE_STR("/k")), 1);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(calls_do_what_they_say_and_refuse_the_rest)
+{
+	struct visit *v = begin();
+	struct rig *r = v->rig;
+	visit_free(v);
+	rig_free(r);
+	policy.request_head = use_all;
+	policy.response_body = NULL;
+	r = rig_new(1);
+	rig_bind(r, rig_policy(r, &policy), "caching", "{}");
+	v = visit_new(r, 0);
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+	end(v);
+}
+END_TEST
+
+static uint64_t metric(struct rig *r, const char *name, enum metric_kind kind)
+{
+	struct metric_family *f = metrics_family(r->metrics, name, "", kind, NULL, 0);
+	const struct metric_label labels[] = {
+		{STR("policy"), STR("caching")}, {STR("cache"), STR("default/0")}};
+	struct metric_series *s = metrics_series(f, labels, 2);
+	uint64_t value = metric_series_value(s);
+	metric_series_unref(s);
+	return value;
+}
+
+START_TEST(is_counted)
+{
+	struct visit *v = begin();
+	fill(v, "hello world");
+	hit(v);
+	struct rig *r = v->rig;
+	ck_assert_uint_eq(metric(r, "sluice_cache_hits_total", METRIC_COUNTER), 1);
+	ck_assert_uint_eq(metric(r, "sluice_cache_misses_total", METRIC_COUNTER), 1);
+	ck_assert_uint_eq(metric(r, "sluice_cache_stores_total", METRIC_COUNTER), 1);
+	ck_assert_uint_eq(metric(r, "sluice_cache_evictions_total", METRIC_COUNTER), 0);
+	ck_assert_uint_eq(metric(r, "sluice_cache_entries", METRIC_GAUGE), 1);
+	ck_assert_uint_gt(metric(r, "sluice_cache_bytes", METRIC_GAUGE), 11);
+	end(v);
+}
+END_TEST
+
+UNIT_SUITE(cache, what_passed_is_answered_from_then_on, a_part_of_it_is_sent,
+	head_and_304_have_no_body, a_response_that_breaks_off_is_forgotten,
+	a_body_that_is_too_large_is_given_up, what_is_being_sent_outlives_its_place,
+	the_same_policy_waits_for_a_late_answer, calls_do_what_they_say_and_refuse_the_rest, is_counted)
