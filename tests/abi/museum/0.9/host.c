@@ -5,6 +5,7 @@
 struct state {
 	int32_t counter;
 	struct sluice_field *field, *name_only;
+	const struct sluice_target *target;
 	uint32_t generation;
 	void *memory;
 };
@@ -12,7 +13,7 @@ struct state {
 static int32_t loads(const struct sluice_host *host)
 {
 	return host->abi_major == SLUICE_ABI_MAJOR && host->abi_minor >= SLUICE_ABI_MINOR &&
-			       SLUICE_HAS(host, wait)
+			       SLUICE_HAS(host, reroute)
 		       ? SLUICE_OK
 		       : SLUICE_E_UNSUPPORTED;
 }
@@ -76,6 +77,10 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		host->field_prepare(call->instance, SLUICE_STR("x-named"), (struct sluice_str){0});
 	SEE(s->field && s->name_only);
 	SEE(!host->field_prepare(call->instance, SLUICE_STR("a b"), SLUICE_STR("")));
+	if (get(host, config, "service")) {
+		s->target = host->target(call->instance, get(host, config, "service"));
+		SEE(s->target);
+	}
 	s->memory = host->instance_alloc(call->instance, 100);
 	SEE(s->memory);
 	SEE(host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_END) == SLUICE_OK);
@@ -176,6 +181,43 @@ static void see_data(const struct sluice_call *call, struct sluice_exchange *x)
 	host->counter_add(call->instance, ((struct state *)call->state)->counter, 1);
 }
 
+static void see_claims(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_host *host = call->host;
+	const struct sluice_str role = SLUICE_STR("role"), none = {0};
+	struct sluice_str name, json;
+	uint32_t at = 0;
+	SEE(host->claim_get(x, role, &json) == SLUICE_E_NOT_FOUND);
+	SEE(host->claim_set(x, role, SLUICE_STR("\"admin\"")) == SLUICE_OK);
+	SEE(host->claim_set(x, none, SLUICE_STR("{\"age\": 7}")) == SLUICE_OK);
+	SEE(host->claim_set(x, role, SLUICE_STR("{")) == SLUICE_E_INVALID);
+	SEE(host->claim_get(x, role, &json) == SLUICE_OK && is(json, "\"admin\""));
+	SEE(host->claim_next(x, &at, &name, &json) == SLUICE_OK && is(name, "role"));
+	SEE(host->claim_next(x, &at, &name, &json) == SLUICE_OK && is(name, "age"));
+	SEE(host->claim_next(x, &at, &name, &json) == SLUICE_E_NOT_FOUND);
+	SEE(host->claim_set(x, role, none) == SLUICE_OK);
+}
+
+static void see_more_of_the_request(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_host *host = call->host;
+	const struct state *s = call->state;
+	const struct sluice_str none = {0};
+	struct sluice_str name, value;
+	uint32_t at = 0;
+	SEE(host->label_get(x, SLUICE_LABELS_API, SLUICE_STR("hall"), &value) ==
+		SLUICE_E_NOT_FOUND);
+	SEE(host->label_next(x, SLUICE_LABELS_BINDING, &at, &name, &value) == SLUICE_E_NOT_FOUND);
+	SEE(host->method_set(x, SLUICE_STR("PUT")) == SLUICE_OK);
+	SEE(is(host->fact(x, SLUICE_FACT_METHOD), "PUT"));
+	SEE(is(host->fact(x, SLUICE_FACT_METHOD_RECEIVED), "POST"));
+	SEE(host->method_set(x, SLUICE_STR("CONNECT")) == SLUICE_E_INVALID);
+	SEE(host->violation(x, SLUICE_STR("too_loud"), none, none) == SLUICE_OK);
+	SEE(host->violation(x, SLUICE_STR("too_loud"), none, none) == SLUICE_E_CONFLICT);
+	SEE(host->reroute(x, s->target, none, SLUICE_STR("other.example")) == SLUICE_OK);
+	see_claims(call, x);
+}
+
 /* Resumed before it waits, and then called again. */
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
@@ -186,6 +228,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	if (host->resumed(x))
 		return SLUICE_CONTINUE;
 	see_facts(call, x);
+	see_more_of_the_request(call, x);
 	see_fields(call, x);
 	see_data(call, x);
 	sluice_token token = host->pause(x, 1000);
@@ -207,7 +250,10 @@ static int32_t request_body(
 
 static int32_t request_end(const struct sluice_call *call, struct sluice_exchange *x)
 {
+	struct sluice_str value;
 	SEE(call->host->data_get(x));
+	SEE(call->host->field_get(x, SLUICE_REQUEST_TRAILERS, SLUICE_STR("x-none"), &value) ==
+		SLUICE_E_NOT_FOUND);
 	return SLUICE_CONTINUE;
 }
 

@@ -10,7 +10,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	(void)config;
 	(void)previous;
 	*state = NULL;
-	SEE(SLUICE_HAS(r, secret_define));
+	SEE(SLUICE_HAS(r, query_add));
 	SEE(r->secret_define(call->instance, SLUICE_PART_HEADER, SLUICE_STR("x-key")) == SLUICE_OK);
 	SEE(r->secret_define(call->instance, SLUICE_PART_QUERY, SLUICE_STR("key")) == SLUICE_OK);
 	SEE(r->secret_define(call->instance, SLUICE_PART_COOKIE, SLUICE_STR("key")) == SLUICE_OK);
@@ -35,6 +35,12 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	SEE(r->cookie_next(x, all, &at, &name, &value) == SLUICE_OK && is(name, "a"));
 	SEE(r->cookie_next(x, all, &at, &name, &value) == SLUICE_OK && is(value, "2"));
 	SEE(r->cookie_remove(x, a) == 1);
+	at = 0;
+	SEE(r->query_raw_next(x, &at, &name, &value) == SLUICE_OK && is(value, "2"));
+	SEE(r->query_set(x, SLUICE_STR("q"), SLUICE_STR("a b")) == SLUICE_OK);
+	SEE(r->query_add(x, SLUICE_STR("q"), SLUICE_STR("c")) == SLUICE_OK);
+	SEE(is(call->host->fact(x, SLUICE_FACT_QUERY), "page=2&page=3&q=a%20b&q=c"));
+	SEE(r->query_remove(x, SLUICE_STR("q")) == 2);
 	SEE(r->query_redact(x, page) == 2);
 	SEE(r->query_remove(x, page) == 2);
 	SEE(call->host->fact(x, SLUICE_FACT_QUERY).n == 0);

@@ -54,6 +54,19 @@ struct sluice_request_service {
 	 */
 	int32_t (*secret_define)(
 		struct sluice_instance *instance, uint32_t part, struct sluice_str name);
+
+	/* Exchange callbacks. All parameters of the query as they stand there, nothing decoded: start
+	 * with *at = 0. `name_out` may be NULL. SLUICE_E_NOT_FOUND at the end. */
+	int32_t (*query_raw_next)(struct sluice_exchange *exchange, uint32_t *at,
+		struct sluice_str *name_out, struct sluice_str *value);
+	/* request_head. One parameter of that name and no other, at the place of the first, else at the
+	 * end; or one more, at the end. Name and value are encoded: all but letters, digits and -._~ as
+	 * %XX; the rest of the query stays byte for byte. SLUICE_E_INVALID: no name; SLUICE_E_FULL:
+	 * path and query get longer than 8,192 bytes, or the memory of the exchange is spent. */
+	int32_t (*query_set)(struct sluice_exchange *exchange, struct sluice_str name,
+		struct sluice_str value);
+	int32_t (*query_add)(struct sluice_exchange *exchange, struct sluice_str name,
+		struct sluice_str value);
 };
 
 #ifdef __cplusplus

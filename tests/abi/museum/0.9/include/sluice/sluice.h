@@ -98,8 +98,15 @@ enum sluice_value_type {
 
 enum sluice_log_level { SLUICE_LOG_DEBUG, SLUICE_LOG_INFO, SLUICE_LOG_WARN, SLUICE_LOG_ERROR };
 
-/* Which head: the request's or the response's. The response exists from response_head on. */
-enum sluice_side { SLUICE_REQUEST, SLUICE_RESPONSE };
+/* Which fields: of the head, or behind the content, of the request or the response. The response
+ * exists from response_head on. Trailers are there once the message is whole: in the body callback
+ * that sees its `end`, in request_end or response_end, and from then on. */
+enum sluice_side {
+	SLUICE_REQUEST,
+	SLUICE_RESPONSE,
+	SLUICE_REQUEST_TRAILERS,
+	SLUICE_RESPONSE_TRAILERS
+};
 
 /* Facts about an exchange, by `host->fact`. */
 enum sluice_fact {
@@ -119,7 +126,22 @@ enum sluice_fact {
 	SLUICE_FACT_TLS_SERVER_NAME,
 	SLUICE_FACT_PRINCIPAL, /* of the authentication object */
 	SLUICE_FACT_CLIENT_ID,
-	SLUICE_FACT_CLIENT_NAME
+	SLUICE_FACT_CLIENT_NAME,
+	SLUICE_FACT_METHOD_RECEIVED, /* before any method_set */
+	SLUICE_FACT_API_NAME,
+	SLUICE_FACT_API_NAMESPACE,
+	SLUICE_FACT_BINDING_NAME, /* of its PolicyBinding; of a policy in an ApiInstance the policy's
+				     own, "#2" and so on behind that of a second one */
+	SLUICE_FACT_BINDING_NAMESPACE,
+	SLUICE_FACT_POLICY,         /* without "-flex" */
+	SLUICE_FACT_STAGE,          /* of the policy's definition: "authn" */
+	SLUICE_FACT_GATEWAY_VERSION /* "0.9.0" */
+};
+
+/* Whose labels, for `label_get`. */
+enum sluice_labels {
+	SLUICE_LABELS_API,    /* of the ApiInstance */
+	SLUICE_LABELS_BINDING /* of the PolicyBinding; a policy in an ApiInstance has none */
 };
 
 /* Callbacks of the chain, as bits; for `host->callbacks_omit`. */
@@ -211,7 +233,12 @@ struct sluice_host {
 		struct sluice_str *value);
 	/* Replaces all of that name; adds one more; removes all (how many). Framing and hop-by-hop
 	 * fields are the gateway's: SLUICE_E_INVALID. Request fields until the request has been
-	 * sent on, response fields until the response has. */
+	 * sent on, response fields until the response has.
+	 * Trailers where they are there: SLUICE_E_INVALID also for names that may not stand behind
+	 * the content (RFC 9110 6.5.1), and where the message has no place for any: it has no
+	 * content, or declares its length (body_length is not -1), but for the body callback of a
+	 * binding that collects the body (`buffer`), which makes the length unknown by it. A
+	 * recipient that speaks HTTP/1.0 gets none. */
 	int32_t (*field_set)(struct sluice_exchange *exchange, enum sluice_side side,
 		struct sluice_str name, struct sluice_str value);
 	int32_t (*field_add)(struct sluice_exchange *exchange, enum sluice_side side,
@@ -315,6 +342,62 @@ struct sluice_host {
 	 * SLUICE_E_INVALID for, when it is none. Use: sluice/http.h. */
 	const struct sluice_target *(*target)(
 		struct sluice_instance *instance, const struct sluice_value *at);
+
+	/* - who is asked, and by whom - */
+	/* The value of a label; SLUICE_E_NOT_FOUND. Exchange callbacks. Views last as long as the
+	 * exchange. */
+	int32_t (*label_get)(struct sluice_exchange *exchange, enum sluice_labels whose,
+		struct sluice_str name, struct sluice_str *value);
+	/* Iterates them in the order of the document: start with *at = 0. SLUICE_E_NOT_FOUND at the
+	 * end. */
+	int32_t (*label_next)(struct sluice_exchange *exchange, enum sluice_labels whose,
+		uint32_t *at, struct sluice_str *name, struct sluice_str *value);
+	/* What an authority has said of the client, for later policies and for expressions, which
+	 * have it as authentication.properties.claims.<name>. `json` is the claim's value as JSON
+	 * text (a string in quotes), checked and copied; with p NULL the claim is removed. A name has 1
+	 * to 256 bytes; with an empty one `json` is an object, each of whose members becomes a claim.
+	 * request_head, request_body. SLUICE_E_INVALID: no JSON; SLUICE_E_NOT_FOUND: nothing to
+	 * remove; SLUICE_E_FULL: more than 128 claims, 65,536 bytes of names and values in all, or the
+	 * memory of the exchange is spent. */
+	int32_t (*claim_set)(
+		struct sluice_exchange *exchange, struct sluice_str name, struct sluice_str json);
+	/* Its value as JSON text; SLUICE_E_NOT_FOUND. Exchange callbacks. */
+	int32_t (*claim_get)(struct sluice_exchange *exchange, struct sluice_str name,
+		struct sluice_str *json);
+	/* Iterates them in the order they were set first: start with *at = 0. SLUICE_E_NOT_FOUND at
+	 * the end. */
+	int32_t (*claim_next)(struct sluice_exchange *exchange, uint32_t *at,
+		struct sluice_str *name, struct sluice_str *json);
+
+	/* - more of the request - */
+	/* Another method, a token of at most 32 bytes with its case; content and fields stay. Routes
+	 * are chosen by it, and the upstream gets it; binding rules were judged on the request as
+	 * received, and the client's answer is framed for the method that it asked with: to HEAD it
+	 * gets no content. request_head. SLUICE_E_INVALID: no method; CONNECT; TRACE with content;
+	 * another than GET for a request that asks for an upgrade. */
+	int32_t (*method_set)(struct sluice_exchange *exchange, struct sluice_str method);
+
+	/* - violations - */
+	/* The client has broken what this policy asks of it, whether or not it is refused for that.
+	 * Shown in the access record and in traces, counted by API and binding. `what` is a short
+	 * word ("rate_limited"; at most 64 bytes, else cut); `client_id` and `client_name` say which
+	 * client application it was where `authenticate` has not: empty views leave that to it.
+	 * One of an exchange counts, the first: SLUICE_E_CONFLICT for those that follow. request_head
+	 * to response_end. */
+	int32_t (*violation)(struct sluice_exchange *exchange, struct sluice_str what,
+		struct sluice_str client_id, struct sluice_str client_name);
+
+	/* - another way - */
+	/* Where the request goes, in the place of what the routes say; what is absent (NULL, or empty)
+	 * stays as they, or a policy before, have it. `target`, of this instance: the routes are not
+	 * asked then, and pools, breaker, timeouts and retries are its service's; the path behind the
+	 * API's base path is asked for, behind the target's own. `path`: that is asked for, behind
+	 * nothing but the target's own; the query stays. `host`: the authority that the upstream gets.
+	 * Shown in the access record and in traces. request_head; request_body of a binding that
+	 * collects the body (`buffer`). SLUICE_E_INVALID: another instance's target, or a path or a
+	 * host that is none. */
+	int32_t (*reroute)(struct sluice_exchange *exchange, const struct sluice_target *target,
+		struct sluice_str path, struct sluice_str host);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */
