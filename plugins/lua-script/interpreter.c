@@ -25,7 +25,7 @@
 #define BUSY_MAX      8192
 /* A quarter of what the gateway's watch would end the process for. */
 #define CPU_US_MAX      500000
-#define HOOKS_PER_CLOCK 4
+#define HOOKS_PER_CLOCK 2
 
 /* What stays on the stack of the state itself. */
 enum { AT_COROUTINES = 1, AT_KEPT, AT_ENTRIES };

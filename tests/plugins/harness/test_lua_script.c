@@ -376,6 +376,20 @@ START_TEST(what_has_no_end_is_ended)
 }
 END_TEST
 
+/* One instruction that looks at megabytes. */
+START_TEST(what_nobody_counts_is_ended_by_the_clock)
+{
+	struct sluice_test *t = scripted_with("instructions: 50000000\n",
+		"function request_head(request)\n"
+		"  local a, b = ('x'):rep(4e6) .. 'a', ('x'):rep(4e6) .. 'b'\n"
+		"  while true do pcall(function() while true do local c = a < b end end) end\n"
+		"end");
+	ck_assert_int_eq(sluice_test_send(get(t, "/"), NULL), SLUICE_TEST_DENIED);
+	assert_log(t, "script:3: it takes too long");
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(what_takes_all_memory_is_ended)
 {
 	static const char memory[] = "it takes too much memory";
@@ -715,9 +729,9 @@ int main(void)
 		sees_and_changes_both_messages, an_exchange_keeps_its_own_and_no_other,
 		replaces_a_body_it_holds, changes_a_body_as_it_streams, counts_and_remembers,
 		sleeps_beside_others, waits_for_several_at_once, an_error_denies_and_names_its_line,
-		what_has_no_end_is_ended, what_takes_all_memory_is_ended,
-		deep_recursion_is_an_error_like_others, garbage_is_no_offence,
-		others_go_on_when_a_state_is_thrown_away,
+		what_has_no_end_is_ended, what_nobody_counts_is_ended_by_the_clock,
+		what_takes_all_memory_is_ended, deep_recursion_is_an_error_like_others,
+		garbage_is_no_offence, others_go_on_when_a_state_is_thrown_away,
 		a_script_that_cannot_run_is_a_mistake_of_the_configuration,
 		counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings,
 		the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures,
