@@ -51,6 +51,13 @@ bool instance_leads_to(
 	return i->target_count == count;
 }
 
+static void (*on_target)(struct sluice_instance *i);
+
+void policy_on_target(void (*fn)(struct sluice_instance *i))
+{
+	on_target = fn;
+}
+
 static const struct sluice_target *find(const struct sluice_instance *i, struct str text)
 {
 	for (size_t k = 0; k < i->target_count; k++)
@@ -69,5 +76,7 @@ const struct sluice_target *host_target(struct sluice_instance *i, const struct 
 	if (!t)
 		host_config_error(i, at,
 			SLUICE_STR("names no service: its schema has no `format: service` here"));
+	else if (on_target)
+		on_target(i);
 	return t;
 }

@@ -23,6 +23,10 @@ struct sluice_target {
 	bool rewrites_host; /* requests go there with the service's own name as their Host */
 };
 
+/* Whoever has something of each instance that has a target: called in `configure`, with each target.
+ * Once per process, before plugins are loaded. */
+void policy_on_target(void (*fn)(struct sluice_instance *i));
+
 /* What the build gives of one. */
 struct target_options {
 	struct str text, path;

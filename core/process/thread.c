@@ -31,6 +31,8 @@ static void *run(void *arg)
 	t->proxy.answers = &t->answers;
 	t->proxy.bindings = &t->bindings;
 	upstream_set_worker(t->proxy.upstream, o.index);
+	upstream_calls_init(&t->calls, t->proxy.upstream);
+	services_worker_carry(&t->calls.carrier);
 	t->proxy.exchanges_told = &t->trail->exchanges;
 	t->proxy.stands_by = o.stands_by;
 	t->proxy.admission = o.admission;

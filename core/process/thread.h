@@ -6,6 +6,7 @@
 
 #include "handover/trail.h"
 #include "proxy/worker.h"
+#include "upstream/call.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ struct worker_thread {
 	struct loop *loop;
 	struct loop *main_loop;
 	struct proxy_worker proxy;
+	struct upstream_calls calls; /* of policies, through the proxy's pools */
 	struct trail_thread *trail; /* borrowed */
 	bool is_stopping;
 	struct answer_tally answers; /* the proxy's; the main thread may read rows until it joins */

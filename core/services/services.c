@@ -2,11 +2,13 @@
 #include "services/services_priv.h"
 
 #include "base/check.h"
+#include "policy/target.h"
 
 #include "sluice/cache.h"
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/http.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -44,11 +46,18 @@ void services_register(struct registry *r)
 	add(r, SLUICE_STREAM_SERVICE, services_stream_table());
 	add(r, SLUICE_CONTRACTS_SERVICE, services_contracts_table());
 	add(r, SLUICE_CACHE_SERVICE, services_cache_table());
+	add(r, SLUICE_HTTP_SERVICE, services_http_table());
+	policy_on_target(services_http_accompany);
 }
 
 void services_worker_start(unsigned worker, struct loop *loop)
 {
 	services_thread = (struct services_thread){.loop = loop, .worker = worker};
+}
+
+void services_worker_carry(struct upstream_carrier *carrier)
+{
+	services_thread.carrier = carrier;
 }
 
 void services_worker_stop(unsigned worker)

@@ -17,6 +17,9 @@ void services_register(struct registry *r);
 /* On each worker's thread: after its loop is there and before any exchange; after the last. */
 struct loop;
 void services_worker_start(unsigned worker, struct loop *loop);
+/* Who carries requests of policies to their services; until the stop. */
+struct upstream_carrier;
+void services_worker_carry(struct upstream_carrier *carrier);
 void services_worker_stop(unsigned worker);
 /* On a worker's thread: what "sluice.contracts/1" finds there from now on; NULL: nothing. They outlive the
  * worker, or its next call. */

@@ -14,6 +14,7 @@ struct services_thread {
 	struct loop *loop; /* borrowed */
 	unsigned worker;
 	const struct contracts *contracts; /* borrowed from the generation; NULL: none */
+	struct upstream_carrier *carrier; /* borrowed; of requests to services; NULL: none goes out */
 };
 extern _Thread_local struct services_thread services_thread;
 
@@ -30,6 +31,10 @@ const void *services_metrics_table(void);
 const void *services_state_table(void);
 const void *services_tls_table(void);
 const void *services_work_table(void);
+const void *services_http_table(void);
+
+/* In configure: what the http service has of an instance that has a target. */
+void services_http_accompany(struct sluice_instance *i);
 const void *services_stream_table(void);
 const void *services_contracts_table(void);
 const void *services_cache_table(void);

@@ -10,6 +10,7 @@
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/frames.h"
+#include "sluice/http.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -435,6 +436,32 @@ static void print_frames(void)
 	VALUE(SLUICE_FRAMES_BOTH);
 }
 
+static void print_http(void)
+{
+	BEGIN(sluice_http_request);
+#define Q(f) FIELD(sluice_http_request, f)
+	Q(size), Q(timeout_ms), Q(method), Q(path), Q(fields), Q(field_count), Q(body),
+		Q(response_bytes_max);
+#undef Q
+	FINISH(sluice_http_request);
+	BEGIN(sluice_http_response);
+#define R(f) FIELD(sluice_http_response, f)
+	R(size), R(result), R(status), R(reserved), R(body), R(message), R(fields);
+#undef R
+	FINISH(sluice_http_response);
+	BEGIN(sluice_http_service);
+#define S(f) FIELD(sluice_http_service, f)
+	S(size), S(reserved), S(begin), S(take), S(start), S(field_get), S(field_next);
+#undef S
+	FINISH(sluice_http_service);
+	printf("service %s\n", SLUICE_HTTP_SERVICE);
+	VALUE(SLUICE_HTTP_EXCHANGE_MAX);
+	VALUE(SLUICE_HTTP_INSTANCE_MAX);
+	VALUE(SLUICE_HTTP_BODY_BYTES_MAX);
+	VALUE(SLUICE_HTTP_EXCHANGE_BYTES_MAX);
+	VALUE(SLUICE_HTTP_INSTANCE_BYTES_MAX);
+}
+
 static void print_results(void)
 {
 	VALUE(SLUICE_ABI_MAJOR);
@@ -449,6 +476,7 @@ static void print_results(void)
 	VALUE(SLUICE_E_RUNTIME);
 	VALUE(SLUICE_E_CONFLICT);
 	VALUE(SLUICE_E_UNAVAILABLE);
+	VALUE(SLUICE_E_TIMEOUT);
 	VALUE(SLUICE_CONTINUE);
 	VALUE(SLUICE_PAUSE);
 	VALUE(SLUICE_RESPONDED);
@@ -531,5 +559,6 @@ int main(void)
 	print_contracts();
 	print_cache();
 	print_frames();
+	print_http();
 	return holes ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -65,7 +65,8 @@ enum {
 	SLUICE_E_UNSUPPORTED = -6,
 	SLUICE_E_RUNTIME = -7,    /* an expression failed; the message says why */
 	SLUICE_E_CONFLICT = -8,   /* something else stands there than was expected */
-	SLUICE_E_UNAVAILABLE = -9 /* whoever should answer cannot be reached */
+	SLUICE_E_UNAVAILABLE = -9, /* whoever should answer cannot be reached */
+	SLUICE_E_TIMEOUT = -10     /* no answer came in time */
 };
 
 /* What a callback decides. Any other number counts as SLUICE_FAIL. */

@@ -13,6 +13,7 @@
 #include "sluice/cache.h"
 #include "sluice/contracts.h"
 #include "sluice/expr.h"
+#include "sluice/http.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -60,6 +61,9 @@ WRONG(cache_respond, sluice_cache_service, s->respond(x, NULL, NULL))
 WRONG(cache_begin, sluice_cache_service, s->store_begin(x, NULL, NULL))
 WRONG(cache_piece, sluice_cache_service, s->store_piece(x, NULL, NULL))
 WRONG(cache_put, sluice_cache_service, s->put(c, NULL, NULL, text))
+WRONG(http_begin, sluice_http_service, s->begin(x, NULL, NULL))
+WRONG(http_take, sluice_http_service, s->take(x, NULL))
+WRONG(http_start, sluice_http_service, s->start(c, NULL, NULL, NULL, NULL))
 WRONG(timer_start, sluice_timer_service, s->start(NULL, 1, NULL, NULL))
 WRONG(timer_resume, sluice_timer_service, s->resume_after(x, 1, 1))
 WRONG(tls_certificate, sluice_tls_service, s->client_certificate(x, NULL))
@@ -109,6 +113,9 @@ static const struct row {
 	{SLUICE_CACHE_SERVICE, "store_begin", wrong_cache_begin, "response_head response_body"},
 	{SLUICE_CACHE_SERVICE, "store_piece", wrong_cache_piece, "response_body"},
 	{SLUICE_CACHE_SERVICE, "put", wrong_cache_put, WORKER},
+	{SLUICE_HTTP_SERVICE, "begin", wrong_http_begin, LIVE},
+	{SLUICE_HTTP_SERVICE, "take", wrong_http_take, LIVE},
+	{SLUICE_HTTP_SERVICE, "start", wrong_http_start, WORKER},
 	{SLUICE_TIMER_SERVICE, "start", wrong_timer_start, WORKER},
 	{SLUICE_TIMER_SERVICE, "resume_after", wrong_timer_resume, LIVE},
 	{SLUICE_TLS_SERVICE, "client_certificate", wrong_tls_certificate, LIVE " log done"},

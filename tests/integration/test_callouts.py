@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Services that policies call: sluice.http/1, over real sockets."""
+import threading
+
+from harness import *
+from harness.cases import CALLOUT
+
+PLUGINS = ["--plugins", CALLOUT]
+
+
+def calls(*services, **config):
+    return {"policyRef": {"name": "callout"}, "config": {"services": list(services), **config}}
+
+
+def called(backend, at=-1):
+    """What the policy told the upstream."""
+    return backend.requests[at].all("x-called")
+
+
+@case
+def calls_services_in_parallel_and_takes_answers_in_order():
+    """The first answers only when the second has been asked."""
+    asked = threading.Event()
+
+    def slow(connection):
+        while connection.read_request():
+            check(asked.wait(10 * SCALE), "the second service was asked meanwhile")
+            connection.send(reply(200, "first", {"X-Kind": "slow"}))
+
+    def quick(connection):
+        while connection.read_request():
+            asked.set()
+            connection.send("HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n")
+            connection.send(reply(404, "second"))
+    with Backend(slow) as one, Backend(quick) as two, Backend() as up, Gateway([
+            service("one", one.address + "/v1"),
+            api("a", services={"up": {"address": up.address}, "two": {"address": two.address}},
+                policies=[calls("one", "two", path="/check//x/../y?full=1")])],
+            options=PLUGINS) as gateway:
+        equal(gateway.get("/").status, 200)
+        equal(called(up), ["200 slow first", "404  second"])
+        equal([one.requests[0].target, two.requests[0].target],
+              ["/v1/check/y?full=1", "/check/y?full=1"])
+        equal(one.requests[0].get("host"), one.authority)
+        equal(one.requests[0].get("x-request-id"), up.requests[0].get("x-request-id"))
+        metrics = gateway.metrics()
+        for name in ("default/one", "default/a-two"):
+            labels = [key for key in metrics if "sluice_service_requests_total" in key
+                      and f'"{name}"' in key and metrics[key]]
+            equal(len(labels), 1, f"{name}: {labels}")
+
+
+@case
+def keeps_connections_and_sends_bodies():
+    with Backend() as other, Backend() as up, Gateway([
+            api("a", up, policies=[calls(other.address + "/in", method="POST", body="tell me")])],
+            options=PLUGINS) as gateway:
+        for _ in range(3):
+            equal(gateway.get("/").status, 200)
+            equal(called(up), ["200  tell me"])
+        equal([r.method for r in other.requests], ["POST"] * 3)
+        equal(other.requests[0].get("content-length"), "7")
+        equal(len(other.connections), 1)
+
+
+@case
+def says_why_there_is_no_answer():
+    def cut(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+        connection.close()
+
+    def silent(connection):
+        connection.read_request()
+        connection.read_request()
+
+    def garbage(connection):
+        connection.read_request()
+        connection.send("no HTTP at all\r\n\r\n")
+        connection.close()
+    closed = free_port()
+    with Backend(cut) as a, Backend(silent) as b, Backend(garbage) as c, \
+            Backend(reply(200, "x" * 5000)) as d, Backend() as up, Gateway([
+                api("a", up, policies=[calls(
+                    a.address, b.address, c.address, d.address, f"http://127.0.0.1:{closed}",
+                    "http://no-such-host.invalid", timeout="500ms", bytes=1000)])],
+                options=PLUGINS) as gateway:
+        equal(gateway.get("/").status, 200)
+        told = called(up)
+        equal([text.split()[0] for text in told], ["-9", "-10", "-9", "-4", "-9", "-9"], told)
+        for text, part in zip(told, (a.address, b.address, "service", "larger than", "refused",
+                                     "could not be resolved")):
+            contains(text, part)
+
+
+@case
+def a_service_has_its_tls_and_an_address_the_systems():
+    ca = Authority()
+    tls = ca.server_tls(ca.issue("localhost", san="DNS:localhost,IP:127.0.0.1"))
+    with Backend(reply(200, "safe"), tls=tls) as other, Backend() as up, Gateway([
+            service("other", other),
+            binding("tls", "tls-outbound", {"trustedCA": ca.crt}, target="other", kind="Service"),
+            api("a", up, policies=[calls("other", other.address)])], options=PLUGINS) as gateway:
+        equal(gateway.get("/").status, 200)
+        told = called(up)
+        equal(told[0], "200  safe")
+        equal(told[1].split()[0], "-9")
+        wait_for(lambda: other.problems, "the service sees that its certificate is refused")
+        other.problems.clear()
+
+
+@case
+def a_connection_that_was_closed_meanwhile_costs_no_request():
+    """As of the proxy's own requests: what is idempotent is sent again, once."""
+    served = []
+
+    def script(connection):
+        connection.read_request()
+        served.append(1)
+        connection.send(reply(200, "x"))
+        if len(served) > 1:
+            connection.read_request()
+        else:
+            connection.read_head()
+            connection.reset()
+    with Backend(script) as other, Backend() as up, Gateway(
+            [api("a", up, policies=[calls(other.address)])], options=PLUGINS) as gateway:
+        for _ in range(2):
+            equal(gateway.get("/").status, 200)
+            equal(called(up), ["200  x"])
+
+
+@case
+def a_client_that_leaves_takes_its_calls_along():
+    ended = threading.Event()
+
+    def script(connection):
+        connection.read_request()
+        if not connection.read_request():
+            ended.set()
+    with Backend(script) as other, Backend() as up, Gateway(
+            [api("a", up, policies=[calls(other.address, timeout="60s")])],
+            options=PLUGINS) as gateway:
+        with gateway.client() as client:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            wait_for(lambda: other.requests, "the service is asked")
+            client.reset()
+        check(ended.wait(10 * SCALE), "the call's connection was closed")
+        equal(up.requests, [])
+
+
+@case
+def a_changed_service_is_followed_and_what_is_under_way_ends():
+    held, go_on = threading.Event(), threading.Event()
+
+    def script(connection):
+        connection.read_request()
+        held.set()
+        go_on.wait(10 * SCALE)
+        connection.send(reply(200, "old"))
+    with Backend(script) as old, Backend(reply(200, "new")) as new, Backend() as up:
+        documents = [service("other", old), api("a", up, policies=[calls("other")])]
+        with Gateway(documents, options=PLUGINS) as gateway:
+            first = threading.Thread(target=gateway.get, args=("/",))
+            first.start()
+            check(held.wait(10 * SCALE), "the old one is asked")
+            gateway.save("gateway.yaml", [service("other", new), documents[1]])
+            equal(gateway.get("/").status, 200)
+            equal(called(up), ["200  new"])
+            go_on.set()
+            first.join()
+            equal(called(up), ["200  old"])
+
+
+@case
+def an_instance_calls_when_its_worker_starts():
+    with Backend(reply(200, "keys")) as other, Backend() as up, Gateway(
+            [api("a", up, policies=[calls(other.address, path="/keys", start=True)])],
+            options=PLUGINS) as gateway:
+        wait_for(lambda: gateway.get("/").status == 200 and called(up) == ["0 200 keys"], "the answer")
+        equal(other.requests[0].target, "/keys")
+
+
+@case
+def explain_names_what_is_called():
+    with Gateway([api("a", "http://127.0.0.1:9", policies=[calls("http://127.0.0.1:8/v1")])],
+                 options=PLUGINS) as gateway:
+        shown = sluice("explain", gateway.config, "--api", "a", *PLUGINS).stdout
+        contains(shown if isinstance(shown, str) else shown.decode(), "calls http://127.0.0.1:8/v1")
+
+
+main()
