@@ -55,6 +55,25 @@ static void build_errors(struct build *b, const struct plan_node *errors, struct
 	e->errors = error_pages_new(errors);
 }
 
+/* In one block, the texts behind the views. */
+static void build_record_claims(const struct plan_node *list, struct edge *e)
+{
+	size_t count = plan_count(list), bytes = 0;
+	for (size_t i = 0; i < count; i++)
+		bytes += plan_at(list, i)->type == PLAN_STRING ? plan_at(list, i)->u.string.n : 0;
+	e->record_claims = heap_zalloc(count * sizeof(*e->record_claims) + bytes + 1);
+	char *to = (char *)(e->record_claims + count);
+	for (size_t i = 0; i < count; i++) {
+		const struct plan_node *n = plan_at(list, i);
+		struct str name = n->type == PLAN_STRING ? n->u.string : STR_EMPTY;
+		if (name.n == 0)
+			continue;
+		memcpy(to, name.p, name.n);
+		e->record_claims[e->record_claim_count++] = str_n(to, name.n);
+		to += name.n;
+	}
+}
+
 void build_edge(struct build *b)
 {
 	struct edge *e = &b->generation->edge;
@@ -68,6 +87,7 @@ void build_edge(struct build *b)
 	e->removes_server = plan_bool(node, "removeServer", false);
 	e->tells_reason = plan_bool(node, "reasonHeader", false);
 	e->changes_responses = e->removes_server || e->tells_reason;
+	build_record_claims(plan_get(node, "recordClaims"), e);
 	build_errors(b, plan_get(node, "errors"), e);
 }
 

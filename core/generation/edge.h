@@ -34,6 +34,9 @@ struct edge {
 	bool tells_reason;      /* x-sluice-reason */
 	bool changes_responses; /* either of the two */
 
+	struct str *record_claims; /* owned: names of claims that access records show, texts and all */
+	size_t record_claim_count;
+
 	struct error_pages *errors; /* owned; of APIs without their own, and where there is no API */
 };
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "http/query_mask.h"
 #include "observe/metrics.h"
+#include "policy/claims.h"
 #include "proxy/exchange_priv.h"
 #include "proxy/listener.h"
 
@@ -129,6 +130,37 @@ static void add_violation(struct buffer *b, const struct exchange_violation *v)
 	add_text(b, "violatorName", v->client_name);
 }
 
+#define CLAIM_BYTES_MAX 128
+
+/* Compact JSON, or where it is too much a text of its beginning. */
+static void add_claim(struct buffer *b, const struct claim *claim, bool is_first)
+{
+	buffer_add_char(b, is_first ? '{' : ',');
+	buffer_add_json(b, claim->name);
+	buffer_add_char(b, ':');
+	if (claim->json.n <= CLAIM_BYTES_MAX)
+		buffer_add(b, claim->json);
+	else
+		buffer_add_json(b, str_slice(claim->json, 0, CLAIM_BYTES_MAX));
+}
+
+static void add_claims(struct buffer *b, const struct exchange *e)
+{
+	const struct edge *edge = &e->worker->generation->edge;
+	bool is_first = true;
+	for (size_t i = 0; i < edge->record_claim_count; i++) {
+		const struct claim *claim = claims_find(&e->x, edge->record_claims[i]);
+		if (!claim)
+			continue;
+		if (is_first)
+			add_name(b, "claims");
+		add_claim(b, claim, is_first);
+		is_first = false;
+	}
+	if (!is_first)
+		buffer_add_char(b, '}');
+}
+
 static void add_outcome(struct buffer *b, const struct exchange *e)
 {
 	add_number(b, "status", e->status);
@@ -141,6 +173,8 @@ static void add_outcome(struct buffer *b, const struct exchange *e)
 	}
 	add_text(b, "clientId", e->x.client_id);
 	add_text(b, "principal", e->x.principal);
+	if (UNLIKELY(e->x.claims != NULL))
+		add_claims(b, e);
 	if (UNLIKELY(e->x.violation != NULL))
 		add_violation(b, e->x.violation);
 }

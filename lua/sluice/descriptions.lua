@@ -163,6 +163,8 @@ descriptions.fields = {
 	["Configuration.headers.removeServer"] = { "Whether responses lose their Server.", false },
 	["Configuration.headers.allowOverrides"] = { "Whether X-HTTP-Method-Override and its like pass.", false },
 	["Configuration.reasonHeader"] = { "Whether the gateway's own answers say why in x-sluice-reason.", false },
+	["Configuration.accessRecord"] = { "What access records show beyond what they always do." },
+	["Configuration.accessRecord.claims"] = { "Claims of the client, by their names." },
 	["Configuration.errors"] = { "How the gateway's own errors are worded." },
 
 	["limits.targetBytes"] = { "Of a request's target: 414." },

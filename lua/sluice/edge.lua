@@ -7,6 +7,8 @@ local schema = require("sluice.schema")
 local edge = {}
 
 local PREFIXES_MAX = 1024
+local CLAIMS_MAX = 8
+local CLAIM_BYTES_MAX = 64
 local HOPS_MAX = 64
 
 -- --- shapes -------------------------------------------------------------------------------------
@@ -39,6 +41,12 @@ local function check_header(text)
 	end
 end
 
+local function check_claim(text)
+	if #text == 0 or #text > CLAIM_BYTES_MAX then
+		return "expected the name of a claim, of 1 to " .. CLAIM_BYTES_MAX .. " bytes"
+	end
+end
+
 local boolean = { type = "boolean" }
 
 local shapes = {
@@ -59,6 +67,10 @@ local shapes = {
 	requestId = { type = "map", fields = { preserve = boolean } },
 	headers = { type = "map", fields = { removeServer = boolean, allowOverrides = boolean } },
 	reasonHeader = boolean,
+	accessRecord = {
+		type = "map",
+		fields = { claims = { type = "list", of = { type = "string", check = check_claim, max = CLAIM_BYTES_MAX } } },
+	},
 	errors = { type = "any", of = errors.shape },
 }
 
@@ -107,6 +119,15 @@ end
 
 function readers.reasonHeader(settings, node)
 	settings.edge.reason_header = nodes.is(node, "boolean") and node or nil
+end
+
+function readers.accessRecord(settings, node, path, report, resource)
+	local claims = nodes.get(node, "claims")
+	if nodes.is(claims, "list") and #claims > CLAIMS_MAX then
+		report:error(claims, path .. ".claims", "expected at most " .. CLAIMS_MAX .. ", found "
+			.. #claims, resource)
+	end
+	settings.edge.record_claims = claims
 end
 
 function readers.errors(settings, node, path, report, resource)
@@ -161,6 +182,7 @@ function edge.node(settings)
 	nodes.put(out, "removeServer", flag(settings, "headers", "removeServer", "removeServer"))
 	nodes.put(out, "allowOverrides", flag(settings, "headers", "allowOverrides", "allowOverrides"))
 	nodes.put(out, "reasonHeader", own.reason_header)
+	nodes.put(out, "recordClaims", own.record_claims)
 	nodes.put(out, "errors", own.errors)
 	return #out.keys > 0 and out or nil
 end

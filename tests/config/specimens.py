@@ -111,6 +111,7 @@ SPECIMENS = {
                        "emitForwarded": True},
         proxyProtocol={"enabled": True, "trustedProxies": TRUST},
         requestId={"preserve": True}, reasonHeader=True, errors=PAGES,
+        accessRecord={"claims": ["sub", "tenant"]},
         headers={"removeServer": True, "allowOverrides": True}, routing={"rewriteHostHeader": True}),
     "Configuration, without effect": settings(
         tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),

@@ -360,6 +360,33 @@ START_TEST(a_violation_stands_in_the_record_whether_or_not_it_is_refused)
 }
 END_TEST
 
+static int32_t tell_claims(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	ck_assert_int_eq(p->host->claim_set(x, SLUICE_STR(""),
+				 SLUICE_STR("{\"sub\": \"u1\", \"n\": [1], \"secret\": 1}")),
+		SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(claims_stand_in_the_record_where_they_are_asked_for)
+{
+	static struct str names[] = {{"sub", 3}, {"none", 4}, {"n", 1}};
+	for (size_t count = 0; count <= ARRAY_COUNT(names); count += ARRAY_COUNT(names)) {
+		struct bench *b = bench_new();
+		probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = tell_claims;
+		struct rig *g = rig_new(b);
+		g->generation->edge.record_claims = count ? names : NULL;
+		g->generation->edge.record_claim_count = count;
+		rig_ask(g, "GET /shop/items");
+		wire_answer(rig_upstream(g), 204, CONTENT_LENGTH_NONE);
+		assert_record(g, "claims", count ? "{\"sub\":\"u1\",\"n\":[1]}" : "");
+		g->generation->edge.record_claims = NULL;
+		rig_free(g);
+	}
+}
+END_TEST
+
 /* --- trailers -------------------------------------------------------------------------------- */
 static int32_t sign_request(
 	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
@@ -447,7 +474,8 @@ START_TEST(log_sees_trailers_also_where_no_policy_sees_the_body)
 }
 END_TEST
 
-UNIT_SUITE(policies, a_route_is_chosen_by_the_method_that_a_policy_set,
+UNIT_SUITE(policies, claims_stand_in_the_record_where_they_are_asked_for,
+	a_route_is_chosen_by_the_method_that_a_policy_set,
 	a_violation_stands_in_the_record_whether_or_not_it_is_refused,
 	policies_put_trailers_behind_messages_that_had_none,
 	a_body_that_was_collected_keeps_its_trailers,
