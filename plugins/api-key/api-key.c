@@ -202,6 +202,7 @@ static int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct sluice_str fields[] = {
 		SLUICE_STR("WWW-Authenticate"), {s->challenge, s->challenge_bytes}};
 	call->host->counter_add(call->instance, s->refused, 1);
+	sluice_tell_violation(call->host, x, reason);
 	int32_t rc = call->host->respond_error(
 		x, status, fields, status == 401 ? 1 : 0, message, reason);
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;

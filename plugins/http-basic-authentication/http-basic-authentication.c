@@ -184,6 +184,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	}
 	host->counter_add(call->instance, s->refused, 1);
 	const struct sluice_str fields[] = {SLUICE_STR("WWW-Authenticate"), SLUICE_STR(REALM)};
+	sluice_tell_violation(host, x, SLUICE_STR("unauthenticated"));
 	int32_t rc = host->respond_error(x, 401, fields, 1,
 		SLUICE_STR("Authentication Attempt Failed"), SLUICE_STR("unauthenticated"));
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;

@@ -189,6 +189,7 @@ static int32_t settle(
 	int n = snprintf(reason, sizeof(reason), "injection_%s", f->kind);
 	call->host->counter_add(call->instance, f->state->attempts, 1);
 	log_finding(call, x, f);
+	sluice_tell_violation(call->host, x, (struct sluice_str){reason, (size_t)n});
 	if (!f->state->rejects)
 		return SLUICE_CONTINUE;
 	return refuse(call, x, 400, SLUICE_STR("The request was blocked"),
@@ -198,6 +199,7 @@ static int32_t settle(
 /* What this policy reads in one way, the upstream might in another. */
 static int32_t refuse_unclear(const struct sluice_call *call, struct sluice_exchange *x)
 {
+	sluice_tell_violation(call->host, x, SLUICE_STR("injection_unclear"));
 	return refuse(call, x, 415, SLUICE_STR("The body cannot be checked as it is written"),
 		SLUICE_STR("injection_unclear"));
 }

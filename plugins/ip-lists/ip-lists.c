@@ -180,9 +180,10 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	if (!reason)
 		return SLUICE_CONTINUE;
 	call->host->counter_add(call->instance, s->refused, 1);
+	const struct sluice_str word = {reason, strlen(reason)};
+	sluice_tell_violation(call->host, x, word);
 	int32_t rc = call->host->respond_error(x, 403, NULL, 0,
-		SLUICE_STR("The address of the client is not allowed"),
-		(struct sluice_str){reason, strlen(reason)});
+		SLUICE_STR("The address of the client is not allowed"), word);
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
 }
 

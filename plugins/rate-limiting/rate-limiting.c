@@ -168,6 +168,7 @@ static int32_t refuse(
 	const struct sluice_str fields[] = {
 		SLUICE_STR("Retry-After"), decimal(seconds > 1 ? (uint64_t)seconds : 1, digits)};
 	call->host->counter_add(call->instance, s->refused, 1);
+	sluice_tell_violation(call->host, x, SLUICE_STR("rate_limited"));
 	int32_t rc = call->host->respond_error(x, 429, fields, 1,
 		SLUICE_STR("Quota has been exceeded"), SLUICE_STR("rate_limited"));
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;

@@ -77,6 +77,7 @@ static int32_t violate(const struct sluice_call *call, struct sluice_exchange *x
 		(int)complaint->n, complaint->text);
 	struct sluice_str message = {text, n > 0 ? (size_t)n : 0};
 	call->host->counter_add(call->instance, s->violations, 1);
+	sluice_tell_violation(call->host, x, SLUICE_STR("spec_violation"));
 	if (!s->blocks) {
 		call->host->log(call->instance, x, SLUICE_LOG_WARN, message);
 		return SLUICE_CONTINUE;

@@ -63,6 +63,7 @@ static int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct state *s = call->state;
 	const struct sluice_str fields[] = {SLUICE_STR("Accept-Encoding"), SLUICE_STR("identity")};
 	call->host->counter_add(call->instance, s->threats, 1);
+	sluice_tell_violation(call->host, x, reason);
 	int32_t rc = call->host->respond_error(
 		x, status, fields, status == 415 ? 1 : 0, message, reason);
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;

@@ -74,6 +74,9 @@ void visit_assert_answer(struct visit *v, int status, const char *reason)
 	ck_assert_int_eq(sluice_test_outcome(v->x), SLUICE_TEST_ANSWERED);
 	ck_assert_int_eq(sluice_test_status(v->x), status);
 	ck_assert_str_eq(sluice_test_reason(v->x), reason);
+	/* Whatever a policy refuses a client for is a violation, by the same word. */
+	if (status >= 400 && status < 500)
+		ck_assert_str_eq(or_none(sluice_test_violation(v->x)), reason);
 }
 
 void assert_refused(const char *plugin, const char *policy, const char *config, const char *path,

@@ -473,6 +473,15 @@ SLUICE_EXPORT const struct sluice_plugin *sluice_plugin_v1(void);
 #define SLUICE_STR(literal) ((struct sluice_str){(literal), sizeof(literal) - 1})
 #endif
 
+/* host->violation by the client that was authenticated, where the gateway has the call. */
+static inline void sluice_tell_violation(const struct sluice_host *host,
+	struct sluice_exchange *exchange, struct sluice_str what)
+{
+	const struct sluice_str unknown = {"", 0};
+	if (SLUICE_HAS(host, violation))
+		host->violation(exchange, what, unknown, unknown);
+}
+
 #ifdef __cplusplus
 }
 #endif
