@@ -11,7 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURNS 20
+#define TURNS_MIN 20
+/* A fraction of a millisecond each: on a busy machine some are left alone. */
+#define TURN_REQUESTS_MAX 1000
 
 struct measurement {
 	struct sluice_test_exchange *x; /* the one that is sent */
@@ -21,6 +23,7 @@ struct measurement {
 	int counter; /* perf's descriptor; -1: there is none */
 	uint32_t outcome;
 	uint64_t requests, passed;
+	uint32_t turns, per_turn;
 	bool pauses;
 };
 
@@ -56,18 +59,18 @@ static double now_ns(void)
 }
 
 /* --- turns ----------------------------------------------------------------------------------- */
-static struct turn take_turn(struct measurement *m, uint32_t count, uint64_t *passed)
+static struct turn take_turn(struct measurement *m, uint64_t *passed)
 {
 	struct turn t = {.instructions = instructions(m)};
 	if (m->allocations)
 		t.allocations = m->allocations();
 	t.ns = now_ns();
-	for (uint32_t i = 0; i < count && !m->pauses; i++) {
+	for (uint32_t i = 0; i < m->per_turn && !m->pauses; i++) {
 		m->outcome = testing_replay(m->x, m->like, m->body);
 		m->pauses = m->outcome == SLUICE_TEST_PAUSED;
 		*passed += m->outcome == SLUICE_TEST_PASSED;
 	}
-	m->requests += count;
+	m->requests += m->per_turn;
 	t.ns = now_ns() - t.ns;
 	if (m->allocations)
 		t.allocations = m->allocations() - t.allocations;
@@ -85,17 +88,17 @@ static void keep_the_best(struct turn *best, struct turn t, bool is_first)
 		best->allocations = t.allocations;
 }
 
-static uint32_t run_turns(struct measurement *m, struct sluice_test *t, struct chain *empty,
-	uint32_t count, struct turn best[2])
+static uint32_t run_turns(
+	struct measurement *m, struct sluice_test *t, struct chain *empty, struct turn best[2])
 {
 	struct chain *own = t->chain;
 	uint64_t ignored = 0;
 	uint32_t outcome = SLUICE_TEST_PASSED;
-	for (int i = 0; i < TURNS && !m->pauses; i++) {
+	for (uint32_t i = 0; i < m->turns && !m->pauses; i++) {
 		t->chain = empty;
-		keep_the_best(&best[1], take_turn(m, count, &ignored), i == 0);
+		keep_the_best(&best[1], take_turn(m, &ignored), i == 0);
 		t->chain = own;
-		keep_the_best(&best[0], take_turn(m, count, &m->passed), i == 0);
+		keep_the_best(&best[0], take_turn(m, &m->passed), i == 0);
 		outcome = m->outcome;
 	}
 	return outcome;
@@ -112,10 +115,12 @@ int sluice_test_measure(struct sluice_test_exchange *x, const char *body, uint32
 		.body = body ? str_of(body) : STR_EMPTY,
 		.allocations = allocations,
 		.counter = open_instructions()};
-	uint32_t per_turn = count / TURNS > 0 ? count / TURNS : 1;
+	uint32_t per_turn = count / TURNS_MIN > 0 ? count / TURNS_MIN : 1;
+	m.per_turn = per_turn = per_turn < TURN_REQUESTS_MAX ? per_turn : TURN_REQUESTS_MAX;
+	m.turns = count / per_turn > TURNS_MIN ? count / per_turn : TURNS_MIN;
 	if (chain_new(NULL, 0, &empty) != RC_OK)
 		testing_fail("the chain cannot be made");
-	cost->outcome = run_turns(&m, t, empty, per_turn, best);
+	cost->outcome = run_turns(&m, t, empty, best);
 	cost->requests = m.requests;
 	cost->passed = m.passed;
 	cost->ns = best[0].ns / per_turn;
