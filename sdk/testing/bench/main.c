@@ -64,7 +64,7 @@ SLUICE_EXPORT void *realloc(void *p, size_t size)
 	return __libc_realloc(p, size);
 }
 #else
-#define allocations NULL
+static uint64_t (*const allocations)(void); /* nobody counts */
 #endif
 
 /* --- the command line ------------------------------------------------------------------------ */
