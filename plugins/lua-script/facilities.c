@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "facilities.h"
 
+#include "calls.h"
 #include "declared.h"
 #include "digests.h"
 #include "json.h"
@@ -9,7 +10,6 @@
 #include "stores.h"
 #include "visit.h"
 
-#define FIELDS_MAX     64
 #define SLEEP_MS_MAX   300000
 #define BYTES_PER_STEP 32
 
@@ -52,58 +52,19 @@ static int now(lua_State *L)
 }
 
 /* --- verdicts -------------------------------------------------------------------------------- */
-struct answer {
-	struct sluice_str fields[2 * FIELDS_MAX];
-	size_t count; /* of names and values together */
-};
-
-static void answer_add(lua_State *L, struct answer *a, int name, int value)
-{
-	if (a->count == 2 * FIELDS_MAX)
-		raise_text(L, "respond: too many fields");
-	a->fields[a->count++] = check_text(L, name);
-	a->fields[a->count++] = check_text(L, value);
-}
-
-/* From {name = text or number or list of these}. What lists hold is left on the stack, in which the
- * views lie. */
-static void answer_take(lua_State *L, struct answer *a, int index)
-{
-	luaL_checktype(L, index, LUA_TTABLE);
-	lua_pushnil(L);
-	while (lua_next(L, index)) {
-		int value = lua_gettop(L), key = value - 1;
-		luaL_checkstack(L, 8, "fields");
-		if (lua_type(L, key) != LUA_TSTRING)
-			raise_text(L, "respond: the names of fields are texts");
-		if (lua_istable(L, value)) {
-			int n = (int)lua_objlen(L, value);
-			for (int i = 1; i <= n && i <= FIELDS_MAX; i++) {
-				lua_rawgeti(L, value, i);
-				answer_add(L, a, key, lua_gettop(L));
-				luaL_checkstack(L, 8, "fields");
-			}
-		} else {
-			answer_add(L, a, key, value);
-		}
-		lua_pushvalue(L, key);
-	}
-}
-
 /* respond(status, headers, body, reason): answers, and ends the handler */
 static int respond(lua_State *L)
 {
-	struct answer a;
+	struct message_fields fields;
 	const struct sluice_str none = {"", 0};
 	struct visit *v = message_visit(L, IN_LIVE, "respond");
-	a.count = 0;
 	lua_settop(L, 4);
 	int32_t status = (int32_t)luaL_checkinteger(L, 1);
 	struct sluice_str body = lua_isnil(L, 3) ? none : check_text(L, 3);
 	struct sluice_str reason = lua_isnil(L, 4) ? SLUICE_STR("script") : check_text(L, 4);
-	if (!lua_isnil(L, 2))
-		answer_take(L, &a, 2);
-	message_check(L, v->call->host->respond(v->x, status, a.fields, a.count / 2, body, reason),
+	message_take_fields(L, 2, &fields);
+	message_check(L,
+		v->call->host->respond(v->x, status, fields.pairs, fields.count, body, reason),
 		"respond");
 	v->verdict = SLUICE_RESPONDED;
 	lua_pushboolean(L, 1);
@@ -159,4 +120,5 @@ void facilities_fill_core(lua_State *L)
 	lua_setfield(L, -2, "sleep");
 	declared_fill_core(L);
 	stores_fill_core(L);
+	calls_fill_core(L);
 }

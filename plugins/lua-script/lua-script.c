@@ -85,6 +85,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 	static const char *const services[] = {SLUICE_CRYPTO_SERVICE, SLUICE_EXPR_SERVICE,
 		SLUICE_METRICS_SERVICE, SLUICE_REQUEST_SERVICE, SLUICE_STATE_SERVICE,
 		SLUICE_TIMER_SERVICE, NULL};
+	static const char *const optional[] = {SLUICE_HTTP_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,
@@ -94,6 +95,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 		.version = "1.0.0",
 		.policies = policies,
 		.requires_services = services,
+		.optional_services = optional,
 	};
 	return &plugin;
 }

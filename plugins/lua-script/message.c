@@ -124,6 +124,45 @@ static int headers_remove(lua_State *L)
 	return 1;
 }
 
+static void add_field(lua_State *L, struct message_fields *fields, int name, int value)
+{
+	if (fields->count == FIELDS_MAX)
+		raise_text(L, "too many fields");
+	fields->pairs[2 * fields->count] = check_text(L, name);
+	fields->pairs[2 * fields->count + 1] = check_text(L, value);
+	fields->count++;
+}
+
+static void add_fields(lua_State *L, struct message_fields *fields, int name, int values)
+{
+	int n = (int)lua_objlen(L, values);
+	for (int i = 1; i <= n; i++) {
+		luaL_checkstack(L, 8, "fields");
+		lua_rawgeti(L, values, i);
+		add_field(L, fields, name, lua_gettop(L));
+	}
+}
+
+void message_take_fields(lua_State *L, int index, struct message_fields *fields)
+{
+	fields->count = 0;
+	if (lua_isnil(L, index))
+		return;
+	luaL_checktype(L, index, LUA_TTABLE);
+	lua_pushnil(L);
+	while (lua_next(L, index)) {
+		int value = lua_gettop(L), name = value - 1;
+		luaL_checkstack(L, 8, "fields");
+		if (lua_type(L, name) != LUA_TSTRING)
+			raise_text(L, "the names of fields are texts");
+		if (lua_istable(L, value))
+			add_fields(L, fields, name, value);
+		else
+			add_field(L, fields, name, value);
+		lua_pushvalue(L, name);
+	}
+}
+
 /* --- parameters and cookies ------------------------------------------------------------------- */
 typedef int32_t next_fn(struct sluice_exchange *x, struct sluice_str name, uint32_t *at,
 	struct sluice_str *name_out, struct sluice_str *value);

@@ -7,6 +7,15 @@
 
 #include "interpreter.h"
 
+#define FIELDS_MAX 64
+struct message_fields {
+	struct sluice_str
+		pairs[2 * FIELDS_MAX]; /* name, value, ...; they lie on the stack of Lua */
+	size_t count;                  /* of pairs */
+};
+/* From {name = text or number or list of these} at the index; nil: none. Leaves values on the
+ * stack. */
+void message_take_fields(lua_State *L, int index, struct message_fields *fields);
 /* In functions that Lua calls. */
 void message_open(lua_State *L, int environment);
 /* What the prelude alone has, into the table on top. */

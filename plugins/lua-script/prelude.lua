@@ -137,6 +137,22 @@ end
 
 world.state = state
 
+-- --- http ---------------------------------------------------------------------------------------
+
+world.http = {
+	-- request{target=, method=, path=, headers=, body=, timeout_ms=, max_bytes=} -> {status=, body=,
+	-- headers=}; or nil and why none came
+	request = function(question)
+		core.call(question)
+		yield()
+		local status, body, headers = core.called()
+		if not status then
+			return nil, body
+		end
+		return { status = status, body = body, headers = headers }
+	end,
+}
+
 -- --- metrics ------------------------------------------------------------------------------------
 
 local metric = {}

@@ -27,6 +27,7 @@ static void take_services(const struct sluice_call *call, struct settings *s)
 	s->host = host;
 	s->crypto = host->service(SLUICE_CRYPTO_SERVICE);
 	s->expr = host->service(SLUICE_EXPR_SERVICE);
+	s->http = host->service(SLUICE_HTTP_SERVICE);
 	s->metrics = host->service(SLUICE_METRICS_SERVICE);
 	s->request = host->service(SLUICE_REQUEST_SERVICE);
 	s->state = host->service(SLUICE_STATE_SERVICE);
@@ -50,6 +51,28 @@ static int32_t compile_expressions(
 		if (!e->compiled)
 			return SLUICE_E_INVALID;
 		s->expression_count++;
+	}
+	return SLUICE_OK;
+}
+
+static int32_t find_targets(
+	const struct sluice_call *call, const struct sluice_value *map, struct settings *s)
+{
+	const struct sluice_host *host = call->host;
+	size_t count = host->value_count(map);
+	if (count == 0)
+		return SLUICE_OK;
+	if (!s->http || !SLUICE_HAS(host, target))
+		return complain(call, map, "this gateway has no sluice.http/1");
+	s->targets = host->instance_alloc(call->instance, count * sizeof(*s->targets));
+	if (!s->targets)
+		return SLUICE_E_FULL;
+	for (size_t i = 0; i < count; i++) {
+		struct named_target *t = &s->targets[i];
+		t->target = host->target(call->instance, host->value_at(map, i, &t->name));
+		if (!t->target)
+			return SLUICE_E_INVALID;
+		s->target_count++;
 	}
 	return SLUICE_OK;
 }
@@ -133,6 +156,7 @@ void settings_free(const struct sluice_call *call, struct settings *s)
 	for (size_t i = 0; i < s->expression_count; i++)
 		s->expr->free(call->instance, s->expressions[i].compiled);
 	host->instance_free(call->instance, s->expressions);
+	host->instance_free(call->instance, s->targets);
 	while (s->declared) {
 		struct declared *next = s->declared->next;
 		host->instance_free(call->instance, s->declared);
@@ -151,6 +175,8 @@ int32_t settings_new(
 	take_services(call, s);
 	take_numbers(call, config, s);
 	int32_t rc = compile_expressions(call, get(call, config, "expressions"), s);
+	if (rc == SLUICE_OK)
+		rc = find_targets(call, get(call, config, "targets"), s);
 	if (rc == SLUICE_OK)
 		rc = open_store(call, get(call, config, "state"), s);
 	if (rc == SLUICE_OK)

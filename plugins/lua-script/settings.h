@@ -10,6 +10,7 @@
 
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/http.h"
 #include "sluice/metrics.h"
 #include "sluice/request.h"
 #include "sluice/sluice.h"
@@ -19,6 +20,11 @@
 struct expression {
 	struct sluice_str name;
 	struct sluice_expr *compiled; /* owned */
+};
+
+struct named_target {
+	struct sluice_str name;
+	const struct sluice_target *target; /* lives until `release` */
 };
 
 /* A metric that the script has declared. */
@@ -32,6 +38,7 @@ struct settings {
 	const struct sluice_host *host;
 	const struct sluice_crypto_service *crypto;
 	const struct sluice_expr_service *expr;
+	const struct sluice_http_service *http; /* NULL: there is none */
 	const struct sluice_metrics_service *metrics;
 	const struct sluice_request_service *request;
 	const struct sluice_state_service *state;
@@ -41,6 +48,8 @@ struct settings {
 	const struct sluice_value *config;
 	struct expression *expressions; /* owned */
 	size_t expression_count;
+	struct named_target *targets; /* owned */
+	size_t target_count;
 	struct sluice_state *store;
 	struct declared *declared; /* owned; the newest first */
 	uint64_t instructions;

@@ -82,13 +82,11 @@ static uint32_t kind_of(lua_State *L)
 }
 
 /* Answers that a handler before this one has not taken any more. */
-static void discard_stale(struct visit *v, struct guest *g, const struct settings *s)
+static void discard(struct visit *v, struct awaited *questions, const struct settings *s)
 {
 	struct sluice_answer a = {.size = sizeof(a)};
-	while (g->stale[v->side] > 0) {
-		g->stale[v->side]--;
+	for (; questions->taken_by_none > 0; questions->taken_by_none--)
 		s->state->take(v->x, s->store, &a);
-	}
 }
 
 static int ask(lua_State *L)
@@ -106,7 +104,7 @@ static int ask(lua_State *L)
 	q.value = text_of(L, "value");
 	int32_t rc = s->state->ask(v->x, s->store, &q, &a);
 	if (rc == SLUICE_PENDING) {
-		visit_guest(L, v)->asked[v->side]++;
+		visit_guest(L, v)->questions[v->side].open++;
 		v->begun++;
 		lua_pushboolean(L, 1);
 		return 1;
@@ -120,13 +118,13 @@ static int take(lua_State *L)
 {
 	struct visit *v = visit_of(L);
 	const struct settings *s = interpreter_of(L)->settings;
-	struct guest *g = visit_guest(L, v);
+	struct awaited *questions = &visit_guest(L, v)->questions[v->side];
 	struct sluice_answer a = {.size = sizeof(a)};
-	discard_stale(v, g, s);
+	discard(v, questions, s);
 	int32_t rc = s->state->take(v->x, s->store, &a);
 	if (rc == SLUICE_PENDING)
 		return raise_text(L, "state: the answer has not come");
-	g->asked[v->side]--;
+	questions->open--;
 	message_check(L, rc, "state");
 	return push_answer(L, &a);
 }

@@ -251,14 +251,20 @@ static int32_t begin(struct visit *v, struct interpreter *in)
 	return proceed(v, in, &co);
 }
 
+static void forsake(struct awaited *a)
+{
+	a->taken_by_none += a->open;
+	a->open = 0;
+}
+
 /* A response that another one takes the place of: its handler will not go on. */
 static void abandon(struct visit *v, struct interpreter *in)
 {
 	struct guest *g = v->guest;
 	interpreter_drop(in, &g->waiting[v->side]);
 	g->waiting[v->side].L = NULL;
-	g->stale[v->side] += g->asked[v->side];
-	g->asked[v->side] = 0;
+	forsake(&g->questions[v->side]);
+	forsake(&g->calls[v->side]);
 }
 
 static int32_t run_in(struct visit *v, struct worker *w, struct interpreter *in)

@@ -17,13 +17,18 @@
 
 #include "interpreter.h"
 
+/* Operations of one service, by enum sluice_side; each answer comes to who takes first. */
+struct awaited {
+	unsigned taken_by_none; /* of a handler that will not go on: to be taken and forgotten */
+	unsigned open;          /* of the handler that goes on */
+};
+
 struct guest {
 	struct interpreter *in;
 	struct coroutine waiting[2]; /* by enum sluice_side; L NULL: none */
 	int64_t due_ms[2];           /* until when they sleep */
-	unsigned asked[2];           /* questions to the store whose answers are not taken */
-	unsigned stale[2];           /* those of them that nobody will take */
-	double kept;                 /* 0: none */
+	struct awaited questions[2], calls[2];
+	double kept; /* 0: none */
 };
 
 /* On the stack of a callback. */
