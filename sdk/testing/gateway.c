@@ -131,6 +131,8 @@ enum rc testing_configure(struct sluice_test *t, const struct plan_node *binding
 	struct sluice_instance *previous, struct chain_binding_options *out)
 {
 	struct plugin *plugin = load(t, binding);
+	struct target_options *targets;
+	size_t target_count = testing_targets(t, binding, &targets);
 	const struct instance_options options = {
 		.plugin = plugin,
 		.policy = plan_string(binding, "policy", STR_EMPTY),
@@ -140,9 +142,13 @@ enum rc testing_configure(struct sluice_test *t, const struct plan_node *binding
 		.subject = STR("default/test"),
 		.breadcrumb = 1,
 		.workers = 1,
+		.targets = targets,
+		.target_count = target_count,
 	};
 	struct sluice_instance *instance;
-	if (!plugin || instance_new(&options, previous, &t->diagnostics, &instance) != RC_OK)
+	enum rc rc = plugin ? instance_new(&options, previous, &t->diagnostics, &instance) : RC_INVALID;
+	testing_targets_free(targets, target_count);
+	if (rc != RC_OK)
 		return RC_INVALID;
 	*out = (struct chain_binding_options){.instance = instance,
 		.body = {
@@ -225,6 +231,7 @@ static void start(struct sluice_test *t)
 	t->loop = loop_new(&(struct loop_options){.fake_clock = true, .fake_wall_us = WALL_US});
 	pause_worker_start(0, t->loop);
 	services_worker_start(0, t->loop);
+	testing_carry(t);
 	use_contracts(t);
 	for (size_t i = 0; i < t->instance_count; i++)
 		if (instance_worker_start(t->instances[i], 0) != RC_OK)
@@ -337,6 +344,7 @@ void sluice_test_free(struct sluice_test *t)
 		stop(t);
 	if (t->is_composed)
 		decompose(t);
+	testing_upstreams_free(t);
 	for (size_t i = 0; i < t->binding_count; i++) {
 		free(t->bindings[i].policy);
 		free(t->bindings[i].config);

@@ -5,6 +5,7 @@
  *   compose.c    YAML by the gateway's own composer
  *   rebind.c     another configuration, and what it replaces
  *   exchange.c   requests and responses through the chain
+ *   upstreams.c  services that policies call, scripted
  *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
  *   blocking.c   calls of the C library that may block
  *   measure.c    what a request costs
@@ -20,6 +21,7 @@
 #include "plan/plan.h"
 #include "policy/chain_build.h"
 #include "policy/registry.h"
+#include "upstream/call.h"
 
 #define TESTING_BINDINGS_MAX 32
 
@@ -33,6 +35,10 @@ struct testing_retired {
 	struct chain *chain;
 	struct sluice_instance *instance; /* owned ref: the one that the next chain is without */
 };
+
+struct asked;
+struct target_options;
+struct testing_pending;
 
 struct sluice_test {
 	char *plugin; /* owned: its path */
@@ -60,6 +66,11 @@ struct sluice_test {
 	struct sluice_test_exchange *exchanges; /* list */
 	/* Those that are over: none of a later exchange has the same handle. */
 	struct sluice_test_exchange *ended;
+
+	struct upstream_carrier carrier;
+	struct sluice_test_reply *replies; /* list, the newest first */
+	struct asked *asked;               /* list, the oldest first */
+	struct testing_pending *pending;   /* list: calls without an answer */
 };
 
 /* --- failure.c ------------------------------------------------------------------------------- */
@@ -99,12 +110,29 @@ struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x);
 enum sluice_test_outcome testing_replay(
 	struct sluice_test_exchange *t, const struct sluice_test_exchange *like, struct str body);
 
+/* --- upstreams.c ----------------------------------------------------------------------------- */
+/* On the worker: calls go to what is scripted. */
+void testing_carry(struct sluice_test *t);
+/* What a binding of the plan calls: how many; to be freed. */
+size_t testing_targets(
+	struct sluice_test *t, const struct plan_node *binding, struct target_options **out);
+void testing_targets_free(struct target_options *targets, size_t count);
+/* Calls that are left fail the test. */
+void testing_upstreams_free(struct sluice_test *t);
+
 /* --- host.c ---------------------------------------------------------------------------------- */
 /* For plugins that are loaded from here on. */
 void testing_host_install(void);
 
 /* What shall go wrong in this run. */
-enum testing_fault { FAULT_NONE, FAULT_ALLOCATION, FAULT_CLIENT_GONE, FAULT_TIME };
+enum testing_fault {
+	FAULT_NONE,
+	FAULT_ALLOCATION,
+	FAULT_CLIENT_GONE,
+	FAULT_CALL,
+	FAULT_CALL_LATE,
+	FAULT_TIME
+};
 void testing_fault_plan(enum testing_fault kind, unsigned at);
 /* How many allocations and pauses there were since. */
 unsigned testing_fault_points(enum testing_fault kind);

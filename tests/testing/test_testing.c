@@ -193,6 +193,113 @@ START_TEST(each_thing_goes_wrong_once)
 }
 END_TEST
 
+/* --- services that a policy calls -------------------------------------------------------------- */
+static struct sluice_test *that_calls(const char *config)
+{
+	struct sluice_test *t = sluice_test_new(CALLOUT);
+	failure[0] = '\0';
+	sluice_test_bind(t, "callout", config);
+	return t;
+}
+
+START_TEST(services_are_scripted)
+{
+	struct sluice_test *t = that_calls("{services: [auth, \"http://audit.example/in\"], method: "
+					   "POST, path: \"/check?full\", body: hello}");
+	struct sluice_test_reply *r = sluice_test_upstream(t, "auth", NULL, "/check", 201, "yes");
+	sluice_test_upstream_field(r, "x-kind", "quick");
+	struct sluice_test_reply *slow = sluice_test_upstream(
+		t, "http://audit.example:80", "POST", "/in/check", 200, "noted");
+	sluice_test_upstream_delay(slow, 1000);
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 500);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 600);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_REQUEST, "x-called"), "201 quick yes");
+	ck_assert_uint_eq(sluice_test_field_count(x, SLUICE_REQUEST, "x-called"), 2);
+	ck_assert_uint_eq(sluice_test_asked(t), 2);
+	ck_assert_str_eq(sluice_test_asked_of(t, 0, SLUICE_TEST_ASKED_SERVICE), "default/auth");
+	ck_assert_str_eq(sluice_test_asked_of(t, 0, SLUICE_TEST_ASKED_METHOD), "POST");
+	ck_assert_str_eq(sluice_test_asked_of(t, 1, SLUICE_TEST_ASKED_PATH), "/in/check?full");
+	ck_assert_str_eq(sluice_test_asked_of(t, 1, SLUICE_TEST_ASKED_BODY), "hello");
+	ck_assert_ptr_nonnull(sluice_test_asked_field(t, 1, "X-Request-Id"));
+	ck_assert_ptr_null(sluice_test_asked_of(t, 2, SLUICE_TEST_ASKED_PATH));
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
+static void assert_called(enum sluice_test_failure how, int64_t delay_ms, const char *expected)
+{
+	struct sluice_test *t = that_calls("{services: [auth], timeout: 2s}");
+	struct sluice_test_reply *r = sluice_test_upstream(t, "auth", NULL, NULL, 200, "yes");
+	sluice_test_upstream_fails(r, how);
+	sluice_test_upstream_delay(r, delay_ms);
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 2100);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_REQUEST, "x-called"), expected);
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+
+START_TEST(services_fail_as_they_are_told)
+{
+	assert_called(SLUICE_TEST_ANSWERS, 0, "200  yes");
+	assert_called(SLUICE_TEST_REFUSED, 0, "-9 service default/auth: connection refused");
+	assert_called(SLUICE_TEST_CUT_OFF, 50,
+		"-9 service default/auth: the service closed the connection");
+	assert_called(SLUICE_TEST_SILENT, 0,
+		"-10 service default/auth: the service did not answer in time");
+	assert_called(SLUICE_TEST_ANSWERS, 3000,
+		"-10 service default/auth: the service did not answer in time");
+}
+END_TEST
+
+START_TEST(a_request_that_nobody_answers_fails_the_test)
+{
+	struct sluice_test *t = that_calls("{services: [auth]}");
+	sluice_test_upstream(t, "auth", "PUT", NULL, 200, "yes");
+	sluice_test_cancel(sluice_test_request(t, "GET", "/"));
+	get(t);
+	sluice_test_free(t);
+	ck_assert_str_eq(failure,
+		"nobody answers GET / of service default/auth: sluice_test_upstream");
+}
+END_TEST
+
+static unsigned answered, unanswered;
+
+static void call_scenario(void *arg)
+{
+	struct sluice_test *t = that_calls("{services: [auth]}");
+	(void)arg;
+	sluice_test_upstream(t, "auth", NULL, NULL, 200, "yes");
+	if (!sluice_test_problems(t)[0]) {
+		struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+		sluice_test_send(x, NULL);
+		sluice_test_advance(t, 0);
+		const char *told = sluice_test_field(x, SLUICE_REQUEST, "x-called");
+		answered += told && told[0] != '-';
+		unanswered += told && told[0] == '-';
+	}
+	sluice_test_free(t);
+}
+
+/* The allocation of its state; the call, refused and late; at the pause the client, and the time. */
+START_TEST(each_call_goes_wrong_once)
+{
+	answered = unanswered = 0;
+	ck_assert_uint_eq(sluice_test_faults(call_scenario, NULL), 6);
+	ck_assert_uint_eq(unanswered, 2);
+	ck_assert_uint_ge(answered, 1);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("testing");
@@ -206,6 +313,10 @@ int main(void)
 	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
 	tcase_add_test(tests, a_configuration_takes_the_place_of_another);
 	tcase_add_test(tests, each_thing_goes_wrong_once);
+	tcase_add_test(tests, services_are_scripted);
+	tcase_add_test(tests, services_fail_as_they_are_told);
+	tcase_add_test(tests, a_request_that_nobody_answers_fails_the_test);
+	tcase_add_test(tests, each_call_goes_wrong_once);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	sluice_test_on_failure(note, NULL);

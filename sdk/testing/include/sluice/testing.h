@@ -182,10 +182,45 @@ struct sluice_test_cost {
 SLUICE_EXPORT int sluice_test_measure(struct sluice_test_exchange *x, const char *body, uint32_t count,
 	uint64_t (*allocations)(void), struct sluice_test_cost *cost);
 
+/* --- services that policies call ------------------------------------------------------------- */
+struct sluice_test_reply;
+
+/* `service` answers a policy's request (sluice/http.h) so: a name, of a Service that is there from then
+ * on, before the first request; or an address as "http://auth.example:9000". `method` and `path` NULL:
+ * any; the path is the whole one, without its query. The newest that fits counts. A request that none
+ * fits fails the test. Lasts as long as the gateway. */
+SLUICE_EXPORT struct sluice_test_reply *sluice_test_upstream(struct sluice_test *t,
+	const char *service, const char *method, const char *path, int status, const char *body);
+SLUICE_EXPORT void sluice_test_upstream_field(
+	struct sluice_test_reply *r, const char *name, const char *value);
+/* After so much of the test's time (sluice_test_advance); without, with the next turn of it. */
+SLUICE_EXPORT void sluice_test_upstream_delay(struct sluice_test_reply *r, int64_t ms);
+enum sluice_test_failure {
+	SLUICE_TEST_ANSWERS,
+	SLUICE_TEST_REFUSED, /* there is no connection */
+	SLUICE_TEST_SILENT,  /* nothing comes, until the policy waits no longer */
+	SLUICE_TEST_CUT_OFF  /* the connection breaks off */
+};
+SLUICE_EXPORT void sluice_test_upstream_fails(
+	struct sluice_test_reply *r, enum sluice_test_failure how);
+/* How many requests there were so far, and what the one was like, from 0; NULL: there is none. Lasts as
+ * long as the gateway. */
+SLUICE_EXPORT size_t sluice_test_asked(struct sluice_test *t);
+enum sluice_test_asked_part {
+	SLUICE_TEST_ASKED_SERVICE, /* "default/auth", "http://auth.example:9000" */
+	SLUICE_TEST_ASKED_METHOD,
+	SLUICE_TEST_ASKED_PATH, /* with its query */
+	SLUICE_TEST_ASKED_BODY
+};
+SLUICE_EXPORT const char *sluice_test_asked_of(
+	struct sluice_test *t, size_t n, enum sluice_test_asked_part part);
+SLUICE_EXPORT const char *sluice_test_asked_field(
+	struct sluice_test *t, size_t n, const char *name);
+
 /* --- faults ---------------------------------------------------------------------------------- */
 /* Runs `scenario` again and again, once without a fault, and then with one fault in each run: each
- * allocation that the policy makes fails; at each pause the client goes away, or time passes until
- * the pause ends. A scenario opens its own gateway, ends what it began, and asserts only what holds
+ * allocation that the policy makes fails; each request to a service has no answer, or none in time; at each
+ * pause the client goes away, or time passes until the pause ends. A scenario opens its own gateway, ends what it began, and asserts only what holds
  * in any case: a policy that cannot do its work does not let a request pass. Returns how many runs
  * there were. */
 SLUICE_EXPORT unsigned sluice_test_faults(void (*scenario)(void *arg), void *arg);
