@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define CHUNK_BYTES (32u << 10)
+#define CHUNK_BYTES (64u << 10)
 
 #define IS_SMALL(size) ((size) <= MEMORY_SMALL_MAX)
 

@@ -12,7 +12,7 @@
 
 #include "sluice/sluice.h"
 
-#define MEMORY_SMALL_MAX 512
+#define MEMORY_SMALL_MAX 1024
 #define MEMORY_STEP      16
 
 struct memory {

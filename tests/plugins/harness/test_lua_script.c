@@ -743,7 +743,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		TCase *one = tcase_create(tests[i]->name);
 		tcase_add_test(one, tests[i]);
-		tcase_set_timeout(one, 60);
+		tcase_set_timeout(one, 240);
 		suite_add_tcase(suite, one);
 	}
 	SRunner *runner = srunner_create(suite);
