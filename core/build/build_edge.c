@@ -59,6 +59,8 @@ static void build_errors(struct build *b, const struct plan_node *errors, struct
 static void build_record_claims(const struct plan_node *list, struct edge *e)
 {
 	size_t count = plan_count(list), bytes = 0;
+	if (count == 0)
+		return;
 	for (size_t i = 0; i < count; i++)
 		bytes += plan_at(list, i)->type == PLAN_STRING ? plan_at(list, i)->u.string.n : 0;
 	e->record_claims = heap_zalloc(count * sizeof(*e->record_claims) + bytes + 1);
