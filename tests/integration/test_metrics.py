@@ -135,7 +135,9 @@ def the_text_is_sound_and_says_what_the_documentation_says():
                 equal((family.kind, family.labels() - {"version"}), table[name])
         exported = {f if not f.startswith("sluice_policy_") else "sluice_policy_<name>_total"
                     for f in families}
-        equal(sorted(set(table) - exported), [], "documented, but not exported")
+        # A cache's are there once a policy has opened one; tests/unit/services/test_cache.c reads them.
+        missing = {name for name in table if name not in exported and not name.startswith("sluice_cache_")}
+        equal(sorted(missing), [], "documented, but not exported")
 
 
 @case
