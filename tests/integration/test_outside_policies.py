@@ -1,122 +1,153 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A policy that is no part of this tree: built against what is installed, signed, loaded by a gateway that runs, replaced
-by its next version under load, and crashing."""
+"""Policies that are no part of this tree, three of different kinds: built against what is installed, packed, signed, loaded by
+a gateway that runs, replaced by their next versions under load, and crashing."""
 import os
+import re
 import shutil
+import socket
+import struct
 import subprocess
 import time
 
 from harness import *
-from harness.cases import BUILD, TOP, scratch
+from harness.cases import BUILD, TOP
 from harness.ledger import Books, LedgerOrigin, Load
 
 CARD = "4111111111111111"
-EXAMPLE = f"{TOP}/sdk/examples/mask-numbers"
+HEAD = re.compile(r"(static int32_t request_head\(const struct sluice_call \*call, struct sluice_exchange \*(\w+)\)\n\{\n)")
 
 
 def run(*command, cwd):
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
     equal(done.returncode, 0, f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    return done.stdout
 
 
 class Author:
-    """Has the installation, and a copy of the example."""
+    """Has an installation, and a copy of an example."""
 
-    def __init__(self):
-        self.prefix, self.project = scratch("prefix"), scratch("author") + "/mask-numbers"
-        run("cmake", "--install", BUILD, "--prefix", self.prefix, cwd="/")
-        shutil.copytree(EXAMPLE, self.project)
+    def __init__(self, prefix, name):
+        self.prefix, self.name, self.version = prefix, name, "1.0.0"
+        self.project = shutil.copytree(f"{TOP}/sdk/examples/{name}", f"{scratch('author')}/{name}")
+        run(f"{prefix}/bin/sluicectl", "policy", "keygen", "--out", "key", cwd=self.project)
 
-    def write(self, *changes):
-        for name, before, after in changes:
-            path = f"{self.project}/{name}"
-            with open(path) as f:
-                text = f.read()
-            contains(text, before)
-            with open(path, "w") as f:
-                f.write(text.replace(before, after))
+    def change(self, name, change):
+        path = f"{self.project}/{name}"
+        with open(path) as f:
+            before = f.read()
+        after = change(before)
+        check(after != before, f"{name} has changed")
+        with open(path, "w") as f:
+            f.write(after)
 
-    def build(self, version):
+    def next_version(self, version):
+        for name in ("policy.yaml", f"{self.name}.c"):
+            self.change(name, lambda text: text.replace(self.version, version))
+        self.version = version
+
+    def build(self):
         """The .so, of which a pack was made, signed and verified."""
         run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DBUILD_TESTING=OFF",
             cwd=self.project)
         run("cmake", "--build", "build", cwd=self.project)
-        sluicectl, pack = f"{self.prefix}/bin/sluicectl", f"mask-numbers-{version}.tar.zst"
-        run(sluicectl, "policy", "pack", "build/mask-numbers.so", cwd=self.project)
-        if not os.path.exists(f"{self.project}/key"):
-            run(sluicectl, "policy", "keygen", "--out", "key", cwd=self.project)
+        sluicectl, pack = f"{self.prefix}/bin/sluicectl", f"{self.name}-{self.version}.tar.zst"
+        run(sluicectl, "policy", "pack", f"build/{self.name}.so", cwd=self.project)
         run(sluicectl, "policy", "sign", pack, "--key", "key", cwd=self.project)
         run(sluicectl, "policy", "verify", pack, "--key", "key.pub", cwd=self.project)
-        return f"{self.project}/build/mask-numbers.so"
+        return f"{self.project}/build/{self.name}.so"
 
-    def version(self, before, after, *changes):
-        self.write(("policy.yaml", f"version: {before}", f"version: {after}"),
-                   ("mask-numbers.c", f'"{before}"', f'"{after}"'), *changes)
-        return self.build(after)
-
-
-def install(plugin, folder):
-    """As whoever knows that others read the folder meanwhile."""
-    shutil.copy(plugin, f"{folder}/.new")
-    os.rename(f"{folder}/.new", f"{folder}/mask-numbers.so")
+    def install(self, folder):
+        """As whoever knows that others read the folder meanwhile."""
+        shutil.copy(self.build(), f"{folder}/.{self.name}.new")
+        os.rename(f"{folder}/.{self.name}.new", f"{folder}/{self.name}.so")
 
 
-def masked(gateway, port):
-    return gateway.get("/card", port=port).text()
+class Events:
+    """A reader of /events, who stays."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20 * SCALE)
+        self.socket.sendall(b"GET /events HTTP/1.1\r\nhost: h\r\n\r\n")
+
+    def next(self):
+        while b"event: count" not in (piece := self.socket.recv(65536)):
+            check(piece, "the stream has not ended")
+
+    def leave(self):
+        """By a reset: of a client that only says nothing more, one cannot know that it does not read."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
 
 
-def masks_with(gateway, port, mask):
-    wait_for(lambda: masked(gateway, port) == mask * 12 + "1111", f"{mask} as the mask")
+def install_next(authors, version, folder):
+    for author in authors:
+        author.next_version(version)
+        author.install(folder)
 
 
-@case(modes="full", seconds=120)
-def a_policy_from_outside_lives_its_life():
-    author, plugins = Author(), scratch("plugins")
-    install(author.build("1.0.0"), plugins)
-    policy = {"policyRef": {"name": "mask-numbers"}}
-    ports = [free_port(), free_port(), free_port()]
+def crash(gateway, port, other_port, name):
+    with gateway.client(port) as client:
+        client.send("GET /crash HTTP/1.1\r\nhost: h\r\n\r\n")
+        try:
+            client.read()
+            check(False, "an answer came of a policy that crashed")
+        except Closed:
+            pass
+    began = time.monotonic()
+    equal(gateway.get("/", port=other_port).text(), CARD)
+    print(f"    another API answered {(time.monotonic() - began) * 1000:.0f} ms after the crash of {name}")
+    last = wait_for(lambda: (c := gateway.status()["supervisor"]["lastCrashes"]) and
+                    c[0]["binding"].endswith(f":{name}") and c[0], "the crash in status")
+    equal((last["callback"], last["exchangesLost"]), ("request_head", 1))
+
+
+@case(modes="full", seconds=180)
+def policies_from_outside_live_their_life():
+    prefix, folder = scratch("prefix"), scratch("plugins")
+    run("cmake", "--install", BUILD, "--prefix", prefix, cwd="/")
+    authors = [Author(prefix, name) for name in ("authorizer", "event-counter", "mask-numbers")]
+    for author in authors:
+        author.install(folder)
+    ports = {name: free_port() for name in ("authorizer", "event-counter", "mask-numbers", "busy", "other")}
     with Backend(reply(200, CARD, {"content-type": "text/plain"})) as bank, LedgerOrigin() as origin, \
-            Gateway([api("bank", bank, port=ports[0], policies=[policy]),
-                     api("busy", origin.address, port=ports[1], policies=[policy]),
-                     api("other", bank, port=ports[2])],
-                    options=["--plugins", plugins], workers=2) as gateway:
-        equal(masked(gateway, ports[0]), "*" * 12 + "1111")
+            Backend(reply(204, "")) as judge:
+        policies = {
+            "authorizer": {"policyRef": {"name": "authorizer"}, "config": {
+                "services": [judge.address], "rememberSeconds": 0}},
+            "event-counter": {"policyRef": {"name": "event-counter"}, "config": {"intervalMilliseconds": 50}},
+            "mask-numbers": {"policyRef": {"name": "mask-numbers"}, "config": {}},
+        }
+        apis = [api(name, bank, port=ports[name], policies=[policy]) for name, policy in policies.items()]
+        apis.append(api("busy", origin.address, port=ports["busy"], policies=list(policies.values())))
+        apis.append(api("other", bank, port=ports["other"]))
+        with Gateway(apis, options=["--plugins", folder], workers=2) as gateway:
+            def masks_with(mask):
+                wait_for(lambda: gateway.get("/card", port=ports["mask-numbers"]).text() == mask * 12 + "1111",
+                         f"{mask} as the mask")
+            masks_with("*")
+            load, events = Load(ports["busy"], keepalive=8), Events(ports["busy"])
+            wait_for(lambda: load.so_far() > 0, "traffic")
+            events.next()
+            authors[2].change("policy.yaml", lambda text: text.replace('default: "*"', 'default: "#"'))
+            install_next(authors, "1.1.0", folder)  # nothing else: the folder is watched
+            masks_with("#")
+            events.next()
+            events.leave()
+            load.stop()
+            origin.stop()
+            equal(load.failures(), [])
+            Books(load, origin, gateway.log_path).require_no_loss()
+            print(f"    the next versions came among {load.counts['requests']} requests, and none failed")
 
-        load = Load(ports[1], keepalive=8)
-        second = author.version("1.0.0", "1.1.0", ("policy.yaml", 'default: "*"', 'default: "#"'))
-        wait_for(lambda: load.so_far() > 0, "traffic")
-        install(second, plugins)  # nothing else: the folder is watched
-        masks_with(gateway, ports[0], "#")
-        load.stop()
-        origin.stop()
-        equal(load.failures(), [])
-        books = Books(load, origin, gateway.log_path)
-        books.require_no_loss()
-        print(f"    the next version came among {load.counts['requests']} requests, and none failed")
-
-        third = author.version("1.1.0", "1.2.0", (
-            "mask-numbers.c", "	int32_t rc = call->host->field_set(",
-            "	if (call->host->fact(x, SLUICE_FACT_PATH).n == sizeof(\"/crash\") - 1)\n"
-            "		__builtin_trap();\n	int32_t rc = call->host->field_set("),
-            ("policy.yaml", 'default: "#"', 'default: "+"'))
-        install(third, plugins)
-        masks_with(gateway, ports[0], "+")
-        with gateway.client(ports[0]) as client:
-            client.send("GET /crash HTTP/1.1\r\nhost: h\r\n\r\n")
-            try:
-                client.read()
-                check(False, "an answer came of a policy that crashed")
-            except Closed:
-                pass
-        began = time.monotonic()
-        equal(gateway.get("/", port=ports[2]).text(), CARD)
-        print(f"    another API answered {(time.monotonic() - began) * 1000:.0f} ms after the crash")
-        crash = wait_for(lambda: gateway.status()["supervisor"]["lastCrashes"], "the crash in status")[0]
-        equal((crash["binding"], crash["callback"], crash["exchangesLost"]),
-              ("default/bank:mask-numbers", "request_head", 1))
-        masks_with(gateway, ports[0], "+")
+            authors[2].change("policy.yaml", lambda text: text.replace('default: "#"', 'default: "+"'))
+            for author in authors:
+                author.change(f"{author.name}.c", lambda text: HEAD.sub(
+                    r"\1	if (call->host->fact(\2, SLUICE_FACT_PATH).n == 6)" "\n\t\t__builtin_trap();\n", text))
+            install_next(authors, "1.2.0", folder)
+            masks_with("+")
+            for author in authors:
+                crash(gateway, ports[author.name], ports["other"], author.name)
+            masks_with("+")
 
 
 main()

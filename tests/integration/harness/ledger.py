@@ -14,6 +14,7 @@ holds at any time: what the client got whole, the origin gave and the gateway re
 """
 import collections
 import json
+import os
 import re
 import signal
 import subprocess
@@ -87,6 +88,8 @@ class Load(_Program):
 
     def so_far(self):
         """Requests in the book by now; it is written once a second."""
+        if not os.path.exists(self.path):
+            return 0
         with open(self.path, "rb") as f:
             return f.read().count(b"\n")
 
