@@ -11,8 +11,9 @@ import subprocess
 import time
 
 from harness import *
-from harness.cases import BUILD, TOP
+from harness.cases import TOP
 from harness.ledger import Books, LedgerOrigin, Load
+from harness.outside import build_policy, installation
 
 CARD = "4111111111111111"
 HEAD = re.compile(r"(static int32_t request_head\(const struct sluice_call \*call, struct sluice_exchange \*(\w+)\)\n\{\n)")
@@ -47,9 +48,7 @@ class Author:
 
     def build(self):
         """The .so, of which a pack was made, signed and verified."""
-        run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={self.prefix}", "-DBUILD_TESTING=OFF",
-            cwd=self.project)
-        run("cmake", "--build", "build", cwd=self.project)
+        build_policy(self.prefix, self.project, f"{self.project}/build")
         sluicectl, pack = f"{self.prefix}/bin/sluicectl", f"{self.name}-{self.version}.tar.zst"
         run(sluicectl, "policy", "pack", f"build/{self.name}.so", cwd=self.project)
         run(sluicectl, "policy", "sign", pack, "--key", "key", cwd=self.project)
@@ -103,8 +102,7 @@ def crash(gateway, port, other_port, name):
 
 @case(modes="full", seconds=180)
 def policies_from_outside_live_their_life():
-    prefix, folder = scratch("prefix"), scratch("plugins")
-    run("cmake", "--install", BUILD, "--prefix", prefix, cwd="/")
+    prefix, folder = installation(), scratch("plugins")
     authors = [Author(prefix, name) for name in ("authorizer", "event-counter", "mask-numbers")]
     for author in authors:
         author.install(folder)

@@ -6,7 +6,8 @@ import signal
 import subprocess
 
 from harness import *
-from harness.cases import EVENT_COUNTER, SCALE
+from harness.cases import SCALE
+from harness.outside import example
 
 
 def counter(**config):
@@ -16,7 +17,7 @@ def counter(**config):
 
 def gateway_with(apis, **kwargs):
     """At its end nobody waits for readers that have closed and were not written to since."""
-    return Gateway(apis, options=["--plugins", EVENT_COUNTER, "--drain-seconds", "0"], **kwargs)
+    return Gateway(apis, options=["--plugins", example("event-counter"), "--drain-seconds", "0"], **kwargs)
 
 
 class Reader:

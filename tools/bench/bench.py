@@ -15,7 +15,9 @@ are off but where they are measured. What is measured, per request:
 
 The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies run over 16, with every
 proxy's buffers tuned for them. `log` is the plain case with an access log in a file, each in its own
-format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies.
+format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies. `sdk` is Sluice alone, too: what
+policies cost that only continue (twenty of them), that evaluate an expression, read two fields in a script, or ask a service
+(sdk/examples/authorizer), in instructions and in CPU beside a request without any.
 """
 import argparse
 import glob
@@ -326,6 +328,21 @@ class Bench:
         self.stop_all()
         self.result["cases"]["instructions"] = rows
 
+    def case_sdk(self):
+        few, many = (64, 640) if self.quick else (640, 6400)
+        self.say("\nWhat policies cost: user-space instructions per request (callgrind)")
+        origin, rows, plain = self.origin(1024), {}, 0
+        variants = ["", "twenty policies", "an expression", "a script", "a callout"]
+        for variant in variants:
+            rows[variant or "plain"] = measure_instructions(
+                lambda: self.make("sluice", origin, variant, variant or "plain"), few, many, 64)
+            plain = plain or rows["plain"]
+            self.say(f"  {variant or 'plain':24}{rows[variant or 'plain']:10.0f}{rows[variant or 'plain'] - plain:10.0f}")
+        self.stop_all()
+        self.result["cases"]["sdk"] = rows
+        self.case_cpu("1 KiB, 64 connections, policies", 1024, 64, "",
+                      [("sluice", variant, variant or "sluice") for variant in variants])
+
     def case_allocations(self):
         requests = 640 if self.quick else 6400
         self.say("\nAllocations per request in steady state")
@@ -413,6 +430,7 @@ class Bench:
                 [("sluice", "", "sluice"), ("sluice", "eight policies", "eight policies")]),
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,
+            "sdk": self.case_sdk,
             "allocations": self.case_allocations,
             "idle": self.case_idle,
         }

@@ -170,12 +170,35 @@ backend origin
         super().stop(seconds)
 
 
+SCRIPT = """function request_head(request)
+  if request.headers:get("host") and request.headers:get("x-forwarded-for") then return end
+  respond(403)
+end
+"""
+
+
+def sdk_policies(variant, backend_port):
+    """What a variant of the case `sdk` binds."""
+    if variant == "twenty policies":
+        return [{"policyRef": {"name": "passing"}, "config": {}}] * 20
+    if variant == "an expression":
+        return [{"policyRef": {"name": "evaluating"}, "config": {}}]
+    if variant == "a script":
+        return [{"policyRef": {"name": "lua-script"}, "config": {"script": SCRIPT}}]
+    if variant == "a callout":
+        return [{"policyRef": {"name": "authorizer"}, "config": {
+            "services": [f"http://127.0.0.1:{backend_port}"], "rememberSeconds": 0}}]
+    return []
+
+
 class Sluice(Proxy):
     name = "sluice"
 
     def command(self):
         spec = {"address": f"http://127.0.0.1:{self.port}",
                 "services": {"origin": {"address": f"http://127.0.0.1:{self.backend_port}"}}}
+        if policies := sdk_policies(self.variant, self.backend_port):
+            spec["policies"] = policies
         os.makedirs(f"{self.dir}/config", exist_ok=True)
         if self.variant == "eight policies":
             shutil.copy(f"{self.top}/tools/bench/eight.yaml", f"{self.dir}/config")
@@ -187,9 +210,10 @@ class Sluice(Proxy):
             "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration",
             "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}}}))
         build = f"{self.top}/build/release"
+        extra = ["--plugins", f"{self.top}/build/bench/policies"] if "policies" in spec else []
         log = f"{self.dir}/access.log" if self.variant == "logged" else "off"
         return [f"{build}/bin/sluice", "run", "--config", f"{self.dir}/config", "--plugins",
-                f"{build}/lib/sluice/plugins", "--state", f"{self.dir}/state", "--workers", "1",
+                f"{build}/lib/sluice/plugins", *extra, "--state", f"{self.dir}/state", "--workers", "1",
                 "--access-log", log, "--log-level", "error"]
 
 

@@ -28,7 +28,6 @@ def plugin_dir(name):
 
 
 HOSTILE = plugin_dir("hostile")  # misbehaves when it is told to
-EVENT_COUNTER = plugin_dir("event-counter")  # of sdk/examples
 STEERING = plugin_dir("steering")  # changes of an exchange what it is told to
 CALLOUT = plugin_dir("callout")  # calls services and tells the upstream what they have answered
 WITNESS = plugin_dir("witness")  # tells the upstream what services tell it
