@@ -86,7 +86,7 @@ def hidden(documents, asks, **config):
                 contains(record["target"], "*")
                 check("4711" not in json.dumps(record) + json.dumps(story), "the key got out")
         check("4711" not in gateway.error_text(), "the key got into the log")
-        contains(gateway.error_text(), "asked for")
+        gateway.says("asked for")
 
 
 @case
@@ -129,7 +129,7 @@ def hides_a_key_in_a_field_from_the_log():
             [api("a", backend, policies=[tells, keys(key("canary-4711-key", "c"))])]) as gateway:
         equal(gateway.get("/", {"x-api-key": "canary-4711-key"}).status, 200)
         gateway.records(1)
-        contains(gateway.error_text(), "by ***")
+        gateway.says("by ***")
         check("4711" not in gateway.error_text(), "the key got into the log")
 
 

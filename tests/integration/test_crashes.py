@@ -70,7 +70,7 @@ def crash_names_its_binding(how):
             equal(crash["exchangesLost"], 1)
             equal(gateway.get("/", port=port_of(good)).status, 200)
             equal(gateway.get("/", port=port_of(bad)).status, 200, "below the budget it serves")
-            contains(gateway.error_text(), "default/bad:hostile")
+            gateway.says("default/bad:hostile")
 
 
 @case
@@ -208,7 +208,7 @@ def a_plugin_that_crashes_in_many_bindings_is_quarantined_as_a_whole():
             held = wait_for(lambda: len(q := supervisor(gateway)["quarantined"]) == 1 and q,
                             "the plugin's quarantine")
             equal(held[0]["binding"], "plugin:hostile")
-            contains(gateway.error_text(), "it is quarantined as a whole")
+            gateway.says("it is quarantined as a whole")
             wait_for(lambda: status_of(port_of(bad[9])) == 503, "the API that never crashed")
             equal(status_of(port_of(bad[0])), 503)
             equal(status_of(port_of(good)), 200)
@@ -406,7 +406,7 @@ def an_operator_may_want_nothing_rather_than_an_older_configuration():
             equal(status_of(bad_port), 503)
             equal(gateway.metrics()["sluice_serves_closed"], 1)
             equal(gateway.admin("GET", "/probes/readiness").status, 503)
-            contains(gateway.error_text(), "answers 503 (fallback: closed)")
+            gateway.says("answers 503 (fallback: closed)")
             gateway.remove("b.yaml")
             wait_for(lambda: status_of(port) == 200, "the mended folder")
             equal(source(gateway), "folder")
@@ -493,7 +493,7 @@ def one_that_follows_serves_without_its_logs():
         os.kill(gateway.status()["pid"], signal.SIGKILL)
         last_crash(gateway, 1)
         wait_for(lambda: answers(gateway.port), "the next gateway")
-        contains(gateway.error_text(), f"cannot write {logs}/access.log: No such file or directory")
+        gateway.says(f"cannot write {logs}/access.log: No such file or directory")
         os.rename(logs + "-gone", logs)
 
 
@@ -503,7 +503,7 @@ def a_first_one_does_not_start_without_its_logs():
         gateway = Gateway([api("a", backend)], wait=False,
                           options=["--access-log", "/nonexistent/access.log"])
         check(gateway.process.wait(30) != 0, "it starts")
-        contains(gateway.error_text(), "cannot write /nonexistent/access.log")
+        gateway.says("cannot write /nonexistent/access.log")
 
 
 main()

@@ -52,7 +52,7 @@ def serves_it_when_nothing_compiles_and_the_folder_again_when_it_does():
         equal((probe.status, probe.json()["ready"]), (200, True))
         contains(probe.json()["reason"], "degraded")
         equal(gateway.metrics()["sluice_serves_last_good"], 1)
-        contains(gateway.error_text(), "the last good configuration is served instead, saved at 2")
+        gateway.says("the last good configuration is served instead, saved at 2")
         bring_compiler(program) # no file of the folder changes: it is read again by itself
         wait_for(lambda: gateway.status()["plan"]["source"] == "folder", "the folder")
         check("reason" not in gateway.admin("GET", "/probes/readiness").json(), "still degraded")
@@ -80,7 +80,7 @@ def a_damaged_slot_gives_way_to_the_older_one():
                 f.write(bytes([byte[0] ^ 1]))
             restart(gateway, program)
             equal(gateway.get("/", port=port).text(), "one")
-            contains(gateway.error_text(), "is skipped: its digest is wrong")
+            gateway.says("is skipped: its digest is wrong")
 
 
 @case
@@ -92,7 +92,7 @@ def a_mistake_in_the_folder_is_not_kept():
             wait_for(lambda: saved(gateway), "the save")
             gateway.save("a.yaml", [api("a", backend, port=port, policies=[BROKEN])])
             equal(gateway.get("/", port=port).status, 503)
-            contains(gateway.error_text(), "is not kept as the last good one: it closes default/a")
+            gateway.says("is not kept as the last good one: it closes default/a")
             restart(gateway, program)
             equal(gateway.get("/", port=port).text(), "x")
 
@@ -162,8 +162,8 @@ def what_may_pass_is_tried_again():
         wait_for(lambda: tried_again(gateway), "a retry", 20)
         status = gateway.status()["lastReload"]
         check(status["failuresInARow"] >= 2, status)
-        contains(gateway.error_text(), "the configuration is read again in 1 s")
-        contains(gateway.error_text(), "the configuration is read again in 2 s")
+        gateway.says("the configuration is read again in 1 s")
+        gateway.says("the configuration is read again in 2 s")
         bring_compiler(program)
         wait_for(lambda: gateway.is_answering(), "an API", 20)
         status = gateway.status()["lastReload"]
@@ -187,7 +187,7 @@ def a_port_that_is_taken_is_had_once_it_is_free():
         holder.bind(("127.0.0.1", port))
         holder.listen()
         with Gateway([api("a", backend), api("b", backend, port=port)]) as gateway:
-            contains(gateway.error_text(), f"cannot listen on 127.0.0.1:{port}")
+            gateway.says(f"cannot listen on 127.0.0.1:{port}")
             equal(gateway.get("/").text(), "x")
             holder.close()
             wait_for(lambda: len(gateway.status()["listeners"]) == 2, "the other port", 20)

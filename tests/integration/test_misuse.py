@@ -63,7 +63,7 @@ def memory_of_an_instance_has_an_end():
         m.gateway.save("bad.yaml", [api("bad", m.backend, port=port_of(m.bad),
                                         policies=[hostile(note="new")])])
         wait_for(lambda: "release left" in m.gateway.error_text(), "the warning")
-        contains(m.gateway.error_text(), "default/bad:hostile")
+        m.gateway.says("default/bad:hostile")
 
 
 @case

@@ -91,7 +91,7 @@ def connections_in_all_are_bounded_across_workers():
         s.sendall(HALF + REST)
         equal(s.recv(100).split()[1], b"200", "room again")
         leave(gateway, sockets + [s])
-        contains(gateway.error_text(), "connections were refused: limits.connections is reached")
+        gateway.says("connections were refused: limits.connections is reached")
         equal(gateway.status()["overload"]["connectionsMax"], 12)
 
 
@@ -243,7 +243,7 @@ def the_last_descriptors_are_not_clients():
     with Backend(reply(200, "x")) as backend, \
             Gateway([api("a", backend), limits(connections=5000)], workers=2,
                     program=with_descriptors(200)) as gateway:
-        contains(gateway.error_text(), "only 200 files may be open: 136 connections are admitted")
+        gateway.says("only 200 files may be open: 136 connections are admitted")
         sockets = []
         for i in range(600):
             s = try_to_connect(gateway.port)
@@ -364,7 +364,7 @@ def each_step_gives_up_more_and_comes_back():
         answer = gateway.get("/")
         equal((answer.status, answer.get("connection")), (200, None))
         for step in STEPS:
-            contains(gateway.error_text(), f'step \\"{step}\\"')
+            gateway.says(f'step \\"{step}\\"')
 
 
 @case

@@ -156,8 +156,8 @@ def a_bad_file_closes_its_api_and_keeps_the_others():
             equal(sorted(answer.json()), ["error", "requestId"])
             equal(gateway.get("/", port=port).status, 200)
             wait_for(lambda: "maximumRequest" in gateway.error_text(), "the message in the log")
-            contains(gateway.error_text(), r'did you mean \"maximumRequests\"')
-            contains(gateway.error_text(), "bad.yaml:")
+            gateway.says(r'did you mean \"maximumRequests\"')
+            gateway.says("bad.yaml:")
             gateway.write("bad.yaml", [bad])
             wait_for(lambda: gateway.get("/", port=bad_port).status == 200, "the mended API")
 

@@ -98,7 +98,7 @@ def injections_are_blocked_wherever_they_stand():
         equal([r["reason"] for r in gateway.records(len(table)) if r["status"] == 400],
               [row[4] for row in table if row[4]])
         check("onerror" not in gateway.error_text(), "a value is in the log")
-        contains(gateway.error_text(), "custom injection in the body: traversal")
+        gateway.says("custom injection in the body: traversal")
 
 
 @case
@@ -107,7 +107,7 @@ def what_is_not_rejected_is_logged():
     with Backend(echo) as backend, Gateway([api("a", backend, policies=[guard])]) as gateway:
         equal(gateway.get("/?q=%27+or+1%3D1--").status, 200)
         equal(len(backend.requests), 1)
-        contains(gateway.error_text(), "sql injection in the query: tautology")
+        gateway.says("sql injection in the query: tautology")
 
 
 main()

@@ -177,6 +177,13 @@ class Gateway:
         with open(self.error_path, errors="replace") as f:
             return f.read()
 
+    def says(self, part):
+        """Its log has that, or will have: another thread writes it."""
+        try:
+            wait_for(lambda: part in self.error_text(), part, 5)
+        except AssertionError:
+            contains(self.error_text(), part)
+
     # --- the process ---
     def pid(self):
         """Of the serving process: the supervisor's oldest child, or itself without one."""
