@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """run.py [--build DIR] [--full|--soak] [-j N] [PATTERN] - runs the integration tests.
 
-Each case of each test_*.py is a process of its own, N at a time (default 2); cases that measure run
+Each case of each test_*.py is a process of its own, N at a time (default 3: they wait more than they compute); cases that measure run
 alone afterwards. --full and --soak run the long cases instead of the quick ones. PATTERN is a regular expression on "file/case". Output of a case is shown when it
 fails. The last line is "N passed, N failed".
 """
@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--build", default=os.path.join(HERE, "..", "..", "build", "dev"))
     parser.add_argument("--full", action="store_const", const="full", dest="mode", default="quick")
     parser.add_argument("--soak", action="store_const", const="soak", dest="mode")
-    parser.add_argument("-j", type=int, default=2)
+    parser.add_argument("-j", type=int, default=3)
     parser.add_argument("pattern", nargs="?", default="")
     args = parser.parse_args()
 

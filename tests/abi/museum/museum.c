@@ -88,7 +88,10 @@ static long visit(const char *folder, const char *exhibit)
 	snprintf(path, sizeof(path), "%s/%s.so", folder, exhibit);
 	sluice_test_on_failure(on_failure, (void *)exhibit);
 	struct sluice_test *t = sluice_test_new(path);
-	sluice_test_bind(t, exhibit, NULL);
+	sluice_test_bind(t, exhibit, "{service: museum}");
+	sluice_test_upstream_field(
+		sluice_test_upstream(t, "museum", "POST", "/ask", 201, "told"), "x-kind",
+		"exhibit");
 	if (sluice_test_problems(t)[0]) {
 		fail(exhibit, sluice_test_problems(t));
 		sluice_test_free(t);
@@ -97,7 +100,7 @@ static long visit(const char *folder, const char *exhibit)
 	sluice_test_split(t, 3);
 	finish(exhibit, t, send(t));
 	struct sluice_test_exchange *under_way = send(t);
-	const char *problems = sluice_test_rebind(t, 0, "{again: true}");
+	const char *problems = sluice_test_rebind(t, 0, "{again: true, service: museum}");
 	if (problems[0])
 		fail(exhibit, problems);
 	finish(exhibit, t, under_way);

@@ -20,7 +20,7 @@
 #ifdef SLUICE_SANITIZE
 #define EDITS_QUICK 30
 #else
-#define EDITS_QUICK 200
+#define EDITS_QUICK 100
 #endif
 
 static char folder[128];

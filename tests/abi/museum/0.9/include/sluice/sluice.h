@@ -65,7 +65,8 @@ enum {
 	SLUICE_E_UNSUPPORTED = -6,
 	SLUICE_E_RUNTIME = -7,    /* an expression failed; the message says why */
 	SLUICE_E_CONFLICT = -8,   /* something else stands there than was expected */
-	SLUICE_E_UNAVAILABLE = -9 /* whoever should answer cannot be reached */
+	SLUICE_E_UNAVAILABLE = -9, /* whoever should answer cannot be reached */
+	SLUICE_E_TIMEOUT = -10     /* no answer came in time */
 };
 
 /* What a callback decides. Any other number counts as SLUICE_FAIL. */
@@ -471,6 +472,15 @@ SLUICE_EXPORT const struct sluice_plugin *sluice_plugin_v1(void);
 #else
 #define SLUICE_STR(literal) ((struct sluice_str){(literal), sizeof(literal) - 1})
 #endif
+
+/* host->violation by the client that was authenticated, where the gateway has the call. */
+static inline void sluice_tell_violation(const struct sluice_host *host,
+	struct sluice_exchange *exchange, struct sluice_str what)
+{
+	const struct sluice_str unknown = {"", 0};
+	if (SLUICE_HAS(host, violation))
+		host->violation(exchange, what, unknown, unknown);
+}
 
 #ifdef __cplusplus
 }

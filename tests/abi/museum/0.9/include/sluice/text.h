@@ -97,7 +97,7 @@ static inline int64_t sluice_quantity_(
 		size_t length = strlen(units[i]);
 		if (s.n - digits != length || memcmp(s.p + digits, units[i], length) != 0)
 			continue;
-		return n > INT64_MAX / factors[i] ? SLUICE_E_INVALID : n * factors[i];
+		return n > INT64_MAX / factors[i] ? (int64_t)SLUICE_E_INVALID : n * factors[i];
 	}
 	return SLUICE_E_INVALID;
 }
