@@ -4,12 +4,15 @@
 #include "base/memory.h"
 #include "services/services.h"
 
+struct retired;
+
 struct activation {
 	struct activation_options options;
 	activation_fn *fn;
 	void *owner;
 	struct generation *current; /* owned */
 	struct generation *next;    /* owned, while under way */
+	struct retired *departed;   /* list: APIs that are let go when `next` has its place */
 	struct instance_set instances;
 	struct diagnostics diagnostics;
 	uint64_t number;
@@ -18,7 +21,7 @@ struct activation {
 	bool has_start_failed;
 	bool lacked; /* something that may be had later */
 	bool is_sweep_due;
-	bool is_closed; /* `instances` stays as it is: the workers read it */
+	bool is_closed;   /* `instances` stays as it is: the workers read it */
 	size_t first_new; /* instances from here on were made by this build */
 };
 
@@ -101,8 +104,8 @@ static void take_unused(void *arg, struct sluice_instance *unused)
 	struct stop *s = arg;
 	if (s->count == s->capacity) {
 		s->capacity = s->capacity ? s->capacity * 2 : 8;
-		s->instances = heap_realloc(
-			s->instances, s->capacity * sizeof(struct sluice_instance *));
+		s->instances =
+			heap_realloc(s->instances, s->capacity * sizeof(struct sluice_instance *));
 	}
 	s->instances[s->count++] = unused;
 }
@@ -136,16 +139,11 @@ static void sweep(void *arg)
 struct retired {
 	struct activation *a;
 	struct api *api;
+	struct retired *next;
 };
 
-static void api_retired(void *arg)
+static void let_go(struct activation *a, struct api *api)
 {
-	struct retired *r = arg;
-	struct activation *a = r->a;
-	struct api *api = r->api;
-	free(r);
-	if (++api->retired_count < a->options.workers)
-		return;
 	api_unref(api);
 	a->retiring--;
 	if (a->is_sweep_due || a->is_closed)
@@ -154,10 +152,37 @@ static void api_retired(void *arg)
 	loop_post(a->options.loop, sweep, a);
 }
 
+/* Until all workers have said that they swapped, what they left is still a part of the generation
+ * that activation_current gives. */
+static void api_retired(void *arg)
+{
+	struct retired *r = arg;
+	struct activation *a = r->a;
+	if (++r->api->retired_count < a->options.workers) {
+		free(r);
+	} else if (a->next) {
+		r->next = a->departed;
+		a->departed = r;
+	} else {
+		let_go(a, r->api);
+		free(r);
+	}
+}
+
+static void let_go_of_departed(struct activation *a)
+{
+	while (a->departed) {
+		struct retired *r = a->departed;
+		a->departed = r->next;
+		let_go(a, r->api);
+		free(r);
+	}
+}
+
 void activation_api_retired(struct activation *a, unsigned worker, struct api *api)
 {
 	struct retired *r = heap_zalloc(sizeof(*r));
-	*r = (struct retired){a, api};
+	*r = (struct retired){.a = a, .api = api};
 	loop_post(a->options.loop, api_retired, r);
 }
 
@@ -175,8 +200,8 @@ static bool is_listened(void *arg, struct str key)
 	return generation_find_listener(arg, key) != NULL;
 }
 
-/* The former generation's share in the APIs that both have. Those that it alone has may be gone
- * already: they are let go one by one, and the last ack may come after. */
+/* The former generation's share in the APIs that both have. Those that it alone had are let go
+ * one by one, when their last exchange has ended. */
 static void let_go_of_kept(const struct generation *next)
 {
 	for (size_t i = 0; i < next->api_count; i++)
@@ -197,6 +222,7 @@ static void swapped(struct activation *a)
 		former->api_count = 0; /* none of them is its own any more */
 		generation_free(former);
 	}
+	let_go_of_departed(a);
 	stop_unused_instances(a);
 	report(a, a->current);
 }
@@ -214,6 +240,7 @@ static void refuse(struct activation *a)
 {
 	generation_free(a->next);
 	a->next = NULL;
+	let_go_of_departed(a);
 	if (a->current)
 		ports_close_unused(a->options.ports, is_listened, a->current);
 	stop_unused_instances(a);

@@ -171,7 +171,7 @@ backend origin
 
 
 SCRIPT = """function request_head(request)
-  if request.headers:get("host") and request.headers:get("x-forwarded-for") then return end
+  if request.headers:get("host") and request.headers:get("authorization") then return end
   respond(403)
 end
 """
@@ -182,7 +182,8 @@ def sdk_policies(variant, backend_port):
     if variant == "twenty policies":
         return [{"policyRef": {"name": "passing"}, "config": {}}] * 20
     if variant == "an expression":
-        return [{"policyRef": {"name": "evaluating"}, "config": {}}]
+        return [{"policyRef": {"name": "evaluating"}, "config": {
+            "key": "#[attributes.headers['authorization'] ++ ':' ++ attributes.method]"}}]
     if variant == "a script":
         return [{"policyRef": {"name": "lua-script"}, "config": {"script": SCRIPT}}]
     if variant == "a callout":
