@@ -252,11 +252,21 @@ static void start_companions(struct sluice_instance *i, uint32_t worker)
 			c->worker_start(c, worker);
 }
 
+/* Whose companions stop on this thread. */
+static _Thread_local const struct sluice_instance *stopping;
+
+bool policy_is_stopping(const struct sluice_instance *i)
+{
+	return stopping == i;
+}
+
 static void stop_companions(struct sluice_instance *i, uint32_t worker)
 {
+	stopping = i;
 	for (struct policy_companion *c = i->companions; c; c = c->next)
 		if (c->worker_stop)
 			c->worker_stop(c, worker);
+	stopping = NULL;
 }
 
 enum rc instance_worker_start(struct sluice_instance *i, uint32_t worker)

@@ -30,6 +30,9 @@ bool policy_runs_in_exchange(const struct sluice_instance *i);
 bool policy_runs_on_worker(const struct sluice_instance *i);
 /* The same, or a job of i on a thread of its own. Does not read i. */
 bool policy_runs_alive(const struct sluice_instance *i);
+/* Whether what services have under way for i is being answered on this thread because it stops there:
+ * nothing new begins. */
+bool policy_is_stopping(const struct sluice_instance *i);
 /* The instance whose callback runs on this thread, or NULL. */
 struct sluice_instance *policy_current(void);
 

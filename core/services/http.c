@@ -409,7 +409,7 @@ static int32_t start(const struct sluice_call *call, const struct sluice_target 
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!request_take(given, &r) || !fn)
 		return SLUICE_E_INVALID;
-	if (!services_thread.carrier)
+	if (!services_thread.carrier || policy_is_stopping(t->instance))
 		return SLUICE_E_UNAVAILABLE;
 	struct use *use = use_of(t->instance);
 	struct http_call *h = policy_alloc(t->instance, sizeof(*h));

@@ -49,7 +49,7 @@ struct sluice_state {
 	struct link holder; /* in named->holders */
 	uint32_t entries_max;
 	uint64_t bytes_max;
-	struct link started[];            /* by worker: questions of the instance, under way */
+	struct link started[]; /* by worker: questions of the instance, under way */
 };
 
 static struct map stores; /* by key; main thread */
@@ -221,6 +221,8 @@ static int32_t start(const struct sluice_call *call, struct sluice_state *state,
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!question_take(given, &q) || !fn)
 		return SLUICE_E_INVALID;
+	if (policy_is_stopping(call->instance))
+		return SLUICE_E_UNAVAILABLE;
 	struct started *s = policy_alloc(call->instance, sizeof(*s));
 	if (!s)
 		return SLUICE_E_FULL;
@@ -272,8 +274,7 @@ static void on_release(struct policy_companion *c)
 	free(s);
 }
 
-static struct named_store *named_of(
-	struct sluice_instance *i, const struct sluice_state_options *o)
+static struct named_store *named_of(struct sluice_instance *i, const struct sluice_state_options *o)
 {
 	struct buffer b;
 	buffer_init(&b, SIZE_MAX);

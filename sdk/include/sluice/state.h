@@ -116,7 +116,7 @@ struct sluice_state_service {
 	 * the answer comes to `fn`, on this worker, never before the caller has returned. `rc` is
 	 * SLUICE_OK, or SLUICE_E_UNAVAILABLE (then `answer` tells nothing). What is under way when
 	 * the instance stops there, or fails in worker_start, is answered by SLUICE_E_UNAVAILABLE,
-	 * before the plugin's own worker_stop. */
+	 * before the plugin's own worker_stop; what would begin in such an answer is refused so. */
 	int32_t (*start)(const struct sluice_call *call, struct sluice_state *state,
 		const struct sluice_question *question, sluice_answer_fn *fn, void *arg);
 };

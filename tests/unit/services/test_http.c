@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests of policies: what goes out is checked and bounded, what comes back is taken in order. The
- * carrier is the test's; real connections are in tests/integration/test_callouts.py. */
+/* Requests of policies: what goes out is checked and bounded, what comes back is taken in order.
+ * The carrier is the test's; real connections are in tests/integration/test_callouts.py. */
 #include "unit.h"
 
 #include "rig.h"
@@ -14,7 +14,8 @@
 
 #include <stdio.h>
 
-/* --- a carrier that a test answers by hand ----------------------------------------------------- */
+/* --- a carrier that a test answers by hand -----------------------------------------------------
+ */
 #define CALLS_MAX 24
 static struct upstream_call *carried[CALLS_MAX];
 static size_t carried_count, cancelled;
@@ -55,7 +56,8 @@ static void lose(size_t i, enum upstream_call_result result, const char *message
 	carried[i]->ended(carried[i]);
 }
 
-/* --- a policy whose head callback is the test's ------------------------------------------------ */
+/* --- a policy whose head callback is the test's ------------------------------------------------
+ */
 static const struct sluice_http_service *http;
 static const struct sluice_target *target, *foreign;
 static int32_t (*in_head)(const struct sluice_call *call, struct sluice_exchange *x);
@@ -95,8 +97,11 @@ static struct service *service;
 static void bind_one(struct plugin *plugin)
 {
 	static const uint8_t digest[32] = {1};
-	const struct target_options to = {.text = STR("auth"), .path = STR("/v1"),
-		.service = service, .rewrites_host = true, .sha256 = digest};
+	const struct target_options to = {.text = STR("auth"),
+		.path = STR("/v1"),
+		.service = service,
+		.rewrites_host = true,
+		.sha256 = digest};
 	struct plan *plan;
 	char binding[] = "default/0";
 	binding[8] = (char)('0' + rig->binding_count);
@@ -111,10 +116,15 @@ static void bind_one(struct plugin *plugin)
 	ck_assert_int_eq(plan_decode(buffer_str(&bytes), &plan, message, sizeof(message)), RC_OK);
 	buffer_deinit(&bytes);
 	plan_writer_free(w);
-	struct instance_options options = {.plugin = plugin, .policy = STR("asks"),
-		.binding = str_of(binding), .config = plan_root(plan),
-		.config_path = STR("config"), .subject = STR("default/a"), .workers = 1,
-		.targets = &to, .target_count = 1};
+	struct instance_options options = {.plugin = plugin,
+		.policy = STR("asks"),
+		.binding = str_of(binding),
+		.config = plan_root(plan),
+		.config_path = STR("config"),
+		.subject = STR("default/a"),
+		.workers = 1,
+		.targets = &to,
+		.target_count = 1};
 	struct sluice_instance *i;
 	ck_assert_int_eq(instance_new(&options, NULL, &rig->diagnostics, &i), RC_OK);
 	plan_free(plan);
@@ -123,8 +133,10 @@ static void bind_one(struct plugin *plugin)
 
 static void begin(size_t bindings)
 {
-	const struct service_options options = {
-		.name = STR("default/auth"), .scheme = STR("http"), .host = STR("auth.example"), .port = 80};
+	const struct service_options options = {.name = STR("default/auth"),
+		.scheme = STR("http"),
+		.host = STR("auth.example"),
+		.port = 80};
 	carried_count = cancelled = stopped = 0;
 	service = service_new(&options);
 	rig = rig_new(1);
@@ -146,7 +158,8 @@ static void end(void)
 	in_head = NULL;
 }
 
-/* --- requests ---------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------
+ */
 static int32_t ask(struct sluice_exchange *x, const char *method, const char *path,
 	const char *name, const char *body)
 {
@@ -198,7 +211,8 @@ static int32_t ask_badly(const struct sluice_call *call, struct sluice_exchange 
 {
 	static const char *const names[] = {"host", "Connection", "content-length",
 		"transfer-encoding", "TE", "trailer", "upgrade", "expect", "keep-alive", "a b"};
-	static const char *const paths[] = {"/../x", "x", "/a\\b", "/a b", "/%zz", "http://x/", "/a#b"};
+	static const char *const paths[] = {
+		"/../x", "x", "/a\\b", "/a b", "/%zz", "http://x/", "/a#b"};
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
 		ck_assert_int_eq(ask(x, "GET", "/", names[i], ""), SLUICE_E_INVALID);
 	for (size_t i = 0; i < ARRAY_COUNT(paths); i++)
@@ -270,7 +284,8 @@ START_TEST(an_exchange_has_bounds)
 }
 END_TEST
 
-/* --- responses --------------------------------------------------------------------------------- */
+/* --- responses ---------------------------------------------------------------------------------
+ */
 static int32_t take_two(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	struct sluice_http_response r = {.size = sizeof(r)};
@@ -292,8 +307,8 @@ static int32_t take_two(const struct sluice_call *call, struct sluice_exchange *
 	ck_assert_int_eq(http->field_next(&r, SLUICE_STR("x-kind"), &at, NULL, &value), SLUICE_OK);
 	ck_assert_int_eq(http->field_next(&r, SLUICE_STR("x-kind"), &at, NULL, &value), SLUICE_OK);
 	assert_str(str_n(value.p, value.n), "b");
-	ck_assert_int_eq(http->field_next(&r, SLUICE_STR("x-kind"), &at, NULL, &value),
-		SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(
+		http->field_next(&r, SLUICE_STR("x-kind"), &at, NULL, &value), SLUICE_E_NOT_FOUND);
 	struct sluice_http_response first = r;
 	ck_assert_int_eq(http->take(x, &r), SLUICE_OK);
 	ck_assert_int_eq(r.result, SLUICE_E_TIMEOUT);
@@ -334,20 +349,24 @@ START_TEST(an_exchange_that_ends_takes_its_calls_along)
 }
 END_TEST
 
-/* --- of an instance ---------------------------------------------------------------------------- */
+/* --- of an instance ----------------------------------------------------------------------------
+ */
 static struct {
 	size_t count, stopped_before;
-	int32_t result;
+	int32_t result, again; /* what a policy gets that tries once more at once */
 	char body[16];
 } told;
 
 static void on_answer(
 	const struct sluice_call *call, const struct sluice_http_response *r, void *arg)
 {
+	const struct sluice_http_request again = {.size = sizeof(again)};
 	ck_assert_ptr_eq(arg, &told);
 	told.count++;
 	told.stopped_before = stopped;
 	told.result = r->result;
+	if (r->result != SLUICE_OK)
+		told.again = http->start(call, target, &again, on_answer, arg);
 	snprintf(told.body, sizeof(told.body), "%.*s", (int)r->body.n, r->body.p);
 }
 
@@ -386,6 +405,7 @@ START_TEST(what_is_under_way_ends_before_the_worker_stops)
 	ck_assert_uint_eq(cancelled, 1);
 	ck_assert_uint_eq(told.count, 1);
 	ck_assert_int_eq(told.result, SLUICE_E_UNAVAILABLE);
+	ck_assert_int_eq(told.again, SLUICE_E_UNAVAILABLE);
 	ck_assert_uint_eq(told.stopped_before, 0);
 	ck_assert_uint_eq(stopped, 1);
 }

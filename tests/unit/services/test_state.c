@@ -60,6 +60,8 @@ static void on_answer(
 {
 	ck_assert_ptr_eq(arg, &told);
 	if (rc == SLUICE_E_UNAVAILABLE) {
+		ck_assert_int_eq(service->start(call, state, &hit, on_answer, &told),
+			SLUICE_E_UNAVAILABLE); /* or it would never stop */
 		unavailable++;
 		return;
 	}
@@ -312,4 +314,5 @@ END_TEST
 UNIT_SUITE(state, an_answer_at_once, the_same_policy_waits_for_a_late_answer,
 	an_exchange_that_ends_takes_its_question_with_it, an_instance_asks_by_itself,
 	what_is_asked_at_worker_stop_is_unavailable, a_store_outlives_a_reconfiguration,
-	who_opened_it_last_sets_the_bounds, what_a_failing_worker_start_asks_is_unavailable, misuse_is_refused)
+	who_opened_it_last_sets_the_bounds, what_a_failing_worker_start_asks_is_unavailable,
+	misuse_is_refused)

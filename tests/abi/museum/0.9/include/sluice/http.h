@@ -94,8 +94,8 @@ struct sluice_http_service {
 	int32_t (*take)(struct sluice_exchange *exchange, struct sluice_http_response *response);
 
 	/* On a worker, from worker_start on: for the instance. `fn` is called on this worker, exactly
-	 * once, from its loop; with SLUICE_E_UNAVAILABLE before worker_stop when it is under way then.
-	 * Not called when SLUICE_OK was not returned. */
+	 * once, from its loop; with SLUICE_E_UNAVAILABLE before worker_stop when it is under way then
+	 * (what would begin in such an answer is refused so). Not called when SLUICE_OK was not returned. */
 	int32_t (*start)(const struct sluice_call *call, const struct sluice_target *target,
 		const struct sluice_http_request *request, sluice_http_fn *fn, void *arg);
 
