@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* services/cache.c - stores of bodies as policies use them.
  *
- * What an exchange has found, and what it stores, are operations of it, so that they are given up at its
- * end at the latest. A body that is sent is a local answer that is written already: slices of foreign
- * blocks, from where the store has it.
+ * What an exchange has found, and what it stores, are operations of it, so that they are given up
+ * at its end at the latest. A body that is sent is a local answer that is written already: slices
+ * of foreign blocks, from where the store has it.
  *
- * Invariants   C1  of each entry that an exchange has found it holds one reference until it ends, or the
- *                  binding has failed. */
+ * Invariants   C1  of each entry that an exchange has found it holds one reference until it ends,
+ * or the binding has failed. */
 #include "sluice/cache.h"
 
 #include "base/buffer.h"
@@ -33,8 +33,21 @@
 #define STORE_BYTES_MIN (64ull << 10)
 #define STORE_BYTES_MAX (64ull << 30)
 
-enum { OPEN, FIND, TAKE, RESPOND, READ, TOUCH, STORE_BEGIN, STORE_PIECE, STORE_ABANDON, PUT, REMOVE,
-	REMOVE_GROUP, REMOVE_PREFIX };
+enum {
+	OPEN,
+	FIND,
+	TAKE,
+	RESPOND,
+	READ,
+	TOUCH,
+	STORE_BEGIN,
+	STORE_PIECE,
+	STORE_ABANDON,
+	PUT,
+	REMOVE,
+	REMOVE_GROUP,
+	REMOVE_PREFIX
+};
 static const struct policy_call calls[] = {
 	[OPEN] = {"sluice.cache/1 open", IN(CONFIGURE)},
 	[FIND] = {"sluice.cache/1 find", IN_LIVE},
@@ -91,7 +104,8 @@ static void count(const struct named_cache *n, enum count which, uint64_t by)
 {
 	const struct services_thread *here = &services_thread;
 	if (by && n->series[which])
-		metric_add(metric_series_cell(n->series[which], here->loop ? here->worker : n->workers),
+		metric_add(metric_series_cell(
+				   n->series[which], here->loop ? here->worker : n->workers),
 			by);
 }
 
@@ -133,8 +147,8 @@ static bool is_own(const struct policy_call *call, const struct sluice_cache *c)
 	return false;
 }
 
-static bool may_ask(
-	const struct policy_call *call, const struct sluice_exchange *x, const struct sluice_cache *c)
+static bool may_ask(const struct policy_call *call, const struct sluice_exchange *x,
+	const struct sluice_cache *c)
 {
 	return policy_allows_exchange(call, x) && is_own(call, c);
 }
@@ -170,6 +184,9 @@ static int32_t find(struct sluice_exchange *x, struct sluice_cache *cache, struc
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!is_cached_whole(cached) || key.n < 1 || key.n > KEY_BYTES_MAX)
 		return SLUICE_E_INVALID;
+	enum services_store how = services_store_now();
+	if (how == STORE_UNAVAILABLE)
+		return SLUICE_E_UNAVAILABLE;
 	struct sluice_cache_entry *f = arena_zalloc(x->arena, sizeof(*f));
 	if (!f)
 		return SLUICE_E_FULL;
@@ -180,7 +197,7 @@ static int32_t find(struct sluice_exchange *x, struct sluice_cache *cache, struc
 	count(named, f->entry ? COUNT_HITS : COUNT_MISSES, 1);
 	task_init(&f->task, found_late);
 	operation_begin(&f->operation, x, found_leave);
-	if (services_answers_late()) {
+	if (how == STORE_LATE) {
 		loop_ready_next(x->loop, &f->task);
 		return SLUICE_PENDING;
 	}
@@ -190,7 +207,8 @@ static int32_t find(struct sluice_exchange *x, struct sluice_cache *cache, struc
 
 static struct sluice_cache_entry *found_of(struct operation *op)
 {
-	return op->leave == found_leave ? CONTAINER_OF(op, struct sluice_cache_entry, operation) : NULL;
+	return op->leave == found_leave ? CONTAINER_OF(op, struct sluice_cache_entry, operation)
+					: NULL;
 }
 
 static int32_t take(
@@ -211,10 +229,10 @@ static int32_t take(
 	return oldest->operation.is_pending ? SLUICE_PENDING : give(oldest, cached);
 }
 
-/* What the plugin gave as an entry, if this binding has found it in this exchange: in whichever direction.
- * Nothing of it is read before. */
-static struct sluice_cache_entry *entry_of(
-	const struct policy_call *call, struct sluice_exchange *x, const struct sluice_cache_entry *given)
+/* What the plugin gave as an entry, if this binding has found it in this exchange: in whichever
+ * direction. Nothing of it is read before. */
+static struct sluice_cache_entry *entry_of(const struct policy_call *call,
+	struct sluice_exchange *x, const struct sluice_cache_entry *given)
 {
 	for (struct operation *op = x->operations; op; op = op->next) {
 		struct sluice_cache_entry *f = found_of(op);
@@ -225,8 +243,8 @@ static struct sluice_cache_entry *entry_of(
 	return NULL;
 }
 
-static int32_t read_body(struct sluice_exchange *x, struct sluice_cache_entry *entry, uint64_t offset,
-	struct sluice_str *bytes)
+static int32_t read_body(struct sluice_exchange *x, struct sluice_cache_entry *entry,
+	uint64_t offset, struct sluice_str *bytes)
 {
 	if (!policy_allows_exchange(&calls[READ], x))
 		return SLUICE_E_WRONG_CALLBACK;
@@ -236,7 +254,8 @@ static int32_t read_body(struct sluice_exchange *x, struct sluice_cache_entry *e
 	const struct cache_piece *p = cache_body_pieces(f->entry->body);
 	for (; p && offset >= p->n; p = p->next)
 		offset -= p->n;
-	*bytes = p ? (struct sluice_str){p->data + offset, p->n - offset} : (struct sluice_str){"", 0};
+	*bytes = p ? (struct sluice_str){p->data + offset, p->n - offset}
+		   : (struct sluice_str){"", 0};
 	return SLUICE_OK;
 }
 
@@ -262,7 +281,8 @@ static void let_go_of_body(void *owner)
 	cache_body_unref(owner);
 }
 
-static void add_slices(struct chunk_queue *q, struct cache_body *body, uint64_t offset, uint64_t length)
+static void add_slices(
+	struct chunk_queue *q, struct cache_body *body, uint64_t offset, uint64_t length)
 {
 	struct block *block = block_new_foreign(q->pool, let_go_of_body, cache_body_ref(body));
 	for (const struct cache_piece *p = cache_body_pieces(body); p && length > 0; p = p->next) {
@@ -302,8 +322,8 @@ static int32_t respond(struct sluice_exchange *x, struct sluice_cache_entry *ent
 		return SLUICE_E_FULL;
 	made->body.length = length;
 	made->body.changed = nothing_changed;
-	int32_t rc = local_stream_answer(x, a->status, a->fields, a->field_count, str_in(a->reason),
-		&made->body, &local);
+	int32_t rc = local_stream_answer(
+		x, a->status, a->fields, a->field_count, str_in(a->reason), &made->body, &local);
 	if (rc != SLUICE_OK)
 		return rc;
 	if (local->head.has_content)
@@ -353,12 +373,13 @@ static bool item_take(const struct sluice_cache_item *given, struct sluice_cache
 	if (!given || given->size < sizeof(*given))
 		return false;
 	*item = *given;
-	return item->key.n >= 1 && item->key.n <= KEY_BYTES_MAX && item->group.n <= GROUP_BYTES_MAX &&
-	       item->meta.n <= META_BYTES_MAX && item->for_ms >= 1 && item->for_ms <= FOR_MS_MAX;
+	return item->key.n >= 1 && item->key.n <= KEY_BYTES_MAX &&
+	       item->group.n <= GROUP_BYTES_MAX && item->meta.n <= META_BYTES_MAX &&
+	       item->for_ms >= 1 && item->for_ms <= FOR_MS_MAX;
 }
 
-static int32_t store(const struct sluice_cache *cache, int64_t now_ms, const struct sluice_cache_item *item,
-	struct cache_body *body)
+static int32_t store(const struct sluice_cache *cache, int64_t now_ms,
+	const struct sluice_cache_item *item, struct cache_body *body)
 {
 	struct cache_change change = {0};
 	enum rc rc = cache_put(cache->named->store, now_ms, str_in(item->key), str_in(item->group),
@@ -432,8 +453,8 @@ static int32_t store_abandon(struct sluice_exchange *x, struct sluice_cache *cac
 	return SLUICE_OK;
 }
 
-static int32_t touch(struct sluice_exchange *x, struct sluice_cache_entry *entry, struct sluice_str meta,
-	int64_t for_ms)
+static int32_t touch(struct sluice_exchange *x, struct sluice_cache_entry *entry,
+	struct sluice_str meta, int64_t for_ms)
 {
 	struct cache_change change = {0};
 	if (!policy_allows_exchange(&calls[TOUCH], x))
@@ -555,7 +576,8 @@ static void count_in(struct named_cache *n, struct sluice_instance *i, struct st
 #undef X
 	};
 	struct metrics *m = policy_metrics(i);
-	const struct metric_label labels[] = {{STR("policy"), instance_policy(i)}, {STR("cache"), own}};
+	const struct metric_label labels[] = {
+		{STR("policy"), instance_policy(i)}, {STR("cache"), own}};
 	n->workers = policy_workers(i);
 	for (int k = 0; m && k < COUNT_COUNT; k++) {
 		struct metric_family *f =
@@ -590,9 +612,10 @@ static bool options_take(const struct sluice_cache_options *given, struct sluice
 	if (!given || given->size < sizeof(*given))
 		return false;
 	*o = *given;
-	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 && o->entries_max <= ENTRIES_MAX &&
-	       o->bytes_max >= STORE_BYTES_MIN && o->bytes_max <= STORE_BYTES_MAX &&
-	       o->entry_bytes_max >= 1 && o->entry_bytes_max <= o->bytes_max;
+	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 &&
+	       o->entries_max <= ENTRIES_MAX && o->bytes_max >= STORE_BYTES_MIN &&
+	       o->bytes_max <= STORE_BYTES_MAX && o->entry_bytes_max >= 1 &&
+	       o->entry_bytes_max <= o->bytes_max;
 }
 
 static struct sluice_cache *open_cache(

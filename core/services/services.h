@@ -8,9 +8,15 @@
 
 #include "policy/registry.h"
 
-/* Answers of stores come with the next turn of the loop, as from another machine: for tests of policies
- * that have to wait for them. Any thread. */
-void services_answer_late(bool late);
+/* How a store takes a question. */
+enum services_store {
+	STORE_AT_ONCE,
+	STORE_LATE,       /* the answer comes with the next turn of the loop, as from another machine */
+	STORE_UNAVAILABLE /* it cannot be asked */
+};
+/* For tests of policies: asked for each question; NULL: all are answered at once. Any thread. */
+typedef enum services_store services_store_fn(void);
+void services_store_by(services_store_fn *fn);
 
 /* Registers all of them; once per process, before plugins are loaded. */
 void services_register(struct registry *r);

@@ -39,8 +39,8 @@ const void *services_stream_table(void);
 const void *services_contracts_table(void);
 const void *services_cache_table(void);
 
-/* state.c: as services_answer_late was told. */
-bool services_answers_late(void);
+/* state.c: for the question at hand, as services_store_by was told. */
+enum services_store services_store_now(void);
 
 static inline struct str str_in(struct sluice_str s)
 {

@@ -54,16 +54,17 @@ struct sluice_state {
 
 static struct map stores; /* by key; main thread */
 static const char kind;
-static atomic_bool answers_late;
+static services_store_fn *_Atomic store_by;
 
-void services_answer_late(bool late)
+void services_store_by(services_store_fn *fn)
 {
-	atomic_store(&answers_late, late);
+	atomic_store(&store_by, fn);
 }
 
-bool services_answers_late(void)
+enum services_store services_store_now(void)
 {
-	return atomic_load_explicit(&answers_late, memory_order_relaxed);
+	services_store_fn *fn = atomic_load_explicit(&store_by, memory_order_relaxed);
+	return fn ? fn() : STORE_AT_ONCE;
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -154,7 +155,10 @@ static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
 		return SLUICE_E_WRONG_CALLBACK;
 	if (!question_take(given, &q) || !answer_is_whole(answer))
 		return SLUICE_E_INVALID;
-	if (services_answers_late())
+	enum services_store how = services_store_now();
+	if (how == STORE_UNAVAILABLE)
+		return SLUICE_E_UNAVAILABLE;
+	if (how == STORE_LATE)
 		return ask_late(x, s, &q);
 	store_ask(s, &q, x->arena, &a);
 	answer_give(answer, &a);
@@ -190,6 +194,7 @@ struct started {
 	struct sluice_instance *instance;
 	uint32_t worker;
 	struct sluice_answer answer;
+	int32_t rc;
 	sluice_answer_fn *fn;
 	void *arg;
 };
@@ -208,7 +213,8 @@ static void started_end(struct started *s, int32_t rc)
 
 static void started_answer(struct task *t)
 {
-	started_end(CONTAINER_OF(t, struct started, task), SLUICE_OK);
+	struct started *s = CONTAINER_OF(t, struct started, task);
+	started_end(s, s->rc);
 }
 
 static int32_t start(const struct sluice_call *call, struct sluice_state *state,
@@ -229,7 +235,10 @@ static int32_t start(const struct sluice_call *call, struct sluice_state *state,
 	*s = (struct started){
 		.instance = call->instance, .worker = here->worker, .fn = fn, .arg = arg};
 	arena_init(&s->arena, loop_pool(here->loop), 2 * VALUE_BYTES_MAX);
-	store_ask(state, &q, &s->arena, &s->answer);
+	if (services_store_now() == STORE_UNAVAILABLE)
+		s->rc = SLUICE_E_UNAVAILABLE;
+	else
+		store_ask(state, &q, &s->arena, &s->answer);
 	task_init(&s->task, started_answer);
 	list_append(&state->started[here->worker], &s->link);
 	loop_ready_next(here->loop, &s->task);

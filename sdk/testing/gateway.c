@@ -47,6 +47,7 @@ struct sluice_test *sluice_test_new(const char *plugin)
 	buffer_init(&t->labels, LOG_BYTES_MAX);
 	log_start_queue(LOG_BYTES_MAX, NULL, NULL);
 	testing_host_install();
+	testing_store_open();
 	seed_json();
 	return t;
 }

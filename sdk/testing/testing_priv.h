@@ -110,6 +110,10 @@ struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x);
 enum sluice_test_outcome testing_replay(
 	struct sluice_test_exchange *t, const struct sluice_test_exchange *like, struct str body);
 
+/* --- store.c --------------------------------------------------------------------------------- */
+/* A new gateway's stores answer at once. */
+void testing_store_open(void);
+
 /* --- upstreams.c ----------------------------------------------------------------------------- */
 /* On the worker: calls go to what is scripted. */
 void testing_carry(struct sluice_test *t);
@@ -131,6 +135,8 @@ enum testing_fault {
 	FAULT_CLIENT_GONE,
 	FAULT_CALL,
 	FAULT_CALL_LATE,
+	FAULT_STORE, /* a question that cannot be asked */
+	FAULT_STORE_LATE,
 	FAULT_TIME
 };
 void testing_fault_plan(enum testing_fault kind, unsigned at);

@@ -7,13 +7,18 @@
 
 #include "services/services.h"
 
+static enum services_store store_late(void)
+{
+	return STORE_LATE;
+}
+
 #define REQ CHAIN_REQUEST
 
 static struct visit *scripted(const char *config)
 {
 	struct rig *r = rig_new(1);
 	rig_bind(r, rig_plugin(r, PLUGINS "/lua-script.so"), "lua-script", config);
-	services_answer_late(true);
+	services_store_by(store_late);
 	struct visit *v = visit_new(r, 0);
 	visit_begin(v);
 	return v;
@@ -22,7 +27,7 @@ static struct visit *scripted(const char *config)
 static void end(struct visit *v)
 {
 	struct rig *r = v->rig;
-	services_answer_late(false);
+	services_store_by(NULL);
 	visit_free(v);
 	rig_free(r);
 }

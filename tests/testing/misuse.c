@@ -2,6 +2,7 @@
 /* A policy that does what its configuration says: what the harness has to find, and what it has to
  * leave alone. */
 #include "sluice/sluice.h"
+#include "sluice/state.h"
 #include "sluice/work.h"
 
 #include <fcntl.h>
@@ -12,6 +13,8 @@ struct state {
 	struct sluice_str does;
 	const struct sluice_work_service *service;
 	struct sluice_work *work;
+	const struct sluice_state_service *stores;
+	struct sluice_state *store;
 	struct sluice_exchange *kept;
 	sluice_token token;
 	void *leak;
@@ -38,6 +41,13 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	s->service = host->service(SLUICE_WORK_SERVICE);
 	s->work = s->service->open(call->instance, 10);
 	*state = s;
+	s->stores = host->service(SLUICE_STATE_SERVICE);
+	if (does(s, "count") && !(s->store = s->stores->open(call->instance,
+					  &(const struct sluice_state_options){
+						  .size = sizeof(struct sluice_state_options),
+						  .entries_max = 10,
+						  .bytes_max = 65536})))
+		return SLUICE_E_FULL;
 	if (does(s, "leak"))
 		s->leak = host->instance_alloc(call->instance, 100);
 	if (does(s, "read"))
@@ -69,12 +79,31 @@ static int32_t pause_once(
 	return SLUICE_PAUSE;
 }
 
+/* One request, whoever it is of. */
+static int32_t count(const struct sluice_host *host, struct sluice_exchange *x, struct state *s)
+{
+	const struct sluice_question question = {.size = sizeof(question),
+		.kind = SLUICE_COUNT,
+		.key = SLUICE_STR("all"),
+		.delta = 1,
+		.limit = 1,
+		.for_ms = 60000};
+	struct sluice_answer a = {.size = sizeof(a)};
+	int32_t rc = host->resumed(x) ? s->stores->take(x, s->store, &a)
+				      : s->stores->ask(x, s->store, &question, &a);
+	if (rc == SLUICE_PENDING)
+		return host->wait(x, 5000);
+	return rc == SLUICE_OK && a.result == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	static const struct sluice_job job = {.size = sizeof(job), .run = run_job};
 	const struct sluice_host *host = call->host;
 	struct state *s = call->state;
 	struct sluice_str ignored;
+	if (does(s, "count"))
+		return count(host, x, s);
 	if (host->resumed(x))
 		return SLUICE_CONTINUE;
 	if (does(s, "tell"))

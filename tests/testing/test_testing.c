@@ -193,7 +193,45 @@ START_TEST(each_thing_goes_wrong_once)
 }
 END_TEST
 
-/* --- services that a policy calls -------------------------------------------------------------- */
+/* --- stores ----------------------------------------------------------------------------------- */
+START_TEST(stores_answer_as_they_are_told)
+{
+	static const struct {
+		enum sluice_test_store how;
+		enum sluice_test_outcome sent, later;
+	} rows[] = {
+		{SLUICE_TEST_STORE_AT_ONCE, SLUICE_TEST_PASSED, SLUICE_TEST_PASSED},
+		{SLUICE_TEST_STORE_LATE, SLUICE_TEST_PAUSED, SLUICE_TEST_PASSED},
+		{SLUICE_TEST_STORE_GONE, SLUICE_TEST_DENIED, SLUICE_TEST_DENIED},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct sluice_test *t = that("count");
+		struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+		sluice_test_store(t, rows[i].how);
+		ck_assert_int_eq(sluice_test_send(x, NULL), rows[i].sent);
+		sluice_test_advance(t, 0);
+		ck_assert_int_eq(sluice_test_outcome(x), rows[i].later);
+		sluice_test_free(t);
+		ck_assert_str_eq(failure, "");
+	}
+}
+END_TEST
+
+START_TEST(each_question_goes_wrong_once)
+{
+	char counts[] = "count";
+	passed = runs = 0;
+	/* Without a fault, the two allocations of configure, and the question gone and late. */
+	unsigned count = sluice_test_faults(scenario, counts);
+	ck_assert_uint_eq(runs, count);
+	ck_assert_uint_ge(count, 4);
+	ck_assert_uint_eq(passed, 1);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
+/* --- services that a policy calls --------------------------------------------------------------
+ */
 static struct sluice_test *that_calls(const char *config)
 {
 	struct sluice_test *t = sluice_test_new(CALLOUT);
@@ -204,8 +242,9 @@ static struct sluice_test *that_calls(const char *config)
 
 START_TEST(services_are_scripted)
 {
-	struct sluice_test *t = that_calls("{services: [auth, \"http://audit.example/in\"], method: "
-					   "POST, path: \"/check?full\", body: hello}");
+	struct sluice_test *t =
+		that_calls("{services: [auth, \"http://audit.example/in\"], method: "
+			   "POST, path: \"/check?full\", body: hello}");
 	struct sluice_test_reply *r = sluice_test_upstream(t, "auth", NULL, "/check", 201, "yes");
 	sluice_test_upstream_field(r, "x-kind", "quick");
 	struct sluice_test_reply *slow = sluice_test_upstream(
@@ -266,8 +305,8 @@ START_TEST(a_request_that_nobody_answers_fails_the_test)
 	sluice_test_cancel(sluice_test_request(t, "GET", "/"));
 	get(t);
 	sluice_test_free(t);
-	ck_assert_str_eq(failure,
-		"nobody answers GET / of service default/auth: sluice_test_upstream");
+	ck_assert_str_eq(
+		failure, "nobody answers GET / of service default/auth: sluice_test_upstream");
 }
 END_TEST
 
@@ -289,7 +328,8 @@ static void call_scenario(void *arg)
 	sluice_test_free(t);
 }
 
-/* The allocation of its state; the call, refused and late; at the pause the client, and the time. */
+/* The allocation of its state; the call, refused and late; at the pause the client, and the time.
+ */
 START_TEST(each_call_goes_wrong_once)
 {
 	answered = unanswered = 0;
@@ -313,6 +353,8 @@ int main(void)
 	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
 	tcase_add_test(tests, a_configuration_takes_the_place_of_another);
 	tcase_add_test(tests, each_thing_goes_wrong_once);
+	tcase_add_test(tests, stores_answer_as_they_are_told);
+	tcase_add_test(tests, each_question_goes_wrong_once);
 	tcase_add_test(tests, services_are_scripted);
 	tcase_add_test(tests, services_fail_as_they_are_told);
 	tcase_add_test(tests, a_request_that_nobody_answers_fails_the_test);

@@ -10,6 +10,11 @@
 
 #include <stdlib.h>
 
+static enum services_store store_late(void)
+{
+	return STORE_LATE;
+}
+
 /* A small caching policy: the key is the path; what is found is answered. */
 static const struct sluice_cache_service *service;
 static struct sluice_cache *cache;
@@ -132,7 +137,7 @@ static struct visit *begin(void)
 static void end(struct visit *v)
 {
 	struct rig *r = v->rig;
-	services_answer_late(false);
+	services_store_by(NULL);
 	visit_free(v);
 	rig_free(r);
 }
@@ -180,7 +185,8 @@ START_TEST(a_part_of_it_is_sent)
 	static const struct {
 		uint64_t offset, length;
 		const char *expected;
-	} rows[] = {{0, 5, "hello"}, {6, 0, "world"}, {6, 100, "world"}, {4, 3, "o w"}, {11, 0, ""}};
+	} rows[] = {
+		{0, 5, "hello"}, {6, 0, "world"}, {6, 100, "world"}, {4, 3, "o w"}, {11, 0, ""}};
 	struct visit *v = begin();
 	fill(v, "hello world");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -260,7 +266,7 @@ END_TEST
 START_TEST(the_same_policy_waits_for_a_late_answer)
 {
 	struct visit *v = begin();
-	services_answer_late(true);
+	services_store_by(store_late);
 	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
 	loop_turn(v->loop, 0);
 	loop_turn(v->loop, 0);
@@ -304,7 +310,8 @@ static int32_t use_all(const struct sluice_call *call, struct sluice_exchange *x
 	ck_assert_int_eq(service->find(x, cache, SLUICE_STR("/k1"), &c), SLUICE_OK);
 	assert_str(str_n(c.meta.p, c.meta.n), "etag-2");
 	ck_assert_ptr_ne(c.entry, older);
-	ck_assert_int_eq(service->respond(x, (struct sluice_cache_entry *)(void *)&bytes, &a), SLUICE_E_INVALID);
+	ck_assert_int_eq(service->respond(x, (struct sluice_cache_entry *)(void *)&bytes, &a),
+		SLUICE_E_INVALID);
 	ck_assert_int_eq(service->respond(x, NULL, &a), SLUICE_E_INVALID);
 	ck_assert_int_eq(service->respond(x, c.entry, NULL), SLUICE_E_INVALID);
 	ck_assert_int_eq(service->remove(call, cache, SLUICE_STR("/k1")), SLUICE_OK);
@@ -366,4 +373,5 @@ END_TEST
 UNIT_SUITE(cache, what_passed_is_answered_from_then_on, a_part_of_it_is_sent,
 	head_and_304_have_no_body, a_response_that_breaks_off_is_forgotten,
 	a_body_that_is_too_large_is_given_up, what_is_being_sent_outlives_its_place,
-	the_same_policy_waits_for_a_late_answer, calls_do_what_they_say_and_refuse_the_rest, is_counted)
+	the_same_policy_waits_for_a_late_answer, calls_do_what_they_say_and_refuse_the_rest,
+	is_counted)

@@ -7,6 +7,11 @@
 
 #include "sluice/state.h"
 
+static enum services_store store_late(void)
+{
+	return STORE_LATE;
+}
+
 /* --- the service ----------------------------------------------------------------------------- */
 static const struct sluice_state_service *service;
 static struct sluice_state *state;
@@ -145,7 +150,7 @@ static struct visit *begin(struct rig *r)
 static void end(struct visit *v)
 {
 	struct rig *r = v->rig;
-	services_answer_late(false);
+	services_store_by(NULL);
 	visit_free(v);
 	rig_free(r);
 }
@@ -166,7 +171,7 @@ END_TEST
 START_TEST(the_same_policy_waits_for_a_late_answer)
 {
 	struct visit *v = begin(rig_with(count_hit));
-	services_answer_late(true);
+	services_store_by(store_late);
 	for (int i = 1; i <= 3; i++) {
 		ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
 		loop_turn(v->loop, 0);
@@ -186,7 +191,7 @@ END_TEST
 START_TEST(an_exchange_that_ends_takes_its_question_with_it)
 {
 	struct visit *v = begin(rig_with(count_hit));
-	services_answer_late(true);
+	services_store_by(store_late);
 	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
 	visit_end(v);
 	loop_turn(v->loop, 0);

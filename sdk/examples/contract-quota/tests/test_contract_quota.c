@@ -67,6 +67,23 @@ START_TEST(each_window_of_a_tier_counts)
 }
 END_TEST
 
+START_TEST(a_store_elsewhere_is_waited_for_and_one_that_is_gone_denies)
+{
+	struct sluice_test *t = gateway();
+	sluice_test_store(t, SLUICE_TEST_STORE_LATE);
+	for (int i = 0; i < 3; i++) {
+		struct sluice_test_exchange *x = ask(t, "ann", "right-secret");
+		ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PAUSED);
+		sluice_test_advance(t, 0);
+		ck_assert_int_eq(sluice_test_outcome(x),
+			i < 2 ? SLUICE_TEST_PASSED : SLUICE_TEST_ANSWERED);
+	}
+	sluice_test_store(t, SLUICE_TEST_STORE_GONE);
+	ck_assert_int_eq(sluice_test_outcome(ask(t, "ann", "right-secret")), SLUICE_TEST_DENIED);
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(a_contract_without_limits_has_none)
 {
 	struct sluice_test *t = gateway();
@@ -109,6 +126,7 @@ int main(void)
 	TCase *tests = tcase_create("policy");
 	tcase_add_test(tests, whoever_has_no_contract_is_refused);
 	tcase_add_test(tests, each_window_of_a_tier_counts);
+	tcase_add_test(tests, a_store_elsewhere_is_waited_for_and_one_that_is_gone_denies);
 	tcase_add_test(tests, a_contract_without_limits_has_none);
 	tcase_add_test(tests, never_fails_open);
 	suite_add_tcase(suite, tests);

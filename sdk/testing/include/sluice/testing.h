@@ -217,12 +217,22 @@ SLUICE_EXPORT const char *sluice_test_asked_of(
 SLUICE_EXPORT const char *sluice_test_asked_field(
 	struct sluice_test *t, size_t n, const char *name);
 
+/* --- stores ---------------------------------------------------------------------------------- */
+/* How stores (sluice/state.h, sluice/cache.h) take questions from here on. */
+enum sluice_test_store {
+	SLUICE_TEST_STORE_AT_ONCE, /* as one in the process */
+	SLUICE_TEST_STORE_LATE, /* as one elsewhere: SLUICE_PENDING, and the answer with sluice_test_advance */
+	SLUICE_TEST_STORE_GONE  /* SLUICE_E_UNAVAILABLE */
+};
+SLUICE_EXPORT void sluice_test_store(struct sluice_test *t, enum sluice_test_store how);
+
 /* --- faults ---------------------------------------------------------------------------------- */
 /* Runs `scenario` again and again, once without a fault, and then with one fault in each run: each
- * allocation that the policy makes fails; each request to a service has no answer, or none in time; at each
- * pause the client goes away, or time passes until the pause ends. A scenario opens its own gateway, ends what it began, and asserts only what holds
- * in any case: a policy that cannot do its work does not let a request pass. Returns how many runs
- * there were. */
+ * allocation that the policy makes fails; each request to a service has no answer, or none in time;
+ * each question to a store cannot be asked, or is answered late; at each pause the client goes away,
+ * or time passes until the pause ends. A scenario opens its own gateway, ends what it began, and
+ * asserts only what holds in any case: a policy that cannot do its work does not let a request pass.
+ * Returns how many runs there were. */
 SLUICE_EXPORT unsigned sluice_test_faults(void (*scenario)(void *arg), void *arg);
 
 #ifdef __cplusplus
