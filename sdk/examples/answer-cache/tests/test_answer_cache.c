@@ -20,7 +20,9 @@ static int asks_upstream(struct sluice_test *t, const char *target, const char *
 	struct sluice_test_exchange *x = sluice_test_request(t, "GET", target);
 	if (field)
 		sluice_test_add(x, SLUICE_REQUEST, field[0], field[1]);
-	int asked = sluice_test_send(x, NULL) == SLUICE_TEST_PASSED;
+	if (sluice_test_send(x, NULL) == SLUICE_TEST_PAUSED)
+		sluice_test_advance(t, 0); /* the store answers */
+	int asked = sluice_test_outcome(x) == SLUICE_TEST_PASSED;
 	if (asked) {
 		sluice_test_add(x, SLUICE_RESPONSE, "content-type", "text/plain");
 		if (response_field)
