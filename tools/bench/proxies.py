@@ -203,7 +203,9 @@ class Sluice(Proxy):
         os.makedirs(f"{self.dir}/config", exist_ok=True)
         if self.variant == "eight policies":
             shutil.copy(f"{self.top}/tools/bench/eight.yaml", f"{self.dir}/config")
-        os.makedirs(f"{self.dir}/state", mode=0o700, exist_ok=True)
+        # What a run before has left would make this start another one.
+        shutil.rmtree(f"{self.dir}/state", ignore_errors=True)
+        os.makedirs(f"{self.dir}/state", mode=0o700)
         self.write("config/bench.yaml", json.dumps({
             "apiVersion": "gateway.sluice.dev/v1", "kind": "ApiInstance",
             "metadata": {"name": "bench"}, "spec": spec}))
