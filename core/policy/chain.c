@@ -106,8 +106,12 @@ enum chain_result chain_fail(struct sluice_exchange *x, enum chain_direction d,
 	const struct chain_binding *b, const char *reason, enum chain_result result)
 {
 	struct chain_run *run = &x->run[d];
+	/* The body of the answer at hand goes with it: what is left is not the whole. */
+	bool writes_answer = x->local_binding == b && local_stream_of(x);
+	if (writes_answer)
+		local_stream_lose(local_stream_of(x), LOCAL_STREAM_CUT);
 	operations_leave(x, b);
-	if (b->skip_on_error && result == CHAIN_FAILED) {
+	if (b->skip_on_error && result == CHAIN_FAILED && !writes_answer) {
 		x->run[CHAIN_REQUEST].mask &= ~b->bit;
 		x->run[CHAIN_RESPONSE].mask &= ~b->bit;
 		x->active &= ~b->bit;

@@ -218,8 +218,9 @@ static int64_t write_bytes(sluice_stream stream, struct sluice_str bytes, uint32
 	if (!is_writable(s, bytes.n, flags))
 		return SLUICE_E_INVALID;
 	size_t room = local_stream_room(&s->body);
-	s->wants_room = bytes.n > room;
-	if (bytes.n > 0 && (room == 0 || (s->wants_room && (flags & SLUICE_STREAM_WHOLE))))
+	bool is_short = bytes.n > room;
+	s->wants_room |= is_short;
+	if (bytes.n > 0 && (room == 0 || (is_short && (flags & SLUICE_STREAM_WHOLE))))
 		return SLUICE_E_FULL;
 	size_t n = local_stream_write(&s->body, str_in(bytes));
 	if (n > 0 && !s->body.discards)

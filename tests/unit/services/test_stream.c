@@ -115,7 +115,7 @@ static int32_t worker_start(const struct sluice_call *call, void **data)
 typedef int32_t head(const struct sluice_call *call, struct sluice_exchange *x);
 static struct sluice_policy policy;
 
-static struct visit *begin(head *fn)
+static struct visit *begin_with(head *fn, head *response_head, bool skips)
 {
 	policy = (struct sluice_policy){
 		.size = sizeof(policy),
@@ -124,6 +124,7 @@ static struct visit *begin(head *fn)
 		.configure = configure,
 		.worker_start = worker_start,
 		.request_head = fn,
+		.response_head = response_head,
 		.done = done,
 	};
 	options = (struct sluice_stream_options){.size = sizeof(options),
@@ -136,10 +137,15 @@ static struct visit *begin(head *fn)
 	field_count = 0;
 	ready_count = closed_count = done_count = 0;
 	struct rig *r = rig_new(1);
-	rig_bind(r, rig_policy(r, &policy), "writing", "{}");
+	rig_bind(r, rig_policy(r, &policy), "writing", "{}")->skip_on_error = skips;
 	struct visit *v = visit_new(r, 0);
 	visit_begin(v);
 	return v;
+}
+
+static struct visit *begin(head *fn)
+{
+	return begin_with(fn, NULL, false);
 }
 
 static void end(struct visit *v)
@@ -274,6 +280,27 @@ START_TEST(is_told_once_when_there_is_room_again)
 }
 END_TEST
 
+static void fill_and_add_little(void)
+{
+	struct sluice_str most = {much, SLUICE_STREAM_CREDIT_BYTES - 10};
+	ck_assert_int_eq(service->write(stream, most, 0), SLUICE_STREAM_CREDIT_BYTES - 10);
+	ck_assert_int_eq(service->write(stream, SLUICE_STR("more than ten"), SLUICE_STREAM_WHOLE),
+		SLUICE_E_FULL);
+	ck_assert_int_eq(service->write(stream, SLUICE_STR("little"), SLUICE_STREAM_WHOLE), 6);
+	ck_assert_int_eq(service->write(stream, SLUICE_STR(""), 0), 0);
+}
+
+START_TEST(what_fits_meanwhile_takes_no_ready_away)
+{
+	struct visit *v = begin(answer);
+	answered(v);
+	in_timer(v, fill_and_add_little);
+	take_n(v, SLUICE_STREAM_CREDIT_BYTES / 2);
+	ck_assert_int_eq(ready_count, 1);
+	end(v);
+}
+END_TEST
+
 static void abort_it(void)
 {
 	ck_assert_int_eq(service->write(stream, SLUICE_STR("half"), 0), 4);
@@ -293,6 +320,33 @@ START_TEST(what_is_given_up_is_told_to_the_proxy)
 	visit_end(v);
 	ck_assert_uint_eq(closed_why, SLUICE_STREAM_ABORTED);
 	end(v);
+}
+END_TEST
+
+static int32_t break_down(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	return SLUICE_FAIL;
+}
+
+static void write_all(void)
+{
+	write_hello();
+	ck_assert_int_eq(service->end(stream, NULL, 0), SLUICE_OK);
+}
+
+/* Its queue goes with its operations: nobody may take the rest for a whole answer. */
+START_TEST(who_fails_while_it_answers_is_not_skipped)
+{
+	for (int skips = 0; skips < 2; skips++) {
+		struct visit *v = begin_with(answer, break_down, skips);
+		answered(v);
+		in_timer(v, write_all);
+		ck_assert_int_eq(chain_step(&v->x, CHAIN_RESPONSE), CHAIN_FAILED);
+		ck_assert_ptr_nonnull(v->x.fault_binding);
+		ck_assert_int_eq(closed_count, 1);
+		ck_assert_uint_eq(closed_why, SLUICE_STREAM_CUT);
+		end(v);
+	}
 }
 END_TEST
 
@@ -472,7 +526,8 @@ START_TEST(what_cannot_stand_in_an_event_spoils_it)
 END_TEST
 
 UNIT_SUITE(stream, is_written_from_a_timer_and_ends, closes_as_sent_when_all_was_taken,
-	is_told_once_when_there_is_room_again, what_is_given_up_is_told_to_the_proxy,
+	is_told_once_when_there_is_room_again, what_fits_meanwhile_takes_no_ready_away,
+	what_is_given_up_is_told_to_the_proxy, who_fails_while_it_answers_is_not_skipped,
 	a_lost_one_is_closed_at_once, what_did_not_become_the_answer_is_closed,
 	an_answer_without_content_drops_what_is_written, a_length_that_was_promised_is_kept,
 	misuse_is_refused, a_handle_of_a_former_stream_is_stale,
