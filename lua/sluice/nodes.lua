@@ -118,6 +118,7 @@ end
 function nodes.transform(node, path, fn)
 	if node.type == "list" then
 		local list = nodes.list(node)
+		list.key_line, list.key_column = node.key_line, node.key_column
 		for i, element in ipairs(node) do
 			list[i] = nodes.transform(element, path .. "[" .. i - 1 .. "]", fn)
 		end

@@ -54,11 +54,19 @@ end
 
 local check
 
+-- What most members are: nothing is to be said, so no path is made.
+local function is_plain_text(node, shape)
+	return shape.type == "string" and node.type == "string" and node.value ~= ""
+		and not shape.enum and not shape.check
+end
+
 local function check_map(c, node, shape, path)
-	for key, member in nodes.pairs(node) do
-		local field = shape.fields[key]
+	for _, key in ipairs(node.keys) do
+		local member, field = node.members[key], shape.fields[key]
 		if field then
-			check(c, member, field, join(path, key))
+			if not is_plain_text(member, field) then
+				check(c, member, field, join(path, key))
+			end
 		else
 			local hint = c.report:nearest(key, names_of(shape.fields))
 			c:fail(member, join(path, key), "unknown field" .. hint, { at_key = true })

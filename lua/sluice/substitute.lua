@@ -109,11 +109,35 @@ local function is_reference(text)
 	return text:find("^%$[%a_][%w_]*$") or text:find("^%${[^}]*}%s*$")
 end
 
--- A copy of the tree with all texts replaced, and the paths of what came from outside.
+-- Whether any text below has a dollar: most trees have none.
+local function has_dollar(node)
+	if node.type == "string" then
+		return node.value:find("$", 1, true)
+	end
+	if node.type == "list" then
+		for i = 1, #node do
+			if has_dollar(node[i]) then
+				return true
+			end
+		end
+	elseif node.type == "map" then
+		for _, member in pairs(node.members) do
+			if has_dollar(member) then
+				return true
+			end
+		end
+	end
+	return false
+end
+
+-- The tree with all texts replaced, a copy where there are any, and the paths of what came from outside.
 -- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil}; fail:
 -- fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
 function substitute.tree(tree, scope, fail)
 	local foreign_paths = {}
+	if not has_dollar(tree) then
+		return tree, foreign_paths
+	end
 	local copy = nodes.transform(tree, "", function(node, path)
 		if node.type ~= "string" or not node.value:find("$", 1, true) then
 			return nil
