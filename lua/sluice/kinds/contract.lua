@@ -67,15 +67,30 @@ local function api_of(resource, found, report, has_api)
 	return nil
 end
 
+-- What is put in the place of a reference may be empty: a client without a name, or whose secret is to
+-- give none.
+local function refuse_empty(resource, spec, report)
+	for _, key in ipairs({ "id", "secret" }) do
+		local node = nodes.get(nodes.get(spec, "client"), key)
+		if nodes.is(node, "string") and node.value == "" then
+			report:error(node, "spec.client." .. key, "expected a string, found an empty one", resource)
+		end
+	end
+end
+
 -- Its texts resolved.
 local function resolved(resource, found, report)
 	local scope = {
 		host = report.host,
 		secret = secret.finder(found.Secret, resource.namespace, report.host),
 	}
-	return substitute.tree(resource.spec, scope, function(at, path, message)
+	local spec = substitute.tree(resource.spec, scope, function(at, path, message)
 		report:error(at, "spec." .. path, message, resource)
 	end)
+	if spec ~= resource.spec and not resource.broken then -- else it is told already
+		refuse_empty(resource, spec, report)
+	end
+	return spec
 end
 
 -- Of the plan (docs/plan.md).
