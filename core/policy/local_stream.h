@@ -30,6 +30,7 @@ struct local_stream {
 	uint64_t length;          /* declared; 0: not known */
 	uint64_t written;
 	struct fields *trailers; /* with `ended`; NULL: none */
+	bool lies_elsewhere;     /* the queue is of bytes that stay when it goes */
 	bool discards;           /* the answer has no content: what is written is dropped */
 	bool ended;              /* nothing follows what the queue holds */
 	bool aborted;            /* what was written is not the whole */

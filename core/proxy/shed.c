@@ -121,7 +121,7 @@ static size_t bytes_held(const struct exchange *e)
 	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
 		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
 	const struct local_stream *written = local_stream_of(&e->x);
-	n += written ? written->queue.bytes : 0;
+	n += written && !written->lies_elsewhere ? written->queue.bytes : 0;
 	const struct http_stream *up = e->attempt.up;
 	return up ? n + up->in.bytes + http_stream_queued(up) : n;
 }

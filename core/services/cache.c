@@ -322,6 +322,7 @@ static int32_t respond(struct sluice_exchange *x, struct sluice_cache_entry *ent
 		return SLUICE_E_FULL;
 	made->body.length = length;
 	made->body.changed = nothing_changed;
+	made->body.lies_elsewhere = true;
 	int32_t rc = local_stream_answer(
 		x, a->status, a->fields, a->field_count, str_in(a->reason), &made->body, &local);
 	if (rc != SLUICE_OK)

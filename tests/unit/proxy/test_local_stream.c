@@ -336,6 +336,31 @@ START_TEST(a_large_one_that_is_written_already_waits_for_its_reader)
 }
 END_TEST
 
+static int32_t answer_from_elsewhere(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	int32_t verdict = answer_large(p, x, body);
+	written.lies_elsewhere = true;
+	return verdict;
+}
+
+/* Cutting it would free nothing. */
+START_TEST(one_that_lies_elsewhere_is_not_cut_for_its_memory)
+{
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		struct probe *first;
+		struct rig *g = rig_with(elsewhere ? answer_from_elsewhere : answer_large, &first);
+		struct wire *client = rig_prepare(g, "GET /shop/items", CONTENT_LENGTH_NONE);
+		wire_block(client, true);
+		rig_begin(g, client);
+		proxy_worker_set_pressure(&g->worker, PRESSURE_RESET);
+		rig_turn(g);
+		ck_assert_int_eq(client->was_reset, !elsewhere);
+		let_go(g);
+	}
+}
+END_TEST
+
 START_TEST(a_large_one_is_collected_whole)
 {
 	struct bench *b = bench_new();
@@ -353,7 +378,7 @@ START_TEST(a_large_one_is_collected_whole)
 END_TEST
 
 UNIT_SUITE(local_stream, a_large_one_that_is_written_already_waits_for_its_reader,
-	a_large_one_is_collected_whole, goes_out_as_it_is_written, a_client_that_does_not_read_stops_it,
+	one_that_lies_elsewhere_is_not_cut_for_its_memory, a_large_one_is_collected_whole, goes_out_as_it_is_written, a_client_that_does_not_read_stops_it,
 	a_head_request_gets_the_head, walks_through_the_bodies_of_the_policies_in_front,
 	is_collected_by_a_policy_that_buffers, events_are_not_collected,
 	what_is_given_up_cuts_the_client, what_is_given_up_before_its_head_is_a_503,
