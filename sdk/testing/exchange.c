@@ -238,6 +238,22 @@ static void init_messages(struct sluice_test_exchange *t)
 	t->response.content_length = CONTENT_LENGTH_UNKNOWN;
 }
 
+/* As a connection's next exchange begins: nothing of one before is left in it. */
+static void init(struct sluice_test_exchange *t)
+{
+	init_messages(t);
+	t->x = (struct sluice_exchange){
+		.loop = t->test->loop,
+		.arena = &t->arena,
+		.request = &t->request,
+		.client_address = STR("192.0.2.1"),
+		.local_address = STR("192.0.2.9"),
+		.request_id = STR("00000000-0000-4000-8000-000000000001"),
+		.api = STR("default/test"),
+		.wake = on_wake,
+	};
+}
+
 static void set_target(struct sluice_test_exchange *t, const char *method, const char *target)
 {
 	bool has_query;
@@ -262,22 +278,12 @@ struct sluice_test_exchange *sluice_test_request(
 	t->next = test->exchanges;
 	test->exchanges = t;
 	arena_init(&t->arena, loop_pool(test->loop), ARENA_BYTES);
-	init_messages(t);
+	init(t);
 	set_target(t, method, target);
 	task_init(&t->task, on_task);
 	for (int d = 0; d < 2; d++)
 		buffer_init(&t->passed[d], BODY_BYTES_MAX);
 	buffer_init(&t->given, BODY_BYTES_MAX);
-	t->x = (struct sluice_exchange){
-		.loop = test->loop,
-		.arena = &t->arena,
-		.request = &t->request,
-		.client_address = STR("192.0.2.1"),
-		.local_address = STR("192.0.2.9"),
-		.request_id = STR("00000000-0000-4000-8000-000000000001"),
-		.api = STR("default/test"),
-		.wake = on_wake,
-	};
 	return t;
 }
 
@@ -450,26 +456,41 @@ void testing_free_ended(struct sluice_test *test)
 }
 
 /* --- over and over --------------------------------------------------------------------------- */
+static void add_all(struct fields *to, const struct fields *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (fields_add(to, from->items[i].name, from->items[i].value) != RC_OK)
+			testing_fail("the request has no room for its fields");
+}
+
+/* What is known of the client before the first policy. */
+static void restart_client(struct sluice_exchange *x, const struct sluice_exchange *like)
+{
+	x->client_address = like->client_address;
+	x->tls_version = like->tls_version;
+	x->tls_certificate = like->tls_certificate;
+	for (uint32_t i = 0; like->claims && i < like->claims->count; i++)
+		if (claims_set(x, like->claims->items[i].name, like->claims->items[i].json) != RC_OK)
+			testing_fail("the request has no room for its claims");
+}
+
 /* As `like` was before it was sent; whose texts it borrows. */
 static void restart(struct sluice_test_exchange *t, const struct sluice_test_exchange *like)
 {
 	const struct http_request *from = &like->request;
 	arena_reset(&t->arena);
-	init_messages(t);
+	init(t);
 	t->request.method = from->method;
 	t->request.method_name = from->method_name;
 	t->request.target = from->target;
 	t->request.path = from->path;
 	t->request.query = from->query;
 	t->request.has_query = from->has_query;
-	for (size_t i = 0; i < from->fields.count; i++)
-		if (fields_add(&t->request.fields, from->fields.items[i].name,
-			    from->fields.items[i].value) != RC_OK)
-			testing_fail("the request has no room for its fields");
+	add_all(&t->request.fields, &from->fields);
+	if (like->x.trailers[CHAIN_REQUEST])
+		add_all(fields_to_add(t, SLUICE_REQUEST_TRAILERS), like->x.trailers[CHAIN_REQUEST]);
+	restart_client(&t->x, &like->x);
 	t->is_begun = t->is_answer = t->is_streaming = false;
-	t->x.client_address = like->x.client_address;
-	t->x.request_sent = t->x.response_sent = false;
-	t->x.response = NULL;
 }
 
 enum sluice_test_outcome testing_replay(

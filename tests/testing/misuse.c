@@ -96,6 +96,17 @@ static int32_t count(const struct sluice_host *host, struct sluice_exchange *x, 
 	return rc == SLUICE_OK && a.result == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
 }
 
+/* By TLS, with the claim that a test gave it, and with none of a request before. */
+static int is_new_client(const struct sluice_host *host, struct sluice_exchange *x)
+{
+	struct sluice_str json;
+	return host->fact(x, SLUICE_FACT_TLS_VERSION).n > 0 &&
+	       host->claim_get(x, SLUICE_STR("given"), &json) == SLUICE_OK &&
+	       host->claim_get(x, SLUICE_STR("found"), &json) == SLUICE_E_NOT_FOUND &&
+	       host->claim_set(x, SLUICE_STR("found"), SLUICE_STR("1")) == SLUICE_OK &&
+	       host->violation(x, SLUICE_STR("seen"), SLUICE_STR(""), SLUICE_STR("")) == SLUICE_OK;
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	static const struct sluice_job job = {.size = sizeof(job), .run = run_job};
@@ -114,6 +125,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	s->kept = x;
 	if (does(s, "sleep"))
 		usleep(1);
+	if (does(s, "look at the client") && !is_new_client(host, x))
+		return SLUICE_FAIL;
 	if (does(s, "invent a token"))
 		host->resume(12345);
 	if (does(s, "set the status"))

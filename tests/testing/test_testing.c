@@ -167,6 +167,20 @@ START_TEST(a_configuration_takes_the_place_of_another)
 }
 END_TEST
 
+START_TEST(each_request_that_is_measured_is_a_new_one)
+{
+	struct sluice_test_cost cost = {.size = sizeof(cost)};
+	struct sluice_test *t = that("look at the client");
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	sluice_test_tls(x, NULL);
+	sluice_test_add_claim(x, "given", "true");
+	ck_assert_int_eq(sluice_test_measure(x, NULL, 40, NULL, &cost), 0);
+	ck_assert_uint_eq(cost.passed, 40);
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
 static unsigned passed, runs;
 
 static void scenario(void *arg)
@@ -352,6 +366,7 @@ int main(void)
 	tcase_add_test(tests, bodies_come_in_pieces);
 	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
 	tcase_add_test(tests, a_configuration_takes_the_place_of_another);
+	tcase_add_test(tests, each_request_that_is_measured_is_a_new_one);
 	tcase_add_test(tests, each_thing_goes_wrong_once);
 	tcase_add_test(tests, stores_answer_as_they_are_told);
 	tcase_add_test(tests, each_question_goes_wrong_once);
