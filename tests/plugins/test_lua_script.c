@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scripts with a store whose answers come later, as from another machine. What scripts do otherwise
- * is tested by the harness (harness/test_lua_script.c). */
+ * is tested in tests/policies. */
 #include "unit.h"
 
 #include "rig.h"

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scripts in exchanges: what they see and do, and what becomes of those that do too much. */
-#include "sluice/testing.h"
-
-#include <check.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "policy.h"
 
 static void on_failure(void *arg, const char *message)
 {
@@ -26,7 +20,7 @@ static struct sluice_test *scripted_with(const char *more, const char *script)
 	}
 	config[n] = '\0';
 	sluice_test_on_failure(on_failure, NULL);
-	struct sluice_test *t = sluice_test_new(PLUGIN);
+	struct sluice_test *t = sluice_test_new(PLUGINS "/lua-script.so");
 	sluice_test_bind(t, "lua-script", config);
 	return t;
 }
@@ -726,29 +720,4 @@ START_TEST(whatever_fails_denies)
 }
 END_TEST
 
-int main(void)
-{
-	const TTest *const tests[] = {reads_two_fields_and_decides, handlers_come_from_a_table_too,
-		sees_and_changes_both_messages, an_exchange_keeps_its_own_and_no_other,
-		replaces_a_body_it_holds, changes_a_body_as_it_streams, counts_and_remembers,
-		sleeps_beside_others, waits_for_several_at_once, an_error_denies_and_names_its_line,
-		what_has_no_end_is_ended, what_nobody_counts_is_ended_by_the_clock,
-		what_takes_all_memory_is_ended, deep_recursion_is_an_error_like_others,
-		garbage_is_no_offence, others_go_on_when_a_state_is_thrown_away,
-		a_script_that_cannot_run_is_a_mistake_of_the_configuration,
-		counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings,
-		the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures,
-		the_guides_locks, whatever_fails_denies};
-	Suite *suite = suite_create("lua_script");
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		TCase *one = tcase_create(tests[i]->name);
-		tcase_add_test(one, tests[i]);
-		tcase_set_timeout(one, 240);
-		suite_add_tcase(suite, one);
-	}
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_SUITE(lua_script, reads_two_fields_and_decides, handlers_come_from_a_table_too, sees_and_changes_both_messages, an_exchange_keeps_its_own_and_no_other, replaces_a_body_it_holds, changes_a_body_as_it_streams, counts_and_remembers, sleeps_beside_others, waits_for_several_at_once, an_error_denies_and_names_its_line, what_has_no_end_is_ended, what_nobody_counts_is_ended_by_the_clock, what_takes_all_memory_is_ended, deep_recursion_is_an_error_like_others, garbage_is_no_offence, others_go_on_when_a_state_is_thrown_away, a_script_that_cannot_run_is_a_mistake_of_the_configuration, counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings, the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures, the_guides_locks, whatever_fails_denies)
