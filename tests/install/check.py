@@ -36,6 +36,12 @@ def run(*command, cwd="/"):
     return done.stdout
 
 
+def refuses(code, said, *command, cwd):
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    if done.returncode != code or said not in done.stderr:
+        sys.exit(f"{' '.join(command)}: exit code {done.returncode}, and not {code} and '{said}'\n{done.stdout}{done.stderr}")
+
+
 def verify_unit(prefix):
     """By systemd itself, where it is: every directive and value of the unit, and no warning."""
     if not shutil.which("systemd-analyze"):
@@ -62,8 +68,11 @@ def write_a_policy(prefix, folder):
     if "ns a request" not in run(sluicectl, "policy", "bench", "build/my-quota.so", "--config", "config.yaml", "--count",
                                  "100", cwd=project):
         sys.exit("a new policy was not measured")
+    refuses(2, "--count: expected a number", sluicectl, "policy", "bench", "build/my-quota.so", "--count", "many", cwd=project)
+    refuses(1, "CMakeLists.txt: No such file", sluicectl, "policy", "build", "tests", cwd=project)
     run(sluicectl, "policy", "pack", "build/my-quota.so", cwd=project)
     run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
+    refuses(1, "key: is there already; --force", sluicectl, "policy", "keygen", "--out", "key", cwd=project)
     run(sluicectl, "policy", "sign", "my-quota-0.1.0.tar.zst", "--key", "key", cwd=project)
     if "README.md" not in run(sluicectl, "policy", "verify", "my-quota-0.1.0.tar.zst", "--key", "key.pub", cwd=project):
         sys.exit("the pack of a new policy has no README.md")

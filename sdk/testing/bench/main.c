@@ -68,18 +68,36 @@ static uint64_t (*const allocations)(void); /* nobody counts */
 #endif
 
 /* --- the command line ------------------------------------------------------------------------ */
+#define EXIT_USAGE 2
+
+/* A sentence, or lines of them. */
+static void end(int code, const char *what, const char *why)
+{
+	size_t n = strlen(why);
+	while (n > 0 && why[n - 1] == '\n')
+		n--;
+	fprintf(stderr, "sluice-policy-bench: %s: %.*s\n", what, (int)n, why);
+	exit(code);
+}
+
 static void fail(const char *what, const char *why)
 {
-	fprintf(stderr, "sluice-policy-bench: %s: %s\n", what, why);
-	exit(EXIT_FAILURE);
+	end(EXIT_FAILURE, what, why);
+}
+
+static void refuse(const char *option, const char *expected, const char *found)
+{
+	char why[512];
+	snprintf(why, sizeof(why), "expected %s, found '%s'", expected, found);
+	end(EXIT_USAGE, option, why);
 }
 
 static uint32_t number_of(const char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-	if (*end || end == text || n < 1 || n > 100000000)
-		fail(text, "expected a number from 1 to 100000000");
+	char *rest;
+	unsigned long n = strtoul(text, &rest, 10);
+	if (*rest || rest == text || n < 1 || n > 100000000)
+		refuse("--count", "a number from 1 to 100000000", text);
 	return (uint32_t)n;
 }
 
@@ -96,21 +114,21 @@ static void take(struct options *o, const char *name, const char *value)
 	else if (strcmp(name, "--header") == 0 && o->header_count < HEADERS_MAX)
 		o->headers[o->header_count++] = value;
 	else
-		fail(name, "is no option, or is given too often");
+		end(EXIT_USAGE, name, "is no option, or is given too often");
 }
 
 static struct options parse(int argc, char **argv)
 {
 	struct options o = {.request = "GET /", .count = 200000};
 	if (argc < 3)
-		fail("usage", "sluice-policy-bench FILE.so POLICY [options]");
+		end(EXIT_USAGE, "usage", "sluice-policy-bench FILE.so POLICY [options]");
 	o.plugin = argv[1];
 	o.policy = argv[2];
 	for (int i = 3; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0)
 			o.json = 1;
 		else if (i + 1 == argc)
-			fail(argv[i], "needs a value");
+			end(EXIT_USAGE, argv[i], "needs a value");
 		else
 			take(&o, argv[i], argv[i + 1]), i++;
 	}
@@ -137,7 +155,7 @@ static void add_header(struct sluice_test_exchange *x, const char *header)
 	char name[256];
 	size_t n = strcspn(header, ":");
 	if (header[n] != ':' || n == 0 || n >= sizeof(name))
-		fail(header, "expected NAME: VALUE");
+		refuse("--header", "NAME: VALUE", header);
 	memcpy(name, header, n);
 	name[n] = '\0';
 	sluice_test_add(x, SLUICE_REQUEST, name, header + n + 1 + strspn(header + n + 1, " "));
@@ -148,7 +166,7 @@ static struct sluice_test_exchange *request_of(struct sluice_test *t, const stru
 	char method[32];
 	size_t n = strcspn(o->request, " ");
 	if (o->request[n] != ' ' || n == 0 || n >= sizeof(method))
-		fail(o->request, "expected METHOD TARGET");
+		refuse("--request", "METHOD TARGET", o->request);
 	memcpy(method, o->request, n);
 	method[n] = '\0';
 	struct sluice_test_exchange *x = sluice_test_request(t, method, o->request + n + 1);

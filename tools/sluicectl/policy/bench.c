@@ -44,7 +44,8 @@ static int run(const struct policy_options *o, const char *policy)
 	for (size_t i = 0; i < o->header_count; i++)
 		add(&a, "--header", o->headers[i]);
 	add(&a, NULL, o->json ? "--json" : NULL);
-	int code = run_program(a.all) == 0 ? EXIT_YES : EXIT_NO;
+	int ended = run_program(a.all);
+	int code = ended == EXIT_YES || ended == EXIT_USAGE ? ended : EXIT_NO;
 	free(program);
 	free(prefix);
 	return code;

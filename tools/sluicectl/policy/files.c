@@ -44,6 +44,14 @@ bool file_read(const char *path, size_t bytes_max, struct buffer *out)
 	return !out->failed;
 }
 
+static void fail_to_write(const char *path)
+{
+	if (errno == EEXIST)
+		policy_fail("%s: is there already; --force writes over it", path);
+	else
+		fail(path);
+}
+
 static bool write_new(const char *path, struct str bytes, unsigned mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -57,10 +65,9 @@ bool file_write(const char *path, struct str bytes, unsigned mode, bool force)
 {
 	char *unfinished = heap_printf("%s.%ld", path, (long)getpid());
 	bool is_done = false;
-	if (!write_new(unfinished, bytes, mode))
-		fail(unfinished);
-	else if (force ? rename(unfinished, path) != 0 : link(unfinished, path) != 0)
-		fail(path);
+	if (!write_new(unfinished, bytes, mode) ||
+		(force ? rename(unfinished, path) != 0 : link(unfinished, path) != 0))
+		fail_to_write(path);
 	else
 		is_done = true;
 	unlink(unfinished);

@@ -183,13 +183,17 @@ int policy_build(const struct policy_options *o)
 		return EXIT_NO;
 	char *package = heap_printf("%s/include/sluice/testing.h", prefix);
 	char *build = heap_printf("%s/build", folder_of(o));
+	char *project = heap_printf("%s/CMakeLists.txt", folder_of(o));
 	int code = EXIT_NO;
-	if (access(package, R_OK) != 0)
+	if (access(project, R_OK) != 0)
+		policy_fail("%s: %s; sluicectl policy new makes one", project, strerror(errno));
+	else if (access(package, R_OK) != 0)
 		policy_fail("there is no SDK beside this program (%s): install it by cmake "
 			    "--install",
 			package);
 	else if (configure_and_build(folder_of(o), build, prefix))
 		code = EXIT_YES;
+	free(project);
 	free(build);
 	free(package);
 	free(prefix);
