@@ -122,12 +122,13 @@ static char *read_all(const char *name, struct stat *st)
 		return NULL;
 	char *text = fstat(fileno(f), st) == 0 ? calloc(1, (size_t)st->st_size + 1) : NULL;
 	size_t n = text ? fread(text, 1, (size_t)st->st_size, f) : 0;
-	int error = !text || ferror(f) || n != (size_t)st->st_size;
+	int is_whole = text && !ferror(f) && n == (size_t)st->st_size;
 	fclose(f);
-	if (!error)
+	/* Behind a NUL, half a list would be lost. */
+	if (is_whole && !memchr(text, '\0', n))
 		return text;
+	errno = is_whole ? EILSEQ : EIO;
 	free(text);
-	errno = EIO;
 	return NULL;
 }
 

@@ -60,7 +60,8 @@ START_TEST(what_is_somebodys_is_neither_stored_nor_given)
 	static const char *personal[][2] = {
 		{"authorization", "Bearer x"}, {"cookie", "a=b"}, {"range", "bytes=0-1"}};
 	static const char *particular[][2] = {{"set-cookie", "a=b"}, {"vary", "accept"},
-		{"cache-control", "private"}, {"content-encoding", "gzip"}};
+		{"cache-control", "private"}, {"expires", "0"}, {"pragma", "no-cache"},
+		{"content-encoding", "gzip"}};
 	struct sluice_test *t = gateway();
 	for (size_t i = 0; i < sizeof(personal) / sizeof(*personal); i++)
 		ck_assert(asks_upstream(t, "/a", personal[i], NULL, "mine"));

@@ -96,6 +96,26 @@ START_TEST(a_list_that_is_gone_stays_in_force)
 }
 END_TEST
 
+START_TEST(half_a_list_is_none)
+{
+	FILE *f = fopen(file, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fwrite("192.0.2.8\n\0\n192.0.2.7\n", 1, 22, f), 22);
+	ck_assert_int_eq(fclose(f), 0);
+	struct sluice_test *t = gateway();
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	sluice_test_client(x, "192.0.2.7");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	const char *said = "";
+	for (int i = 0; i < 50 && !said[0] && !sluice_test_settle(t, 100); i++)
+		said = sluice_test_log(t);
+	ck_assert_msg(strstr(said, "the list cannot be read"), "%s", said);
+	sluice_test_advance(t, 2000);
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_DENIED);
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(without_a_list_nobody_gets_through)
 {
 	unlink(file);
@@ -142,6 +162,7 @@ int main(void)
 	tcase_add_test(tests, listed_addresses_are_refused);
 	tcase_add_test(tests, a_list_that_has_changed_counts);
 	tcase_add_test(tests, a_list_that_is_gone_stays_in_force);
+	tcase_add_test(tests, half_a_list_is_none);
 	tcase_add_test(tests, without_a_list_nobody_gets_through);
 	tcase_add_test(tests, never_fails_open);
 	suite_add_tcase(suite, tests);
