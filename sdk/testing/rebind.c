@@ -33,12 +33,21 @@ static void replace(struct sluice_test *t, size_t n, const struct chain_binding_
 	*at = old;
 	t->options[n] = *options;
 	t->instances[n] = options->instance;
-	if (instance_worker_start(options->instance, 0) != RC_OK)
-		testing_fail("worker_start of binding %zu failed", n);
 	if (chain_new(t->options, t->instance_count, &t->chain) != RC_OK)
 		testing_fail("the chain cannot be made");
 	testing_tell_facts(t, t->chain);
 	testing_retire(t);
+}
+
+/* Else the gateway does not take the configuration into use. */
+static bool has_started(struct sluice_test *t, size_t n, struct sluice_instance *instance)
+{
+	if (instance_worker_start(instance, 0) == RC_OK)
+		return true;
+	instance_unref(instance);
+	diagnostics_add(&t->diagnostics, SEVERITY_ERROR, (struct position){0}, "",
+		"worker_start of binding %zu failed", n);
+	return false;
 }
 
 const char *sluice_test_rebind(struct sluice_test *t, size_t n, const char *config)
@@ -54,7 +63,8 @@ const char *sluice_test_rebind(struct sluice_test *t, size_t n, const char *conf
 	recompose(t);
 	const struct plan_node *binding = plan_at(testing_chain(t), n);
 	if (t->diagnostics.errors == 0 &&
-		testing_configure(t, binding, t->instances[n], &options) == RC_OK)
+		testing_configure(t, binding, t->instances[n], &options) == RC_OK &&
+		has_started(t, n, options.instance))
 		replace(t, n, &options);
 	else
 		swap_text(&t->bindings[n].config, &other);

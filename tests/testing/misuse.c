@@ -60,6 +60,12 @@ static void release(const struct sluice_call *call)
 	call->host->instance_free(call->instance, call->state);
 }
 
+static int32_t worker_start(const struct sluice_call *call, void **worker_data)
+{
+	(void)worker_data;
+	return does(call->state, "fail to start") ? SLUICE_E_FULL : SLUICE_OK;
+}
+
 static void run_job(const struct sluice_call *call, void *arg)
 {
 	(void)call;
@@ -168,6 +174,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 		.version = "1.0.0",
 		.configure = configure,
 		.release = release,
+		.worker_start = worker_start,
 		.request_head = request_head,
 		.request_body = request_body};
 	static const struct sluice_policy *const policies[] = {&policy};

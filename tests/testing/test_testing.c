@@ -156,6 +156,9 @@ START_TEST(a_configuration_takes_the_place_of_another)
 	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: [1]}"),
 		"config.does: expected a string, found an array\n");
 	ck_assert_str_eq(generation_of_one_more(t, &x), "1");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: fail to start}"),
+		"worker_start of binding 0 failed\n");
+	ck_assert_str_eq(generation_of_one_more(t, &x), "1");
 	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: tell, again: true}"), "");
 	ck_assert_str_eq(sluice_test_rebind(t, 0, "{does: tell}"), "");
 	ck_assert_str_eq(generation_of_one_more(t, &x), "3");

@@ -73,7 +73,8 @@ SLUICE_EXPORT void sluice_test_label(struct sluice_test *t, const char *name, co
 SLUICE_EXPORT const char *sluice_test_problems(struct sluice_test *t);
 /* Another configuration for binding n, from 0, as after a save: `configure` gets the state of the one
  * that it replaces. Exchanges that are under way go on with the old one, which is released behind
- * the last of them. What is wrong with it, as sluice_test_problems tells; then all stays as it was. */
+ * the last of them. What is wrong with it, as sluice_test_problems tells, a worker_start that fails among
+ * it; then all stays as it was. */
 SLUICE_EXPORT const char *sluice_test_rebind(struct sluice_test *t, size_t n, const char *config);
 /* Bodies are fed in pieces of so many bytes; 0, the default: in one. */
 SLUICE_EXPORT void sluice_test_split(struct sluice_test *t, size_t bytes);
