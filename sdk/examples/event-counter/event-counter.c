@@ -4,6 +4,7 @@
 #include <sluice/shared.h>
 #include <sluice/sse.h>
 #include <sluice/stream.h>
+#include <sluice/text.h>
 #include <sluice/timer.h>
 
 #include <stdatomic.h>
@@ -147,24 +148,20 @@ static void tick(const struct sluice_call *call, void *arg)
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
-static int is_word(struct sluice_str s, const char *word)
-{
-	return s.n == strlen(word) && memcmp(s.p, word, s.n) == 0;
-}
-
 static int asks_for_events(
 	const struct sluice_host *host, const struct binding *b, struct sluice_exchange *x)
 {
 	struct sluice_str method = host->fact(x, SLUICE_FACT_METHOD);
-	struct sluice_str path = host->fact(x, SLUICE_FACT_PATH);
-	return path.n == b->path.n && memcmp(path.p, b->path.p, path.n) == 0 &&
-	       (is_word(method, "GET") || is_word(method, "HEAD"));
+	return sluice_equal(host->fact(x, SLUICE_FACT_PATH), b->path) &&
+	       (sluice_equal(method, SLUICE_STR("GET")) ||
+		       sluice_equal(method, SLUICE_STR("HEAD")));
 }
 
 static int32_t answer(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct sluice_str fields[] = {SLUICE_STR("content-type"),
-		SLUICE_STR("text/event-stream"), SLUICE_STR("cache-control"), SLUICE_STR("no-cache")};
+		SLUICE_STR("text/event-stream"), SLUICE_STR("cache-control"),
+		SLUICE_STR("no-cache")};
 	const struct sluice_host *host = call->host;
 	const struct binding *b = call->state;
 	struct worker *w = host->worker_data(x);
@@ -208,7 +205,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 	(void)previous;
 	if (!b)
 		return SLUICE_E_FULL;
-	/* The schema in policy.yaml has made sure that all are there. */
+	/* They are there: requires_services names them, and the schema in policy.yaml has defaults.
+	 */
 	b->stream = host->service(SLUICE_STREAM_SERVICE);
 	b->timer = host->service(SLUICE_TIMER_SERVICE);
 	b->path = host->value_string(host->value_get(config, SLUICE_STR("path")), SLUICE_STR(""));

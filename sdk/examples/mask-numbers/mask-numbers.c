@@ -173,6 +173,17 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	return rc < 0 ? SLUICE_FAIL : SLUICE_CONTINUE;
 }
 
+/* Of other bytes than these, they would be lies. */
+static int32_t remove_digests(const struct sluice_host *host, struct sluice_exchange *x)
+{
+	static const struct sluice_str names[] = {{"etag", 4}, {"content-digest", 14},
+		{"repr-digest", 11}, {"digest", 6}, {"content-md5", 11}};
+	int32_t rc = 0;
+	for (size_t i = 0; rc >= 0 && i < sizeof(names) / sizeof(*names); i++)
+		rc = host->field_remove(x, SLUICE_RESPONSE, names[i]);
+	return rc;
+}
+
 static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct sluice_host *host = call->host;
@@ -191,9 +202,7 @@ static int32_t response_head(const struct sluice_call *call, struct sluice_excha
 	r->n = r->digits = 0;
 	r->passes = 0;
 	host->data_set(x, r);
-	/* Of other bytes than these, it would be a lie. */
-	int32_t rc = host->field_remove(x, SLUICE_RESPONSE, SLUICE_STR("etag"));
-	return rc < 0 ? SLUICE_FAIL : SLUICE_CONTINUE;
+	return remove_digests(host, x) < 0 ? SLUICE_FAIL : SLUICE_CONTINUE;
 }
 
 static int32_t response_body(

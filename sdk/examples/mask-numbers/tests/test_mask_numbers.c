@@ -92,6 +92,20 @@ START_TEST(what_cannot_be_looked_into_is_not_passed_on)
 }
 END_TEST
 
+START_TEST(nothing_vouches_for_other_bytes)
+{
+	static const char *names[] = {"etag", "repr-digest", "content-digest"};
+	struct sluice_test *t = gateway(NULL);
+	struct sluice_test_exchange *x = asked(t, "text/plain");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		sluice_test_add(x, SLUICE_RESPONSE, names[i], "x");
+	ck_assert_int_eq(sluice_test_answer(x, 200, CARD), SLUICE_TEST_PASSED);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		ck_assert_ptr_null(sluice_test_field(x, SLUICE_RESPONSE, names[i]));
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(they_are_counted)
 {
 	struct sluice_test *t = gateway(NULL);
@@ -146,6 +160,7 @@ int main(void)
 	tcase_add_test(tests, the_number_behind_one_that_is_none_is_seen);
 	tcase_add_test(tests, other_media_pass_unseen);
 	tcase_add_test(tests, what_cannot_be_looked_into_is_not_passed_on);
+	tcase_add_test(tests, nothing_vouches_for_other_bytes);
 	tcase_add_test(tests, they_are_counted);
 	tcase_add_test(tests, a_mistake_is_named);
 	tcase_add_test(tests, never_fails_open);
