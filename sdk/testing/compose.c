@@ -53,7 +53,8 @@ static bool write_file(const char *path, struct str bytes)
 static char *folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	return slash ? heap_strndup(str_n(path, (size_t)(slash - path) + 1)) : heap_strdup(".");
+	size_t n = slash > path ? (size_t)(slash - path) : 1; /* "/" is its own folder */
+	return slash ? heap_strndup(str_n(path, n)) : heap_strdup(".");
 }
 
 static void compile(struct sluice_test *t, const char *file)
