@@ -22,6 +22,7 @@
 #include "services/services_priv.h"
 #include "state/cache.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define NAME_BYTES_MAX  64
@@ -84,6 +85,7 @@ struct named_cache {
 	struct str key;      /* owned */
 	struct link holders; /* the newest first, whose limits count */
 	struct cache *store;
+	_Atomic uint64_t bytes_to_come; /* of bodies that exchanges have begun to store */
 	unsigned workers;
 	struct metric_series *series[COUNT_COUNT]; /* refs; NULL: nobody counts */
 };
@@ -350,7 +352,23 @@ struct capture {
 
 static void capture_leave(struct operation *op)
 {
-	cache_body_unref(CONTAINER_OF(op, struct capture, operation)->body);
+	struct capture *c = CONTAINER_OF(op, struct capture, operation);
+	atomic_fetch_sub_explicit(&c->cache->named->bytes_to_come, cache_body_bytes(c->body),
+		memory_order_relaxed);
+	cache_body_unref(c->body);
+}
+
+/* What is begun is bounded as what is stored is: slow responses must not hold more than the store may. */
+static int32_t capture_add(struct capture *c, struct str bytes)
+{
+	const struct cache_options *o = &c->cache->options;
+	_Atomic uint64_t *to_come = &c->cache->named->bytes_to_come;
+	uint64_t before = atomic_fetch_add_explicit(to_come, bytes.n, memory_order_relaxed);
+	if (before + bytes.n <= o->bytes_max &&
+		cache_body_add(c->body, bytes, o->entry_bytes_max) == RC_OK)
+		return SLUICE_OK;
+	atomic_fetch_sub_explicit(to_come, bytes.n, memory_order_relaxed);
+	return SLUICE_E_FULL;
 }
 
 static struct capture *capture_of(struct sluice_exchange *x, const struct sluice_cache *cache)
@@ -429,9 +447,7 @@ static int32_t store_piece(
 	struct capture *c = capture_of(x, cache);
 	if (!c)
 		return SLUICE_E_NOT_FOUND;
-	int32_t result = SLUICE_OK;
-	if (cache_body_add(c->body, str_in(piece->bytes), cache->options.entry_bytes_max) != RC_OK)
-		result = SLUICE_E_FULL;
+	int32_t result = capture_add(c, str_in(piece->bytes));
 	const struct sluice_cache_item item = {.key = str_out(c->key),
 		.group = str_out(c->group),
 		.meta = str_out(c->meta),

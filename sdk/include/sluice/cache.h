@@ -114,7 +114,8 @@ struct sluice_cache_service {
 	int32_t (*store_begin)(struct sluice_exchange *exchange, struct sluice_cache *cache,
 		const struct sluice_cache_item *item);
 	/* response_body: SLUICE_E_NOT_FOUND: nothing was begun, or it was given up. SLUICE_E_FULL: the body is
-	 * larger than the store takes; it is given up. */
+	 * larger than the store takes, or all that exchanges have begun to store is larger than `bytes_max`;
+	 * it is given up. */
 	int32_t (*store_piece)(struct sluice_exchange *exchange, struct sluice_cache *cache,
 		const struct sluice_body *piece);
 	/* Gives it up. */

@@ -343,6 +343,84 @@ START_TEST(calls_do_what_they_say_and_refuse_the_rest)
 }
 END_TEST
 
+/* Two bindings that store the same response in one store. */
+static struct {
+	struct sluice_instance *instance;
+	struct sluice_cache *cache;
+	int32_t rc;
+} holders[2];
+static int holder_count;
+
+static int32_t configure_shared(const struct sluice_call *call, const struct sluice_value *config,
+	void *previous, void **out)
+{
+	service = call->host->service(SLUICE_CACHE_SERVICE);
+	options.name = SLUICE_STR("shared");
+	options.bytes_max = options.entry_bytes_max = 65536;
+	holders[holder_count].instance = call->instance;
+	holders[holder_count].cache = service->open(call->instance, &options);
+	ck_assert_ptr_nonnull(holders[holder_count++].cache);
+	return SLUICE_OK;
+}
+
+static int holder_of(const struct sluice_call *call)
+{
+	return holders[0].instance == call->instance ? 0 : 1;
+}
+
+static int32_t begin_shared(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_cache_item item = item_of(SLUICE_STR("/k"));
+	ck_assert_int_eq(
+		service->store_begin(x, holders[holder_of(call)].cache, &item), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t piece_shared(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	int i = holder_of(call);
+	holders[i].rc = service->store_piece(x, holders[i].cache, body);
+	return SLUICE_CONTINUE;
+}
+
+static struct visit *begin_two(void)
+{
+	end(begin());
+	policy.configure = configure_shared;
+	policy.request_head = NULL;
+	policy.response_head = begin_shared;
+	policy.response_body = piece_shared;
+	holder_count = 0;
+	struct rig *r = rig_new(1);
+	for (int i = 0; i < 2; i++)
+		rig_bind(r, rig_policy(r, &policy), "caching", "{}")->body[CHAIN_RESPONSE].mode =
+			BODY_OBSERVE;
+	struct visit *v = visit_new(r, 0);
+	visit_begin(v);
+	return v;
+}
+
+START_TEST(what_is_under_way_is_bounded_as_the_store_is)
+{
+	static char half[40000];
+	struct visit *v = begin_two();
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_MORE);
+		v->x.response = &v->response;
+		chunk_queue_add_copy(&v->x.run[CHAIN_RESPONSE].in, str_n(half, sizeof(half)));
+		ck_assert_int_eq(chain_step(&v->x, CHAIN_RESPONSE), CHAIN_MORE);
+		ck_assert_int_eq(holders[1].rc, SLUICE_OK); /* the first on the way back */
+		ck_assert_int_eq(holders[0].rc, SLUICE_E_FULL);
+		ck_assert_int_eq(visit_give(v, CHAIN_RESPONSE, "end"), CHAIN_DONE);
+		ck_assert_int_eq(holders[1].rc, SLUICE_OK);
+		ck_assert_int_eq(holders[0].rc, SLUICE_E_NOT_FOUND);
+		visit_begin(v);
+	}
+	end(v);
+}
+END_TEST
+
 static uint64_t metric(struct rig *r, const char *name, enum metric_kind kind)
 {
 	struct metric_family *f = metrics_family(r->metrics, name, "", kind, NULL, 0);
@@ -374,4 +452,4 @@ UNIT_SUITE(cache, what_passed_is_answered_from_then_on, a_part_of_it_is_sent,
 	head_and_304_have_no_body, a_response_that_breaks_off_is_forgotten,
 	a_body_that_is_too_large_is_given_up, what_is_being_sent_outlives_its_place,
 	the_same_policy_waits_for_a_late_answer, calls_do_what_they_say_and_refuse_the_rest,
-	is_counted)
+	what_is_under_way_is_bounded_as_the_store_is, is_counted)
