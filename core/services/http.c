@@ -325,7 +325,7 @@ static bool has_room(const struct sluice_exchange *x, const struct sluice_http_r
 			continue;
 		const struct http_call *h = CONTAINER_OF(op, struct http_call, operation);
 		bool is_pending = op->is_pending;
-		bytes += is_pending ? h->call.body.n + h->call.response_bytes_max : h->bytes;
+		bytes += h->call.body.n + (is_pending ? h->call.response_bytes_max : h->bytes);
 		count += is_pending;
 	}
 	return count <= SLUICE_HTTP_EXCHANGE_MAX && bytes <= SLUICE_HTTP_EXCHANGE_BYTES_MAX;

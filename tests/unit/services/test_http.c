@@ -13,6 +13,7 @@
 #include "sluice/http.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- a carrier that a test answers by hand -----------------------------------------------------
  */
@@ -284,6 +285,35 @@ START_TEST(an_exchange_has_bounds)
 }
 END_TEST
 
+#define LARGE_BYTES SLUICE_HTTP_BODY_BYTES_MAX
+
+/* What has been sent is held until the exchange ends. */
+static int32_t send_much_by_and_by(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	char *body = heap_zalloc(LARGE_BYTES);
+	const struct sluice_http_request r = {.size = sizeof(r),
+		.method = SLUICE_STR("POST"),
+		.body = {body, LARGE_BYTES},
+		.response_bytes_max = 1};
+	for (size_t i = 0; i < SLUICE_HTTP_EXCHANGE_BYTES_MAX / LARGE_BYTES - 1; i++) {
+		ck_assert_int_eq(http->begin(x, target, &r), SLUICE_OK);
+		lose(i, CALL_UNAVAILABLE, "no");
+	}
+	ck_assert_int_eq(http->begin(x, target, &r), SLUICE_E_FULL);
+	free(body);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(bodies_that_were_sent_count_as_long_as_they_are_held)
+{
+	begin(1);
+	in_head = send_much_by_and_by;
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	visit_end(visit);
+	end();
+}
+END_TEST
+
 /* --- responses ---------------------------------------------------------------------------------
  */
 static int32_t take_two(const struct sluice_call *call, struct sluice_exchange *x)
@@ -429,6 +459,7 @@ END_TEST
 
 UNIT_SUITE(http, a_request_is_made_of_the_target_and_what_is_asked,
 	what_no_client_may_send_is_refused, anothers_target_is_refused, an_exchange_has_bounds,
+	bodies_that_were_sent_count_as_long_as_they_are_held,
 	answers_are_taken_in_the_order_of_asking, an_exchange_that_ends_takes_its_calls_along,
 	an_instance_gets_one_answer, what_is_under_way_ends_before_the_worker_stops,
 	where_nothing_is_carried_nothing_goes_out)
