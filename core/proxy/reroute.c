@@ -13,7 +13,8 @@ enum rc reroute_choose(struct exchange *e)
 	if (rest.n == 0 && to->path.n == 0)
 		rest = STR("/");
 	struct str path = rest;
-	if (to->path.n > 0)
+	/* The server as a whole is asked, and nothing behind a path of it (RFC 9110 7.1). */
+	if (to->path.n > 0 && !str_eq(rest, STR("*")))
 		path = arena_printf(
 			e->x.arena, "%.*s%.*s", STR_ARG(to->path), STR_ARG(rest));
 	if (path.n == 0)

@@ -78,6 +78,8 @@ def a_request_goes_another_way():
             equal([r["reroutedBy"] for r in records], [f"default/{name}:steering" for name in "abcd"])
             check(other.authority in records[0]["service"], records[0])
             equal(records[2]["service"], "default/c-up")
+            gateway.send_raw("OPTIONS * HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n", port=gateway.ports[3])
+            equal(other.requests[-1].target, "*")
 
 
 @case
