@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Targets: what policies' configurations call (`format: service` in their schemas). A target is the name of
 -- a Service, that of a service of the API itself, or an address, which becomes a service of its own: one
--- for all who name that scheme, host and port.
+-- for all who name that scheme, host and port, or that socket.
 local nodes = require("sluice.nodes")
 local service = require("sluice.kinds.service")
 
@@ -11,6 +11,9 @@ local targets = {}
 
 -- "http://[::1]:9000": no Service has such a name.
 local function origin_of(address)
+	if address.unix then
+		return address.scheme .. "+unix://" .. address.unix
+	end
 	local host = address.host:lower()
 	return address.scheme .. "://" .. (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":"
 		.. address.port
