@@ -12,8 +12,9 @@
 
 #include "base/buffer.h"
 
-/* What may be reserved at once: a line is cut before it gets longer. */
-#define RECORD_BYTES_MAX 16384
+/* What may be reserved at once: a line is cut before it gets longer. The longest is an access record
+ * that has everything, in characters that JSON escapes: 28 KB. */
+#define RECORD_BYTES_MAX 32768
 
 struct record_ring;
 

@@ -387,6 +387,57 @@ START_TEST(claims_stand_in_the_record_where_they_are_asked_for)
 }
 END_TEST
 
+#define AS_LONG_AS_CAN_BE 4000
+
+/* Everything that a policy may say, as long as it is shown, of characters that JSON escapes. */
+static int32_t tell_all(struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	static char text[AS_LONG_AS_CAN_BE], claim[AS_LONG_AS_CAN_BE + 2];
+	memset(text, 1, sizeof(text));
+	memset(claim, '"', sizeof(claim));
+	for (size_t i = 1; i + 2 < sizeof(claim); i += 2)
+		claim[i] = '\\';
+	claim[sizeof(claim) - 1] = '"';
+	const struct sluice_str s = {text, sizeof(text)}, json = {claim, sizeof(claim)};
+	ck_assert_int_eq(p->host->authenticate(x, s, s, s), SLUICE_OK);
+	ck_assert_int_eq(p->host->violation(x, s, s, s), SLUICE_OK);
+	for (char c = 'a'; c < 'a' + 8; c++) {
+		char name[64];
+		memset(name, '"', sizeof(name));
+		name[0] = c;
+		ck_assert_int_eq(
+			p->host->claim_set(x, (struct sluice_str){name, sizeof(name)}, json),
+			SLUICE_OK);
+	}
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(the_longest_of_everything_fits_into_one_record)
+{
+	static char names[8][64];
+	static struct str claims[8];
+	char line[AS_LONG_AS_CAN_BE];
+	memset(names, '"', sizeof(names));
+	for (size_t i = 0; i < ARRAY_COUNT(claims); i++) {
+		names[i][0] = (char)('a' + i);
+		claims[i] = str_n(names[i], sizeof(names[i]));
+	}
+	memset(line, '"', sizeof(line));
+	memcpy(line, "GET /shop/items", strlen("GET /shop/items"));
+	line[sizeof(line) - 1] = '\0';
+	struct bench *b = bench_new();
+	probe_heads(b)->on[CALLBACK_REQUEST_HEAD] = tell_all;
+	struct rig *g = rig_new(b);
+	g->generation->edge.record_claims = claims;
+	g->generation->edge.record_claim_count = ARRAY_COUNT(claims);
+	rig_ask(g, line);
+	wire_answer(rig_upstream(g), 204, CONTENT_LENGTH_NONE);
+	assert_record(g, "status", "204");
+	g->generation->edge.record_claims = NULL;
+	rig_free(g);
+}
+END_TEST
+
 /* --- trailers -------------------------------------------------------------------------------- */
 static int32_t sign_request(
 	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
@@ -477,6 +528,7 @@ END_TEST
 UNIT_SUITE(policies, claims_stand_in_the_record_where_they_are_asked_for,
 	a_route_is_chosen_by_the_method_that_a_policy_set,
 	a_violation_stands_in_the_record_whether_or_not_it_is_refused,
+	the_longest_of_everything_fits_into_one_record,
 	policies_put_trailers_behind_messages_that_had_none,
 	a_body_that_was_collected_keeps_its_trailers,
 	log_sees_trailers_also_where_no_policy_sees_the_body,
