@@ -7,8 +7,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#define NO_MATCH  SIZE_MAX
-#define DEPTH_MAX 200
+#define NO_MATCH           SIZE_MAX
+#define DEPTH_MAX          200
+#define SET_BYTES_PER_STEP 8
 
 enum { CAPTURE_OPEN, CAPTURE_CLOSED, CAPTURE_POSITION };
 
@@ -34,14 +35,25 @@ static size_t stop(struct matcher *m, int32_t rc, const char *message)
 	return NO_MATCH;
 }
 
-static bool pay(struct matcher *m)
+static bool pay_for(struct matcher *m, uint64_t steps)
 {
-	if (*m->steps == 0) {
+	if (*m->steps < steps) {
 		stop(m, SLUICE_E_FULL, "the pattern takes too many steps");
 		return false;
 	}
-	--*m->steps;
+	*m->steps -= steps;
 	return m->rc == SLUICE_OK;
+}
+
+static bool pay(struct matcher *m)
+{
+	return pay_for(m, 1);
+}
+
+/* A set is looked through from its start. */
+static uint64_t item_steps(size_t at, size_t end)
+{
+	return (end - at) / SET_BYTES_PER_STEP;
 }
 
 /* --- single items ---------------------------------------------------------------------------- */
@@ -154,7 +166,8 @@ static bool item_matches(const struct matcher *m, unsigned char c, size_t at, si
 
 static bool matches_at(struct matcher *m, size_t s, size_t at, size_t end)
 {
-	return pay(m) && s < m->s.n && item_matches(m, (unsigned char)m->s.p[s], at, end);
+	return pay_for(m, 1 + item_steps(at, end)) && s < m->s.n &&
+	       item_matches(m, (unsigned char)m->s.p[s], at, end);
 }
 
 /* --- what stands between them ---------------------------------------------------------------- */
@@ -210,10 +223,12 @@ static size_t match_frontier(struct matcher *m, size_t s, size_t p)
 	size_t end = set_end(m, p + 2);
 	if (end == NO_MATCH)
 		return NO_MATCH;
+	if (!pay_for(m, 1 + item_steps(p, end)))
+		return NO_MATCH;
 	unsigned char before = s > 0 ? (unsigned char)m->s.p[s - 1] : 0;
 	unsigned char after = s < m->s.n ? (unsigned char)m->s.p[s] : 0;
 	bool is_there = !is_in_set(m, before, p + 2, end) && is_in_set(m, after, p + 2, end);
-	return pay(m) && is_there ? end : NO_MATCH;
+	return is_there ? end : NO_MATCH;
 }
 
 static size_t match_reference(struct matcher *m, size_t s, char digit)
@@ -278,7 +293,7 @@ static size_t match_repeated(struct matcher *m, size_t s, size_t at, size_t end)
 static bool step_item(struct matcher *m, size_t *s, size_t *p)
 {
 	size_t end = item_end(m, *p);
-	if (end == NO_MATCH) {
+	if (end == NO_MATCH || !pay_for(m, item_steps(*p, end))) {
 		*s = NO_MATCH;
 		return false;
 	}

@@ -26,10 +26,11 @@ static const char *found(const char *subject, const char *pattern)
 		const struct pattern_capture *c = &m.captures[i];
 		const char *separator = i > 0 ? "," : " ";
 		if (c->is_position)
-			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s@%zu", separator, c->start);
+			n += snprintf(
+				text + n, sizeof(text) - (size_t)n, "%s@%zu", separator, c->start);
 		else
-			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%.*s", separator, (int)c->n,
-				subject + c->start);
+			n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%.*s", separator,
+				(int)c->n, subject + c->start);
 	}
 	return text;
 }
@@ -70,7 +71,8 @@ START_TEST(matches_as_the_manual_says)
 		{"a.b", "%.", "1-2"},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
-		ck_assert_msg(strcmp(found(rows[i].subject, rows[i].pattern), rows[i].expected) == 0,
+		ck_assert_msg(
+			strcmp(found(rows[i].subject, rows[i].pattern), rows[i].expected) == 0,
 			"'%s' in '%s': %s, expected %s", rows[i].pattern, rows[i].subject,
 			found(rows[i].subject, rows[i].pattern), rows[i].expected);
 }
@@ -100,8 +102,26 @@ START_TEST(stops_when_its_steps_are_spent)
 		SLUICE_STR("a-a-a-a-a-a-a-a-a-a-a-a-b"), 0, &steps, &m, &message);
 	ck_assert_int_eq(rc, SLUICE_E_FULL);
 	ck_assert_uint_eq(steps, 0);
-	ck_assert_str_eq(found("x", "((((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))))"),
+	ck_assert_str_eq(
+		found("x", "((((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))))"),
 		"a pattern has too many captures");
+}
+END_TEST
+
+/* A set is looked through for each character that is tried. */
+START_TEST(pays_for_long_sets)
+{
+	static char pattern[8002], subject[100];
+	struct pattern_match m;
+	const char *message = NULL;
+	uint64_t steps = 100000;
+	memset(pattern, 'a', sizeof(pattern));
+	memset(subject, 'b', sizeof(subject));
+	pattern[0] = '[';
+	pattern[sizeof(pattern) - 1] = ']';
+	int32_t rc = pattern_find((struct sluice_str){subject, sizeof(subject)},
+		(struct sluice_str){pattern, sizeof(pattern)}, 0, &steps, &m, &message);
+	ck_assert_int_eq(rc, SLUICE_E_FULL);
 }
 END_TEST
 
@@ -124,4 +144,4 @@ START_TEST(survives_any_pattern)
 END_TEST
 
 UNIT_SUITE(pattern, matches_as_the_manual_says, refuses_what_is_no_pattern,
-	stops_when_its_steps_are_spent, survives_any_pattern)
+	stops_when_its_steps_are_spent, pays_for_long_sets, survives_any_pattern)
