@@ -95,21 +95,18 @@ static struct declared *find(const struct settings *s, struct sluice_str name)
 	return NULL;
 }
 
-/* The text at index[i], which the table keeps. */
+/* The text at index[i]: left on the stack, for a number becomes a text there alone. */
 static struct sluice_str element_text(lua_State *L, int index, int i)
 {
+	luaL_checkstack(L, 4, "labels");
 	lua_rawgeti(L, index, i);
-	struct sluice_str text = check_text(L, -1);
-	lua_pop(L, 1);
-	return text;
+	return check_text(L, -1);
 }
 
 static struct sluice_str member_text(lua_State *L, const char *name)
 {
 	lua_getfield(L, 1, name);
-	struct sluice_str text = check_text(L, -1);
-	lua_pop(L, 1);
-	return text;
+	return check_text(L, -1);
 }
 
 static size_t take_values(lua_State *L, int lists, int i, struct label_values *to)
@@ -122,7 +119,6 @@ static size_t take_values(lua_State *L, int lists, int i, struct label_values *t
 		raise_text(L, "metrics: a label has at most 64 values");
 	for (size_t k = 0; k < n; k++)
 		to->values[k] = element_text(L, list, (int)k + 1);
-	lua_pop(L, 1);
 	return n;
 }
 
@@ -140,7 +136,6 @@ static void take_labels(lua_State *L, struct sluice_metric_definition *d,
 		labels[i].value_count = take_values(L, lists, (int)i + 1, &values[i]);
 		labels[i].values = values[i].values;
 	}
-	lua_pop(L, 2);
 	d->labels = n > 0 ? labels : NULL;
 	d->label_count = n;
 }
