@@ -115,18 +115,15 @@ _Static_assert(SLUICE_OMIT_REQUEST_HEAD == 1 << HANDLER_request_head &&
 	"handlers stand in the order of the SDK's bits");
 #define OMIT_ALL (SLUICE_OMIT_LOG * 2 - 1)
 
-static int32_t check_bodies(const struct sluice_call *call, const struct sluice_value *config,
-	const struct settings *s, const struct sluice_value *script)
+static int32_t check_bodies(
+	const struct sluice_call *call, const struct settings *s, const struct sluice_value *script)
 {
-	if (s->handlers & 1 << HANDLER_request_body && !s->shows_body[SLUICE_REQUEST] &&
-		!s->expression_count)
+	if (s->handlers & 1 << HANDLER_request_body && !s->shows_body[SLUICE_REQUEST])
 		return complain(call, script,
 			"request_body is never called while requestBody.mode is none");
-	if (s->handlers & 1 << HANDLER_response_body && !s->shows_body[SLUICE_RESPONSE] &&
-		!s->expression_count)
+	if (s->handlers & 1 << HANDLER_response_body && !s->shows_body[SLUICE_RESPONSE])
 		return complain(call, script,
 			"response_body is never called while responseBody.mode is none");
-	(void)config;
 	return SLUICE_OK;
 }
 
@@ -146,7 +143,7 @@ static int32_t try_script(
 	interpreter_close(in);
 	interpreter_free(in);
 	call->host->callbacks_omit(call->instance, ~s->handlers & OMIT_ALL);
-	return check_bodies(call, config, s, at);
+	return check_bodies(call, s, at);
 }
 
 /* --- all -------------------------------------------------------------------------------------- */
