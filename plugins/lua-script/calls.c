@@ -54,6 +54,8 @@ static int call(lua_State *L)
 {
 	struct message_fields fields;
 	struct visit *v = message_visit(L, IN_LIVE, "http");
+	interpreter_check_wait(L);
+	interpreter_check_stack(L); /* a metatable may answer for the members */
 	struct sluice_http_request request = {.size = sizeof(request)};
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);

@@ -88,6 +88,7 @@ static int fail(lua_State *L)
 static int sleep_ms(lua_State *L)
 {
 	struct visit *v = message_visit(L, IN_LIVE, "sleep");
+	interpreter_check_wait(L);
 	lua_Number ms = luaL_checknumber(L, 1);
 	if (!(ms >= 0 && ms <= SLEEP_MS_MAX))
 		return raise_text(L, "sleep: expected 0 to 300000 milliseconds");
@@ -114,8 +115,16 @@ void facilities_open(lua_State *L, int environment)
 	lua_pop(L, 1);
 }
 
+static int check_wait(lua_State *L)
+{
+	interpreter_check_wait(L);
+	return 0;
+}
+
 void facilities_fill_core(lua_State *L)
 {
+	lua_pushcfunction(L, check_wait);
+	lua_setfield(L, -2, "check_wait");
 	lua_pushcfunction(L, sleep_ms);
 	lua_setfield(L, -2, "sleep");
 	declared_fill_core(L);

@@ -24,8 +24,12 @@
 #define C_STACK_BYTES (256u << 10)
 #define BUSY_MAX      8192
 /* A quarter of what the gateway's watch would end the process for. */
-#define CPU_US_MAX      500000
-#define HOOKS_PER_CLOCK 2
+#define CPU_US_MAX  500000
+#define CLOCK_STEPS (2 * HOOK_STEPS)
+/* An instruction may look at all of a block (a comparison, a concatenation): where one is larger,
+ * the hook comes the more often. */
+#define LARGE_BYTES    (256u << 10)
+#define HOOK_STEPS_MIN 8
 
 /* What stays on the stack of the state itself. */
 enum { AT_COROUTINES = 1, AT_KEPT, AT_ENTRIES };
@@ -65,6 +69,11 @@ static void spend_all(struct interpreter *in, const char *why)
 	hook_every(in, 1);
 }
 
+static void hook_as_usual(struct interpreter *in)
+{
+	hook_every(in, in->hook_steps);
+}
+
 static void pay(struct interpreter *in, uint64_t steps)
 {
 	in->steps -= steps < in->steps ? steps : in->steps;
@@ -79,7 +88,7 @@ static void relieve(struct interpreter *in, lua_State *L)
 	if (in->bytes_used > in->bytes_max)
 		spend_all(in, TOO_MUCH_MEMORY);
 	else
-		hook_every(in, HOOK_STEPS);
+		hook_as_usual(in);
 }
 
 static int64_t cpu_us(void)
@@ -90,13 +99,16 @@ static int64_t cpu_us(void)
 }
 
 /* The clock is a system call: most handlers end before it is looked at. */
-static void watch_clock(struct interpreter *in)
+static void watch_clock(struct interpreter *in, uint64_t steps)
 {
-	if (++in->hooks % HOOKS_PER_CLOCK != 0)
+	in->unwatched += steps;
+	if (in->unwatched < CLOCK_STEPS)
 		return;
-	if (in->hooks == HOOKS_PER_CLOCK)
-		in->cpu_from_us = cpu_us();
-	else if (cpu_us() - in->cpu_from_us > CPU_US_MAX)
+	in->unwatched = 0;
+	int64_t now = cpu_us();
+	if (in->cpu_from_us == 0)
+		in->cpu_from_us = now;
+	else if (now - in->cpu_from_us > CPU_US_MAX)
 		spend_all(in, TOO_LONG);
 }
 
@@ -126,13 +138,13 @@ static void on_count(lua_State *L, lua_Debug *ar)
 	(void)ar;
 	if (in->is_tight && !in->spent)
 		relieve(in, L);
-	if (!in->spent && in->steps < HOOK_STEPS)
+	if (!in->spent && in->steps < (uint64_t)in->hook_steps)
 		spend_all(in, TOO_MANY_STEPS);
 	if (!in->spent)
-		watch_clock(in);
+		watch_clock(in, HOOK_STEPS);
 	if (in->spent)
 		raise_spent(L, in);
-	in->steps -= HOOK_STEPS;
+	in->steps -= (uint64_t)in->hook_steps;
 }
 
 /* Cannot be caught, either: who knows what is half done. */
@@ -142,6 +154,17 @@ static void *refuse(struct interpreter *in)
 	if (in->L)
 		spend_all(in, TOO_MUCH_MEMORY);
 	return NULL;
+}
+
+static void note_largest(struct interpreter *in, size_t bytes)
+{
+	if (bytes <= in->largest)
+		return;
+	in->largest = bytes;
+	int steps = HOOK_STEPS / (int)(1 + bytes / LARGE_BYTES);
+	in->hook_steps = steps < HOOK_STEPS_MIN ? HOOK_STEPS_MIN : steps;
+	if (in->L && !in->is_tight && !in->spent && bytes >= LARGE_BYTES)
+		hook_as_usual(in);
 }
 
 static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
@@ -160,6 +183,7 @@ static void *allocate(void *arg, void *p, size_t old_size, size_t new_size)
 	if (!fresh && new_size > 0)
 		return refuse(in);
 	in->bytes_used = used;
+	note_largest(in, new_size);
 	/* What grows is cleared or moved. */
 	if (new_size > old_size && new_size >= GROWN_BYTES_MIN)
 		pay(in, new_size / BYTES_PER_STEP);
@@ -171,10 +195,18 @@ void interpreter_charge(lua_State *L, uint64_t steps)
 	struct interpreter *in = interpreter_of(L);
 	if (steps <= in->steps && !in->spent) {
 		in->steps -= steps;
-		return;
+		watch_clock(in, steps);
+	} else {
+		spend_all(in, TOO_MANY_STEPS);
 	}
-	spend_all(in, TOO_MANY_STEPS);
-	raise_spent(L, in);
+	if (in->spent)
+		raise_spent(L, in);
+}
+
+void interpreter_check_wait(lua_State *L)
+{
+	if (!lua_isyieldable(L))
+		raise_text(L, "attempt to yield across C-call boundary");
 }
 
 void interpreter_check_stack(lua_State *L)
@@ -192,13 +224,14 @@ void interpreter_forgive(struct interpreter *in)
 	in->line = 0;
 	in->is_broken = false;
 	in->is_tight = false;
-	hook_every(in, HOOK_STEPS);
+	hook_as_usual(in);
 }
 
 static void allow(struct interpreter *in, uint64_t steps)
 {
 	in->steps = steps;
-	in->hooks = 0;
+	in->unwatched = 0;
+	in->cpu_from_us = 0;
 	in->stack_base = __builtin_frame_address(0);
 }
 
@@ -305,7 +338,7 @@ static int load(lua_State *L)
 	facilities_open(L, 1);
 	message_open(L, 1);
 	run_prelude(L, 1);
-	hook_every(in, HOOK_STEPS);
+	hook_as_usual(in);
 	load_script(L, in->settings->script, 1);
 	lua_call(L, 0, 1);
 	lua_call(L, 1, 1);
@@ -354,6 +387,7 @@ struct interpreter *interpreter_new(const struct sluice_call *call, const struct
 	in->instance = call->instance;
 	in->declares = declares;
 	in->bytes_max = settings->memory_bytes;
+	in->hook_steps = HOOK_STEPS;
 	in->memory = (struct memory){.host = call->host, .instance = call->instance};
 	if (memory_reserve(&in->memory, RESERVE_BYTES))
 		in->L = lua_newstate(allocate, in);
@@ -431,9 +465,14 @@ bool interpreter_begin(struct interpreter *in, enum handler handler, struct coro
 	return true;
 }
 
-int interpreter_run(struct interpreter *in, struct coroutine *co)
+void interpreter_allow(struct interpreter *in)
 {
 	allow(in, in->settings->instructions);
+}
+
+int interpreter_run(struct interpreter *in, struct coroutine *co)
+{
+	in->stack_base = __builtin_frame_address(0);
 	return lua_resume(co->L, 0);
 }
 

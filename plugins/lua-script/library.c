@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define BYTES_PER_STEP 32
-#define SORT_STEPS     40
+#define COMPARE_STEPS  2
+#define INT_RANGE      2147483648.0 /* what is beyond it, LuaJIT takes for its lower end */
 
 /* --- base ------------------------------------------------------------------------------------ */
 void library_push_shown(lua_State *L, int index)
@@ -63,13 +64,23 @@ static int by_texts(lua_State *L)
 	return n;
 }
 
+/* From the place (argument 2) to the end; a place below the first, and the library goes on down to
+ * it. */
+static uint64_t moved_by(lua_State *L)
+{
+	lua_Number at = lua_tonumber(L, 2), n = (lua_Number)lua_objlen(L, 1);
+	if (!(at > -INT_RANGE && at < INT_RANGE))
+		at = -INT_RANGE;
+	return (uint64_t)(at < 0 ? n - at : n);
+}
+
 /* insert and remove: at the end they move nothing. `arguments` (upvalue 2) is how many it has then.
  */
 static int by_what_moves(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	if (lua_gettop(L) > lua_tointeger(L, lua_upvalueindex(2)))
-		interpreter_charge(L, lua_objlen(L, 1));
+		interpreter_charge(L, moved_by(L));
 	return call_own(L);
 }
 
@@ -82,6 +93,34 @@ static int by_elements(lua_State *L)
 	int n = call_own(L);
 	interpreter_charge(L, size_of_texts(L, 1));
 	return n;
+}
+
+/* Is argument 1 less than 2, by the script's function (upvalue 1) or, with nil, by itself? How
+ * often it is asked, the elements decide, and no hook sees how long their texts are. */
+static int is_less(lua_State *L)
+{
+	uint64_t a = lua_type(L, 1) == LUA_TSTRING ? lua_objlen(L, 1) : 0;
+	uint64_t b = lua_type(L, 2) == LUA_TSTRING ? lua_objlen(L, 2) : 0;
+	interpreter_charge(L, COMPARE_STEPS + (a < b ? a : b) / BYTES_PER_STEP);
+	lua_settop(L, 2);
+	if (lua_isnil(L, lua_upvalueindex(1))) {
+		lua_pushboolean(L, lua_lessthan(L, 1, 2));
+		return 1;
+	}
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, 2, 1);
+	return 1;
+}
+
+static int sort(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 2);
+	if (!lua_isnil(L, 2))
+		luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_pushcclosure(L, is_less, 1);
+	return call_own(L);
 }
 
 static void paid(lua_State *L, const char *library, const char *name, lua_CFunction by, int more)
@@ -135,7 +174,7 @@ static void open_tables(lua_State *L, int environment)
 {
 	lua_newtable(L);
 	paid(L, LUA_TABLIBNAME, "concat", by_elements, 2);
-	paid(L, LUA_TABLIBNAME, "sort", by_elements, SORT_STEPS);
+	paid(L, LUA_TABLIBNAME, "sort", sort, 0);
 	paid(L, LUA_TABLIBNAME, "insert", by_what_moves, 2);
 	paid(L, LUA_TABLIBNAME, "remove", by_what_moves, 1);
 	lua_setfield(L, environment, "table");

@@ -409,6 +409,7 @@ static int auth_set(lua_State *L)
 	struct visit *v =
 		message_visit(L, IN_HANDLER(request_head) | IN_HANDLER(request_body), "auth.set");
 	struct sluice_str parts[3] = {empty, empty, empty};
+	interpreter_check_stack(L); /* a metatable may answer for the members */
 	luaL_checktype(L, 1, LUA_TTABLE);
 	for (int i = 0; i < 3; i++) {
 		lua_getfield(L, 1, auth_facts[i].name);

@@ -54,7 +54,11 @@ local depths = setmetatable({}, { __mode = "k" })
 -- all{function, ...} -> the first result of each. What one waits for, the others don't.
 function world.all(functions)
 	local threads, results = {}, {}
-	local depth = (depths[running()] or 0) + 1
+	local within = running()
+	local depth = (depths[within] or 0) + 1
+	if within then
+		core.check_wait()
+	end
 	if depth > DEPTH_MAX then
 		error("all is nested too deep", 2)
 	end
@@ -210,7 +214,7 @@ world.metrics = {
 
 -- --- handlers -----------------------------------------------------------------------------------
 
-local request, response = world.request, world.response
+local request, response, log = world.request, world.response, world.log
 
 local function on_request(handler)
 	return function()
@@ -283,6 +287,8 @@ return function(returned)
 		local handler = found[kind[1]]
 		if type(handler) == "function" then
 			entries[i], any = kind[2](handler), true
+		elseif handler ~= nil and handler ~= log then
+			error(kind[1] .. " is no function", 0)
 		end
 	end
 	if not any then

@@ -92,6 +92,7 @@ static void discard(struct visit *v, struct awaited *questions, const struct set
 static int ask(lua_State *L)
 {
 	struct visit *v = message_visit(L, IN_LIVE, "state");
+	interpreter_check_wait(L);
 	const struct settings *s = interpreter_of(L)->settings;
 	struct sluice_answer a = {.size = sizeof(a)};
 	interpreter_charge(L, STEPS);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define BYTES_PER_STEP 32
+#define CHARS_PER_STEP 8 /* looked at one by one */
 
 /* --- matching -------------------------------------------------------------------------------- */
 /* False: there is none. Raises when the pattern is none, or takes too much. */
@@ -88,6 +89,7 @@ static int find(lua_State *L)
 	struct pattern_match m;
 	struct sluice_str subject = check_text(L, 1), pattern = check_text(L, 2);
 	size_t from = init_of(L, subject.n);
+	interpreter_charge(L, pattern.n / CHARS_PER_STEP);
 	if (from <= subject.n && (lua_toboolean(L, 4) || is_text(pattern)))
 		return find_plain(L, subject, pattern, from);
 	if (from > subject.n || !search(L, subject, pattern, from, &m)) {
@@ -147,6 +149,7 @@ static void add_template(struct replacing *r, const struct pattern_match *m)
 {
 	size_t n;
 	const char *p = lua_tolstring(r->L, 3, &n);
+	interpreter_charge(r->L, n / CHARS_PER_STEP);
 	for (size_t i = 0; i < n; i++) {
 		if (p[i] != '%' || i + 1 == n) {
 			luaL_addchar(&r->out, p[i]);

@@ -24,6 +24,7 @@ static bool greet(const struct sluice_call *call, struct interpreter *in)
 	if (!interpreter_has(in, HANDLER_worker_start))
 		return true;
 	if (interpreter_begin(in, HANDLER_worker_start, &co)) {
+		interpreter_allow(in);
 		int status = interpreter_run(in, &co);
 		if (status == 0 && !in->spent) {
 			interpreter_end(in, &co);
@@ -204,6 +205,21 @@ static int32_t suspend(struct visit *v, struct interpreter *in, struct coroutine
 	return verdict;
 }
 
+static void forsake(struct awaited *a)
+{
+	a->taken_by_none += a->open;
+	a->open = 0;
+}
+
+/* What the handler has asked and not taken is no answer to the next one's questions. */
+static void forsake_all(struct visit *v)
+{
+	if (!v->guest)
+		return;
+	forsake(&v->guest->questions[v->side]);
+	forsake(&v->guest->calls[v->side]);
+}
+
 /* Until the handler ends or has to wait. */
 static int32_t proceed(struct visit *v, struct interpreter *in, struct coroutine *co)
 {
@@ -213,10 +229,12 @@ static int32_t proceed(struct visit *v, struct interpreter *in, struct coroutine
 			return fail(v, in, co, NULL);
 		if (status == 0) {
 			interpreter_end(in, co);
+			forsake_all(v);
 			return v->verdict == VISIT_GOES_ON ? SLUICE_CONTINUE : v->verdict;
 		}
 		if (v->verdict != VISIT_GOES_ON) {
 			interpreter_drop(in, co);
+			forsake_all(v);
 			return v->verdict;
 		}
 		int32_t verdict = suspend(v, in, co);
@@ -238,6 +256,7 @@ static int32_t go_on(struct visit *v, struct interpreter *in)
 	v->due_ms = 0;
 	if (verdict == SLUICE_FAIL)
 		return fail(v, in, &co, "the script cannot wait here");
+	interpreter_allow(in);
 	return proceed(v, in, &co);
 }
 
@@ -248,13 +267,8 @@ static int32_t begin(struct visit *v, struct interpreter *in)
 		log_line(v->call, v->x, "no memory for a handler, or too many wait");
 		return SLUICE_FAIL;
 	}
+	interpreter_allow(in);
 	return proceed(v, in, &co);
-}
-
-static void forsake(struct awaited *a)
-{
-	a->taken_by_none += a->open;
-	a->open = 0;
 }
 
 /* A response that another one takes the place of: its handler will not go on. */
@@ -263,8 +277,7 @@ static void abandon(struct visit *v, struct interpreter *in)
 	struct guest *g = v->guest;
 	interpreter_drop(in, &g->waiting[v->side]);
 	g->waiting[v->side].L = NULL;
-	forsake(&g->questions[v->side]);
-	forsake(&g->calls[v->side]);
+	forsake_all(v);
 }
 
 static int32_t run_in(struct visit *v, struct worker *w, struct interpreter *in)

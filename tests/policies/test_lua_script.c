@@ -259,6 +259,34 @@ START_TEST(waits_for_several_at_once)
 }
 END_TEST
 
+/* What is asked where nobody can wait is not asked: its answer would be the next question's. */
+START_TEST(an_answer_is_that_of_its_question)
+{
+	struct sluice_test *t = scripted(
+		"local function set() return state:put('k', 'x') end\n"
+		"local itself = setmetatable({}, {__index = function(t) http.request(t) end})\n"
+		"function request_head(request)\n"
+		"  for _, each in ipairs{ set, function() all{ set } end } do\n"
+		"    local ok, why = pcall(string.gsub, 'x', 'x', each)\n"
+		"    request.headers:add('x-why', tostring(ok) .. why)\n"
+		"  end\n"
+		"  assert(not pcall(http.request, itself))\n"
+		"  request.headers:set('x-got', tostring((state:get('k'))))\n"
+		"end");
+	sluice_test_store(t, SLUICE_TEST_STORE_LATE);
+	struct sluice_test_exchange *x = get(t, "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 1);
+	ck_assert_str_eq(sluice_test_log(t), "");
+	ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PASSED);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_REQUEST, "x-why"),
+		"falsescript:5: attempt to yield across C-call boundary");
+	ck_assert_uint_eq(sluice_test_field_count(x, SLUICE_REQUEST, "x-why"), 2);
+	ck_assert_str_eq(sluice_test_field(x, SLUICE_REQUEST, "x-got"), "nil");
+	sluice_test_free(t);
+}
+END_TEST
+
 /* --- denying ---------------------------------------------------------------------------------- */
 START_TEST(an_error_denies_and_names_its_line)
 {
@@ -370,6 +398,16 @@ START_TEST(what_has_no_end_is_ended)
 	assert_bounded("setmetatable(kept, {__index = function(t, k) return t[k + 1] end}) "
 		       "while true do pcall(function() return kept[1] end) end",
 		steps);
+	assert_bounded("while true do sleep(0) end", steps);
+	assert_bounded("table.insert({}, -1e9, 1)", steps);
+	assert_bounded("table.insert({}, 1e300, 1)", steps);
+	assert_bounded("local a, t = ('x'):rep(5e5), {} for i = 1, 500 do t[i] = a end "
+		       "table.sort(t)",
+		steps);
+	assert_bounded("('b'):rep(1000):find('[' .. ('a'):rep(1e5) .. ']')", steps);
+	assert_bounded("('b'):rep(1000):find('%f[' .. ('a'):rep(1e5) .. ']')", steps);
+	assert_bounded("local t = ('%1'):rep(1e5) while true do ('x'):gsub('(y?)x', t) end", steps);
+	assert_bounded("local t = ('a'):rep(1e5) while true do ('x'):find(t) end", steps);
 }
 END_TEST
 
@@ -488,9 +526,14 @@ START_TEST(a_script_that_cannot_run_is_a_mistake_of_the_configuration)
 	assert_problem("", "function request_heads() end", "no handler is called request_heads");
 	assert_problem("", "return {request_heads = print}", "the script has no handler");
 	assert_problem("", "return {req = all}", "no handler is called req");
+	assert_problem("", "return {request_head = 'x', log = function() end}",
+		"request_head is no function");
 	assert_problem("", "return 7", "a script returns a table of handlers, or nothing");
 	assert_problem("", "now()\nfunction log() end", "script:1: there is no exchange here");
 	assert_problem("", "function request_body() end",
+		"request_body is never called while requestBody.mode is none");
+	assert_problem("expressions: {a: \"#[attributes.method]\"}\n",
+		"function request_body() end",
 		"request_body is never called while requestBody.mode is none");
 	assert_problem("expressions: {a: \"#[nonsense(]\"}\n", "function log() end",
 		"config.expressions.a: ");
@@ -506,9 +549,11 @@ START_TEST(counts_in_metrics_of_its_own)
 		scripted("local refused = metrics.counter('refused', 'What was refused',\n"
 			 "  {why = {'age', 'tenant'}, who = {'a', 'b'}})\n"
 			 "local seen = metrics.counter('seen')\n"
+			 "local by = metrics.counter('by', 'By status', {status = {200, 404.5}})\n"
 			 "local took = metrics.histogram('took_seconds', 'How long', {0.1, 1})\n"
 			 "function request_head(request)\n"
 			 "  seen:add()\n"
+			 "  by:add(1, {status = 404.5})\n"
 			 "  refused:add(2, {why = 'tenant', who = 'a'})\n"
 			 "  took:observe(0.5)\n"
 			 "  assert(not pcall(refused.add, refused, 1, {why = 'x', who = 'a'}))\n"
@@ -720,4 +765,4 @@ START_TEST(whatever_fails_denies)
 }
 END_TEST
 
-UNIT_SUITE(lua_script, reads_two_fields_and_decides, handlers_come_from_a_table_too, sees_and_changes_both_messages, an_exchange_keeps_its_own_and_no_other, replaces_a_body_it_holds, changes_a_body_as_it_streams, counts_and_remembers, sleeps_beside_others, waits_for_several_at_once, an_error_denies_and_names_its_line, what_has_no_end_is_ended, what_nobody_counts_is_ended_by_the_clock, what_takes_all_memory_is_ended, deep_recursion_is_an_error_like_others, garbage_is_no_offence, others_go_on_when_a_state_is_thrown_away, a_script_that_cannot_run_is_a_mistake_of_the_configuration, counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings, the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures, the_guides_locks, whatever_fails_denies)
+UNIT_SUITE(lua_script, reads_two_fields_and_decides, handlers_come_from_a_table_too, sees_and_changes_both_messages, an_exchange_keeps_its_own_and_no_other, replaces_a_body_it_holds, changes_a_body_as_it_streams, counts_and_remembers, sleeps_beside_others, waits_for_several_at_once, an_answer_is_that_of_its_question, an_error_denies_and_names_its_line, what_has_no_end_is_ended, what_nobody_counts_is_ended_by_the_clock, what_takes_all_memory_is_ended, deep_recursion_is_an_error_like_others, garbage_is_no_offence, others_go_on_when_a_state_is_thrown_away, a_script_that_cannot_run_is_a_mistake_of_the_configuration, counts_in_metrics_of_its_own, worker_start_prepares, knows_digests_and_encodings, the_guides_tenants, the_guides_orders, the_guides_timing, the_guides_signatures, the_guides_locks, whatever_fails_denies)
