@@ -39,7 +39,7 @@ struct use {
 	struct policy_companion companion;
 	struct sluice_instance *instance; /* borrowed: it goes with it */
 	_Atomic uint32_t calls;
-	_Atomic size_t bytes; /* of responses */
+	_Atomic size_t bytes; /* of bodies, either way */
 	struct link started[]; /* by worker */
 };
 
@@ -73,12 +73,16 @@ static bool take_place(struct use *u)
 	return false;
 }
 
-static bool takes(struct upstream_call *c, size_t n)
+static bool hold_bytes(struct http_call *h, size_t n)
 {
-	struct http_call *h = CONTAINER_OF(c, struct http_call, call);
 	size_t before = atomic_fetch_add_explicit(&h->use->bytes, n, memory_order_relaxed);
 	h->bytes += n;
 	return before + n <= SLUICE_HTTP_INSTANCE_BYTES_MAX;
+}
+
+static bool takes(struct upstream_call *c, size_t n)
+{
+	return hold_bytes(CONTAINER_OF(c, struct http_call, call), n);
 }
 
 static void http_call_deinit(struct http_call *h)
@@ -224,7 +228,7 @@ static int32_t http_call_init(struct http_call *h, const struct sluice_target *t
 	c->timeout_ms = (int)r->timeout_ms;
 	c->response_bytes_max = (size_t)r->response_bytes_max;
 	c->takes = takes;
-	return set_request(c, t, r);
+	return hold_bytes(h, r->body.n) ? set_request(c, t, r) : SLUICE_E_FULL;
 }
 
 /* --- responses ------------------------------------------------------------------------------- */
@@ -325,7 +329,7 @@ static bool has_room(const struct sluice_exchange *x, const struct sluice_http_r
 			continue;
 		const struct http_call *h = CONTAINER_OF(op, struct http_call, operation);
 		bool is_pending = op->is_pending;
-		bytes += h->call.body.n + (is_pending ? h->call.response_bytes_max : h->bytes);
+		bytes += is_pending ? h->call.body.n + h->call.response_bytes_max : h->bytes;
 		count += is_pending;
 	}
 	return count <= SLUICE_HTTP_EXCHANGE_MAX && bytes <= SLUICE_HTTP_EXCHANGE_BYTES_MAX;

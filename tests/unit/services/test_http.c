@@ -408,6 +408,35 @@ static int32_t start_one(const struct sluice_call *call, struct sluice_exchange 
 	return SLUICE_CONTINUE;
 }
 
+static int32_t start_much(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct sluice_http_request r = {.size = sizeof(r), .body = SLUICE_STR("12345678901")};
+	told.again = http->start(call, target, &r, on_answer, &told);
+	ck_assert_int_eq(http->begin(x, target, &r), SLUICE_E_FULL);
+	r.body.n--;
+	ck_assert_int_eq(http->start(call, target, &r, on_answer, &told), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(what_an_instance_sends_counts_as_what_it_gets)
+{
+	memset(&told, 0, sizeof(told));
+	begin(1);
+	in_head = start_one;
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	visit_end(visit);
+	ck_assert(carried[0]->takes(carried[0], SLUICE_HTTP_INSTANCE_BYTES_MAX - 10));
+	visit_begin(visit);
+	in_head = start_much;
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	ck_assert_int_eq(told.again, SLUICE_E_FULL);
+	ck_assert_uint_eq(carried_count, 2);
+	answer(0, 200, "");
+	lose(1, CALL_UNAVAILABLE, "no");
+	end();
+}
+END_TEST
+
 START_TEST(an_instance_gets_one_answer)
 {
 	memset(&told, 0, sizeof(told));
@@ -461,5 +490,5 @@ UNIT_SUITE(http, a_request_is_made_of_the_target_and_what_is_asked,
 	what_no_client_may_send_is_refused, anothers_target_is_refused, an_exchange_has_bounds,
 	bodies_that_were_sent_count_as_long_as_they_are_held,
 	answers_are_taken_in_the_order_of_asking, an_exchange_that_ends_takes_its_calls_along,
-	an_instance_gets_one_answer, what_is_under_way_ends_before_the_worker_stops,
-	where_nothing_is_carried_nothing_goes_out)
+	what_an_instance_sends_counts_as_what_it_gets, an_instance_gets_one_answer,
+	what_is_under_way_ends_before_the_worker_stops, where_nothing_is_carried_nothing_goes_out)

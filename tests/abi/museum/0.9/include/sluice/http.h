@@ -20,7 +20,7 @@
  *
  * Bounds: SLUICE_HTTP_EXCHANGE_MAX requests of one exchange, SLUICE_HTTP_INSTANCE_MAX of one
  * instance under way; SLUICE_HTTP_EXCHANGE_BYTES_MAX that all bodies of one exchange may come to,
- * SLUICE_HTTP_INSTANCE_BYTES_MAX that responses of one instance hold.
+ * SLUICE_HTTP_INSTANCE_BYTES_MAX those of one instance.
  */
 #ifndef SLUICE_HTTP_H
 #define SLUICE_HTTP_H
