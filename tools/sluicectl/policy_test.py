@@ -63,7 +63,7 @@ def bench(folder):
 def pack(folder):
     check("pack", policy(folder, "pack", PLUGIN) == f"./{PACK}\n", "another name")
     first = open(f"{folder}/{PACK}", "rb").read()
-    policy(folder, "pack", PLUGIN, code=1, says=f"./{PACK}: File exists")
+    policy(folder, "pack", PLUGIN, code=1, says=f"./{PACK}: is there already; --force writes over it")
     policy(folder, "pack", PLUGIN, "--force")
     check("pack again", open(f"{folder}/{PACK}", "rb").read() == first, "other bytes")
     tar = subprocess.run(["zstd", "-dc", PACK], cwd=folder, capture_output=True, check=True).stdout
@@ -80,7 +80,7 @@ def sign(folder):
     signature = f"{folder}/{PACK}.minisig"
     policy(folder, "keygen", "--out", "ours")
     check("mode of a key", os.stat(f"{folder}/ours").st_mode & 0o777 == 0o600, os.stat(f"{folder}/ours"))
-    policy(folder, "keygen", "--out", "ours", code=1, says="ours: File exists")
+    policy(folder, "keygen", "--out", "ours", code=1, says="ours: is there already; --force writes over it")
     policy(folder, "verify", PACK, "--key", "ours.pub", code=1, says=f"{PACK}.minisig: No such file or directory")
     policy(folder, "sign", PACK, "--key", "ours", "--comment", "for the bank")
     shown = policy(folder, "verify", PACK, "--key", "ours.pub")
