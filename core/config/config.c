@@ -209,6 +209,22 @@ static int make_schema(lua_State *L)
 	return 0;
 }
 
+/* The same for the definitions of the one plugin. */
+static int judge(lua_State *L)
+{
+	struct compile *c = lua_touserdata(L, 1);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "sluice.definitions");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, "judge");
+	lua_newtable(L);
+	push_plugins(L, c);
+	lua_getfield(L, LUA_REGISTRYINDEX, "host");
+	lua_call(L, 2, 1);
+	take_diagnostics(L, c->diagnostics);
+	return 0;
+}
+
 static enum rc run_lua(struct compile *c, lua_CFunction function)
 {
 	struct lua_program *program = lua_program_new(c->options->getenv, &c->sources);
@@ -332,4 +348,16 @@ enum rc config_schema(const struct config_options *options, const char *name, st
 		rc = c.incomplete ? RC_NOT_FOUND : plan_writer_finish(c.writer, plan);
 	deinit(&c);
 	return rc;
+}
+
+enum rc config_judge_definitions(const char *file, struct str yaml, struct diagnostics *diagnostics)
+{
+	const struct config_options options = {0};
+	struct compile c = {.options = &options, .diagnostics = diagnostics};
+	size_t before = diagnostics->errors;
+	enum rc rc = plugin_files_of_text(&c.plugins, file, yaml, diagnostics);
+	if (rc == RC_OK)
+		rc = run_lua(&c, judge);
+	plugin_files_deinit(&c.plugins);
+	return rc == RC_OK && diagnostics->errors > before ? RC_INVALID : rc;
 }

@@ -59,3 +59,9 @@ MUST_USE enum rc config_compile(
  * of that name, which the diagnostics say. */
 MUST_USE enum rc config_schema(const struct config_options *options, const char *name,
 	struct buffer *plan, struct diagnostics *diagnostics);
+
+/* The definitions of one plugin, `yaml`, which messages call `file`, by themselves: what
+ * composition says of them, and what would never be looked at. RC_INVALID: something is wrong, as
+ * the diagnostics say. */
+MUST_USE enum rc config_judge_definitions(
+	const char *file, struct str yaml, struct diagnostics *diagnostics);

@@ -172,6 +172,30 @@ static int check(lua_State *L)
 	return lua_gettop(L) - 4;
 }
 
+static void add_default(void *arg, struct str place, const struct schema_problem *p)
+{
+	struct problem_list *list = arg;
+	lua_State *L = list->lua;
+	luaL_checkstack(L, 8, "a schema");
+	lua_newtable(L);
+	set_str(L, "pointer", place);
+	set_str(L, "path", p->path);
+	set_str(L, "message", p->message);
+	lua_rawseti(L, list->list, ++list->count);
+}
+
+/* schema_defaults(handle) -> the defaults that do not fit: a list of {pointer, path, message}, the
+ * pointer to the default, the path in it. */
+static int check_defaults(lua_State *L)
+{
+	struct lua_schema *s = check_schema(L);
+	lua_settop(L, 1);
+	lua_newtable(L);
+	struct problem_list problems = {.lua = L, .list = 2};
+	schema_check_defaults(s->schema, add_default, &problems);
+	return 1;
+}
+
 static void new_type(lua_State *L, const char *name, lua_CFunction collect)
 {
 	luaL_newmetatable(L, name);
@@ -187,6 +211,7 @@ void lua_register_schema(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{"schema", compile},
 		{"schema_check", check},
+		{"schema_defaults", check_defaults},
 		{NULL, NULL},
 	};
 	new_type(L, SCHEMA_TYPE, collect_schema);

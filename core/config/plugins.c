@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define NO_DEFINITION "holds no PolicyDefinition"
+
 static void warn(struct diagnostics *d, const char *file, const char *message)
 {
 	struct position at = {file, 0, 0};
@@ -18,6 +20,15 @@ static void plugin_file_deinit(struct plugin_file *f)
 	document_set_deinit(&f->documents);
 	package_deinit(&f->package);
 	free(f->shown);
+}
+
+static void add(struct plugin_files *out, const struct plugin_file *f)
+{
+	if (out->count == out->capacity) {
+		out->capacity = out->capacity ? out->capacity * 2 : 16;
+		out->items = heap_realloc(out->items, out->capacity * sizeof(*f));
+	}
+	out->items[out->count++] = *f;
 }
 
 static void read_plugin(struct plugin_files *out, const char *dir, const char *name,
@@ -41,11 +52,9 @@ static void read_plugin(struct plugin_files *out, const char *dir, const char *n
 		plugin_file_deinit(&f);
 		return;
 	}
-	if (out->count == out->capacity) {
-		out->capacity = out->capacity ? out->capacity * 2 : 16;
-		out->items = heap_realloc(out->items, out->capacity * sizeof(f));
-	}
-	out->items[out->count++] = f;
+	if (f.documents.count == 0)
+		warn(diagnostics, f.shown, NO_DEFINITION);
+	add(out, &f);
 }
 
 static int is_plugin(const struct dirent *entry)
@@ -78,6 +87,22 @@ void plugin_files_read(struct plugin_files *out, const char *const *dirs, size_t
 		}
 		free(entries);
 	}
+}
+
+enum rc plugin_files_of_text(struct plugin_files *out, const char *file, struct str yaml,
+	struct diagnostics *diagnostics)
+{
+	struct position at = {file, 0, 0};
+	struct plugin_file f = {.shown = heap_strdup(file)};
+	*out = (struct plugin_files){0};
+	f.package.path = heap_strdup(file);
+	enum rc rc = document_set_read(&f.documents, f.shown, yaml, diagnostics);
+	if (rc == RC_OK && f.documents.count == 0) {
+		diagnostics_add(diagnostics, SEVERITY_ERROR, at, "", NO_DEFINITION);
+		rc = RC_INVALID;
+	}
+	add(out, &f);
+	return rc;
 }
 
 void plugin_files_deinit(struct plugin_files *p)

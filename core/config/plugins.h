@@ -22,4 +22,8 @@ struct plugin_files {
  * the APIs that need it are concerned, and they will say so. */
 void plugin_files_read(struct plugin_files *out, const char *const *dirs, size_t dir_count,
 	struct diagnostics *diagnostics);
+/* As if there were one plugin with these definitions. RC_INVALID: they are no YAML, or there is
+ * none; that is told. `out` needs plugin_files_deinit in any case. */
+MUST_USE enum rc plugin_files_of_text(struct plugin_files *out, const char *file, struct str yaml,
+	struct diagnostics *diagnostics);
 void plugin_files_deinit(struct plugin_files *p);

@@ -92,6 +92,11 @@ typedef void schema_problem_fn(void *arg, const struct schema_problem *p);
 /* How many problems; fn comes for each. */
 size_t schema_check(const struct schema *s, const struct json_value *instance,
 	schema_problem_fn *fn, void *arg);
+/* Whether each `default` fits the schema that it stands in, which a schema need not mind. fn comes
+ * for each problem: `place` is the default's, "#/properties/a/default", and the problem's own place
+ * is one within it. How many. */
+size_t schema_check_defaults(const struct schema *s,
+	void (*fn)(void *arg, struct str place, const struct schema_problem *p), void *arg);
 /* For instances from the network: true when it is valid; it is not when that takes more than
  * SCHEMA_MESSAGE_STEPS_MAX steps. Nothing is told, and nothing allocated but for uniqueItems. */
 bool schema_is_valid(const struct schema *s, const struct json_value *instance);
@@ -118,5 +123,6 @@ const struct json_value *schema_apply_defaults(
 void schema_each_secret(const struct schema *s, const struct json_value *instance,
 	void (*fn)(void *arg, struct str path), void *arg);
 /* Each string of the instance that a schema which may judge it gives that format. */
-void schema_each_format(const struct schema *s, const struct json_value *instance, struct str format,
-	void (*fn)(void *arg, struct str path, const struct json_value *at), void *arg);
+void schema_each_format(const struct schema *s, const struct json_value *instance,
+	struct str format, void (*fn)(void *arg, struct str path, const struct json_value *at),
+	void *arg);

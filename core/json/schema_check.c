@@ -398,17 +398,17 @@ bool schema_is_valid(const struct schema *s, const struct json_value *instance)
 }
 
 /* All problems up to `room` of them into c's list, which the caller gave. */
-static void check_telling(struct check *c, const struct json_value *instance)
+static void check_telling(struct check *c, const struct node *n, const struct json_value *instance)
 {
-	struct place p = root_place(c->schema->root, instance);
+	struct place p = root_place(n, instance);
 	problem_list_init(c->problems);
 	buffer_init(&c->text, TEXT_BYTES_MAX);
-	check_node(c, c->schema->root, &p);
+	check_node(c, n, &p);
 	if (c->steps == 0 || (c->room == 0 && c->problems->count == 0)) {
 		/* Whatever was found is not to be trusted. */
 		problem_list_init(c->problems);
 		c->keyword = "time";
-		problem_addf(c, c->schema->root, &p, "takes too long to check");
+		problem_addf(c, n, &p, "takes too long to check");
 	}
 	buffer_deinit(&c->text);
 }
@@ -419,11 +419,37 @@ size_t schema_check(
 	struct problem_list problems;
 	struct check c = {
 		s, json_builder_new(), &problems, .steps = SCHEMA_STEPS_MAX, .room = SIZE_MAX};
-	check_telling(&c, instance);
+	check_telling(&c, s->root, instance);
 	for (const struct problem *q = problems.head; q; q = q->next)
 		fn(arg, &q->told);
 	json_builder_free(c.memory);
 	return problems.count;
+}
+
+static size_t check_default(const struct schema *s, const struct node *n,
+	void (*fn)(void *arg, struct str place, const struct schema_problem *p), void *arg)
+{
+	struct problem_list problems;
+	struct check c = {
+		s, json_builder_new(), &problems, .steps = SCHEMA_STEPS_MAX, .room = SIZE_MAX};
+	check_telling(&c, n, n->fallback);
+	struct buffer place;
+	buffer_init(&place, SIZE_MAX);
+	buffer_addf(&place, "%.*s/default", STR_ARG(n->place));
+	for (const struct problem *q = problems.head; q; q = q->next)
+		fn(arg, buffer_str(&place), &q->told);
+	buffer_deinit(&place);
+	json_builder_free(c.memory);
+	return problems.count;
+}
+
+size_t schema_check_defaults(const struct schema *s,
+	void (*fn)(void *arg, struct str place, const struct schema_problem *p), void *arg)
+{
+	size_t count = 0;
+	for (const struct node *n = s->first; n; n = n->next_made)
+		count += n->fallback ? check_default(s, n, fn, arg) : 0;
+	return count;
 }
 
 void schema_tell_first(
@@ -432,7 +458,7 @@ void schema_tell_first(
 	struct problem_list problems;
 	struct check c = {s, json_builder_new(), &problems, .steps = SCHEMA_MESSAGE_STEPS_MAX,
 		.room = PROBLEMS_OF_A_MESSAGE_MAX};
-	check_telling(&c, instance);
+	check_telling(&c, s->root, instance);
 	if (problems.head)
 		fn(arg, &problems.head->told);
 	json_builder_free(c.memory);

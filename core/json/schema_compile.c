@@ -166,6 +166,7 @@ static bool compile(struct compiler *c, const struct json_value *root, struct st
 	s->root = compile_node(c, root, place);
 	if (!s->root || !compile_pending(c) || !compile_chains(c))
 		return false;
+	s->first = c->first;
 	return s->dialect == SCHEMA_CONFIGURATION || compile_openapi_all(c);
 }
 

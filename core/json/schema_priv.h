@@ -107,6 +107,7 @@ struct schema {
 	const struct json_value *document; /* where references lead */
 	enum schema_dialect dialect;
 	struct node *root;
+	struct node *first;            /* of all nodes, by next_made */
 	struct pattern_link *patterns; /* owned by the hooks */
 };
 

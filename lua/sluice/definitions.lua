@@ -4,7 +4,7 @@
 -- Schemas are closed: an object that declares properties takes no others unless it says so, since a
 -- mistyped setting that is ignored is a setting that is not in force.
 local nodes = require("sluice.nodes")
-local documents = require("sluice.documents")
+local diagnose = require("sluice.diagnose")
 local schema = require("sluice.schema")
 local targets = require("sluice.targets")
 
@@ -13,6 +13,23 @@ local definitions = {}
 definitions.stages = {
 	"edge", "authn", "authz", "validate", "quota", "cache", "transform", "route", "observe",
 }
+
+-- As the gateway takes them from a plugin's descriptor; the version is a part of a pack's name, too.
+local WORD_BYTES_MAX = 64
+local NAME = "^[a-z0-9._-]+$"
+local VERSION = "^[%w][%w.+_-]*$"
+
+local function word(form, expected)
+	local function check(text)
+		if #text > WORD_BYTES_MAX then
+			return "has at most " .. WORD_BYTES_MAX .. " characters"
+		end
+		if not text:match(form) then
+			return "expected " .. expected .. ', found "' .. text .. '"'
+		end
+	end
+	return { type = "string", check = check, form = form, max = WORD_BYTES_MAX }
+end
 
 local mode = { type = "string", enum = { "none", "observe", "stream", "buffer" } }
 
@@ -32,10 +49,10 @@ local shape = {
 			type = "map",
 			required = { "name" },
 			fields = {
-				name = documents.name_shape,
+				name = word(NAME, 'small letters, digits, ".", "_" and "-"'),
 				title = { type = "string" },
 				description = { type = "string" },
-				version = { type = "string" },
+				version = word(VERSION, "a version such as 1.0.0"),
 			},
 		},
 		spec = {
@@ -120,16 +137,101 @@ local function read_literal(spec)
 	return set
 end
 
+-- --- what a schema says wrong --------------------------------------------------------------------
+
+local function unescape(token)
+	return (token:gsub("~1", "/"):gsub("~0", "~"))
+end
+
+-- The node at a JSON pointer, "#/properties/a", and its path; nil where none is, as for references.
+local function at_pointer(node, pointer, path)
+	for token in pointer:gmatch("/([^/]*)") do
+		local name = unescape(token)
+		local index = node.type == "list" and tonumber(name)
+		node = index and node[index + 1] or nodes.get(node, name)
+		if not node then
+			return nil
+		end
+		path = index and path .. "[" .. name .. "]" or path .. "." .. name
+	end
+	return node, path
+end
+
+-- `message` begins with the place in the schema, as core/json writes it.
+local function tell_schema(configuration, message, report, owner)
+	local pointer, sentence = message:match("^#(.-): (.*)$")
+	local node, path
+	if pointer then
+		node, path = at_pointer(configuration, pointer, "spec.configuration")
+	end
+	if not node then
+		return report:error(configuration, "spec.configuration", message, owner)
+	end
+	local keyword = sentence:match('^unknown keyword "(.-)"')
+	local member = keyword and nodes.get(node, keyword)
+	if member then
+		return report:error(member, path .. "." .. keyword, sentence, owner, { at_key = true })
+	end
+	report:error(node, path, sentence, owner)
+end
+
+-- A default that its own schema refuses would come to the policy as if somebody had checked it.
+local function check_defaults(definition, configuration, report, owner)
+	for _, wrong in ipairs(report.host.schema_defaults(definition.schema)) do
+		local node, path = at_pointer(configuration, wrong.pointer:sub(2), "spec.configuration")
+		local inner = wrong.path ~= "" and wrong.path .. ": " or ""
+		report:error(node or configuration, path or "spec.configuration",
+			"does not fit its own schema: " .. inner .. wrong.message, owner)
+		definition.broken = true
+	end
+end
+
+local function names_of(configuration)
+	local names = {}
+	for name in nodes.pairs(nodes.get(configuration, "properties")) do
+		names[#names + 1] = name
+	end
+	return names
+end
+
+-- What the definition says of members that its schema does not know is a slip of the pen.
+local function check_member(node, path, configuration, report, owner)
+	local properties = nodes.get(configuration, "properties")
+	if not node or not properties or nodes.get(properties, node.value)
+		or nodes.get(configuration, "patternProperties") then
+		return true
+	end
+	report:error(node, path, 'the configuration has no property "' .. node.value .. '"'
+		.. report:nearest(node.value, names_of(configuration)), owner)
+	return false
+end
+
+local function check_members(spec, configuration, report, owner)
+	local ok = true
+	for _, key in ipairs({ "requestBody", "responseBody" }) do
+		local from = nodes.get(nodes.get(spec, key), "from")
+		ok = check_member(from, "spec." .. key .. ".from", configuration, report, owner) and ok
+	end
+	for i, name in nodes.each(spec, "literal") do
+		ok = check_member(name, "spec.literal[" .. i - 1 .. "]", configuration, report, owner) and ok
+	end
+	return ok
+end
+
+-- --- reading -------------------------------------------------------------------------------------
+
 local function read_one(root, plugin, report)
 	local owner = {}
 	for _, mistake in ipairs(root.mistakes or {}) do
 		report:error(mistake, "", mistake.message, owner)
 	end
-	local spec = nodes.get(root, "spec")
+	local head, spec = nodes.get(root, "metadata"), nodes.get(root, "spec")
 	local definition = {
 		node = root,
 		plugin = plugin,
-		name = nodes.text(nodes.get(root, "metadata"), "name"),
+		name = nodes.text(head, "name"),
+		name_node = nodes.get(head, "name"),
+		version = nodes.text(head, "version"),
 		stage = nodes.text(spec, "stage") or "edge",
 		request_body = read_body(spec, "requestBody"),
 		response_body = read_body(spec, "responseBody"),
@@ -144,8 +246,12 @@ local function read_one(root, plugin, report)
 	definition.names_services = targets.are_in(configuration)
 	local compiled, message = report.host.schema(close(configuration))
 	definition.schema = compiled
-	if not compiled then
-		report:error(configuration, "spec.configuration", message, owner)
+	if compiled then
+		check_defaults(definition, configuration, report, owner)
+	else
+		tell_schema(configuration, message, report, owner)
+	end
+	if not check_members(spec, configuration, report, owner) or not compiled then
 		definition.broken = true
 	end
 	return definition
@@ -157,8 +263,14 @@ local function add(found, definition, report)
 		return
 	end
 	local first = found.by_name[name]
+	if first and first.plugin and first.plugin == definition.plugin then
+		first.broken = true -- nobody can say which of them the code means
+		report:error(definition.name_node, "metadata.name", 'policy "' .. name
+			.. '" is defined twice; first at ' .. diagnose.place(first.name_node), {})
+		return
+	end
 	if first then
-		report:warning(definition.node, "metadata.name", 'policy "' .. name .. '" is provided twice; '
+		report:warning(definition.name_node, "metadata.name", 'policy "' .. name .. '" is provided twice; '
 			.. "that of " .. first.node.file .. " is taken")
 		return
 	end
@@ -179,6 +291,18 @@ function definitions.load(builtins, plugins, report)
 		end
 	end
 	return found
+end
+
+-- What is wrong with one plugin's definitions by themselves: composition with nothing but that plugin.
+-- What is a warning there, as another one is taken for it, is an error here: it would never run.
+function definitions.judge(input, host)
+	local report = diagnose.new(host)
+	definitions.load(host.builtins, input.plugins, report)
+	local findings = report:finish()
+	for _, finding in ipairs(findings) do
+		finding.severity = "error"
+	end
+	return findings
 end
 
 return definitions

@@ -154,7 +154,7 @@ NOTE = """
 	.long 7, 2f - 1f, 1
 	.asciz "Sluice"
 	.balign 4
-1:	.ascii "kind: PolicyDefinition\\n"
+1:	.incbin "policy.yaml"
 2:	.balign 4
 	.section .note.sluice.abi, "a", %%note
 	.balign 4
@@ -166,7 +166,23 @@ NOTE = """
 """
 
 
-def build(folder, more="", options=(), major=0, minor=9, stack=""):
+DEFINITION = """\
+apiVersion: gateway.sluice.dev/v1
+kind: PolicyDefinition
+metadata: {name: odd, version: 1.0.0}
+spec:
+  stage: edge
+  configuration:
+    type: object
+    properties:
+      rate: {type: integer, minimum: 1, default: 10}
+      body: {type: object}
+"""
+
+
+def build(folder, more="", options=(), major=0, minor=9, stack="", definition=DEFINITION):
+    with open(f"{folder}/policy.yaml", "w", encoding="utf-8") as f:
+        f.write(definition)
     with open(f"{folder}/odd.c", "w", encoding="utf-8") as f:
         f.write(SOURCE % {"more": more})
     with open(f"{folder}/note.S", "w", encoding="utf-8") as f:
@@ -174,6 +190,57 @@ def build(folder, more="", options=(), major=0, minor=9, stack=""):
     done = run(CC, "-shared", "-fPIC", "-fvisibility=hidden", f"-I{SDK}", "-o", "odd.so", "odd.c", "note.S", *options,
                cwd=folder)
     check("cc", done.returncode == 0, done.stderr)
+
+
+# What is written, instead of what, and what is said of it. Each would be refused by the gateway.
+BAD_DEFINITIONS = [
+    ("stage: edge", "stage: egde", ['5:10: spec.stage: expected one of "edge", "authn", "authz", "validate", "quota", '
+                                    '"cache", "transform", "route", "observe", found "egde"; did you mean "edge"?']),
+    ("minimum: 1", "minimun: 1", ['9:29: spec.configuration.properties.rate.minimun: unknown keyword "minimun"; did you '
+                                  'mean "minimum"?']),
+    ("default: 10", "default: 0", ['9:50: spec.configuration.properties.rate.default: does not fit its own schema: must '
+                                   'be at least 1, found 0']),
+    ("default: 10", "default: ten", ['9:50: spec.configuration.properties.rate.default: does not fit its own schema: '
+                                     'expected an integer, found the string "ten"']),
+    ("type: integer", "type: int", ["9:20: spec.configuration.properties.rate.type: expected null, boolean, integer, "
+                                    "number, string, array or object"]),
+    ("{type: object}", "{type: string, pattern: '(a'}", [
+        "10:37: spec.configuration.properties.body.pattern: no regular expression: missing closing parenthesis"]),
+    ("{type: object}", "{type: string, format: regexp}", ['10:36: spec.configuration.properties.body.format: unknown '
+                                                          'format "regexp"']),
+    ("{type: object}", "{$ref: '#/$defs/b'}", ['10:20: spec.configuration.properties.body.$ref: nothing is at '
+                                               '"#/$defs/b"']),
+    ("      body:", "      rate: {}\n      body:", ['10:7: "rate" is written twice; first at line 9, column 7']),
+    ("name: odd, ", "", ['3:11: metadata: missing field "name"']),
+    ("name: odd", "name: Odd", ['3:18: metadata.name: expected small letters, digits, ".", "_" and "-", found "Odd"']),
+    ("version: 1.0.0", "version: 1.0", ["3:32: metadata.version: expected a string, found a number; put it in quotes"]),
+    ("version: 1.0.0", "version: ../1", ['3:32: metadata.version: expected a version such as 1.0.0, found "../1"']),
+    ("kind: PolicyDefinition", "kind: Policy", ['2:7: kind: expected one of "PolicyDefinition", found "Policy"']),
+    ("  stage: edge", "  stage: edge\n  requestBody: {mode: bufer}", [
+        '6:23: spec.requestBody.mode: expected one of "none", "observe", "stream", "buffer", found "bufer"; did you mean '
+        '"buffer"?']),
+    ("  stage: edge", "  stage: edge\n  requestBody: {mode: none, from: bode}", [
+        '6:35: spec.requestBody.from: the configuration has no property "bode"; did you mean "body"?']),
+    ("  stage: edge", "  stage: edge\n  literal: [rates]", [
+        '6:13: spec.literal[0]: the configuration has no property "rates"; did you mean "rate"?']),
+    ("metadata: {name: odd", "metadata: {name: tls", [
+        '3:18: metadata.name: policy "tls" is provided twice; that of builtins/tls.yaml is taken']),
+    ("apiVersion", DEFINITION + "---\napiVersion", ['14:18: metadata.name: policy "odd" is defined twice; first at '
+                                                    'odd.so:3']),
+    ("spec:", "spec: [", ["6:16: did not find expected ',' or ']' while parsing a flow sequence (line 4)"]),
+    (DEFINITION, "# nothing\n", ["holds no PolicyDefinition"]),
+]
+
+
+def refuse_definitions(folder):
+    """By whatever reads a definition: a pack that the gateway would refuse is never made."""
+    for was, instead, said in BAD_DEFINITIONS:
+        build(folder, definition=DEFINITION.replace(was, instead, 1))
+        for command in ("inspect", "pack", "bench"):
+            done = run(SLUICECTL, "policy", command, "odd.so", cwd=folder)
+            whole = "".join(f"odd.so:{' ' if not line[0].isdigit() else ''}{line}\n" for line in said)
+            check(f"{command} of {instead}", done.returncode == 1 and done.stderr == whole, (whole, done.stderr, done.stdout))
+    check("no pack", not [n for n in os.listdir(folder) if n.startswith("odd-")], os.listdir(folder))
 
 
 def assert_refused(folder, why):
@@ -224,6 +291,7 @@ def main():
         sign_with_password(folder)
         refuse_changes(folder)
         refuse_command_lines(folder)
+        refuse_definitions(folder)
         refuse_code(folder)
         refuse_libcrypto(folder)
     print(f"{checks} checks")

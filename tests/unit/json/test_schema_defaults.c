@@ -132,7 +132,33 @@ START_TEST(a_schema_within_itself_is_filled_once)
 }
 END_TEST
 
+static void add_line(void *arg, struct str place, const struct schema_problem *p)
+{
+	buffer_addf(
+		arg, "%.*s: %.*s: %.*s\n", STR_ARG(place), STR_ARG(p->path), STR_ARG(p->message));
+}
+
+START_TEST(defaults_that_do_not_fit_are_told)
+{
+	struct buffer lines;
+	struct schema *s =
+		schema_of("{'properties': {'a': {'type': 'integer', 'default': 'x'},"
+			  " 'b': {'type': 'integer', 'default': 1},"
+			  " 'c': {'properties': {'d': {'minimum': 2}}, 'default': {'d': 1}},"
+			  " 'e': {'$ref': '#/$defs/f', 'default': true}},"
+			  " '$defs': {'f': {'type': 'string', 'x-secret': true}}}");
+	buffer_init(&lines, 4096);
+	ck_assert_uint_eq(schema_check_defaults(s, add_line, &lines), 3);
+	assert_str(buffer_str(&lines),
+		"#/properties/a/default: : expected an integer, found the string \"x\"\n"
+		"#/properties/c/default: d: must be at least 2, found 1\n"
+		"#/properties/e/default: : expected a string, found true or false\n");
+	buffer_deinit(&lines);
+	schema_free(s);
+}
+END_TEST
+
 UNIT_SUITE(schema_defaults, absent_members_get_their_default, an_unchanged_instance_is_shared,
 	origins_stay_with_what_was_written, defaults_reach_into_items_and_defaults,
 	all_parts_of_a_schema_bring_their_defaults, only_the_taken_branch_brings_its_defaults,
-	a_schema_within_itself_is_filled_once)
+	a_schema_within_itself_is_filled_once, defaults_that_do_not_fit_are_told)

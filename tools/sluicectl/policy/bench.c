@@ -75,7 +75,7 @@ int policy_bench(const struct policy_options *o)
 	struct definitions definitions;
 	char message[200];
 	int code = EXIT_NO;
-	if (!file_read(o->words[0], PACKAGE_FILE_BYTES_MAX, &bytes)) {
+	if (!whole_file_read(o->words[0], PACKAGE_FILE_BYTES_MAX, &bytes)) {
 		buffer_deinit(&bytes);
 		return EXIT_NO;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sluicectl/policy/definition.h"
 
-#include "sluicectl/policy/policy.h"
+#include "base/check.h"
+#include "config/config.h"
 
 #include <stdio.h>
 
@@ -44,24 +45,32 @@ static void print(const struct diagnostics *d)
 	buffer_deinit(&lines);
 }
 
+/* Of what was judged, so it is YAML and holds some. */
+static void take(struct definitions *out, const char *file, struct str yaml)
+{
+	struct diagnostics none;
+	diagnostics_init(&none);
+	CHECK(document_set_read(&out->documents, file, yaml, &none) == RC_OK);
+	for (struct node *n = out->documents.roots; n && out->count < DEFINITIONS_MAX; n = n->next)
+		out->items[out->count++] = definition_of(n);
+	diagnostics_deinit(&none);
+}
+
 bool definitions_read(struct definitions *out, const char *file, struct str yaml)
 {
 	struct diagnostics diagnostics;
-	out->count = 0;
+	*out = (struct definitions){.count = 0};
 	diagnostics_init(&diagnostics);
-	bool is_yaml = document_set_read(&out->documents, file, yaml, &diagnostics) == RC_OK;
-	for (struct node *n = out->documents.roots; is_yaml && n; n = n->next)
-		if (str_eq(text(member(n, STR("kind"))), STR("PolicyDefinition")) &&
-			out->count < DEFINITIONS_MAX)
-			out->items[out->count++] = definition_of(n);
+	bool is_good = config_judge_definitions(file, yaml, &diagnostics) == RC_OK;
 	print(&diagnostics);
 	diagnostics_deinit(&diagnostics);
-	if (is_yaml && out->count == 0)
-		policy_fail("%s: holds no PolicyDefinition", file);
-	return is_yaml && out->count > 0;
+	if (is_good)
+		take(out, file, yaml);
+	return is_good;
 }
 
 void definitions_deinit(struct definitions *d)
 {
-	document_set_deinit(&d->documents);
+	if (d->count > 0)
+		document_set_deinit(&d->documents);
 }

@@ -18,7 +18,7 @@ struct definitions {
 	size_t count;
 };
 
-/* `file` names it in messages, which are printed. False: it is no YAML, or has no definition. `out`
- * needs definitions_deinit in any case. */
+/* `file` names it in messages, which are printed. False: the gateway would refuse it. `out` needs
+ * definitions_deinit in any case. */
 MUST_USE bool definitions_read(struct definitions *out, const char *file, struct str text);
 void definitions_deinit(struct definitions *d);

@@ -19,7 +19,7 @@ static bool fail(const char *path)
 	return false;
 }
 
-bool file_read(const char *path, size_t bytes_max, struct buffer *out)
+bool whole_file_read(const char *path, size_t bytes_max, struct buffer *out)
 {
 	ssize_t n = 1;
 	buffer_init(out, bytes_max);
@@ -61,7 +61,7 @@ static bool write_new(const char *path, struct str bytes, unsigned mode)
 	return (close(fd) == 0) && is_written;
 }
 
-bool file_write(const char *path, struct str bytes, unsigned mode, bool force)
+bool whole_file_write(const char *path, struct str bytes, unsigned mode, bool force)
 {
 	char *unfinished = heap_printf("%s.%ld", path, (long)getpid());
 	bool is_done = false;

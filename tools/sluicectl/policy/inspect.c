@@ -105,7 +105,7 @@ int policy_inspect(const struct policy_options *o)
 	struct buffer bytes;
 	struct inspection i = {.path = o->words[0]};
 	int code = EXIT_NO;
-	if (file_read(i.path, PACKAGE_FILE_BYTES_MAX, &bytes)) {
+	if (whole_file_read(i.path, PACKAGE_FILE_BYTES_MAX, &bytes)) {
 		i.bytes = buffer_str(&bytes);
 		code = inspect(&i, o->json);
 	}

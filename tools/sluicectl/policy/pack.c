@@ -37,7 +37,7 @@ static bool read_plugins(struct packing *p)
 			return false;
 		}
 		p->read_count++;
-		if (!file_read(o->words[i], PACKAGE_FILE_BYTES_MAX, &p->plugins[i]))
+		if (!whole_file_read(o->words[i], PACKAGE_FILE_BYTES_MAX, &p->plugins[i]))
 			return false;
 	}
 	return true;
@@ -62,7 +62,7 @@ static bool read_readme(struct packing *p)
 {
 	const struct policy_options *o = p->options;
 	char *found = o->readme ? heap_strdup(o->readme) : find_readme(o->words[0]);
-	bool is_read = !found || file_read(found, README_BYTES_MAX, &p->readme);
+	bool is_read = !found || whole_file_read(found, README_BYTES_MAX, &p->readme);
 	free(found);
 	return is_read;
 }
@@ -102,7 +102,7 @@ static int write_pack(struct packing *p, struct str version)
 	int code = EXIT_NO;
 	if (rc != RC_OK)
 		policy_fail("%s", message);
-	else if (file_write(path, buffer_str(&out), 0644, o->force)) {
+	else if (whole_file_write(path, buffer_str(&out), 0644, o->force)) {
 		printf("%s\n", path);
 		code = EXIT_YES;
 	}

@@ -104,10 +104,10 @@ static bool make_file(const char *template_dir, const char *folder, const char *
 	char *to_name = named(str_of(template_files[number].to), name);
 	char *from = heap_printf("%s/%s", template_dir, template_files[number].from);
 	char *to = heap_printf("%s/%s", folder, to_name);
-	bool is_made = file_read(from, TEMPLATE_BYTES_MAX, &text);
+	bool is_made = whole_file_read(from, TEMPLATE_BYTES_MAX, &text);
 	if (is_made) {
 		char *made = named(buffer_str(&text), name);
-		is_made = file_write(to, str_of(made), 0644, false);
+		is_made = whole_file_write(to, str_of(made), 0644, false);
 		free(made);
 	}
 	if (is_made)

@@ -27,7 +27,7 @@ static bool read_password(const struct policy_options *o, struct buffer *file, s
 	buffer_init(file, KEY_FILE_BYTES_MAX);
 	if (!o->password_file)
 		return true;
-	if (!file_read(o->password_file, KEY_FILE_BYTES_MAX, file))
+	if (!whole_file_read(o->password_file, KEY_FILE_BYTES_MAX, file))
 		return false;
 	struct str text = buffer_str(file);
 	*password = str_cut(&text, '\n');
@@ -43,7 +43,7 @@ static bool write_public(const struct policy_options *o, const struct signing_ke
 	char *path = heap_printf("%s.pub", o->out);
 	buffer_init(&text, KEY_FILE_BYTES_MAX);
 	signature_key_write(&key->public_key, &text);
-	bool is_written = file_write(path, buffer_str(&text), 0644, o->force);
+	bool is_written = whole_file_write(path, buffer_str(&text), 0644, o->force);
 	if (is_written)
 		printf("%s\n", path);
 	buffer_deinit(&text);
@@ -59,7 +59,7 @@ static bool write_secret(
 	bool is_made = key_file_write(key, password, &text);
 	if (!is_made)
 		policy_fail("a key with a password takes 1 GiB of memory, which is not to be had");
-	bool is_written = is_made && file_write(o->out, buffer_str(&text), 0600, o->force);
+	bool is_written = is_made && whole_file_write(o->out, buffer_str(&text), 0600, o->force);
 	if (is_written)
 		printf("%s\n", o->out);
 	wipe(&text);
@@ -98,7 +98,7 @@ static bool read_secret(const struct policy_options *o, struct signing_key *key)
 	struct str password;
 	enum key_file_result result = KEY_FILE_INVALID;
 	bool is_read = read_password(o, &file, &password);
-	bool has_text = file_read(o->keys[0], KEY_FILE_BYTES_MAX, &text);
+	bool has_text = whole_file_read(o->keys[0], KEY_FILE_BYTES_MAX, &text);
 	if (is_read && has_text) {
 		result = key_file_read(buffer_str(&text), password, key);
 		if (result != KEY_FILE_OK)
@@ -123,7 +123,7 @@ static int sign(const struct policy_options *o, const struct signing_key *key, s
 	char *path = heap_printf("%s.minisig", o->words[0]);
 	buffer_init(&text, SIGNATURE_TEXT_BYTES_MAX);
 	signature_write(key, file, comment_of(o), &text);
-	bool is_written = file_write(path, buffer_str(&text), 0644, o->force);
+	bool is_written = whole_file_write(path, buffer_str(&text), 0644, o->force);
 	if (is_written)
 		printf("%s\n", path);
 	buffer_deinit(&text);
@@ -141,7 +141,7 @@ int policy_sign(const struct policy_options *o)
 		return policy_fail("one key signs");
 	if (str_index(comment, '\n') < comment.n || comment.n > 1024)
 		return policy_fail("a comment is one line of at most 1,024 bytes");
-	bool has_file = file_read(o->words[0], PACK_BYTES_MAX, &file);
+	bool has_file = whole_file_read(o->words[0], PACK_BYTES_MAX, &file);
 	if (has_file && read_secret(o, &key))
 		code = sign(o, &key, buffer_str(&file));
 	cleanse(&key, sizeof(key));
@@ -155,7 +155,7 @@ static bool read_keys(const struct policy_options *o, struct signature_key *keys
 	char message[160];
 	for (size_t i = 0; i < o->key_count; i++) {
 		struct buffer text;
-		bool is_read = file_read(o->keys[i], KEY_FILE_BYTES_MAX, &text);
+		bool is_read = whole_file_read(o->keys[i], KEY_FILE_BYTES_MAX, &text);
 		enum rc rc = is_read ? signature_key_read(buffer_str(&text), &keys[i], message,
 					       sizeof(message))
 				     : RC_IO;
@@ -227,8 +227,8 @@ int policy_verify(const struct policy_options *o)
 {
 	struct buffer file, signature;
 	char *path = heap_printf("%s.minisig", o->words[0]);
-	bool has_file = file_read(o->words[0], PACK_BYTES_MAX, &file);
-	bool has_signature = file_read(path, SIGNATURE_TEXT_BYTES_MAX, &signature);
+	bool has_file = whole_file_read(o->words[0], PACK_BYTES_MAX, &file);
+	bool has_signature = whole_file_read(path, SIGNATURE_TEXT_BYTES_MAX, &signature);
 	int code = has_file && has_signature ? verify(o, buffer_str(&file), buffer_str(&signature))
 					     : EXIT_NO;
 	buffer_deinit(&file);

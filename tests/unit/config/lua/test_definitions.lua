@@ -54,3 +54,39 @@ equal(#messages, 2)
 found, messages = load({ { name = "p", documents = { definition("a", { stage = "quotas" }) } } })
 equal(found.by_name.a.broken, true)
 equal(messages[1]:match('did you mean "quota"') ~= nil, true)
+
+-- Alone, what another one would be taken for is a mistake; and so is what stands twice, to everybody.
+local function judge(...)
+	local found = definitions.judge({ plugins = { { name = "p", documents = { ... } } } },
+		setmetatable({ builtins = { definition("route") } }, { __index = support.host }))
+	local out = {}
+	for i, finding in ipairs(found) do
+		equal(finding.severity, "error")
+		out[i] = finding.path .. ": " .. finding.message
+	end
+	return out
+end
+
+equal(judge(definition("a")), {})
+equal(judge(definition("route")), { 'metadata.name: policy "route" is provided twice; that of f.yaml is taken' })
+equal(judge(definition("a"), definition("a")), {
+	'metadata.name: policy "a" is defined twice; first at f.yaml:1' })
+found = load({ { name = "p", documents = { definition("a"), definition("a") } } })
+equal(found.by_name.a.broken, true)
+
+-- What a schema says wrong has its place in it; of names that begin like pointers, too.
+local function of_schema(properties)
+	return judge(definition("a", { configuration = { type = "object", properties = properties } }))
+end
+
+equal(of_schema({ x = { maximun = 1 } }), {
+	'spec.configuration.properties.x.maximun: unknown keyword "maximun"; did you mean "maximum"?' })
+equal(of_schema({ ["x/y"] = { anyOf = { { type = "strin" } } } }), {
+	"spec.configuration.properties.x/y.anyOf[0].type: expected null, boolean, integer, number, string, array or "
+		.. "object" })
+equal(of_schema({ ["x: y"] = { type = 1 } })[1]:match("^spec.configuration: #/properties/x: y/type: ") ~= nil, true)
+equal(of_schema({ x = { type = "object", properties = { y = { type = "integer", default = 1.5 } } } }), {
+	"spec.configuration.properties.x.properties.y.default: does not fit its own schema: expected an integer, found "
+		.. "the number 1.5" })
+equal(judge(definition("a", { literal = { "sript" }, configuration = { properties = { script = {} } } })), {
+	'spec.literal[0]: the configuration has no property "sript"; did you mean "script"?' })
