@@ -5,15 +5,17 @@
  * Contracts are the operator's documents; the policy finds them in memory. The windows of a tier
  * are counters of a store, all of which have to take the request. */
 #include <sluice/contracts.h>
+#include <sluice/crypto.h>
 #include <sluice/sluice.h>
 #include <sluice/state.h>
 
 #include <string.h>
 
-#define WINDOWS_MAX 8
-#define KEY_MAX     512
+#define WINDOWS_MAX  8
+#define DIGEST_BYTES 32
 
 static const struct sluice_contracts_service *contracts;
+static const struct sluice_crypto_service *crypto;
 static const struct sluice_state_service *counters;
 
 /* One binding, as it is configured. */
@@ -34,6 +36,7 @@ static int32_t load(const struct sluice_host *host)
 {
 	contracts =
 		(const struct sluice_contracts_service *)host->service(SLUICE_CONTRACTS_SERVICE);
+	crypto = (const struct sluice_crypto_service *)host->service(SLUICE_CRYPTO_SERVICE);
 	counters = (const struct sluice_state_service *)host->service(SLUICE_STATE_SERVICE);
 	return SLUICE_OK; /* they are there: requires_services names them */
 }
@@ -92,14 +95,19 @@ static int32_t authenticate(
 }
 
 /* --- what it has ----------------------------------------------------------------------------- */
-/* "2:gold-client": one counter for each window of each client. */
-static struct sluice_str key_of(char *to, size_t window, struct sluice_str client)
+struct key {
+	char bytes[1 + DIGEST_BYTES];
+};
+
+/* One counter for each window of each client. An id may be longer than a key; a digest of it tells
+ * one client from another whatever its length. */
+static struct sluice_str key_of(struct key *to, size_t window, struct sluice_str client)
 {
-	size_t n = client.n < KEY_MAX - 2 ? client.n : KEY_MAX - 2;
-	to[0] = (char)('0' + window);
-	to[1] = ':';
-	memcpy(to + 2, client.p, n);
-	return (struct sluice_str){to, n + 2};
+	uint8_t digest[DIGEST_BYTES];
+	crypto->sha256(client, digest);
+	to->bytes[0] = (char)('0' + window);
+	memcpy(to->bytes + 1, digest, sizeof(digest));
+	return (struct sluice_str){to->bytes, sizeof(to->bytes)};
 }
 
 /* Asks all windows at once. A store in this process answers here; one elsewhere, later. */
@@ -107,11 +115,11 @@ static int32_t ask(const struct binding *b, struct sluice_exchange *x,
 	const struct sluice_contract *contract, struct asked *asked)
 {
 	for (size_t i = 0; i < asked->count; i++) {
-		char key[KEY_MAX];
+		struct key key;
 		const struct sluice_question question = {
 			.size = sizeof(question),
 			.kind = SLUICE_COUNT,
-			.key = key_of(key, i, contract->client_id),
+			.key = key_of(&key, i, contract->client_id),
 			.delta = 1,
 			.limit = contract->limits[i].requests_max,
 			.for_ms = contract->limits[i].period_ms,
@@ -187,7 +195,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const char *const services[] = {
-		SLUICE_CONTRACTS_SERVICE, SLUICE_STATE_SERVICE, NULL};
+		SLUICE_CONTRACTS_SERVICE, SLUICE_CRYPTO_SERVICE, SLUICE_STATE_SERVICE, NULL};
 	static const struct sluice_policy policy = {
 		.size = sizeof(policy),
 		.name = "contract-quota",

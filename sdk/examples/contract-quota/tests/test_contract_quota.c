@@ -3,7 +3,9 @@
 #include <sluice/testing.h>
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TWO_A_MINUTE                                                                               \
 	"{name: gold, limits: [{maximumRequests: 2, timePeriodInMilliseconds: 60000},"             \
@@ -75,8 +77,8 @@ START_TEST(a_store_elsewhere_is_waited_for_and_one_that_is_gone_denies)
 		struct sluice_test_exchange *x = ask(t, "ann", "right-secret");
 		ck_assert_int_eq(sluice_test_outcome(x), SLUICE_TEST_PAUSED);
 		sluice_test_advance(t, 0);
-		ck_assert_int_eq(sluice_test_outcome(x),
-			i < 2 ? SLUICE_TEST_PASSED : SLUICE_TEST_ANSWERED);
+		ck_assert_int_eq(
+			sluice_test_outcome(x), i < 2 ? SLUICE_TEST_PASSED : SLUICE_TEST_ANSWERED);
 	}
 	sluice_test_store(t, SLUICE_TEST_STORE_GONE);
 	ck_assert_int_eq(sluice_test_outcome(ask(t, "ann", "right-secret")), SLUICE_TEST_DENIED);
@@ -89,6 +91,32 @@ START_TEST(a_contract_without_limits_has_none)
 	struct sluice_test *t = gateway();
 	for (int i = 0; i < 10; i++)
 		assert_passes(ask(t, "ben", "other-secret"));
+	sluice_test_free(t);
+}
+END_TEST
+
+/* Of 2,000 bytes, so longer than a key of a store may be. */
+static void long_id(char id[2001], char last)
+{
+	memset(id, 'a', 1999);
+	id[1999] = last;
+	id[2000] = '\0';
+}
+
+START_TEST(clients_whose_ids_differ_at_their_ends_alone_share_no_counter)
+{
+	struct sluice_test *t = sluice_test_new(PLUGIN);
+	char ids[2][2001], client[2100];
+	sluice_test_bind(t, "contract-quota", NULL);
+	for (int i = 0; i < 2; i++) {
+		long_id(ids[i], (char)('x' + i));
+		snprintf(client, sizeof(client), "{id: %s, secret: right-secret}", ids[i]);
+		sluice_test_contract(t, client, TWO_A_MINUTE);
+	}
+	assert_passes(ask(t, ids[0], "right-secret"));
+	assert_passes(ask(t, ids[0], "right-secret"));
+	assert_refused(ask(t, ids[0], "right-secret"), 429, "contract_limit");
+	assert_passes(ask(t, ids[1], "right-secret"));
 	sluice_test_free(t);
 }
 END_TEST
@@ -128,6 +156,7 @@ int main(void)
 	tcase_add_test(tests, each_window_of_a_tier_counts);
 	tcase_add_test(tests, a_store_elsewhere_is_waited_for_and_one_that_is_gone_denies);
 	tcase_add_test(tests, a_contract_without_limits_has_none);
+	tcase_add_test(tests, clients_whose_ids_differ_at_their_ends_alone_share_no_counter);
 	tcase_add_test(tests, never_fails_open);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
