@@ -155,6 +155,13 @@ static bool may_ask(const struct policy_call *call, const struct sluice_exchange
 	return policy_allows_exchange(call, x) && is_own(call, c);
 }
 
+/* Each worker's clock is as old as its turn, so that of another may be ahead; and an entry may end
+ * while its answer is on the way. */
+static int64_t at_least_none(int64_t ms)
+{
+	return ms > 0 ? ms : 0;
+}
+
 static int32_t give(struct sluice_cache_entry *f, struct sluice_cached *to)
 {
 	f->is_given = true;
@@ -167,8 +174,8 @@ static int32_t give(struct sluice_cache_entry *f, struct sluice_cached *to)
 		.entry = f,
 		.meta = str_out(cache_entry_meta(e)),
 		.length = cache_body_bytes(e->body),
-		.age_ms = now_ms - e->stored_ms,
-		.remaining_ms = e->ends_ms - now_ms,
+		.age_ms = at_least_none(now_ms - e->stored_ms),
+		.remaining_ms = at_least_none(e->ends_ms - now_ms),
 	};
 	return SLUICE_OK;
 }

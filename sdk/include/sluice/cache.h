@@ -51,8 +51,8 @@ struct sluice_cached {
 	struct sluice_cache_entry *entry;
 	struct sluice_str meta;
 	uint64_t length;      /* of the body */
-	int64_t age_ms;       /* since it was stored; a touch does not count */
-	int64_t remaining_ms; /* until it is dropped */
+	int64_t age_ms;       /* since it was stored; a touch does not count; 0 or more */
+	int64_t remaining_ms; /* until it is dropped; 0 or more */
 };
 
 struct sluice_cache_item {

@@ -8,6 +8,7 @@
 
 #include "sluice/cache.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static enum services_store store_late(void)
@@ -126,7 +127,7 @@ static struct visit *begin(void)
 	piece_rc = SLUICE_OK;
 	stored_status = 200;
 	waited = 0;
-	struct rig *r = rig_new(1);
+	struct rig *r = rig_new(2);
 	rig_bind(r, rig_policy(r, &policy), "caching", "{}")->body[CHAIN_RESPONSE].mode =
 		BODY_OBSERVE;
 	struct visit *v = visit_new(r, 0);
@@ -283,6 +284,47 @@ START_TEST(the_same_policy_waits_for_a_late_answer)
 }
 END_TEST
 
+/* Its clock is behind that of the worker which has stored it. */
+static void *other_worker(void *arg)
+{
+	struct visit *v = visit_new(arg, 1);
+	visit_begin(v);
+	ck_assert_str_eq(hit(v), "hello world");
+	visit_free(v);
+	return NULL;
+}
+
+START_TEST(what_another_worker_has_just_stored_is_not_of_tomorrow)
+{
+	pthread_t other;
+	struct visit *v = begin();
+	loop_fake_advance(v->loop, 5);
+	fill(v, "hello world");
+	ck_assert_int_eq(pthread_create(&other, NULL, other_worker, v->rig), 0);
+	pthread_join(other, NULL);
+	ck_assert_int_eq(found.age_ms, 0);
+	ck_assert_str_eq(hit(v), "hello world");
+	ck_assert_int_eq(found.age_ms, 0);
+	end(v);
+}
+END_TEST
+
+START_TEST(what_ends_while_its_answer_is_on_the_way_has_nothing_left)
+{
+	struct visit *v = begin();
+	fill(v, "hello world");
+	loop_fake_advance(v->loop, 59950);
+	services_store_by(store_late);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_PAUSED);
+	loop_turn(v->loop, 0);
+	loop_fake_advance(v->loop, 100);
+	ck_assert_str_eq(hit(v), "hello world");
+	ck_assert_int_eq(found.age_ms, 60050);
+	ck_assert_int_eq(found.remaining_ms, 0);
+	end(v);
+}
+END_TEST
+
 /* --- without the policy above ---------------------------------------------------------------- */
 static int32_t use_all(const struct sluice_call *call, struct sluice_exchange *x)
 {
@@ -371,8 +413,7 @@ static int holder_of(const struct sluice_call *call)
 static int32_t begin_shared(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct sluice_cache_item item = item_of(SLUICE_STR("/k"));
-	ck_assert_int_eq(
-		service->store_begin(x, holders[holder_of(call)].cache, &item), SLUICE_OK);
+	ck_assert_int_eq(service->store_begin(x, holders[holder_of(call)].cache, &item), SLUICE_OK);
 	return SLUICE_CONTINUE;
 }
 
@@ -451,5 +492,8 @@ END_TEST
 UNIT_SUITE(cache, what_passed_is_answered_from_then_on, a_part_of_it_is_sent,
 	head_and_304_have_no_body, a_response_that_breaks_off_is_forgotten,
 	a_body_that_is_too_large_is_given_up, what_is_being_sent_outlives_its_place,
-	the_same_policy_waits_for_a_late_answer, calls_do_what_they_say_and_refuse_the_rest,
-	what_is_under_way_is_bounded_as_the_store_is, is_counted)
+	the_same_policy_waits_for_a_late_answer,
+	what_another_worker_has_just_stored_is_not_of_tomorrow,
+	what_ends_while_its_answer_is_on_the_way_has_nothing_left,
+	calls_do_what_they_say_and_refuse_the_rest, what_is_under_way_is_bounded_as_the_store_is,
+	is_counted)
