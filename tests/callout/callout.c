@@ -27,19 +27,29 @@ static struct sluice_str text_of(
 	return host->value_string(host->value_get(config, name), SLUICE_STR(""));
 }
 
+static int32_t take_target(
+	const struct sluice_call *call, const struct sluice_value *at, struct callout *c)
+{
+	const struct sluice_target *t = call->host->target(call->instance, at);
+	if (!t)
+		return SLUICE_E_INVALID;
+	c->targets[c->target_count++] = t;
+	return SLUICE_OK;
+}
+
 static int32_t take_targets(
 	const struct sluice_call *call, const struct sluice_value *config, struct callout *c)
 {
 	const struct sluice_host *host = call->host;
 	const struct sluice_value *list = host->value_get(config, SLUICE_STR("services"));
 	const struct sluice_value *at;
-	for (size_t i = 0; i < TARGETS_MAX && (at = host->value_at(list, i, NULL)); i++) {
-		c->targets[i] = host->target(call->instance, at);
-		if (!c->targets[i])
-			return SLUICE_E_INVALID;
-		c->target_count++;
-	}
-	return SLUICE_OK;
+	int32_t rc = SLUICE_OK;
+	for (size_t i = 0; i < TARGETS_MAX && (at = host->value_at(list, i, NULL)); i++)
+		if (rc == SLUICE_OK)
+			rc = take_target(call, at, c);
+	if (rc == SLUICE_OK && c->target_count == 0)
+		rc = take_target(call, host->value_get(config, SLUICE_STR("fallback")), c);
+	return rc;
 }
 
 static int32_t configure(const struct sluice_call *call, const struct sluice_value *config,
@@ -91,8 +101,8 @@ static int32_t worker_start(const struct sluice_call *call, void **worker_data)
 
 static void tell(const struct sluice_call *call, struct sluice_exchange *x, const char *text)
 {
-	call->host->field_add(x, SLUICE_REQUEST, SLUICE_STR("x-called"),
-		(struct sluice_str){text, strlen(text)});
+	call->host->field_add(
+		x, SLUICE_REQUEST, SLUICE_STR("x-called"), (struct sluice_str){text, strlen(text)});
 }
 
 static void tell_answer(const struct sluice_call *call, struct sluice_exchange *x,

@@ -287,6 +287,44 @@ START_TEST(services_are_scripted)
 }
 END_TEST
 
+static const char *called(struct sluice_test *t)
+{
+	struct sluice_test_exchange *x = sluice_test_request(t, "GET", "/");
+	ck_assert_int_eq(sluice_test_send(x, NULL), SLUICE_TEST_PAUSED);
+	sluice_test_advance(t, 0);
+	return sluice_test_field(x, SLUICE_REQUEST, "x-called");
+}
+
+/* In a list, as a name; as an address, judged by an alternative; and behind a change. */
+START_TEST(a_service_that_the_schema_has_as_a_default_is_called)
+{
+	struct sluice_test *t = that_calls(NULL);
+	sluice_test_upstream(t, "auth", NULL, NULL, 200, "yes");
+	sluice_test_upstream(t, "http://127.0.0.1:9", NULL, NULL, 200, "fallback");
+	ck_assert_str_eq(sluice_test_problems(t), "");
+	ck_assert_str_eq(called(t), "200  yes");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, "{services: []}"), "");
+	ck_assert_str_eq(called(t), "200  fallback");
+	ck_assert_str_eq(sluice_test_rebind(t, 0, NULL), "");
+	ck_assert_str_eq(called(t), "200  yes");
+	sluice_test_free(t);
+	ck_assert_str_eq(failure, "");
+}
+END_TEST
+
+START_TEST(a_default_that_names_no_service_is_the_mistake_that_it_would_be_as_a_value)
+{
+	static const char *const configs[] = {NULL, "{services: [auth]}"};
+	for (size_t i = 0; i < 2; i++) {
+		struct sluice_test *t = that_calls(configs[i]);
+		ck_assert_str_eq(sluice_test_problems(t),
+			"config.services[0]: no Service \"auth\" in namespace \"default\", and no "
+			"service of API \"default/test\"\n");
+		sluice_test_free(t);
+	}
+}
+END_TEST
+
 static void assert_called(enum sluice_test_failure how, int64_t delay_ms, const char *expected)
 {
 	struct sluice_test *t = that_calls("{services: [auth], timeout: 2s}");
@@ -374,6 +412,9 @@ int main(void)
 	tcase_add_test(tests, stores_answer_as_they_are_told);
 	tcase_add_test(tests, each_question_goes_wrong_once);
 	tcase_add_test(tests, services_are_scripted);
+	tcase_add_test(tests, a_service_that_the_schema_has_as_a_default_is_called);
+	tcase_add_test(
+		tests, a_default_that_names_no_service_is_the_mistake_that_it_would_be_as_a_value);
 	tcase_add_test(tests, services_fail_as_they_are_told);
 	tcase_add_test(tests, a_request_that_nobody_answers_fails_the_test);
 	tcase_add_test(tests, each_call_goes_wrong_once);
