@@ -128,3 +128,9 @@
 /* How long a lingering close reads on, so that the client sees its answer, and how much. */
 #define LIMIT_LINGER_MS    2000
 #define LIMIT_LINGER_BYTES 65536
+/* A client that has sent its end and waits for an answer is asked so often, kernel by kernel,
+ * whether it is still there, and given up after so many questions without an answer: a minute. The
+ * kernel of one that has gone keeps its connection for as long (Linux and the BSDs: 60 s), so that
+ * asking more often would tell nothing sooner. */
+#define LIMIT_PEER_PROBE_S           5
+#define LIMIT_PEER_PROBES_UNANSWERED 12

@@ -235,7 +235,9 @@ static void end_inside(struct http_server *c)
 	}
 }
 
-/* A client that half-closed after a whole request still gets its answer. */
+/* A client that half-closed after a whole request still gets its answer. Whether it has only
+ * half-closed shows when something is sent to it; until then, and an answer may be silent for long,
+ * the kernel asks. */
 static void on_end(struct stream *stream)
 {
 	struct http_server *c = stream_owner(stream);
@@ -250,6 +252,8 @@ static void on_end(struct stream *stream)
 		s->events->on_data(s);
 	} else if (!s->in_ended) {
 		end_inside(c);
+	} else if (!c->current->h.out_ended) {
+		stream_probe_peer(stream);
 	}
 }
 

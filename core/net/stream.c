@@ -102,7 +102,7 @@ static void finish_connect(struct stream *s)
 }
 
 /* A reset shows in reading; who does not read must learn of it all the same. */
-static void look_for_reset(struct stream *s)
+void stream_look_for_reset(struct stream *s)
 {
 	int error = socket_error(s->fd);
 	if (error != 0)
@@ -122,7 +122,7 @@ static void take_event(struct stream *s, int ready)
 	if (ready & (WATCH_READ | WATCH_CLOSED)) {
 		s->is_readable = true;
 		if (!stream_may_read(s))
-			look_for_reset(s);
+			stream_look_for_reset(s);
 		else
 			stream_read(s);
 	}
@@ -250,6 +250,22 @@ void stream_fail_errno(struct stream *s, int error)
 		stream_fail(s, RC_IO,
 			strerrordesc_np(error) ? strerrordesc_np(error) : "an unknown error");
 	}
+}
+
+static void set_tcp(struct stream *s, int option, int value)
+{
+	setsockopt(s->fd, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+void stream_probe_peer(struct stream *s)
+{
+	int on = 1;
+	if (s->is_closed || s->peer.u.sa.sa_family == AF_UNIX)
+		return;
+	set_tcp(s, TCP_KEEPIDLE, LIMIT_PEER_PROBE_S);
+	set_tcp(s, TCP_KEEPINTVL, LIMIT_PEER_PROBE_S);
+	set_tcp(s, TCP_KEEPCNT, LIMIT_PEER_PROBES_UNANSWERED);
+	setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
 /* No callbacks but the last: what still comes is discarded. */

@@ -100,6 +100,10 @@ size_t stream_pending(const struct stream *s);
 /* How much of what was queued the peer's kernel has acknowledged, of plain text or (TLS) about as
  * much; *outstanding: how much it has not. A call to the kernel: not for every message. */
 uint64_t stream_taken(const struct stream *s, size_t *outstanding);
+/* The peer has sent its end, and nothing may be sent to it for long: from now on our kernel asks
+ * its kernel whether it is still there (LIMIT_PEER_PROBE_S). One that only waits answers; one that
+ * has gone resets, or is silent: on_close. Nothing for a UNIX socket. Calls to the kernel. */
+void stream_probe_peer(struct stream *s);
 /* Whether bytes have come that nobody was given yet. A call to the kernel. */
 bool stream_has_input(const struct stream *s);
 /* After what is queued: FIN (or close_notify). Receiving goes on. */

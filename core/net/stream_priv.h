@@ -75,6 +75,8 @@ struct stream_group {
 void stream_fail(struct stream *s, enum rc rc, const char *text);
 void stream_fail_errno(struct stream *s, int error);
 void stream_finish_close(struct stream *s);
+/* Fails when the kernel has an error for it that reading does not show (any more). */
+void stream_look_for_reset(struct stream *s);
 /* on_open, now. */
 void stream_open_now(struct stream *s);
 

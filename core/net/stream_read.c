@@ -85,6 +85,9 @@ void stream_deliver_end(struct stream *s)
 		stream_finish_close(s);
 	else if (!s->flushes_to_close && s->events->on_end)
 		s->events->on_end(s);
+	/* A reset that came in one event with the end makes no second edge. */
+	if (!s->is_closed && !s->flushes_to_close)
+		stream_look_for_reset(s);
 }
 
 void stream_note_short(struct stream *s)

@@ -3,6 +3,8 @@
 """Answers that a policy writes piece by piece: sdk/examples/event-counter, read by curl."""
 import select
 import signal
+import socket
+import struct
 import subprocess
 
 from harness import *
@@ -81,6 +83,58 @@ def curl_reads_events_of_all_workers():
             return [r for r in gateway.records_now() if r["path"] == "/events" and r["method"] == "GET"]
         record = wait_for(is_over, "the end of the stream")[0]
         equal((record["status"], record["reason"]), (200, "client_aborted"))
+
+
+class Socket:
+    """A bare client of the events, which has read the first."""
+
+    def __init__(self, gateway):
+        self.socket = socket.create_connection(("127.0.0.1", gateway.port), 10 * SCALE)
+        self.socket.sendall(b"GET /events HTTP/1.1\r\nHost: h\r\n\r\n")
+        self.received = b""
+        self.read_until(b'{"count":0}')
+
+    def read_until(self, wanted):
+        while wanted not in self.received:
+            piece = self.socket.recv(65536)
+            check(piece, f"the stream ended behind {self.received!r}")
+            self.received += piece
+
+    def reset(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+def ended(gateway):
+    """The records of streams, with nothing written to them meanwhile."""
+    return [(r["status"], r["reason"]) for r in gateway.records_now() if r["path"] == "/events"]
+
+
+@case
+def a_reset_ends_a_silent_stream_at_once():
+    """Also when the client has sent its end before."""
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("a", backend, policies=[counter(intervalMilliseconds=60000)])]) as gateway:
+        Socket(gateway).reset()
+        wait_for(lambda: ended(gateway) == [(200, "client_aborted")], "the end of the stream")
+        half_closed = Socket(gateway)
+        half_closed.socket.shutdown(socket.SHUT_WR)
+        half_closed.reset()
+        wait_for(lambda: ended(gateway) == [(200, "client_aborted")] * 2, "the end of the other")
+
+
+@case
+def a_client_that_half_closes_gets_its_events():
+    with Backend(reply(200, "x")) as backend, \
+            gateway_with([api("a", backend, policies=[counter()])]) as gateway:
+        client = Socket(gateway)
+        client.socket.shutdown(socket.SHUT_WR)
+        for count in range(1, 4):
+            equal(gateway.get("/").status, 200)
+            client.read_until(b'{"count":%d}' % count)
+        equal(ended(gateway), [])
+        client.reset()
+        wait_for(lambda: ended(gateway) == [(200, "client_aborted")], "the end of the stream")
 
 
 @case

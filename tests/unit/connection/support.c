@@ -344,6 +344,7 @@ void rig_serve(struct rig *g)
 	struct address peer = {.n = sizeof(peer.u)};
 	int fd = accept4(g->listen_fd, &peer.u.sa, &peer.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
+	g->served_fd = fd;
 	g->server = http_server_new(g->group, fd, &peer, NULL, &g->options, &server_events, g);
 }
 

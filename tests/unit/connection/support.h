@@ -62,6 +62,7 @@ struct rig {
 	bool is_tcp; /* else a UNIX socket, on which everything arrives at once */
 	char folder[32];
 	int fd; /* the bare end; -1: closed */
+	int served_fd; /* our end, in the server role */
 	struct probe probes[PROBES_MAX];
 	unsigned taken; /* requests given to us, or streams opened by us */
 	struct buffer received;

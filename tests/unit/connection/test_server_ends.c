@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "support.h"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define GET "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -170,6 +172,37 @@ START_TEST(answers_a_client_that_half_closed_after_its_request)
 	rig_expect(g, "two");
 	rig_expect_closed(g);
 	ck_assert_ptr_null(g->server);
+	rig_free(g);
+}
+END_TEST
+
+static int is_probed(int fd, int *seconds)
+{
+	int on = 0;
+	socklen_t n = sizeof(on), m = sizeof(*seconds);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &n), 0);
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds, &m), 0);
+	return on;
+}
+
+START_TEST(asks_whether_a_client_that_half_closed_is_still_there)
+{
+	int seconds;
+	struct rig *g = rig_new_tcp();
+	rig_serve(g);
+	rig_send(g, GET);
+	struct probe *p = rig_taken(g, 0);
+	probe_send_head(p, 200, CONTENT_LENGTH_UNKNOWN, false);
+	rig_turn(g);
+	ck_assert(!is_probed(g->served_fd, &seconds));
+	rig_half_close(g);
+	ck_assert(is_probed(g->served_fd, &seconds));
+	ck_assert_int_eq(seconds, LIMIT_PEER_PROBE_S);
+	probe_send(p, "late", true);
+	probe_release(p);
+	rig_expect(g, "late");
+	rig_expect_closed(g);
+	ck_assert(!p->is_reset);
 	rig_free(g);
 }
 END_TEST
@@ -451,6 +484,7 @@ UNIT_SUITE(server_ends, refuses_a_malformed_head_with_its_status_and_closes,
 	ends_a_head_that_drips_absolutely_after_its_first_byte,
 	closes_an_idle_connection_without_a_word, says_close_with_the_last_request_it_serves,
 	closes_when_asked, answers_a_client_that_half_closed_after_its_request,
+	asks_whether_a_client_that_half_closed_is_still_there,
 	tells_of_an_end_inside_a_head_and_inside_a_body, tells_the_owner_when_the_client_resets,
 	closes_after_an_early_answer_that_the_client_can_read,
 	reads_a_short_rest_and_goes_on_after_an_early_answer,
@@ -459,4 +493,5 @@ UNIT_SUITE(server_ends, refuses_a_malformed_head_with_its_status_and_closes,
 	an_aborted_connection_tells_its_owner_and_waits_for_the_release,
 	who_still_reads_the_last_answer_is_evicted_behind_it,
 	who_is_silent_is_evicted_at_once_and_not_reset,
-	whose_request_waits_to_be_read_is_not_evicted, a_cut_answer_is_a_reset_for_the_client, an_answer_of_another_length_than_declared_is_cut)
+	whose_request_waits_to_be_read_is_not_evicted, a_cut_answer_is_a_reset_for_the_client,
+	an_answer_of_another_length_than_declared_is_cut)

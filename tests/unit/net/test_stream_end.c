@@ -367,6 +367,20 @@ START_TEST(a_reset_is_noticed_after_the_peer_has_ended)
 }
 END_TEST
 
+START_TEST(a_reset_is_noticed_that_comes_with_the_peers_end)
+{
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	pump();
+	shutdown(peer, SHUT_WR);
+	reset(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_CLOSED);
+	bench_close();
+}
+END_TEST
+
 static size_t send_on(struct side *s, const char *p, size_t n)
 {
 	stream_send_copy(s->stream, STR("more"));
@@ -595,6 +609,7 @@ UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	a_peer_that_takes_nothing_is_given_up, a_flushing_close_may_be_made_harder,
 	a_reset_reaches_the_peer, a_reset_by_the_peer_is_told,
 	a_reset_is_noticed_while_nobody_reads, a_reset_is_noticed_after_the_peer_has_ended,
+	a_reset_is_noticed_that_comes_with_the_peers_end,
 	an_answer_that_came_before_the_reset_is_handed_up,
 	an_answer_is_handed_up_though_writing_failed_first, dials_and_sends_what_was_queued_before,
 	open_comes_before_data_and_end, refusal_is_told_by_close_alone,
