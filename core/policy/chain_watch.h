@@ -24,6 +24,21 @@ struct chain_ran {
 	uint64_t ns;
 };
 
+/* A request of a binding's own to a service: it begins, or it has ended. */
+struct chain_request {
+	const struct chain_binding *binding;
+	struct str service, method;
+	unsigned number; /* of the exchange's, from 1 */
+	bool has_ended;
+	/* At its end. */
+	unsigned status;            /* 0: there is no response */
+	const char *because;        /* why there is none (whole): one word; NULL: there is */
+	struct str detail;          /* the same in a sentence; may be empty */
+	const struct address *peer; /* who was asked; NULL: nobody */
+	bool on_reused, is_retry;
+	uint64_t ns;
+};
+
 struct chain_watch {
 	uint64_t ns[LIMIT_BINDINGS_PER_CHAIN]; /* by binding: its calls and its pauses */
 	int64_t mark_ns;                       /* when what runs now began */
@@ -31,7 +46,19 @@ struct chain_watch {
 	enum callback paused_in[2];
 	/* Called behind each; NULL: nobody asks. */
 	void (*ran)(struct chain_watch *w, struct sluice_exchange *x, const struct chain_ran *ran);
+	/* Likewise of the requests of bindings. */
+	void (*asked)(
+		struct chain_watch *w, struct sluice_exchange *x, const struct chain_request *r);
+	unsigned requests; /* so many have begun */
 };
+
+/* --- for the services ------------------------------------------------------------------------ */
+/* Whether anybody wants to know what the bindings of this exchange ask. */
+static inline bool chain_watch_wants_requests(const struct sluice_exchange *x)
+{
+	return UNLIKELY(x->watch != NULL) && x->watch->asked;
+}
+void chain_watch_asked(struct sluice_exchange *x, const struct chain_request *r);
 
 /* --- for the walk ---------------------------------------------------------------------------- */
 void chain_watch_mark(struct chain_watch *w);

@@ -72,6 +72,7 @@ void trace_begin(struct exchange *e)
 		return;
 	struct trace *t = heap_zalloc(sizeof(*t));
 	t->watch.ran = trace_on_ran;
+	t->watch.asked = trace_on_asked;
 	t->tracer = tracer_ref(tracer);
 	t->begun_ns = clock_monotonic_ns();
 	int64_t before_us = t->begun_ns / 1000 - e->down->started_us;

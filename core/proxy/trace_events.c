@@ -56,6 +56,38 @@ void trace_on_ran(struct chain_watch *w, struct sluice_exchange *x, const struct
 	trace_event_end(t, at);
 }
 
+static void add_end(struct trace *t, const struct chain_request *r)
+{
+	char text[ADDRESS_TEXT_BYTES];
+	if (r->status > 0)
+		trace_add_number(t, "status", r->status);
+	if (r->because)
+		trace_add_text(t, "because", str_of(r->because));
+	trace_add_text(t, "detail", r->detail);
+	if (r->peer) {
+		trace_add_text(t, "address", address_text(r->peer, text));
+		trace_add_text(t, "connection", r->on_reused ? STR("reused") : STR("new"));
+	}
+	if (r->is_retry)
+		trace_add_number(t, "retries", 1);
+	trace_add_number(t, "tookUs", r->ns / 1000);
+}
+
+/* A path or a body may hold what the client has proved itself with: they are left out. */
+void trace_on_asked(struct chain_watch *w, struct sluice_exchange *x, const struct chain_request *r)
+{
+	struct trace *t = CONTAINER_OF(w, struct trace, watch);
+	size_t at = trace_event_begin(t, r->has_ended ? "called" : "call");
+	trace_add_number(t, "call", r->number);
+	trace_add_text(t, "binding", chain_binding_id(r->binding));
+	trace_add_text(t, "policy", chain_binding_policy(r->binding));
+	trace_add_text(t, "service", r->service);
+	trace_add_text(t, "method", r->method);
+	if (r->has_ended)
+		add_end(t, r);
+	trace_event_end(t, at);
+}
+
 static void add_bindings(struct trace *t, const char *key, const struct chain *chain, uint64_t mask)
 {
 	bool is_first = true;

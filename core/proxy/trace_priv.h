@@ -53,6 +53,8 @@ void trace_add_response_changes(struct trace *t, const struct http_response *r);
 /* --- events ---------------------------------------------------------------------------------- */
 /* For chain_watch. */
 void trace_on_ran(struct chain_watch *w, struct sluice_exchange *x, const struct chain_ran *ran);
+void trace_on_asked(
+	struct chain_watch *w, struct sluice_exchange *x, const struct chain_request *r);
 void trace_look_at_head(struct exchange *e, struct trace *t);
 /* Tells what has changed since the last look. */
 void trace_look_at_news(struct exchange *e, struct trace *t);

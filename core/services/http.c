@@ -9,9 +9,12 @@
  *              H2  of a started call `fn` comes exactly once, before worker_stop. */
 #include "sluice/http.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "http/trace_context.h"
 #include "http/uri.h"
+#include "policy/chain_watch.h"
 #include "policy/legal.h"
 #include "policy/operation.h"
 #include "policy/run.h"
@@ -43,6 +46,13 @@ struct use {
 	struct link started[]; /* by worker */
 };
 
+/* For the story of an exchange. */
+struct follow {
+	unsigned number;
+	int64_t begun_ns;
+	struct address peer;
+};
+
 /* One call; of an exchange in its arena, started ones on the instance's account. */
 struct http_call {
 	struct upstream_call call;
@@ -50,6 +60,7 @@ struct http_call {
 	size_t bytes; /* accounted to the use */
 	bool is_taken;
 	struct operation operation; /* of an exchange */
+	struct follow *follow;      /* likewise, in its arena; NULL: nobody follows it */
 	struct link link;           /* started: in use->started */
 	uint32_t worker;
 	sluice_http_fn *fn;
@@ -183,6 +194,24 @@ static int32_t set_fields(struct upstream_call *c, const struct sluice_str *fiel
 	return SLUICE_OK;
 }
 
+/* The trace that the exchange is part of goes on here, as in the request to the upstream; what the
+ * policy itself says of it counts. What is passed on lasts as long as the exchange. */
+static int32_t pass_trace(struct upstream_call *c, const struct sluice_exchange *x)
+{
+	const struct fields *from = &x->request->fields;
+	struct fields *to = &c->request.fields;
+	const struct field *parent = fields_get_id(from, FIELD_TRACEPARENT), *state;
+	struct str id;
+	if (LIKELY(!parent) || fields_get_id(to, FIELD_TRACEPARENT) ||
+		!traceparent_is_valid(parent->value, &id))
+		return SLUICE_OK;
+	enum rc rc = fields_append(to, parent->name, parent->id, parent->value);
+	state = fields_get(from, STR("tracestate"));
+	if (rc == RC_OK && state && !fields_get(to, STR("tracestate")))
+		rc = fields_append(to, state->name, state->id, state->value);
+	return result_of(rc);
+}
+
 static bool wants_length(enum http_method m)
 {
 	return m == METHOD_POST || m == METHOD_PUT || m == METHOD_PATCH;
@@ -300,15 +329,75 @@ static int32_t field_get(
 	return name.n > 0 ? field_next(r, name, &at, NULL, value) : SLUICE_E_NOT_FOUND;
 }
 
+/* --- the story of an exchange ---------------------------------------------------------------- */
+static const char *because_of(const struct upstream_call *c)
+{
+	static const char *const words[] = {
+		[CALL_PENDING] = "cancelled",
+		[CALL_OK] = NULL,
+		[CALL_UNAVAILABLE] = "unavailable",
+		[CALL_TIMEOUT] = "timeout",
+		[CALL_TOO_LARGE] = "too_large",
+	};
+	return words[c->result];
+}
+
+static struct chain_request request_of(const struct http_call *h)
+{
+	return (struct chain_request){
+		.binding = h->operation.binding,
+		.service = service_options(h->call.service)->name,
+		.method = h->call.request.method_name,
+		.number = h->follow->number,
+	};
+}
+
+/* From its beginning on, or not at all. Without memory it goes unfollowed. */
+static void follow(struct http_call *h, struct sluice_exchange *x)
+{
+	h->follow = arena_zalloc(x->arena, sizeof(*h->follow));
+	if (!h->follow)
+		return;
+	h->follow->number = ++x->watch->requests;
+	h->follow->begun_ns = clock_monotonic_ns();
+	h->call.peer = &h->follow->peer;
+	const struct chain_request r = request_of(h);
+	chain_watch_asked(x, &r);
+}
+
+static void tell_end(const struct http_call *h)
+{
+	const struct upstream_call *c = &h->call;
+	struct sluice_exchange *x = h->operation.exchange;
+	if (!h->follow || !chain_watch_wants_requests(x))
+		return;
+	struct chain_request r = request_of(h);
+	r.has_ended = true;
+	r.status = c->response ? c->response->status : 0;
+	r.because = because_of(c);
+	r.detail = str_of(c->message);
+	r.peer = h->follow->peer.n > 0 ? &h->follow->peer : NULL;
+	r.on_reused = c->on_reused;
+	r.is_retry = c->is_retry;
+	r.ns = (uint64_t)(clock_monotonic_ns() - h->follow->begun_ns);
+	chain_watch_asked(x, &r);
+}
+
 /* --- of an exchange -------------------------------------------------------------------------- */
 static void on_leave(struct operation *op)
 {
-	http_call_deinit(CONTAINER_OF(op, struct http_call, operation));
+	struct http_call *h = CONTAINER_OF(op, struct http_call, operation);
+	call_cancel(&h->call);
+	if (op->is_pending)
+		tell_end(h);
+	http_call_deinit(h);
 }
 
 static void on_ended(struct upstream_call *c)
 {
-	operation_end(&CONTAINER_OF(c, struct http_call, call)->operation);
+	struct http_call *h = CONTAINER_OF(c, struct http_call, call);
+	tell_end(h);
+	operation_end(&h->operation);
 }
 
 static bool is_own(const struct policy_call *call, const struct sluice_target *t)
@@ -349,12 +438,16 @@ static int32_t begin(struct sluice_exchange *x, const struct sluice_target *t,
 	if (!h || !take_place(use_of(t->instance)))
 		return SLUICE_E_FULL;
 	int32_t rc = http_call_init(h, t, &r);
+	if (rc == SLUICE_OK)
+		rc = pass_trace(&h->call, x);
 	if (rc != SLUICE_OK) {
 		http_call_deinit(h);
 		return rc;
 	}
 	h->call.ended = on_ended;
 	operation_begin(&h->operation, x, on_leave);
+	if (chain_watch_wants_requests(x))
+		follow(h, x);
 	call_begin(services_thread.carrier, &h->call);
 	return SLUICE_OK;
 }

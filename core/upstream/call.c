@@ -27,6 +27,8 @@ static void release_stream(struct upstream_call *c)
 	struct http_stream *s = c->stream;
 	if (!s)
 		return;
+	if (c->peer && s->peer)
+		*c->peer = *s->peer;
 	if (!is_whole(c) && !(c->facts & FACT_RESET))
 		http_stream_reset(s, HTTP_RESET_CANCELLED);
 	c->stream = NULL;
@@ -320,6 +322,7 @@ void call_cancel(struct upstream_call *c)
 {
 	if (c->carrier && c->result == CALL_PENDING) {
 		c->carrier->cancel(c);
+		c->carrier = NULL;
 		chunk_queue_clear(&c->held);
 	}
 }

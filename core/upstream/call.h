@@ -48,6 +48,7 @@ struct upstream_call {
 	/* How many bytes of content were received, before they are kept; false: they are too many for
 	 * somebody. NULL: nobody counts. */
 	bool (*takes)(struct upstream_call *c, size_t n);
+	struct address *peer; /* zeroed: becomes who was asked, if anybody; NULL: nobody wants it */
 
 	/* what came */
 	enum upstream_call_result result;
@@ -76,6 +77,7 @@ struct upstream_call {
 /* A reference to the service is taken. arena_bytes_max: for all but the content. */
 void call_init(struct upstream_call *c, struct loop *loop, struct service *s, size_t arena_bytes_max);
 void call_begin(struct upstream_carrier *carrier, struct upstream_call *c);
+/* Harmless when it has ended, or was cancelled. */
 void call_cancel(struct upstream_call *c);
 void call_deinit(struct upstream_call *c);
 /* For carriers: takes what `held` has as the content, or says that it is too large. */

@@ -8,7 +8,7 @@ import subprocess
 import threading
 
 from harness import *
-from harness.cases import BUILD, HOSTILE, SCALE
+from harness.cases import BUILD, CALLOUT, HOSTILE, SCALE
 from harness.gateway import environment
 
 SECRETS = ("tokensecret", "cookiesecret", "keysecret", "querysecret", "valuesecret", "answersecret")
@@ -114,6 +114,35 @@ def a_story_is_whole():
         equal(only(story, "sent")["status"], 200)
         for told, record in zip((story, again), gateway.records(2)):
             equal(told["record"] | {"durationMs": 0}, record | {"durationMs": 0})
+
+
+@case
+def what_a_policy_asks_is_told():
+    traces = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1"}
+    closed = f"http://127.0.0.1:{free_port()}"
+    with Backend(reply(403, "no")) as auth, Backend(reply(200, "x")) as backend, Gateway(
+            [service("auth", auth), api("shop", backend, policies=[{
+                "policyRef": {"name": "callout"},
+                "config": {"services": ["auth", closed], "method": "POST", "path": "/pathsecret", "body": "bodysecret"}}])],
+            options=["--plugins", CALLOUT]) as gateway, Trace(gateway, "--count", "2") as trace:
+        for _ in range(2):
+            equal(gateway.get("/", traces).status, 200)
+        (story, again), _ = trace.rest()
+        equal([e["event"] for e in story["events"]][2:8], ["call", "call", "policy", "called", "called", "pause"])
+        for told, name in zip(events(story, "call"), ("default/auth", closed)):
+            equal((told["binding"], told["policy"], told["service"], told["method"]),
+                  ("default/shop:callout", "callout", name, "POST"))
+        answered, refused = sorted(events(story, "called"), key=lambda e: e["call"])
+        equal((answered["call"], answered["status"], answered["address"], answered["connection"]),
+              (1, 403, auth.authority, "new"))
+        check("because" not in answered and answered["tookUs"] >= 0, answered)
+        equal((refused["call"], refused["because"]), (2, "unavailable"))
+        contains(refused["detail"], "refused")
+        check("status" not in refused and "address" not in refused, refused)
+        equal([e["connection"] for e in events(again, "called") if e["call"] == 1], ["reused"])
+        check("secret" not in json.dumps(story), story)
+        for name, value in traces.items():
+            equal([auth.requests[0].get(name), backend.requests[0].get(name)], [value, value])
 
 
 @case

@@ -6,6 +6,7 @@
 #include "rig.h"
 
 #include "base/memory.h"
+#include "policy/chain_watch.h"
 #include "policy/target.h"
 #include "services/services.h"
 #include "upstream/call.h"
@@ -314,6 +315,88 @@ START_TEST(bodies_that_were_sent_count_as_long_as_they_are_held)
 }
 END_TEST
 
+/* --- traces ------------------------------------------------------------------------------------
+ */
+#define PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define OTHER  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+static int32_t ask_with_traces(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct sluice_str own[] = {SLUICE_STR("Traceparent"), SLUICE_STR(OTHER)};
+	const struct sluice_http_request r = {.size = sizeof(r), .fields = own, .field_count = 1};
+	ck_assert_int_eq(ask(x, "", "", "", ""), SLUICE_OK);
+	ck_assert_int_eq(http->begin(x, target, &r), SLUICE_OK);
+	return SLUICE_CONTINUE;
+}
+
+static struct str sent(size_t i, const char *name)
+{
+	const struct field *f = fields_get(&carried[i]->request.fields, str_of(name));
+	return f ? f->value : STR_EMPTY;
+}
+
+START_TEST(a_request_goes_on_with_the_trace_of_its_exchange)
+{
+	begin(1);
+	in_head = ask_with_traces;
+	visit_field(visit, CHAIN_REQUEST, "traceparent", PARENT);
+	visit_field(visit, CHAIN_REQUEST, "tracestate", "a=1");
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	assert_str(sent(0, "traceparent"), PARENT);
+	assert_str(sent(0, "tracestate"), "a=1");
+	assert_str(sent(1, "traceparent"), OTHER);
+	assert_str(sent(1, "tracestate"), "");
+	ck_assert_uint_eq(carried[1]->request.fields.count, 1);
+	end();
+}
+END_TEST
+
+START_TEST(what_is_no_trace_is_not_passed_on)
+{
+	begin(1);
+	in_head = ask_with_traces;
+	visit_field(visit, CHAIN_REQUEST, "traceparent", "00-00");
+	visit_field(visit, CHAIN_REQUEST, "tracestate", "a=1");
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	ck_assert_uint_eq(carried[0]->request.fields.count, 0);
+	end();
+}
+END_TEST
+
+/* What was told of the requests of an exchange, a line each. */
+static char story[1000];
+
+static void on_asked(
+	struct chain_watch *w, struct sluice_exchange *x, const struct chain_request *r)
+{
+	size_t n = strlen(story);
+	snprintf(story + n, sizeof(story) - n, "%u %.*s %.*s%s %u %s %.*s\n", r->number,
+		STR_ARG(r->method), STR_ARG(r->service), r->has_ended ? " ended" : "", r->status,
+		r->because ? r->because : "-", STR_ARG(r->detail));
+}
+
+START_TEST(who_follows_an_exchange_is_told_of_its_requests)
+{
+	struct chain_watch watch = {.asked = on_asked};
+	story[0] = '\0';
+	begin(1);
+	in_head = ask_well;
+	visit->x.watch = &watch;
+	ck_assert_int_eq(visit_give(visit, CHAIN_REQUEST, ""), CHAIN_DONE);
+	answer(1, 404, "no");
+	lose(0, CALL_TIMEOUT, "too late");
+	visit_end(visit);
+	ck_assert_str_eq(story, "1 GET default/auth 0 - \n"
+			       "2 POST default/auth 0 - \n"
+			       "3 PUT default/auth 0 - \n"
+			       "2 POST default/auth ended 404 - \n"
+			       "1 GET default/auth ended 0 timeout too late\n"
+			       "3 PUT default/auth ended 0 cancelled \n");
+	ck_assert_uint_eq(cancelled, 1);
+	end();
+}
+END_TEST
+
 /* --- responses ---------------------------------------------------------------------------------
  */
 static int32_t take_two(const struct sluice_call *call, struct sluice_exchange *x)
@@ -489,6 +572,8 @@ END_TEST
 UNIT_SUITE(http, a_request_is_made_of_the_target_and_what_is_asked,
 	what_no_client_may_send_is_refused, anothers_target_is_refused, an_exchange_has_bounds,
 	bodies_that_were_sent_count_as_long_as_they_are_held,
-	answers_are_taken_in_the_order_of_asking, an_exchange_that_ends_takes_its_calls_along,
-	what_an_instance_sends_counts_as_what_it_gets, an_instance_gets_one_answer,
-	what_is_under_way_ends_before_the_worker_stops, where_nothing_is_carried_nothing_goes_out)
+	a_request_goes_on_with_the_trace_of_its_exchange, what_is_no_trace_is_not_passed_on,
+	who_follows_an_exchange_is_told_of_its_requests, answers_are_taken_in_the_order_of_asking,
+	an_exchange_that_ends_takes_its_calls_along, what_an_instance_sends_counts_as_what_it_gets,
+	an_instance_gets_one_answer, what_is_under_way_ends_before_the_worker_stops,
+	where_nothing_is_carried_nothing_goes_out)
