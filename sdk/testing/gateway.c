@@ -291,26 +291,6 @@ int sluice_test_settle(struct sluice_test *t, int64_t ms)
 	return !is_any_paused(t);
 }
 
-/* --- what it saw ----------------------------------------------------------------------------- */
-uint64_t sluice_test_counter(struct sluice_test *t, size_t n, const char *name)
-{
-	testing_open(t);
-	if (n >= t->instance_count) {
-		testing_fail("there is no binding %zu", n);
-		return 0;
-	}
-	char *family_name = heap_printf("sluice_policy_%s_total", name);
-	struct metric_family *family =
-		metrics_family(t->metrics, family_name, "", METRIC_COUNTER, NULL, 0);
-	const struct metric_label label = {STR("binding"), instance_binding(t->instances[n])};
-	struct metric_series *series = family ? metrics_series(family, &label, 1) : NULL;
-	uint64_t value = series ? metric_series_value(series) : 0;
-	if (series)
-		metric_series_unref(series);
-	free(family_name);
-	return value;
-}
-
 /* --- the end --------------------------------------------------------------------------------- */
 static void stop(struct sluice_test *t)
 {

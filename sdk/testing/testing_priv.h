@@ -9,6 +9,7 @@
  *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
  *   blocking.c   calls of the C library that may block
  *   measure.c    what a request costs
+ *   metric.c     what bindings have counted
  *   failure.c    what a failed test is told
  */
 #pragma once

@@ -73,6 +73,19 @@ START_TEST(mistakes_fail_a_test_by_name)
 }
 END_TEST
 
+/* A name that is wrong would always count 0. */
+START_TEST(what_nobody_has_defined_is_not_counted)
+{
+	struct sluice_test *t = that("nothing");
+	ck_assert_uint_eq(sluice_test_counter(t, 0, "typo"), 0);
+	ck_assert_str_eq(failure, "binding 0 has defined no metric typo");
+	failure[0] = '\0';
+	sluice_test_metric(t, 0, "typo", "a=\"b\"");
+	ck_assert_str_eq(failure, "binding 0 has defined no metric typo{a=\"b\"}");
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(a_handle_of_an_exchange_that_is_over_is_found)
 {
 	struct sluice_test *t = that("use after done");
@@ -402,6 +415,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, what_is_right_is_left_alone);
 	tcase_add_test(tests, mistakes_fail_a_test_by_name);
+	tcase_add_test(tests, what_nobody_has_defined_is_not_counted);
 	tcase_add_test(tests, a_handle_of_an_exchange_that_is_over_is_found);
 	tcase_add_test(tests, time_passes_when_it_is_told_to);
 	tcase_add_test(tests, bodies_come_in_pieces);

@@ -72,6 +72,12 @@ START_TEST(whoever_comes_without_a_certificate_is_refused)
 	struct sluice_test_exchange *x = ask(t, NULL);
 	ck_assert_int_eq(sluice_test_status(x), 403);
 	ck_assert_str_eq(sluice_test_reason(x), "no_certificate");
+	const char *name = "certificate_checks";
+	ck_assert_int_eq(sluice_test_metric(t, 0, name, "outcome=\"no_certificate\""), 1);
+	ck_assert_int_eq(sluice_test_metric(t, 0, name, "outcome=\"admitted\""), 0);
+	ask(t, till);
+	ck_assert_int_eq(sluice_test_metric(t, 0, name, "outcome=\"admitted\""), 1);
+	ck_assert_int_eq(sluice_test_metric(t, 0, name, NULL), 2);
 	sluice_test_free(t);
 }
 END_TEST

@@ -13,8 +13,8 @@
  *	sluice_test_free(t);
  *
  * The configuration goes the gateway's own way: schema, defaults, expressions, secrets. The plugin
- *is loaded as the gateway loads it, and its callbacks are called by the same code. Time stands
- *still but for sluice_test_advance.
+ * is loaded as the gateway loads it, and its callbacks are called by the same code. Time stands
+ * still but for sluice_test_advance.
  *
  * A test fails, by the function of sluice_test_on_failure, when the policy
  *   - leaves memory of the instance behind after its `release`,
@@ -22,10 +22,10 @@
  *   - makes a call, of the host or a service, that is not legal in the callback that runs (a handle
  *     that is used after `done` is never legal),
  *   - makes a call that may block (sleep, poll, connect, getaddrinfo, fsync, ...), in any callback
- *but a job's.
+ *     but a job's.
  *
  * One thread makes all calls. Texts that are returned are NUL-terminated, and last until the
- *exchange goes.
+ * exchange goes.
  */
 #ifndef SLUICE_TESTING_H
 #define SLUICE_TESTING_H
@@ -83,7 +83,13 @@ SLUICE_EXPORT void sluice_test_advance(struct sluice_test *t, int64_t ms);
 /* Lets jobs and resumes of other threads come in, for at most so many real milliseconds, until no
  * exchange of the gateway is paused; whether that came about. */
 SLUICE_EXPORT int sluice_test_settle(struct sluice_test *t, int64_t ms);
-/* The counter of binding n, from 0. */
+/* What a metric of binding n, from 0, comes to, by the name it was defined with (host->counter_define,
+ * sluice/metrics.h): a counter's or gauge's value, how many observations a histogram has. `labels` as
+ * Prometheus writes them, in their order: "outcome=\"miss\""; NULL: all its series together. One
+ * that is not defined fails the test. */
+SLUICE_EXPORT int64_t sluice_test_metric(
+	struct sluice_test *t, size_t n, const char *name, const char *labels);
+/* The same of a counter, with all its labels. */
 SLUICE_EXPORT uint64_t sluice_test_counter(struct sluice_test *t, size_t n, const char *name);
 /* What policies wrote to the log, a line each: "warn: quota is nearly spent"; until it is asked
  * again. */
