@@ -118,7 +118,7 @@ struct sluice_cache_service {
 	 * it is given up. */
 	int32_t (*store_piece)(struct sluice_exchange *exchange, struct sluice_cache *cache,
 		const struct sluice_body *piece);
-	/* Gives it up. */
+	/* Up to response_end: gives it up. SLUICE_E_NOT_FOUND: nothing was begun. */
 	int32_t (*store_abandon)(struct sluice_exchange *exchange, struct sluice_cache *cache);
 
 	/* The rest: exchange callbacks up to response_end, worker_start, and what services call on a worker. */

@@ -19,7 +19,7 @@
  *     callback runs on the worker that owns the exchange. An instance is shared by all workers,
  *     so what a callback changes in it needs atomics or locks; worker data needs none.
  *   - No callback may block. One that computes for 2 s, or sleeps or waits for 5 s, ends the
- * process with its name in the log; load, configure and release have 10 s and 30 s.
+ *     process with its name in the log; load, configure and release have 10 s and 30 s.
  *
  * Version 0.9: all the machinery of the promise (a plugin built with SDK 1.x loads on every 1.y >=
  * x) works, the promise itself begins with 1.0.
@@ -184,17 +184,20 @@ struct sluice_host {
 	 * binding as label; the metric's handle >= 0, or an error. Name: [a-z][a-z0-9_]{0,47}. */
 	int32_t (*counter_define)(struct sluice_instance *instance, struct sluice_str name,
 		struct sluice_str description);
-	/* Any exchange callback. */
+	/* Exchange callbacks, and what services call on a worker. */
 	void (*counter_add)(struct sluice_instance *instance, int32_t counter, uint64_t n);
 
 	/* - memory - */
-	/* Aligned to 16, not zeroed; NULL when the budget of the exchange is spent. */
+	/* Exchange callbacks. Aligned to 16, not zeroed; NULL when the budget of the exchange is
+	 * spent. Goes with the exchange. */
 	void *(*exchange_alloc)(struct sluice_exchange *exchange, size_t size);
-	/* Accounted to the instance; NULL only beyond its budget. Any thread. */
+	/* Any thread. Aligned to 16, not zeroed, accounted to the instance; NULL only beyond its budget. */
 	void *(*instance_alloc)(struct sluice_instance *instance, size_t size);
+	/* Any thread. NULL is harmless. */
 	void (*instance_free)(struct sluice_instance *instance, void *p);
 
-	/* - configuration tree: read in `configure`, nodes live until `release` - */
+	/* - configuration tree: from `configure` until `release`, any thread; nodes and views of their
+	 * texts live as long - */
 	enum sluice_value_type (*value_type)(const struct sluice_value *value);
 	/* NULL when absent (or `value` is NULL or no object). */
 	const struct sluice_value *(*value_get)(
@@ -214,17 +217,20 @@ struct sluice_host {
 	void (*config_error)(struct sluice_instance *instance, const struct sluice_value *at,
 		struct sluice_str message);
 
-	/* - facts - */
+	/* - facts: exchange callbacks - */
+	/* A view until the callback returns; empty where there is none. */
 	struct sluice_str (*fact)(struct sluice_exchange *exchange, enum sluice_fact which);
 	/* The response's status; 0 before there is one. */
 	int32_t (*status)(struct sluice_exchange *exchange);
+	/* response_head, response_body, until the head has been sent on. SLUICE_E_INVALID: beyond 200 to
+	 * 599; 204, 205 or 304 for a response with content. */
 	int32_t (*status_set)(struct sluice_exchange *exchange, int32_t status);
 	/* Monotonic milliseconds, and milliseconds since 1970, of the worker's current turn. */
 	int64_t (*now_ms)(struct sluice_exchange *exchange);
 	int64_t (*wall_ms)(struct sluice_exchange *exchange);
 
 	/* - fields: names are matched without regard to case; values are checked - */
-	/* The first value; SLUICE_E_NOT_FOUND. */
+	/* Exchange callbacks, for both that read. The first value; SLUICE_E_NOT_FOUND. */
 	int32_t (*field_get)(struct sluice_exchange *exchange, enum sluice_side side,
 		struct sluice_str name, struct sluice_str *value);
 	/* Iterates all values of one name, or with an empty name all fields: start with *at = 0.
@@ -232,8 +238,9 @@ struct sluice_host {
 	int32_t (*field_next)(struct sluice_exchange *exchange, enum sluice_side side,
 		struct sluice_str name, uint32_t *at, struct sluice_str *name_out,
 		struct sluice_str *value);
-	/* Replaces all of that name; adds one more; removes all (how many). Framing and hop-by-hop
-	 * fields are the gateway's: SLUICE_E_INVALID. Request fields until the request has been
+	/* request_head to response_end, for all three. Replaces all of that name; adds one more;
+	 * removes all (how many). Name and value are copied. Framing and hop-by-hop fields are the
+	 * gateway's: SLUICE_E_INVALID. SLUICE_E_FULL: no room. Request fields until the request has been
 	 * sent on, response fields until the response has.
 	 * Trailers where they are there: SLUICE_E_INVALID also for names that may not stand behind
 	 * the content (RFC 9110 6.5.1), and where the message has no place for any: it has no
@@ -252,9 +259,12 @@ struct sluice_host {
 		struct sluice_exchange *exchange, struct sluice_str path, struct sluice_str query);
 
 	/* - answers - */
-	/* Answers instead of the upstream (or, from response_head, instead of its answer): then
-	 * return SLUICE_RESPONDED. `fields` are field_count pairs: name, value, name, value, ...; `reason` is a short
-	 * word for the log, metrics and `explain` ("rate_limited"). */
+	/* request_head to response_end: answers instead of the upstream (or, from response_head, instead
+	 * of its answer, until that has been sent on): then return SLUICE_RESPONDED. `fields` are
+	 * field_count pairs: name, value, name, value, ...; `reason` is a short word for the log,
+	 * metrics and `explain` ("rate_limited"). All is copied. SLUICE_E_INVALID: a status
+	 * beyond 200 to 599, a field that is none or the gateway's, more than 1 MiB of body (sluice/stream.h
+	 * sends more) or 64 bytes of reason; SLUICE_E_FULL: the memory of the exchange is spent. */
 	int32_t (*respond)(struct sluice_exchange *exchange, int32_t status,
 		const struct sluice_str *fields, size_t field_count, struct sluice_str body,
 		struct sluice_str reason);
@@ -264,7 +274,7 @@ struct sluice_host {
 		struct sluice_str reason);
 
 	/* - waiting - */
-	/* Exchange callbacks: a token to be resumed exactly once, from any thread, within
+	/* request_head to response_end: a token to be resumed exactly once, from any thread, within
 	 * `deadline_ms` (1 to 600,000), else the binding fails. Then return SLUICE_PAUSE. A resume
 	 * that comes before the callback returned means continue. 0 when refused. */
 	sluice_token (*pause)(struct sluice_exchange *exchange, uint32_t deadline_ms);
@@ -272,17 +282,21 @@ struct sluice_host {
 	 * paused callback is then called again, once, with `resumed` true; a callback that has
 	 * nothing left to do returns SLUICE_CONTINUE. */
 	int32_t (*resume)(sluice_token token);
-	/* 1 when the current callback is called again because its token was resumed. */
+	/* request_head to response_end: 1 when the current callback is called again because its token was
+	 * resumed, or what it waited for has ended. */
 	int32_t (*resumed)(struct sluice_exchange *exchange);
 
 	/* - bodies - */
 	/* In request_body / response_body of `stream` or `buffer` mode: replaces the bytes at hand.
-	 * The bytes are copied. May be called several times: the pieces follow one another. */
+	 * The bytes are copied. May be called several times: the pieces follow one another.
+	 * SLUICE_E_FULL: more in a callback than the greater of 4 MiB and `max`. SLUICE_E_INVALID: another
+	 * mode. */
 	int32_t (*body_replace)(struct sluice_exchange *exchange, struct sluice_str bytes);
 
 	/* - shared along the chain - */
-	/* A property under "name" (at most 64 B), value copied; readable by every policy of the
-	 * chain and as vars.<name> by expressions. */
+	/* A property under "name" (1 to 64 bytes), value copied; readable by every policy of the
+	 * chain and as vars.<name> by expressions. Set from request_head to response_end, read in
+	 * exchange callbacks. SLUICE_E_NOT_FOUND, SLUICE_E_INVALID, SLUICE_E_FULL. */
 	int32_t (*property_set)(
 		struct sluice_exchange *exchange, struct sluice_str name, struct sluice_str value);
 	int32_t (*property_get)(
@@ -292,14 +306,14 @@ struct sluice_host {
 	int32_t (*authenticate)(struct sluice_exchange *exchange, struct sluice_str principal,
 		struct sluice_str client_id, struct sluice_str client_name);
 
-	/* - data of a binding within one exchange - */
+	/* - data of a binding within one exchange: exchange callbacks - */
 	/* A pointer that the other callbacks of the same binding find again; NULL at first. */
 	void (*data_set)(struct sluice_exchange *exchange, void *data);
 	void *(*data_get)(struct sluice_exchange *exchange);
 	/* What worker_start returned on this worker. */
 	void *(*worker_data)(struct sluice_exchange *exchange);
 
-	/* In a head callback: the body of this message passes without being shown to this binding,
+	/* request_head, response_head: the body of this message passes without being shown to this binding,
 	 * whatever its contract; nothing is collected for it, and no size refused. */
 	int32_t (*body_pass)(struct sluice_exchange *exchange);
 
@@ -308,7 +322,7 @@ struct sluice_host {
 	 * value.p is NULL. NULL when field_set would refuse them or the instance's budget is spent. */
 	struct sluice_field *(*field_prepare)(struct sluice_instance *instance,
 		struct sluice_str name, struct sluice_str value);
-	/* As field_set, at a third of its cost. `value` is copied; one with p NULL is the prepared
+	/* Where field_set is legal; as it, at a third of its cost. `value` is copied; one with p NULL is the prepared
 	 * one, and costs no copy. */
 	int32_t (*field_set_prepared)(struct sluice_exchange *exchange, enum sluice_side side,
 		const struct sluice_field *field, struct sluice_str value);
@@ -322,13 +336,13 @@ struct sluice_host {
 	 * nothing of the tree may be read afterwards. */
 	int32_t (*value_wipe)(struct sluice_instance *instance, const struct sluice_value *value);
 
-	/* The bytes of content that the head declares; 0: there is none; -1: some, of a length that
+	/* Exchange callbacks. The bytes of content that the head declares; 0: there is none; -1: some, of a length that
 	 * is not known before its end. */
 	int64_t (*body_length)(struct sluice_exchange *exchange, enum sluice_side side);
 
 	/* - operations: what services do for an exchange while it waits (sluice/work.h) - */
 	/* An operation belongs to the binding and the direction (request, response) that began it.
-	 * Exchange callbacks. SLUICE_PAUSE, to be returned: the callback is called again, `resumed`,
+	 * request_head to response_end. SLUICE_PAUSE, to be returned: the callback is called again, `resumed`,
 	 * once all has ended that this binding began in this direction, which may be at once; after
 	 * `deadline_ms` (1 to 600,000) the binding fails. SLUICE_FAIL when it cannot wait, or there is
 	 * nothing new to wait for: never SLUICE_CONTINUE. What is under way when the exchange ends is

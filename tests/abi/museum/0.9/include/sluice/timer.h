@@ -19,17 +19,22 @@ struct sluice_timer_service {
 	uint32_t size;
 	uint32_t reserved;
 
-	/* worker_start, a timer's own callback, and exchange callbacks: calls `fn` once, on this
-	 * worker, `after_ms` (0 to 86,400,000) from now. NULL when refused. No exchange is at hand in
-	 * the callback. What still runs after worker_stop is dropped. */
+	/* worker_start, exchange callbacks up to response_end, and what services call on a worker, a
+	 * timer's own callback among them: calls `fn` once, on this worker, `after_ms` (0 to 86,400,000)
+	 * from now, never before the caller has returned. NULL when refused: not legal here, or no
+	 * memory; `arg` is still the caller's then. No exchange is at hand in `fn`. A timer that has not
+	 * fired when the instance stops on the worker is dropped behind worker_stop, and `fn` not
+	 * called: what `arg` holds is to be found otherwise. */
 	struct sluice_timer *(*start)(const struct sluice_call *call, uint32_t after_ms,
 		sluice_timer_fn *fn, void *arg);
-	/* On the same worker, before it has fired: it does not come any more. In its own callback a
-	 * timer is gone already. */
+	/* On the same worker, where `start` is legal, in log, done and worker_stop too, and before it has
+	 * fired: it does not come any more. In its own callback a timer is gone already. NULL is
+	 * harmless. */
 	void (*cancel)(struct sluice_timer *timer);
 
-	/* Exchange callbacks: resumes a token of this exchange after `after_ms`. A token that was
-	 * resumed otherwise meanwhile makes it do nothing. */
+	/* request_head to response_end: resumes a token of this exchange after `after_ms` (as above). A
+	 * token that was resumed otherwise meanwhile makes it do nothing. SLUICE_E_STALE: this
+	 * exchange does not wait for that token; SLUICE_E_FULL: no memory. */
 	int32_t (*resume_after)(
 		struct sluice_exchange *exchange, sluice_token token, uint32_t after_ms);
 };
