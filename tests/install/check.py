@@ -56,6 +56,23 @@ def verify_unit(prefix):
         sys.exit(f"systemd-analyze verify: exit code {done.returncode}\n{done.stderr}")
 
 
+OVERFLOW = "host->instance_alloc(call->instance, sizeof(*b));", "host->instance_alloc(call->instance, sizeof(b->greeting));"
+
+
+def finds_an_overflow(sluicectl, project):
+    """What docs/sdk/testing.md says of AddressSanitizer."""
+    other = shutil.copytree(project, f"{project}-sanitized", ignore=shutil.ignore_patterns("build"))
+    path = f"{other}/{os.path.basename(project)}.c"
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text.replace(*OVERFLOW))
+    flags = {"CFLAGS": "-fsanitize=address,undefined -g", "CK_TIMEOUT_MULTIPLIER": "10"}
+    done = subprocess.run([sluicectl, "policy", "test"], capture_output=True, text=True, cwd=other, env={**os.environ, **flags})
+    if done.returncode != 1 or "heap-buffer-overflow" not in done.stdout + done.stderr:
+        sys.exit(f"AddressSanitizer found nothing:\n{done.stdout}{done.stderr}")
+
+
 def write_a_policy(prefix, folder):
     """The way of an author who has the installation alone, from nothing to a signed pack."""
     sluicectl = f"{prefix}/bin/sluicectl"
@@ -70,6 +87,7 @@ def write_a_policy(prefix, folder):
         sys.exit("a new policy was not measured")
     refuses(2, "--count: expected a number", sluicectl, "policy", "bench", "build/my-quota.so", "--count", "many", cwd=project)
     refuses(1, "CMakeLists.txt: No such file", sluicectl, "policy", "build", "tests", cwd=project)
+    finds_an_overflow(sluicectl, project)
     run(sluicectl, "policy", "pack", "build/my-quota.so", cwd=project)
     run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
     refuses(1, "key: is there already; --force", sluicectl, "policy", "keygen", "--out", "key", cwd=project)
