@@ -232,6 +232,16 @@ BAD_DEFINITIONS = [
 ]
 
 
+def refuse_names(folder):
+    """Of policies that nobody could bind, or whose definition nobody would read."""
+    kind = "lower-case letters, digits and '-', a letter first, at most 48"
+    policy(folder, "new", "A_b", code=1, says=f"'A_b' is no name of a policy: {kind}")
+    policy(folder, "new", "quota-flex", code=1, says="'quota-flex' is no name of a policy: policyRef.name is read without -flex")
+    for name in ("tls", "circuit-breaker", "route"):
+        policy(folder, "new", name, code=1, says=f"'{name}' is a policy of the gateway itself; take another name")
+        check("no folder", not os.path.exists(f"{folder}/{name}"), os.listdir(folder))
+
+
 def refuse_definitions(folder):
     """By whatever reads a definition: a pack that the gateway would refuse is never made."""
     for was, instead, said in BAD_DEFINITIONS:
@@ -291,6 +301,7 @@ def main():
         sign_with_password(folder)
         refuse_changes(folder)
         refuse_command_lines(folder)
+        refuse_names(folder)
         refuse_definitions(folder)
         refuse_code(folder)
         refuse_libcrypto(folder)

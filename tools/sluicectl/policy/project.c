@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "config/lua_state.h"
 #include "sluicectl/exit_code.h"
 #include "sluicectl/policy/files.h"
 #include "sluicectl/policy/policy.h"
@@ -137,14 +138,37 @@ static bool make_project(const char *template_dir, const char *folder, const cha
 	return is_made;
 }
 
-int policy_new(const struct policy_options *o)
+/* Of those that no plugin provides: its definition would never be looked at. */
+static bool is_builtin(const char *name)
 {
-	const char *name = o->words[0];
+	char *file = heap_printf("builtins/%s.yaml", name);
+	const struct embedded_file *f = config_embedded_files;
+	while (f->name && strcmp(f->name, file) != 0)
+		f++;
+	free(file);
+	return f->name != NULL;
+}
+
+static int check_name(const char *name)
+{
 	if (!is_name(name))
 		return policy_fail(
 			"'%s' is no name of a policy: lower-case letters, digits and '-', "
 			"a letter first, at most %d",
 			name, NAME_BYTES_MAX);
+	if (str_ends(str_of(name), STR("-flex")))
+		return policy_fail(
+			"'%s' is no name of a policy: policyRef.name is read without -flex", name);
+	if (is_builtin(name))
+		return policy_fail("'%s' is a policy of the gateway itself; take another name", name);
+	return EXIT_YES;
+}
+
+int policy_new(const struct policy_options *o)
+{
+	const char *name = o->words[0];
+	if (check_name(name) != EXIT_YES)
+		return EXIT_NO;
 	char *prefix = sdk_prefix();
 	if (!prefix)
 		return EXIT_NO;
