@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of policies: what goes out is checked and bounded, what comes back is taken in order.
- * The carrier is the test's; real connections are in tests/integration/test_callouts.py. */
+ * The carrier is the test's; real connections are in tests/unit/upstream/test_call.c. */
 #include "unit.h"
 
 #include "rig.h"
