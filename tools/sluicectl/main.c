@@ -3,8 +3,8 @@
  * author's tools. */
 #include "base/check.h"
 #include "base/memory.h"
-#include "base/nearest.h"
 #include "sluicectl/admin_client.h"
+#include "sluicectl/command.h"
 #include "sluicectl/exit_code.h"
 #include "sluicectl/outline.h"
 #include "sluicectl/policy/policy.h"
@@ -85,28 +85,6 @@ static const struct command commands[] = {
 	{"trace", ADMIN_POST, "/trace", FORM_TEXT, 10},
 	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
 };
-
-static const struct command *find_command(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
-
-static int refuse_command(const char *name)
-{
-	const char *names[ARRAY_COUNT(commands)];
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		names[i] = commands[i].name;
-	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
-	if (near)
-		fprintf(stderr, "sluicectl: unknown command '%s'; did you mean '%s'?\n", name,
-			near);
-	else
-		fprintf(stderr, "sluicectl: unknown command '%s'; see sluicectl --help\n", name);
-	return EXIT_USAGE;
-}
 
 static int refuse(const char *what, const char *argument)
 {
@@ -364,9 +342,10 @@ int main(int argc, char **argv)
 	int code = parse(&o, argc, argv);
 	if (code >= 0)
 		return code;
-	const struct command *command = find_command(o.command);
+	const struct command *command = command_find(COMMAND_TABLE(commands), o.command,
+		"sluicectl: unknown command", "sluicectl --help");
 	if (!command)
-		return refuse_command(o.command);
+		return EXIT_USAGE;
 	code = strcmp(command->name, "top") == 0     ? run_top(&o)
 	       : strcmp(command->name, "trace") == 0 ? run_trace(&o)
 						     : run(&o, command);

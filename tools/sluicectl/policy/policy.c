@@ -2,7 +2,7 @@
 #include "sluicectl/policy/policy.h"
 
 #include "base/check.h"
-#include "base/nearest.h"
+#include "sluicectl/command.h"
 #include "sluicectl/exit_code.h"
 
 #include <stdarg.h>
@@ -110,26 +110,6 @@ static int refuse(const char *format, ...)
 	vfprintf(stderr, format, args);
 	fputs("; see sluicectl policy --help\n", stderr);
 	va_end(args);
-	return EXIT_USAGE;
-}
-
-static const struct command *find_command(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
-	return NULL;
-}
-
-static int refuse_command(const char *name)
-{
-	const char *names[ARRAY_COUNT(commands)];
-	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-		names[i] = commands[i].name;
-	const char *near = nearest_name(str_of(name), names, ARRAY_COUNT(names));
-	if (!near)
-		return refuse("has no command '%s'", name);
-	fprintf(stderr, "sluicectl: policy has no command '%s'; did you mean '%s'?\n", name, near);
 	return EXIT_USAGE;
 }
 
@@ -279,10 +259,11 @@ int policy_main(int argc, char **argv)
 		fputs(HELP, stderr);
 		return EXIT_USAGE;
 	}
-	struct parse p = {
-		.command = find_command(argv[1]), .options = &o, .argc = argc, .argv = argv};
+	struct parse p = {.options = &o, .argc = argc, .argv = argv};
+	p.command = command_find(COMMAND_TABLE(commands), argv[1],
+		"sluicectl: policy has no command", "sluicectl policy --help");
 	if (!p.command)
-		return refuse_command(argv[1]);
+		return EXIT_USAGE;
 	int code = parse(&p);
 	return code >= 0 ? code : p.command->run(&o);
 }
