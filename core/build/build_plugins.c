@@ -5,6 +5,7 @@
 
 #include "package/package.h"
 #include "policy/loader.h"
+#include "policy/plugin_notes.h"
 #include "policy/quarantine.h"
 
 #include <errno.h>
@@ -80,10 +81,12 @@ void build_plugins(struct build *b)
 	b->plugin_count = plan_count(list);
 	b->plugins = heap_zalloc((b->plugin_count + 1) * sizeof(struct built_plugin));
 	for (size_t i = 0; i < b->plugin_count; i++) {
-		char message[256] = "it cannot be loaded";
+		char message[400] = "it cannot be loaded";
 		struct built_plugin *p = &b->plugins[i];
-		p->plugin = load(
-			b, plan_at(list, i), &p->is_quarantined, message, sizeof(message));
+		p->plugin = load(b, plan_at(list, i), &p->is_quarantined, message, sizeof(message));
+		if (p->plugin && plugin_check_notes(p->plugin, plan_at(list, i), message,
+					 sizeof(message)) != RC_OK)
+			p->plugin = NULL;
 		if (!p->plugin)
 			p->error = heap_strdup(message);
 	}

@@ -30,9 +30,14 @@ struct compile {
 
 static void push_plugin(lua_State *L, const struct plugin_file *f)
 {
+	const struct package_abi *abi = &f->package.abi;
 	char hex[SHA256_BYTES * 2];
 	int count = 0;
 	lua_newtable(L);
+	if (abi->major || abi->minor) {
+		lua_pushfstring(L, "%d.%d", (int)abi->major, (int)abi->minor);
+		lua_setfield(L, -2, "abi");
+	}
 	lua_pushstring(L, f->package.name);
 	lua_setfield(L, -2, "name");
 	lua_pushstring(L, f->package.path);

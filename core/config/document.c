@@ -516,3 +516,11 @@ void document_set_deinit(struct document_set *set)
 	pool_free(set->pool);
 	*set = (struct document_set){0};
 }
+
+const struct node *node_member(const struct node *map, struct str key)
+{
+	const struct node *n = map && map->type == NODE_MAP ? map->u.list.first : NULL;
+	while (n && !str_eq(n->key, key))
+		n = n->next;
+	return n;
+}

@@ -76,5 +76,8 @@ MUST_USE enum rc document_set_read(struct document_set *out, const char *file, s
 	struct diagnostics *diagnostics);
 void document_set_deinit(struct document_set *set);
 
+/* NULL: `map` is NULL or none, or has no such member. */
+const struct node *node_member(const struct node *map, struct str key);
+
 /* Gives a plain scalar its type. False: a number that readers disagree on, `message` says why. */
 bool scalar_resolve(struct str text, struct node *out, const char **message);

@@ -17,13 +17,17 @@ local BINDINGS_MAX = 64
 local function use_plugin(plugin, policy, state)
 	local used = state.plugins.by_path[plugin.path]
 	if not used then
-		used = { plugin = plugin, index = #state.plugins.list, policies = {}, names = {} }
+		used = { plugin = plugin, index = #state.plugins.list, policies = {}, names = {},
+			versions = nodes.map(nil) }
 		state.plugins.by_path[plugin.path] = used
 		state.plugins.list[#state.plugins.list + 1] = used
 	end
 	if not used.names[policy] then
 		used.names[policy] = true
 		used.policies[#used.policies + 1] = nodes.string(nil, policy)
+		local definition = state.definitions.by_name[policy]
+		local version = definition and definition.version
+		nodes.put(used.versions, policy, version and nodes.string(nil, version))
 	end
 end
 
@@ -52,7 +56,9 @@ local function plugins_node(state)
 		nodes.put(out, "name", nodes.string(nil, used.plugin.name))
 		nodes.put(out, "path", nodes.string(nil, used.plugin.path))
 		nodes.put(out, "sha256", nodes.string(nil, used.plugin.sha256))
+		nodes.put(out, "abi", used.plugin.abi and nodes.string(nil, used.plugin.abi))
 		nodes.put(out, "policies", nodes.list(nil, used.policies))
+		nodes.put(out, "versions", #used.versions.keys > 0 and used.versions or nil)
 		list[i] = out
 	end
 	return list

@@ -14,15 +14,41 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A document's header or end is none below a key. */
+static struct str without_marker(struct str line)
+{
+	bool is_marker = str_starts(line, STR("---")) || str_starts(line, STR("..."));
+	bool is_alone = line.n == 3 || (line.n > 3 && (line.p[3] == ' ' || line.p[3] == '\r'));
+	return is_marker && is_alone ? str_from(line, 3) : line;
+}
+
 void testing_add_indented(struct buffer *out, const char *yaml)
 {
 	for (struct str rest = str_of(yaml); rest.p;) {
 		struct str line = str_cut(&rest, '\n');
-		buffer_addf(out, "        %.*s\n", STR_ARG(line));
+		struct str text = without_marker(line);
+		buffer_addf(out, "%*s%.*s\n", TESTING_INDENT + (int)(line.n - text.n), "",
+			STR_ARG(text));
 	}
 }
 
-static void write_yaml(const struct sluice_test *t, struct buffer *out)
+static uint32_t lines_of(struct str text)
+{
+	uint32_t lines = 0;
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.p[i] == '\n';
+	return lines;
+}
+
+static void write_binding(struct testing_binding *b, struct buffer *out)
+{
+	buffer_addf(out, "    - policyRef: {name: %s}\n      config:\n", b->policy);
+	b->line = lines_of(buffer_str(out)) + 1;
+	testing_add_indented(out, b->config);
+	b->lines = lines_of(buffer_str(out)) + 1 - b->line;
+}
+
+static void write_yaml(struct sluice_test *t, struct buffer *out)
 {
 	buffer_addf(out, "apiVersion: gateway.sluice.dev/v1\n"
 			 "kind: ApiInstance\n"
@@ -33,12 +59,22 @@ static void write_yaml(const struct sluice_test *t, struct buffer *out)
 			 "    upstream: {address: \"http://127.0.0.1:8080\"}\n"
 			 "  policies:\n",
 		(int)t->labels.n, t->labels.n ? t->labels.p : "");
+	for (size_t i = 0; i < t->binding_count; i++)
+		write_binding(&t->bindings[i], out);
+	buffer_add(out, buffer_str(&t->documents));
+}
+
+/* Each by itself before all of them: what is no YAML could mean anything in the midst of others. */
+static bool check_configs(struct sluice_test *t)
+{
+	bool are_good = true;
 	for (size_t i = 0; i < t->binding_count; i++) {
 		const struct testing_binding *b = &t->bindings[i];
-		buffer_addf(out, "    - policyRef: {name: %s}\n      config:\n", b->policy);
-		testing_add_indented(out, b->config);
+		are_good = testing_check_yaml(
+				   b->file ? b->file : "config", b->config, &t->diagnostics) &&
+			   are_good;
 	}
-	buffer_add(out, buffer_str(&t->documents));
+	return are_good;
 }
 
 static bool write_file(const char *path, struct str bytes)
@@ -73,7 +109,7 @@ static void compile(struct sluice_test *t, const char *file)
 	free(plugins);
 }
 
-void testing_compose(struct sluice_test *t)
+static void compose_folder(struct sluice_test *t)
 {
 	const char *tmp = getenv("TMPDIR");
 	char *folder = heap_printf("%s/sluice-testing-XXXXXX", tmp ? tmp : P_tmpdir);
@@ -90,10 +126,17 @@ void testing_compose(struct sluice_test *t)
 			testing_fail("%s: %s", file, strerror(errno));
 		unlink(file);
 		rmdir(folder);
-		free(file);
+		free(t->composed);
+		t->composed = file;
 	}
 	buffer_deinit(&yaml);
 	free(folder);
+}
+
+void testing_compose(struct sluice_test *t)
+{
+	if (check_configs(t))
+		compose_folder(t);
 }
 
 static const struct plan_node *api_of(const struct sluice_test *t)

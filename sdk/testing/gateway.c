@@ -2,6 +2,8 @@
 #include "testing/testing_priv.h"
 
 #include "base/memory.h"
+#include "config/document.h"
+#include "config/sources.h"
 #include "crypto/crypto.h"
 #include "json/json.h"
 #include "observe/log.h"
@@ -9,6 +11,7 @@
 #include "policy/instance.h"
 #include "policy/loader.h"
 #include "policy/pause.h"
+#include "policy/plugin_notes.h"
 #include "services/job_pool.h"
 #include "services/services.h"
 
@@ -52,15 +55,53 @@ struct sluice_test *sluice_test_new(const char *plugin)
 	return t;
 }
 
-void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config)
+/* Takes all of them. */
+static void bind_config(struct sluice_test *t, const char *policy, char *config, char *file)
 {
 	if (t->is_composed || t->binding_count == TESTING_BINDINGS_MAX) {
 		testing_fail("%s", t->is_composed ? "bindings come before the first request"
 						  : "32 bindings are the most");
+		free(config);
+		free(file);
 		return;
 	}
-	t->bindings[t->binding_count++] =
-		(struct testing_binding){heap_strdup(policy), heap_strdup(config ? config : "{}")};
+	t->bindings[t->binding_count++] = (struct testing_binding){
+		.policy = heap_strdup(policy), .config = config, .file = file};
+}
+
+void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config)
+{
+	bind_config(t, policy, heap_strdup(config ? config : "{}"), NULL);
+}
+
+void sluice_test_bind_file(struct sluice_test *t, const char *policy, const char *file)
+{
+	char *bytes, reason[200];
+	size_t size;
+	enum rc rc = file_read(file, DOCUMENT_FILE_BYTES_MAX, &bytes, &size);
+	if (rc != RC_OK) {
+		file_read_reason(rc, DOCUMENT_FILE_BYTES_MAX, reason, sizeof(reason));
+		testing_fail("%s: %s", file, reason);
+		return;
+	}
+	bind_config(t, policy, heap_strndup(str_n(bytes, size)), heap_strdup(file));
+	free(bytes);
+}
+
+static void add_contract_part(struct sluice_test *t, const char *name, const char *yaml)
+{
+	struct diagnostics found;
+	struct buffer lines;
+	diagnostics_init(&found);
+	buffer_init(&lines, LOG_BYTES_MAX);
+	if (testing_check_yaml(name, yaml, &found)) {
+		testing_add_indented(&t->documents, yaml);
+	} else {
+		diagnostics_print(&found, &lines);
+		testing_fail("the contract has mistakes:\n%.*s", STR_ARG(buffer_str(&lines)));
+	}
+	buffer_deinit(&lines);
+	diagnostics_deinit(&found);
 }
 
 void sluice_test_contract(struct sluice_test *t, const char *client, const char *sla)
@@ -77,11 +118,11 @@ void sluice_test_contract(struct sluice_test *t, const char *client, const char 
 				   "  apiId: test\n"
 				   "  client:\n",
 		++t->contract_count);
-	testing_add_indented(&t->documents, client);
+	add_contract_part(t, "client", client);
 	if (!sla)
 		return;
 	buffer_addf(&t->documents, "  sla:\n");
-	testing_add_indented(&t->documents, sla);
+	add_contract_part(t, "sla", sla);
 }
 
 void sluice_test_label(struct sluice_test *t, const char *name, const char *value)
@@ -112,8 +153,11 @@ static struct plugin *load(struct sluice_test *t, const struct plan_node *bindin
 	if (!node || sha256_from_hex(plan_string(node, "sha256", STR_EMPTY), digest) != RC_OK)
 		return NULL;
 	path = heap_strndup(plan_string(node, "path", STR_EMPTY));
-	if (plugin_load(t->registry, path, digest, &plugin, message, sizeof(message)) != RC_OK)
+	if (plugin_load(t->registry, path, digest, &plugin, message, sizeof(message)) != RC_OK ||
+		plugin_check_notes(plugin, node, message, sizeof(message)) != RC_OK) {
 		testing_fail("%s: %s", path, message);
+		plugin = NULL;
+	}
 	free(path);
 	return plugin;
 }
@@ -181,22 +225,10 @@ static void compose(struct sluice_test *t)
 		configure(t, binding);
 }
 
-/* "spec.policies[0].config.rate" is config.rate to the author of a policy. */
-static const char *path_in_policy(const char *path)
-{
-	const char *end = strncmp(path, "spec.policies[", 14) == 0 ? strstr(path, "].") : NULL;
-	return end ? end + 2 : path;
-}
-
 const char *testing_problems(struct sluice_test *t)
 {
 	buffer_reset(&t->problems);
-	for (size_t i = 0; i < t->diagnostics.count; i++) {
-		const struct diagnostic *d = &t->diagnostics.items[i];
-		if (d->severity == SEVERITY_ERROR)
-			buffer_addf(&t->problems, "%s%s%s\n", path_in_policy(d->path),
-				d->path[0] ? ": " : "", d->message);
-	}
+	testing_print_problems(t, &t->problems);
 	buffer_add_char(&t->problems, '\0');
 	return t->problems.p;
 }
@@ -329,6 +361,7 @@ void sluice_test_free(struct sluice_test *t)
 	for (size_t i = 0; i < t->binding_count; i++) {
 		free(t->bindings[i].policy);
 		free(t->bindings[i].config);
+		free(t->bindings[i].file);
 	}
 	sluice_test_log(t); /* what nobody has asked for is not printed */
 	log_stop_queue();
@@ -338,6 +371,7 @@ void sluice_test_free(struct sluice_test *t)
 	buffer_deinit(&t->log);
 	buffer_deinit(&t->labels);
 	free(t->plugin);
+	free(t->composed);
 	free(t);
 	is_one_open = false;
 }

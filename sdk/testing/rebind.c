@@ -53,13 +53,15 @@ static bool has_started(struct sluice_test *t, size_t n, struct sluice_instance 
 const char *sluice_test_rebind(struct sluice_test *t, size_t n, const char *config)
 {
 	struct chain_binding_options options;
+	bool is_refused = false;
 	testing_open(t);
 	if (n >= t->instance_count) {
 		testing_fail("there is no binding %zu", n);
 		return "";
 	}
-	char *other = heap_strdup(config ? config : "{}");
+	char *other = heap_strdup(config ? config : "{}"), *file = NULL;
 	swap_text(&t->bindings[n].config, &other);
+	swap_text(&t->bindings[n].file, &file);
 	recompose(t);
 	const struct plan_node *binding = plan_at(testing_chain(t), n);
 	if (t->diagnostics.errors == 0 &&
@@ -67,9 +69,15 @@ const char *sluice_test_rebind(struct sluice_test *t, size_t n, const char *conf
 		has_started(t, n, options.instance))
 		replace(t, n, &options);
 	else
+		is_refused = true;
+	const char *problems = testing_problems(t);
+	if (is_refused) {
 		swap_text(&t->bindings[n].config, &other);
+		swap_text(&t->bindings[n].file, &file);
+	}
 	free(other);
-	return testing_problems(t);
+	free(file);
+	return problems;
 }
 
 static bool is_in_use(const struct sluice_test *t, const struct chain *chain)

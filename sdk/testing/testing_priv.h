@@ -3,6 +3,8 @@
  *
  *   gateway.c    bindings -> plan -> instances -> chain; time; the end
  *   compose.c    YAML by the gateway's own composer
+ *   problems.c   what is wrong with a configuration, by the author's own lines
+ *   judge.c      what is wrong with the plugin itself
  *   rebind.c     another configuration, and what it replaces
  *   exchange.c   requests and responses through the chain
  *   upstreams.c  services that policies call, scripted
@@ -28,6 +30,8 @@
 
 struct testing_binding {
 	char *policy, *config; /* owned */
+	char *file;            /* owned: where the configuration is from; NULL: a text of the test */
+	uint32_t line, lines;  /* where it stands in what is composed, from 1 */
 };
 
 /* What was replaced, and still has exchanges. */
@@ -49,6 +53,7 @@ struct sluice_test {
 	size_t contract_count;
 	struct contracts *contracts; /* owned; NULL: none */
 	struct buffer labels; /* of the API: YAML */
+	char *composed;       /* owned: what messages call the file that is composed; NULL: none yet */
 	size_t split;
 	bool is_refused; /* a worker_start failed: nothing is served */
 	bool is_composed, is_open;
@@ -80,8 +85,14 @@ void testing_fail(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* --- compose.c ------------------------------------------------------------------------------- */
 /* Into t->plan and t->diagnostics. */
 void testing_compose(struct sluice_test *t);
-/* YAML's lines, below a key that is indented by less than eight. */
+/* YAML's lines, below a key that is indented by less than TESTING_INDENT. */
+#define TESTING_INDENT 8
 void testing_add_indented(struct buffer *out, const char *yaml);
+/* Whether the text is one YAML document by itself; what is wrong has `name` and its own lines. */
+MUST_USE bool testing_check_yaml(
+	const char *name, const char *yaml, struct diagnostics *diagnostics);
+/* The lines for a test's author: each with its place in the author's own file, if there is one. */
+void testing_print_problems(const struct sluice_test *t, struct buffer *out);
 /* The chain of the one API, or NULL. */
 const struct plan_node *testing_chain(const struct sluice_test *t);
 /* Tells the chain what the plan says of its API. */

@@ -73,6 +73,22 @@ def finds_an_overflow(sluicectl, project):
         sys.exit(f"AddressSanitizer found nothing:\n{done.stdout}{done.stderr}")
 
 
+def refuse_mistakes(sluicectl, project):
+    """In policy.yaml: told with its own lines, by what builds it."""
+    with open(f"{project}/policy.yaml", encoding="utf-8") as f:
+        whole = f.read()
+    for was, instead, said in [
+            ("stage: transform", "stage: transfrom", 'policy.yaml:10:10: spec.stage: expected one of "edge",'),
+            ("version: 0.1.0", "version: 0.2.0", "build/my-quota.so: its policy.yaml says version 0.2.0 of the policy my-quota, "
+             "and its code 0.1.0")]:
+        with open(f"{project}/policy.yaml", "w", encoding="utf-8") as f:
+            f.write(whole.replace(was, instead))
+        refuses(1, said, sluicectl, "policy", "build", cwd=project)
+    with open(f"{project}/policy.yaml", "w", encoding="utf-8") as f:
+        f.write(whole)
+    run(sluicectl, "policy", "build", cwd=project)
+
+
 def write_a_policy(prefix, folder):
     """The way of an author who has the installation alone, from nothing to a signed pack."""
     sluicectl = f"{prefix}/bin/sluicectl"
@@ -88,6 +104,7 @@ def write_a_policy(prefix, folder):
     refuses(2, "--count: expected a number", sluicectl, "policy", "bench", "build/my-quota.so", "--count", "many", cwd=project)
     refuses(1, "CMakeLists.txt: No such file", sluicectl, "policy", "build", "tests", cwd=project)
     finds_an_overflow(sluicectl, project)
+    refuse_mistakes(sluicectl, project)
     run(sluicectl, "policy", "pack", "build/my-quota.so", cwd=project)
     run(sluicectl, "policy", "keygen", "--out", "key", cwd=project)
     refuses(1, "key: is there already; --force", sluicectl, "policy", "keygen", "--out", "key", cwd=project)

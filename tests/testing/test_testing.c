@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The first failure of a test; "": none. */
 static char failure[1024];
@@ -161,6 +162,74 @@ static const char *generation_of_one_more(struct sluice_test *t, struct sluice_t
 }
 
 /* Exchanges go on with what they began with, as in the gateway. */
+static void assert_problems(const char *config, const char *said)
+{
+	struct sluice_test *t = sluice_test_new(PLUGIN);
+	sluice_test_bind(t, "misuse", "{does: nothing}");
+	sluice_test_bind(t, "misuse", config);
+	ck_assert_str_eq(sluice_test_problems(t), said);
+	sluice_test_free(t);
+}
+
+/* Whatever it would do to the rest of the file that is composed. */
+START_TEST(what_is_no_yaml_has_its_own_lines)
+{
+	assert_problems("does: nothing\nmore: [a",
+		"config:3:1: did not find expected ',' or ']' while parsing a flow sequence (line 2)\n");
+	assert_problems("does: nothing\ndoes: nothing\n",
+		"config:2:1: \"does\" is written twice; first at line 1, column 1\n");
+	assert_problems("does: nothing\n\tmore: 1\n", "config:2:1: a tab where YAML wants spaces\n");
+	assert_problems("does: nothing\n---\ndoes: nothing\n",
+		"config:3:1: a second document, where one is expected\n");
+	assert_problems("--- # the only one\ndoes: nothing\n...\n", "");
+	assert_problems("---\ndoes: [1]\n", "config.does: expected a string, found an array\n");
+}
+END_TEST
+
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(a_configuration_of_a_file_has_its_lines_in_problems)
+{
+	char folder[] = P_tmpdir "/sluice-test-XXXXXX", path[64], said[200];
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/misuse.yaml", folder);
+	write_text(path, "# one\n---\ndoes:\n  - nothing\n");
+	struct sluice_test *t = sluice_test_new(PLUGIN);
+	sluice_test_bind(t, "misuse", "{does: nothing}");
+	sluice_test_bind_file(t, "misuse", path);
+	snprintf(said, sizeof(said), "%s:4:3: config.does: expected a string, found an array\n", path);
+	ck_assert_str_eq(sluice_test_problems(t), said);
+	sluice_test_free(t);
+	write_text(path, "does: {\n");
+	t = sluice_test_new(PLUGIN);
+	sluice_test_bind_file(t, "misuse", path);
+	snprintf(said, sizeof(said),
+		"%s:2:1: did not find expected node content while parsing a flow node (line 2)\n",
+		path);
+	ck_assert_str_eq(sluice_test_problems(t), said);
+	sluice_test_free(t);
+	unlink(path);
+	rmdir(folder);
+}
+END_TEST
+
+START_TEST(a_plugin_that_is_what_it_says_is_judged_so)
+{
+	struct sluice_test *t = sluice_test_new(PLUGIN);
+	ck_assert_str_eq(sluice_test_judge(t), "");
+	sluice_test_free(t);
+	t = sluice_test_new("/dev/null");
+	ck_assert_str_eq(sluice_test_judge(t), "/dev/null: is not a file\n");
+	sluice_test_free(t);
+}
+END_TEST
+
 START_TEST(a_configuration_takes_the_place_of_another)
 {
 	struct sluice_test *t = that("tell");
@@ -420,6 +489,9 @@ int main(void)
 	tcase_add_test(tests, time_passes_when_it_is_told_to);
 	tcase_add_test(tests, bodies_come_in_pieces);
 	tcase_add_test(tests, mistakes_in_the_configuration_are_listed);
+	tcase_add_test(tests, what_is_no_yaml_has_its_own_lines);
+	tcase_add_test(tests, a_configuration_of_a_file_has_its_lines_in_problems);
+	tcase_add_test(tests, a_plugin_that_is_what_it_says_is_judged_so);
 	tcase_add_test(tests, a_configuration_takes_the_place_of_another);
 	tcase_add_test(tests, each_request_that_is_measured_is_a_new_one);
 	tcase_add_test(tests, each_thing_goes_wrong_once);

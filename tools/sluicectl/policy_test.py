@@ -54,7 +54,17 @@ def bench(folder):
     check("its time", seen["ns"]["with"] > 0 and seen["ns"]["without"] > 0, seen)
     shown = policy(folder, "bench", *given)
     check("bench in words", shown.startswith("rate-limiting, GET /: answered\n") and "ns a request" in shown, shown)
-    policy(folder, "bench", f"{PLUGINS}/rate-limiting.so", code=1)
+    for text, said in [
+            ("rateLimits:\n  - {maximumRequests: 0, timePeriodInMilliseconds: 1000}\n",
+             "limits.yaml:2:23: config.rateLimits[0].maximumRequests: must be at least 1, found 0\n"),
+            ("rateLimits: [\n", "limits.yaml:2:1: did not find expected node content while parsing a flow node (line 2)\n")]:
+        with open(f"{folder}/limits.yaml", "w", encoding="utf-8") as f:
+            f.write(text)
+        done = run(SLUICECTL, "policy", "bench", *given, cwd=folder)
+        check("bench of a mistake", done.returncode == 1 and done.stderr == said, done)
+    done = run(SLUICECTL, "policy", "bench", f"{PLUGINS}/rate-limiting.so", cwd=folder)
+    check("bench without a configuration", done.returncode == 1 and done.stderr ==
+          'sluice-policy-bench: without --config: config: missing field "rateLimits"\n', done)
     policy(folder, "bench", f"{PLUGINS}/ip-lists.so", code=1,
            says=f"{PLUGINS}/ip-lists.so: has 2 policies; --policy says which")
     policy(folder, "bench", __file__, code=1, says=f"{__file__}: is not an ELF file")
@@ -253,6 +263,29 @@ def refuse_definitions(folder):
     check("no pack", not [n for n in os.listdir(folder) if n.startswith("odd-")], os.listdir(folder))
 
 
+def refuse_what_the_code_is_not(folder):
+    """The code is odd 1.0.0 of 0.9; `inspect` does not run it, so it cannot know."""
+    for was, instead, said in [
+            ("1.0.0", "1.2.0", ["its policy.yaml says version 1.2.0 of the policy odd, and its code 1.0.0"]),
+            ("name: odd", "name: ode", [
+                "its policy.yaml defines the policy ode, and its code has none of that name; it has odd",
+                "its code has the policy odd, which its policy.yaml does not define"])]:
+        build(folder, definition=DEFINITION.replace(was, instead))
+        policy(folder, "inspect", "odd.so")
+        done = run(SLUICECTL, "policy", "pack", "odd.so", cwd=folder)
+        check(instead, done.returncode == 1 and done.stderr == "".join(f"odd.so: {s}\n" for s in said), done)
+    build(folder, minor=8)
+    done = run(SLUICECTL, "policy", "pack", "odd.so", cwd=folder)
+    check("ABI", done.stderr == "odd.so: its note says plugin ABI 0.8, and its descriptor 0.9 (ABI_MINOR of sluice_add_plugin "
+          "is to be its abi_minor)\n", done)
+    build(folder, more="#include <stdlib.h>\n__attribute__((constructor)) static void fall(void) { abort(); }")
+    done = run(SLUICECTL, "policy", "pack", "odd.so", cwd=folder)
+    check("abort", done.stderr.endswith("sluicectl: odd.so: its code ends by signal 6 when it is loaded\n"), done)
+    check("no pack", not [n for n in os.listdir(folder) if n.startswith("odd-")], os.listdir(folder))
+    build(folder)
+    policy(folder, "pack", "odd.so")
+
+
 def assert_refused(folder, why):
     policy(folder, "inspect", "odd.so", code=1, says=f"odd.so: {why}")
 
@@ -303,6 +336,7 @@ def main():
         refuse_command_lines(folder)
         refuse_names(folder)
         refuse_definitions(folder)
+        refuse_what_the_code_is_not(folder)
         refuse_code(folder)
         refuse_libcrypto(folder)
     print(f"{checks} checks")

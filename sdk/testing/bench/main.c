@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice-policy-bench FILE.so POLICY [options] - what a request costs a policy; `sluicectl policy
- * bench` runs it.
+ * bench` runs it. sluice-policy-bench --check FILE.so loads a plugin and says what is wrong with
+ * it; `sluicectl policy build` and `pack` run that.
  *
  *   --config FILE    the binding's configuration      --header 'N: V'   one more field of the
  * request
@@ -221,23 +222,56 @@ static void print_json(const struct options *o, const struct sluice_test_cost *c
 	printf("}\n");
 }
 
+/* `arg`: what is being done. */
 static void on_failure(void *arg, const char *message)
 {
-	(void)arg;
-	fail("the policy", message);
+	fail(*(const char **)arg, message);
+}
+
+/* Lines that have their place in them. */
+static void fail_configuration(const char *lines)
+{
+	fputs(lines, stderr);
+	exit(EXIT_FAILURE);
+}
+
+static void bind_policy(struct sluice_test *t, const struct options *o)
+{
+	if (!o->config_path)
+		sluice_test_bind(t, o->policy, NULL);
+	else
+		sluice_test_bind_file(t, o->policy, o->config_path);
+	if (!sluice_test_problems(t)[0])
+		return;
+	if (o->config_path)
+		fail_configuration(sluice_test_problems(t));
+	fail("without --config", sluice_test_problems(t));
+}
+
+static int check(const char *plugin)
+{
+	const char *doing = "the plugin";
+	sluice_test_on_failure(on_failure, &doing);
+	struct sluice_test *t = sluice_test_new(plugin);
+	const char *problems = sluice_test_judge(t);
+	int code = problems[0] ? EXIT_FAILURE : EXIT_SUCCESS;
+	fputs(problems, stderr);
+	sluice_test_free(t);
+	return code;
 }
 
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return check(argv[2]);
 	struct options o = parse(argc, argv);
 	struct sluice_test_cost cost = {.size = sizeof(cost)};
-	char *config = o.config_path ? read_file(o.config_path) : NULL;
 	char *body = o.body_path ? read_file(o.body_path) : NULL;
-	sluice_test_on_failure(on_failure, NULL);
+	const char *doing = "--config";
+	sluice_test_on_failure(on_failure, &doing);
 	struct sluice_test *t = sluice_test_new(o.plugin);
-	sluice_test_bind(t, o.policy, config);
-	if (sluice_test_problems(t)[0])
-		fail("the configuration", sluice_test_problems(t));
+	bind_policy(t, &o);
+	doing = "the policy";
 	struct sluice_test_exchange *x = request_of(t, &o);
 	if (sluice_test_measure(x, body, o.count, allocations, &cost) != 0)
 		fail(o.request, "the policy pauses: what it waits for would be measured");
@@ -246,7 +280,6 @@ int main(int argc, char **argv)
 	else
 		print_text(&o, &cost);
 	sluice_test_free(t);
-	free(config);
 	free(body);
 	return EXIT_SUCCESS;
 }

@@ -388,13 +388,16 @@ static struct plugin *add_plugin(struct bench *b)
 	return added;
 }
 
-static struct generation *build_with_policy(struct bench *b, const struct generation *former)
+static struct generation *build_with_note(
+	struct bench *b, const char *abi, const struct generation *former)
 {
 	struct generation *g = NULL;
 	bench_begin(b);
 	plan_open_array(b->w, "plugins", bench_at);
 	plan_open_object(b->w, NULL, bench_at);
 	bench_text(b, "name", "plain");
+	if (abi)
+		bench_text(b, "abi", abi);
 	bench_text(b, "sha256",
 		"ab000000000000000000000000000000"
 		"00000000000000000000000000000000");
@@ -405,6 +408,11 @@ static struct generation *build_with_policy(struct bench *b, const struct genera
 	bench_write_api(b, "plain", NULL);
 	ck_assert_int_eq(bench_build(b, former, &g), RC_OK);
 	return g;
+}
+
+static struct generation *build_with_policy(struct bench *b, const struct generation *former)
+{
+	return build_with_note(b, NULL, former);
 }
 
 static void let_go(void *arg, struct sluice_instance *unused)
@@ -427,6 +435,21 @@ START_TEST(a_body_mode_that_is_not_known_makes_a_stub)
 	for (int i = 0; i < 2; i++)
 		generation_free(g[i]);
 	instance_set_sweep(&b.instances, let_go, NULL);
+	bench_deinit(&b);
+}
+END_TEST
+
+/* What it was judged by is not what would run. */
+START_TEST(a_plugin_whose_code_is_not_what_its_note_says_makes_a_stub)
+{
+	struct bench b = {0};
+	bench_init(&b);
+	add_plugin(&b);
+	struct generation *g = build_with_note(&b, "0.1", NULL);
+	ck_assert_ptr_nonnull(g->apis[0]->error);
+	ck_assert_ptr_nonnull(strstr(g->apis[0]->error, "its note says plugin ABI 0.1"));
+	ck_assert_ptr_null(g->apis[0]->chain);
+	generation_free(g);
 	bench_deinit(&b);
 }
 END_TEST
@@ -591,4 +614,5 @@ UNIT_SUITE(build, builds_an_api_that_serves, an_api_that_composition_found_wrong
 	a_body_mode_that_is_not_known_makes_a_stub, a_quarantined_api_is_not_taken_over,
 	a_bad_listener_keeps_the_former_generation_or_is_left_out_at_first,
 	two_listeners_of_one_address_are_refused, serves_nothing_of_an_incomplete_plan,
-	a_body_bound_out_of_range_makes_a_stub)
+	a_body_bound_out_of_range_makes_a_stub,
+	a_plugin_whose_code_is_not_what_its_note_says_makes_a_stub)

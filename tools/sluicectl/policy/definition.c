@@ -6,16 +6,6 @@
 
 #include <stdio.h>
 
-static const struct node *member(const struct node *map, struct str key)
-{
-	if (!map || map->type != NODE_MAP)
-		return NULL;
-	for (const struct node *n = map->u.list.first; n; n = n->next)
-		if (str_eq(n->key, key))
-			return n;
-	return NULL;
-}
-
 static struct str text(const struct node *n)
 {
 	return n && n->type == NODE_STRING ? n->u.string : STR_EMPTY;
@@ -23,15 +13,17 @@ static struct str text(const struct node *n)
 
 static struct definition definition_of(const struct node *root)
 {
-	const struct node *metadata = member(root, STR("metadata"));
-	const struct node *spec = member(root, STR("spec"));
+	const struct node *metadata = node_member(root, STR("metadata"));
+	const struct node *spec = node_member(root, STR("spec"));
 	return (struct definition){
-		.name = text(member(metadata, STR("name"))),
-		.version = text(member(metadata, STR("version"))),
-		.title = text(member(metadata, STR("title"))),
-		.stage = text(member(spec, STR("stage"))),
-		.request_body = text(member(member(spec, STR("requestBody")), STR("mode"))),
-		.response_body = text(member(member(spec, STR("responseBody")), STR("mode"))),
+		.name = text(node_member(metadata, STR("name"))),
+		.version = text(node_member(metadata, STR("version"))),
+		.title = text(node_member(metadata, STR("title"))),
+		.stage = text(node_member(spec, STR("stage"))),
+		.request_body =
+			text(node_member(node_member(spec, STR("requestBody")), STR("mode"))),
+		.response_body =
+			text(node_member(node_member(spec, STR("responseBody")), STR("mode"))),
 	};
 }
 

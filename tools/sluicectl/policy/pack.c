@@ -5,6 +5,7 @@
 #include "sluicectl/exit_code.h"
 #include "sluicectl/policy/definition.h"
 #include "sluicectl/policy/files.h"
+#include "sluicectl/policy/judge.h"
 #include "sluicectl/policy/policy.h"
 
 #include <stdio.h>
@@ -111,6 +112,27 @@ static int write_pack(struct packing *p, struct str version)
 	return code;
 }
 
+/* The definitions are the same in all of them, as pack_write sees to. */
+static bool judge_codes(const struct packing *p)
+{
+	const struct policy_options *o = p->options;
+	struct package_facts facts;
+	char message[200];
+	bool is_any = false;
+	for (size_t i = 0; i < o->word_count; i++) {
+		if (package_inspect(buffer_str(&p->plugins[i]), PACKAGE_THIS_MACHINE, &facts,
+			    message, sizeof(message)) != RC_OK)
+			continue;
+		is_any = true;
+		if (!judge_code(o->words[i]))
+			return false;
+	}
+	if (!is_any)
+		policy_fail("warning: no file is for this machine, so that nobody has compared the "
+			    "code with the definition");
+	return true;
+}
+
 static int pack(struct packing *p)
 {
 	char message[200];
@@ -126,7 +148,7 @@ static int pack(struct packing *p)
 	struct str version = definitions_read(&definitions, path, facts.definition)
 				     ? version_of(&definitions, path)
 				     : STR_EMPTY;
-	if (version.n > 0 && read_readme(p))
+	if (version.n > 0 && judge_codes(p) && read_readme(p))
 		code = write_pack(p, version);
 	definitions_deinit(&definitions);
 	return code;

@@ -7,6 +7,7 @@
 #include "config/lua_state.h"
 #include "sluicectl/exit_code.h"
 #include "sluicectl/policy/files.h"
+#include "sluicectl/policy/judge.h"
 #include "sluicectl/policy/policy.h"
 
 #include <errno.h>
@@ -215,7 +216,7 @@ int policy_build(const struct policy_options *o)
 		policy_fail("there is no SDK beside this program (%s): install it by cmake "
 			    "--install",
 			package);
-	else if (configure_and_build(folder_of(o), build, prefix))
+	else if (configure_and_build(folder_of(o), build, prefix) && judge_build(folder_of(o)))
 		code = EXIT_YES;
 	free(project);
 	free(build);

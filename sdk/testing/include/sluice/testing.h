@@ -59,9 +59,17 @@ SLUICE_EXPORT void sluice_test_on_failure(sluice_test_failure_fn *fn, void *arg)
 /* --- the gateway ----------------------------------------------------------------------------- */
 /* `plugin`: the path of the .so. It stays loaded until the process ends. */
 SLUICE_EXPORT struct sluice_test *sluice_test_new(const char *plugin);
+/* What is wrong with the plugin itself, whatever is bound of it, a line for each mistake; "": nothing. Its
+ * definitions are judged as a gateway does it, the plugin is loaded, and names, versions and ABI of its
+ * code are compared with what the definitions and the note say. Before the first request. */
+SLUICE_EXPORT const char *sluice_test_judge(struct sluice_test *t);
 /* One more policy of that plugin, behind the others; before the first request. `config` is YAML,
  * JSON among it; NULL: none. */
 SLUICE_EXPORT void sluice_test_bind(struct sluice_test *t, const char *policy, const char *config);
+/* The same with the configuration of a file, whose name, lines and columns stand in problems:
+ * "quota.yaml:3:12: config.rate: expected an integer ...". */
+SLUICE_EXPORT void sluice_test_bind_file(
+	struct sluice_test *t, const char *policy, const char *file);
 /* One more contract of the API, before the first request: YAML of the `client` and the `sla` of a
  * Contract: "{id: ann, secret: s}", "{name: gold}". `sla` NULL: without. */
 SLUICE_EXPORT void sluice_test_contract(
