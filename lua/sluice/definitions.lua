@@ -201,13 +201,41 @@ local function check_member(node, path, configuration, report, owner)
 		or nodes.get(configuration, "patternProperties") then
 		return true
 	end
-	report:error(node, path, 'the configuration has no property "' .. node.value .. '"'
+	report:error(node, path, 'there is no property "' .. node.value .. '"'
 		.. report:nearest(node.value, names_of(configuration)), owner)
 	return false
 end
 
+-- Of a closed object that has to have what it must not have, there is none.
+local function check_required(node, path, report, owner)
+	local properties, ok = nodes.get(node, "properties"), true
+	local more = nodes.get(node, "additionalProperties")
+	local is_open = more and more.value ~= false or nodes.get(node, "patternProperties")
+	for i, name in nodes.each(node, "required") do
+		if properties and not is_open then
+			ok = check_member(name, path .. ".required[" .. i - 1 .. "]", node, report, owner) and ok
+		end
+	end
+	for name, member in nodes.pairs(properties) do
+		ok = check_required(member, path .. ".properties." .. name, report, owner) and ok
+	end
+	local items = nodes.get(node, "items")
+	return (not items or check_required(items, path .. ".items", report, owner)) and ok
+end
+
+local function check_type(configuration, report, owner)
+	local type = nodes.get(configuration, "type")
+	if not nodes.is(type, "string") or type.value == "object" then
+		return true
+	end
+	report:error(type, "spec.configuration.type", 'expected "object", which every configuration is, found "'
+		.. type.value .. '"', owner)
+	return false
+end
+
 local function check_members(spec, configuration, report, owner)
-	local ok = true
+	local ok = check_type(configuration, report, owner)
+	ok = check_required(configuration, "spec.configuration", report, owner) and ok
 	for _, key in ipairs({ "requestBody", "responseBody" }) do
 		local from = nodes.get(nodes.get(spec, key), "from")
 		ok = check_member(from, "spec." .. key .. ".from", configuration, report, owner) and ok

@@ -230,9 +230,13 @@ BAD_DEFINITIONS = [
         '6:23: spec.requestBody.mode: expected one of "none", "observe", "stream", "buffer", found "bufer"; did you mean '
         '"buffer"?']),
     ("  stage: edge", "  stage: edge\n  requestBody: {mode: none, from: bode}", [
-        '6:35: spec.requestBody.from: the configuration has no property "bode"; did you mean "body"?']),
+        '6:35: spec.requestBody.from: there is no property "bode"; did you mean "body"?']),
     ("  stage: edge", "  stage: edge\n  literal: [rates]", [
-        '6:13: spec.literal[0]: the configuration has no property "rates"; did you mean "rate"?']),
+        '6:13: spec.literal[0]: there is no property "rates"; did you mean "rate"?']),
+    ("    type: object\n", "    type: object\n    required: [rates]\n", [
+        '8:16: spec.configuration.required[0]: there is no property "rates"; did you mean "rate"?']),
+    ("    type: object\n", "    type: array\n", ['7:11: spec.configuration.type: expected "object", which every '
+                                                 'configuration is, found "array"']),
     ("metadata: {name: odd", "metadata: {name: tls", [
         '3:18: metadata.name: policy "tls" is provided twice; that of builtins/tls.yaml is taken']),
     ("apiVersion", DEFINITION + "---\napiVersion", ['14:18: metadata.name: policy "odd" is defined twice; first at '

@@ -89,4 +89,4 @@ equal(of_schema({ x = { type = "object", properties = { y = { type = "integer", 
 	"spec.configuration.properties.x.properties.y.default: does not fit its own schema: expected an integer, found "
 		.. "the number 1.5" })
 equal(judge(definition("a", { literal = { "sript" }, configuration = { properties = { script = {} } } })), {
-	'spec.literal[0]: the configuration has no property "sript"; did you mean "script"?' })
+	'spec.literal[0]: there is no property "sript"; did you mean "script"?' })
