@@ -90,14 +90,20 @@ static inline bool fields_may_have(const struct fields *f, enum field_id id, str
 	return id != FIELD_OTHER ? f->known >> id & 1 : (f->others & field_bit_of(name)) != 0;
 }
 
+/* One of that name stands among them from now on. */
+static inline void fields_note(struct fields *f, enum field_id id, struct str name)
+{
+	if (id == FIELD_OTHER)
+		f->others |= field_bit_of(name);
+	f->known |= (uint64_t)1 << id;
+}
+
 /* There is room for it. */
 static inline void fields_place(
 	struct fields *f, struct str name, enum field_id id, struct str value)
 {
 	f->items[f->count++] = (struct field){name, value, id};
-	f->known |= (uint64_t)1 << id;
-	if (id == FIELD_OTHER)
-		f->others |= field_bit_of(name);
+	fields_note(f, id, name);
 }
 
 void fields_init(struct fields *f, struct arena *arena);
@@ -123,6 +129,15 @@ MUST_USE enum rc fields_add_id(struct fields *f, int id, struct str name, struct
 MUST_USE enum rc fields_set_id(struct fields *f, int id, struct str name, struct str value);
 /* As fields_set, for a field that was checked and outlives the message: nothing is copied. */
 MUST_USE enum rc fields_replace(struct fields *f, const struct field *field);
+/* Where there is room, and none of that name: else false, and nothing is done. */
+MUST_USE static inline bool fields_put_new(struct fields *f, const struct field *field)
+{
+	if (UNLIKELY(f->count == f->capacity || fields_may_have(f, field->id, field->name)))
+		return false;
+	fields_note(f, field->id, field->name);
+	f->items[f->count++] = *field;
+	return true;
+}
 MUST_USE static inline enum rc fields_put(struct fields *f, const struct field *field)
 {
 	if (LIKELY(!fields_may_have(f, field->id, field->name)))

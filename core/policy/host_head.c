@@ -363,9 +363,9 @@ static __attribute__((noinline)) int32_t put_value(struct sluice_exchange *x, st
 	return field.value.n == value.n ? code_of(fields_put(fields, &field)) : SLUICE_E_FULL;
 }
 
-/* The instance outlives the exchange: what it holds need not be copied. */
-int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side,
-	const struct sluice_field *f, struct sluice_str value)
+/* Where the value is another one, or the field may stand there already, or may not be set. */
+static __attribute__((noinline)) int32_t set_prepared_anyhow(struct sluice_exchange *x,
+	enum sluice_side side, const struct sluice_field *f, struct sluice_str value)
 {
 	struct fields *fields = fields_to_change(x, HOST_field_set_prepared, side);
 	if (UNLIKELY(!f))
@@ -379,6 +379,17 @@ int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side
 	}
 	return value.p ? put_value(x, fields, f, str_in(value))
 		       : code_of(fields_put(fields, &f->field));
+}
+
+/* The instance outlives the exchange: what it holds need not be copied. Most fields have their own
+ * value and are new: that is quick. */
+int32_t host_field_set_prepared(struct sluice_exchange *x, enum sluice_side side,
+	const struct sluice_field *f, struct sluice_str value)
+{
+	struct fields *fields = fields_to_change(x, HOST_field_set_prepared, side);
+	if (LIKELY(fields && f && !value.p && fields_put_new(fields, &f->field)))
+		return SLUICE_OK;
+	return set_prepared_anyhow(x, side, f, value);
 }
 
 int32_t host_path_set(struct sluice_exchange *x, struct sluice_str path, struct sluice_str query)

@@ -41,6 +41,26 @@ START_TEST(set_replaces_all_at_the_first_place)
 }
 END_TEST
 
+START_TEST(puts_what_is_new_where_there_is_room)
+{
+	struct field a = {STR("x-a"), STR("1"), FIELD_OTHER};
+	struct field b = {STR("x-b"), STR("2"), FIELD_OTHER};
+	struct field origin = {STR("origin"), STR("o"), FIELD_ORIGIN};
+	struct fields f;
+	fields_init(&f, test_arena());
+	ck_assert(!fields_put_new(&f, &a)); /* no room */
+	ck_assert_uint_eq(f.count, 0);
+	fields_reserve(&f, 2);
+	ck_assert(fields_put_new(&f, &a));
+	ck_assert(!fields_put_new(&f, &a));
+	ck_assert(fields_put_new(&f, &origin));
+	ck_assert(!fields_put_new(&f, &b)); /* no more room */
+	ck_assert_uint_eq(f.count, 2);
+	assert_str(fields_get(&f, STR("X-A"))->value, "1");
+	assert_str(fields_get_id(&f, FIELD_ORIGIN)->value, "o");
+}
+END_TEST
+
 START_TEST(removes_by_name_and_by_id)
 {
 	struct fields f;
@@ -134,6 +154,14 @@ static const struct field *look_for(const struct fields *f, struct str name)
 	return NULL;
 }
 
+static void put_new(struct fields *f, struct str name)
+{
+	struct field field = {name, STR("p"), field_id_of(name)};
+	bool was_there = look_for(f, name) != NULL;
+	bool was_put = fields_put_new(f, &field);
+	ck_assert(!was_put || !was_there);
+}
+
 static void change(struct fields *f, uint64_t random)
 {
 	struct str name = str_of(spellings[random % ARRAY_COUNT(spellings)]);
@@ -144,6 +172,8 @@ static void change(struct fields *f, uint64_t random)
 		fields_remove_id(f, field_id_of(name));
 	else if (how < 4)
 		ck_assert_int_eq(fields_set(f, name, STR("s")), RC_OK);
+	else if (how == 4)
+		put_new(f, name);
 	else
 		ck_assert_int_eq(fields_add(f, name, STR("a")), RC_OK);
 }
@@ -190,7 +220,7 @@ START_TEST(knows_reasons)
 END_TEST
 
 UNIT_SUITE(message, keeps_order_and_repeated_names, set_replaces_all_at_the_first_place,
-	removes_by_name_and_by_id, setters_own_what_they_take,
+	puts_what_is_new_where_there_is_room, removes_by_name_and_by_id, setters_own_what_they_take,
 	setters_refuse_what_could_split_a_head, refuses_more_fields_than_the_limit,
 	a_spent_arena_is_an_error_and_no_more, whatever_is_there_is_found_in_any_spelling,
 	knows_methods_exactly, knows_reasons)
