@@ -189,11 +189,11 @@ static inline void callbacks_enter(
 static inline int32_t callback_call(struct sluice_exchange *x, enum callback callback,
 	const struct chain_binding *b, head_fn *fn, const struct sluice_body *piece)
 {
+	struct sluice_instance *i = b->instance;
 	x->current = b;
 	x->answer = NULL;
-	policy_enter_next(b->instance, callback);
-	const struct sluice_call *call = &b->instance->call;
-	return piece ? b->body[x->direction](call, x, piece) : fn(call, x);
+	policy_enter_next(i, callback);
+	return piece ? b->body[x->direction](&i->call, x, piece) : fn(&i->call, x);
 }
 
 /* What became of a callback that did not simply continue; CHAIN_MORE: on with the next, which has
@@ -348,25 +348,24 @@ static __attribute__((noinline)) enum chain_result heads_walk_plain(
 	const enum callback callback = head_callback(d);
 	struct chain_run *run = &x->run[d];
 	const struct chain_list *heads = &x->chain->walk[d].heads;
-	const struct chain_binding *last = NULL;
+	const struct chain_binding **end = heads->items + heads->count;
 	enum chain_result r = CHAIN_MORE;
 	callbacks_enter(x, d, callback);
-	for (unsigned at = run->head_at; at < heads->count; at++) {
-		const struct chain_binding *b = heads->items[at];
+	for (const struct chain_binding **at = heads->items + run->head_at; at < end; at++) {
+		const struct chain_binding *b = *at;
 		if (!takes_part(run, b))
 			continue;
-		last = b;
 		int32_t verdict = callback_call(x, callback, b, b->head[d], NULL);
 		if (LIKELY(verdict == SLUICE_CONTINUE && !run->pause_token)) {
 			x->is_resumed = false;
 			continue;
 		}
-		run->head_at = (uint16_t)at;
+		run->head_at = (uint16_t)(at - heads->items);
 		r = callback_settle(x, callback, b, b->head[d], NULL, verdict);
 		if (r != CHAIN_MORE)
 			break;
 	}
-	heads_leave(x, d, last);
+	heads_leave(x, d, x->current);
 	if (r == CHAIN_MORE) {
 		run->head_at = heads->count;
 		run->head_done = true;
