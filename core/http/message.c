@@ -173,19 +173,40 @@ const struct field *fields_get_id(const struct fields *f, enum field_id id)
 	return NULL;
 }
 
-const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at)
+static const struct field *next_known(const struct fields *f, enum field_id id, uint32_t *at)
 {
-	enum field_id id = field_id_of(name);
-	uint32_t end = fields_may_have(f, id, name) ? f->count : 0;
-	for (uint32_t i = *at; i < end; i++) {
-		const struct field *field = &f->items[i];
-		if (field->id == id && (id != FIELD_OTHER || has_name(field, name))) {
+	uint32_t end = f->known >> id & 1 ? f->count : 0;
+	for (uint32_t i = *at; i < end; i++)
+		if (f->items[i].id == id) {
 			*at = i + 1;
-			return field;
+			return &f->items[i];
 		}
-	}
 	*at = f->count > *at ? f->count : *at;
 	return NULL;
+}
+
+static __attribute__((noinline)) const struct field *next_other(
+	const struct fields *f, struct str name, uint32_t *at)
+{
+	uint32_t end = f->others & field_bit_of(name) ? f->count : 0;
+	for (uint32_t i = *at; i < end; i++)
+		if (f->items[i].id == FIELD_OTHER && has_name(&f->items[i], name)) {
+			*at = i + 1;
+			return &f->items[i];
+		}
+	*at = f->count > *at ? f->count : *at;
+	return NULL;
+}
+
+const struct field *fields_next_id(
+	const struct fields *f, enum field_id id, struct str name, uint32_t *at)
+{
+	return id != FIELD_OTHER ? next_known(f, id, at) : next_other(f, name, at);
+}
+
+const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at)
+{
+	return fields_next_id(f, field_id_of(name), name, at);
 }
 
 /* --- messages -------------------------------------------------------------------------------- */

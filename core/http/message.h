@@ -154,6 +154,9 @@ const struct field *fields_get(const struct fields *f, struct str name);
 const struct field *fields_get_id(const struct fields *f, enum field_id id);
 /* The next of that name from index *at on, which it advances; NULL at the end. */
 const struct field *fields_next(const struct fields *f, struct str name, uint32_t *at);
+/* The same for a name whose id is known: what is looked for often need not be hashed each time. */
+const struct field *fields_next_id(
+	const struct fields *f, enum field_id id, struct str name, uint32_t *at);
 
 bool field_name_is_valid(struct str name);
 bool field_value_is_valid(struct str value);

@@ -10,7 +10,8 @@
 struct secret_name {
 	struct secret_name *next;
 	enum secret_part part;
-	struct str text; /* behind it */
+	enum field_id id; /* of a field's */
+	struct str text;  /* behind it */
 };
 
 enum rc policy_secret_add(struct sluice_instance *i, uint32_t part, struct str name)
@@ -26,8 +27,8 @@ enum rc policy_secret_add(struct sluice_instance *i, uint32_t part, struct str n
 	if (!s)
 		return RC_FULL;
 	memcpy(s + 1, name.p, name.n);
-	*s = (struct secret_name){
-		i->secrets, (enum secret_part)part, str_n((const char *)(s + 1), name.n)};
+	*s = (struct secret_name){i->secrets, (enum secret_part)part, field_id_of(name),
+		str_n((const char *)(s + 1), name.n)};
 	i->secrets = s;
 	return RC_OK;
 }
@@ -169,7 +170,7 @@ static void hide_fields_of(struct sluice_exchange *x, const struct secret_name *
 	for (; s; s = s->next) {
 		uint32_t at = 0;
 		const struct field *field = NULL;
-		while (s->part == SECRET_HEADER && (field = fields_next(f, s->text, &at)))
+		while (s->part == SECRET_HEADER && (field = fields_next_id(f, s->id, s->text, &at)))
 			remember_field(x, field->value);
 	}
 }

@@ -189,7 +189,9 @@ START_TEST(whatever_is_there_is_found_in_any_spelling)
 			struct str name = str_of(spellings[k]);
 			enum field_id id = field_id_of(name);
 			const struct field *found = look_for(&f, name);
+			uint32_t at = 0;
 			ck_assert_ptr_eq(fields_get(&f, name), found);
+			ck_assert_ptr_eq(fields_next_id(&f, id, name, &at), found);
 			if (id != FIELD_OTHER)
 				ck_assert_ptr_eq(fields_get_id(&f, id), found);
 		}
