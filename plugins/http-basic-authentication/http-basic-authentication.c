@@ -134,11 +134,10 @@ static struct sluice_str basic_token(struct sluice_str field)
 	static const char scheme[] = "basic ";
 	if (field.n < sizeof(scheme))
 		return SLUICE_STR("");
-	for (size_t i = 0; i < sizeof(scheme) - 1; i++) {
-		char c = field.p[i];
-		if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != scheme[i])
+	/* The bit folds a letter; the space has it, and NUL, which had not, stands in no field. */
+	for (size_t i = 0; i < sizeof(scheme) - 1; i++)
+		if ((field.p[i] | 0x20) != scheme[i])
 			return SLUICE_STR("");
-	}
 	field.p += sizeof(scheme) - 1;
 	field.n -= sizeof(scheme) - 1;
 	while (field.n && *field.p == ' ')
