@@ -399,7 +399,9 @@ def an_operator_may_want_nothing_rather_than_an_older_configuration():
         closed = configuration("gateway", {"fallback": "closed"})
         files = {"a.yaml": [api("good", backend, port=port), closed]}
         with gateway_with(files) as gateway:
+            wait_for(lambda: saves(gateway) == 1, "the first save")
             gateway.save("b.yaml", [api("bad", backend, port=bad_port, policies=[hostile()])])
+            wait_for(lambda: saves(gateway) == 2, "the second save")
             crash_nobody(gateway, bad_port, 3, 0)
             wait_for(lambda: source(gateway) == "closed", "closed APIs")
             equal(status_of(port), 503)
@@ -426,6 +428,10 @@ def so_does_one_that_sets_a_deadly_alarm():
 @case
 def who_stood_by_with_it_does_not_go_on():
     gives_way("thread", "--standby")
+
+
+def saves(gateway):
+    return gateway.metrics()["sluice_last_good_saves_total"]
 
 
 def status_of(port):
