@@ -76,21 +76,24 @@ static bool is_sanitized(struct str bytes)
 	       str_find(bytes, STR("__tsan_init")) < bytes.n;
 }
 
+static bool judge_bytes(const char *folder, const char *path, struct str bytes)
+{
+	struct package_facts facts;
+	char message[200];
+	if (package_inspect(bytes, PACKAGE_ANY_MACHINE, &facts, message, sizeof(message)) !=
+		RC_OK) {
+		policy_fail("%s: %s", path, message);
+		return false;
+	}
+	return judge_definition(folder, path, facts.definition) &&
+	       (!is_for_this_machine(bytes) || is_sanitized(bytes) || judge_code(path));
+}
+
 static bool judge_plugin(const char *folder, const char *path)
 {
 	struct buffer bytes;
-	struct package_facts facts;
-	char message[200];
-	bool is_good = false;
-	if (!whole_file_read(path, PACKAGE_FILE_BYTES_MAX, &bytes))
-		is_good = false;
-	else if (package_inspect(buffer_str(&bytes), PACKAGE_ANY_MACHINE, &facts, message,
-			 sizeof(message)) != RC_OK)
-		policy_fail("%s: %s", path, message);
-	else
-		is_good = judge_definition(folder, path, facts.definition) &&
-			  (!is_for_this_machine(buffer_str(&bytes)) ||
-				  is_sanitized(buffer_str(&bytes)) || judge_code(path));
+	bool is_good = whole_file_read(path, PACKAGE_FILE_BYTES_MAX, &bytes) &&
+		       judge_bytes(folder, path, buffer_str(&bytes));
 	buffer_deinit(&bytes);
 	return is_good;
 }
