@@ -194,10 +194,11 @@ local function names_of(configuration)
 	return names
 end
 
--- What the definition says of members that its schema does not know is a slip of the pen.
+-- What the definition says of members that its schema does not know is a slip of the pen. What is no name
+-- is told elsewhere.
 local function check_member(node, path, configuration, report, owner)
 	local properties = nodes.get(configuration, "properties")
-	if not node or not properties or nodes.get(properties, node.value)
+	if not nodes.is(node, "string") or not properties or nodes.get(properties, node.value)
 		or nodes.get(configuration, "patternProperties") then
 		return true
 	end

@@ -90,3 +90,9 @@ equal(of_schema({ x = { type = "object", properties = { y = { type = "integer", 
 		.. "the number 1.5" })
 equal(judge(definition("a", { literal = { "sript" }, configuration = { properties = { script = {} } } })), {
 	'spec.literal[0]: there is no property "sript"; did you mean "script"?' })
+
+-- What is no name at all is told, too, and ends nothing.
+for _, wrong in ipairs({ true, 1.5, { 1 }, { a = 1 } }) do
+	equal(#judge(definition("a", { literal = { wrong } })) > 0, true)
+	equal(#judge(definition("a", { configuration = { properties = { x = {} }, required = { wrong } } })) > 0, true)
+end
