@@ -101,11 +101,17 @@ static void finish_connect(struct stream *s)
 	stream_open_now(s);
 }
 
-/* A reset shows in reading; who does not read must learn of it all the same. */
+/* A reset shows in reading; who does not read must learn of it all the same. What an upstream sent
+ * before its reset may be the whole answer, waiting for a client that is slow: it is kept. A client
+ * that reset has gone, whatever it sent before. */
 void stream_look_for_reset(struct stream *s)
 {
 	int error = socket_error(s->fd);
-	if (error != 0)
+	if (error == 0)
+		return;
+	if (error == ECONNRESET && s->is_dialled && stream_has_input(s))
+		stream_break(s);
+	else
 		stream_fail_errno(s, error);
 }
 
@@ -250,6 +256,18 @@ void stream_fail_errno(struct stream *s, int error)
 		stream_fail(s, RC_IO,
 			strerrordesc_np(error) ? strerrordesc_np(error) : "an unknown error");
 	}
+}
+
+void stream_break(struct stream *s)
+{
+	s->is_broken = true;
+	s->is_readable = true;
+	s->close_rc = RC_CLOSED;
+	s->error_text = "the peer reset the connection";
+	chunk_queue_clear(&s->out);
+	if (s->tls)
+		stream_tls_drop_pending(s);
+	loop_ready(s->group->loop, &s->task);
 }
 
 static void set_tcp(struct stream *s, int option, int value)
@@ -414,6 +432,7 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	int error = errno;
 	struct stream *s = stream_new(g, fd, to, events, owner);
 	s->is_connecting = connecting;
+	s->is_dialled = true;
 	if (fd >= 0)
 		start_dialled(s, connect_timeout_ms, tls, server_name);
 	else

@@ -41,8 +41,9 @@ struct stream {
 	bool saw_closed : 1;   /* FIN seen by epoll: read on to 0 */
 	bool has_ended : 1;    /* 0 was read; on_end came */
 	bool is_truncated : 1; /* TLS ended without close_notify */
-	bool is_broken : 1;    /* writing failed: what was received is read, then it fails */
-	bool end_is_due : 1;   /* FIN after what is queued */
+	bool is_dialled : 1;
+	bool is_broken : 1;  /* reset: what was received is read, then it fails */
+	bool end_is_due : 1; /* FIN after what is queued */
 	bool end_is_sent : 1;
 	bool was_high : 1; /* pending went above high: on_drained is owed */
 	bool drained_is_due : 1;
@@ -75,6 +76,8 @@ struct stream_group {
 void stream_fail(struct stream *s, enum rc rc, const char *text);
 void stream_fail_errno(struct stream *s, int error);
 void stream_finish_close(struct stream *s);
+/* Reset by the peer: nothing is sent any more, what has come is handed up, then it fails. */
+void stream_break(struct stream *s);
 /* Fails when the kernel has an error for it that reading does not show (any more). */
 void stream_look_for_reset(struct stream *s);
 /* on_open, now. */
@@ -95,8 +98,8 @@ void stream_deliver_end(struct stream *s);
 
 /* stream_write.c */
 void stream_mark_dirty(struct stream *s);
-/* Closing, and the end is sent: reads on for a while, unless the peer has ended, too, or need not be
- * waited for. */
+/* Closing, and the end is sent: reads on for a while, unless the peer has ended, too, or need not
+ * be waited for. */
 void stream_linger(struct stream *s);
 /* Closing, the peer has LIMIT_FLUSH_IDLE_MS to take something of what is queued. */
 void stream_start_flush_timer(struct stream *s);

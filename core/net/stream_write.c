@@ -44,19 +44,13 @@ static ssize_t send_chunks(int fd, const struct chunk_queue *q, size_t *offered)
  * queue. It is handed up before the stream fails. */
 static void fail_to_write(struct stream *s, int error)
 {
-	bool may_have_answered = (error == EPIPE || error == ECONNRESET) && stream_may_read(s);
+	bool may_have_answered = (error == EPIPE || error == ECONNRESET) &&
+				 (stream_may_read(s) || (s->is_dialled && stream_has_input(s)));
 	if (!may_have_answered || s->flushes_to_close) {
 		stream_fail_errno(s, error);
 		return;
 	}
-	s->is_broken = true;
-	s->is_readable = true;
-	s->close_rc = RC_CLOSED;
-	s->error_text = "the peer reset the connection";
-	chunk_queue_clear(&s->out);
-	if (s->tls)
-		stream_tls_drop_pending(s);
-	loop_ready(s->group->loop, &s->task);
+	stream_break(s);
 }
 
 bool stream_write_queue(struct stream *s, struct chunk_queue *q)

@@ -353,6 +353,34 @@ START_TEST(a_reset_is_noticed_while_nobody_reads)
 }
 END_TEST
 
+/* An upstream's, while its client is slow. */
+START_TEST(what_an_upstream_sent_before_its_reset_is_kept_while_nobody_reads)
+{
+	bench_open();
+	struct address at;
+	int listener = tcp_listen(&at, 1);
+	side_dial(&a, &at, NULL, "");
+	pump();
+	int peer = accept(listener, NULL, NULL);
+	stream_receive(a.stream, false);
+	tell(peer, "the answer");
+	reset(peer);
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	stream_send_copy(a.stream, STR("dropped"));
+	pump();
+	ck_assert_int_eq(a.closed, 0);
+	stream_receive(a.stream, true);
+	pump();
+	assert_str(side_text(&a), "the answer");
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.ended, 0);
+	ck_assert_int_eq(a.rc, RC_CLOSED);
+	close(listener);
+	bench_close();
+}
+END_TEST
+
 START_TEST(a_reset_is_noticed_after_the_peer_has_ended)
 {
 	bench_open();
@@ -608,7 +636,9 @@ UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	lingering_has_a_limit_in_bytes, a_slow_reader_of_the_last_bytes_gets_them_all,
 	a_peer_that_takes_nothing_is_given_up, a_flushing_close_may_be_made_harder,
 	a_reset_reaches_the_peer, a_reset_by_the_peer_is_told,
-	a_reset_is_noticed_while_nobody_reads, a_reset_is_noticed_after_the_peer_has_ended,
+	a_reset_is_noticed_while_nobody_reads,
+	what_an_upstream_sent_before_its_reset_is_kept_while_nobody_reads,
+	a_reset_is_noticed_after_the_peer_has_ended,
 	a_reset_is_noticed_that_comes_with_the_peers_end,
 	an_answer_that_came_before_the_reset_is_handed_up,
 	an_answer_is_handed_up_though_writing_failed_first, dials_and_sends_what_was_queued_before,
