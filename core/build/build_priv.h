@@ -84,6 +84,11 @@ void build_note_item(struct build *b, enum plan_list list, uint32_t i, uint32_t 
 /* What routes need to know of a service. */
 const struct built_service *build_service_facts(struct build *b, uint32_t i);
 
+/* Endpoints of a service and what concerns them, as `n->object` has it; what they point into is the
+ * caller's to free. NULL: it has an address. */
+struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out);
+bool build_same_balancing(const struct service_options *a, const struct service_options *b);
+
 void build_edge(struct build *b);
 void build_contracts(struct build *b);
 /* Its redirect and its error pages; what is wrong with them stands in `numbers` then. */

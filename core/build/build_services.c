@@ -47,7 +47,8 @@ static bool is_same(const struct service_options *a, const struct service_option
 	       a->idle_timeout_ms == b->idle_timeout_ms &&
 	       a->stream_idle_timeout_ms == b->stream_idle_timeout_ms &&
 	       a->connections_max == b->connections_max && a->waiters_max == b->waiters_max &&
-	       memcmp(&a->breaker, &b->breaker, sizeof(a->breaker)) == 0;
+	       memcmp(&a->breaker, &b->breaker, sizeof(a->breaker)) == 0 &&
+	       build_same_balancing(a, b);
 }
 
 static void index_former(struct build *b)
@@ -79,8 +80,7 @@ static bool needs_tls(const struct service_options *o)
 	return str_eq(o->scheme, STR("https"));
 }
 
-static struct tls_context *tls_of(
-	const struct plan_node *tls, char *message, size_t message_size)
+static struct tls_context *tls_of(const struct plan_node *tls, char *message, size_t message_size)
 {
 	char why[200] = "";
 	struct tls_context *context = build_tls_client(tls, why, sizeof(why));
@@ -89,42 +89,60 @@ static struct tls_context *tls_of(
 	return context;
 }
 
+/* "namespace/name"; one that a policy calls by its address has no namespace. */
+static struct str name_of(const struct plan_node *node, char *name, size_t size)
+{
+	struct str plain = plan_string(node, "name", STR_EMPTY);
+	struct str space = plan_string(node, "namespace", STR("default"));
+	snprintf(name, size, "%.*s%s%.*s", STR_ARG(space), space.n > 0 ? "/" : "", STR_ARG(plain));
+	return str_of(name);
+}
+
+static struct service *make_new(
+	struct service_options *o, const struct plan_node *tls, char *message, size_t message_size)
+{
+	if (needs_tls(o)) {
+		o->tls = tls_of(tls, message, message_size);
+		if (!o->tls)
+			return NULL;
+	}
+	struct service *s = service_new(o);
+	tls_context_unref(o->tls);
+	return s;
+}
+
+/* The former generation's, when nothing of it changed. */
+static struct service *find_or_make(struct build *b, const struct plan_node *node,
+	struct service_options *o, uint32_t *number, char *message, size_t message_size)
+{
+	char name[512], identity[SHA256_BYTES * 2];
+	o->name = name_of(node, name, sizeof(name));
+	if (b->options->services)
+		o->rows = service_book_rows(b->options->services, o->name);
+	const struct plan_node *tls = plan_get(node, "tls");
+	if (needs_tls(o)) {
+		uint8_t digest[SHA256_BYTES];
+		build_sha256(b, tls, digest);
+		sha256_hex(digest, identity);
+		o->tls_identity = str_n(identity, sizeof(identity));
+	}
+	struct service *former = find_former(b, o, number);
+	return former ? service_ref(former) : make_new(o, tls, message, message_size);
+}
+
 /* NULL with the reason in `message` when it cannot be used. */
 static struct service *make(struct build *b, const struct plan_node *node, uint32_t *number,
 	char *message, size_t message_size)
 {
-	char name[512], identity[SHA256_BYTES * 2];
 	struct build_numbers numbers = {.object = node};
 	struct service_options o = options_of(node, &numbers);
-	if (numbers.at) {
+	struct endpoint_options *endpoints = build_balancing(&numbers, &o);
+	struct service *s = NULL;
+	if (numbers.at)
 		snprintf(message, message_size, "its service: %s", numbers.message);
-		return NULL;
-	}
-	struct str plain = plan_string(node, "name", STR_EMPTY);
-	struct str space = plan_string(node, "namespace", STR("default"));
-	/* One that a policy calls by its address has no namespace. */
-	snprintf(name, sizeof(name), "%.*s%s%.*s", STR_ARG(space), space.n > 0 ? "/" : "",
-		STR_ARG(plain));
-	o.name = str_of(name);
-	if (b->options->services)
-		o.rows = service_book_rows(b->options->services, o.name);
-	const struct plan_node *tls = plan_get(node, "tls");
-	if (needs_tls(&o)) {
-		uint8_t digest[SHA256_BYTES];
-		build_sha256(b, tls, digest);
-		sha256_hex(digest, identity);
-		o.tls_identity = str_n(identity, sizeof(identity));
-	}
-	struct service *former = find_former(b, &o, number);
-	if (former)
-		return service_ref(former);
-	if (needs_tls(&o)) {
-		o.tls = tls_of(tls, message, message_size);
-		if (!o.tls)
-			return NULL;
-	}
-	struct service *s = service_new(&o);
-	tls_context_unref(o.tls);
+	else
+		s = find_or_make(b, node, &o, number, message, message_size);
+	free(endpoints);
 	return s;
 }
 

@@ -68,9 +68,32 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	exchange_note(e, FACT_UPSTREAM_NONE);
 }
 
+/* Where a service has endpoints: one of them, of those that were not tried first. */
+static struct service *take_endpoint(struct exchange *e, struct balancer *b)
+{
+	struct attempt *a = &e->attempt;
+	struct balance_wish wish = {.worker = e->worker->index,
+		.random = prng_next(&e->worker->prng),
+		.tried = a->tried};
+	a->endpoint = balancer_take(b, &wish);
+	a->tried |= endpoint_bit(a->endpoint);
+	forward_address_endpoint(e, a->endpoint->service);
+	return a->endpoint->service;
+}
+
+static void leave_endpoint(struct attempt *a)
+{
+	if (LIKELY(!a->endpoint))
+		return;
+	balancer_leave(a->endpoint);
+	a->endpoint = NULL;
+}
+
 static void open_stream(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
+	struct balancer *b = service_balancer(e->service);
+	struct service *to = LIKELY(!b) ? e->service : take_endpoint(e, b);
 	attempt_go(e, ATTEMPT_CONNECT);
 	e->facts &= ~(uint32_t)(FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
 				FACT_UPSTREAM_RESET);
@@ -81,7 +104,7 @@ static void open_stream(struct exchange *e)
 	a->wait.events = &upstream_events;
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
-	upstream_open(e->worker->upstream, e->service, &a->wait);
+	upstream_open(e->worker->upstream, to, &a->wait);
 	/* Behind others that keep all connections busy. */
 	if (!(e->facts & (FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE)))
 		exchange_await_response(e);
@@ -160,6 +183,7 @@ void attempt_end(struct exchange *e)
 		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
 	if (a->up)
 		release_stream(e);
+	leave_endpoint(a);
 	if (UNLIKELY(a->places))
 		leave_places(e);
 	attempt_go(e, is_whole ? ATTEMPT_DONE : ATTEMPT_ABANDONED);
@@ -247,6 +271,7 @@ static bool may_retry(const struct exchange *e)
 static void retry(struct exchange *e)
 {
 	release_stream(e);
+	leave_endpoint(&e->attempt);
 	if (LIKELY(e->attempt.row != NULL))
 		metric_add(e->attempt.row->retries, 1);
 	e->attempt.is_retry = true;

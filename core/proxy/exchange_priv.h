@@ -96,6 +96,8 @@ struct attempt {
 	bool on_reused;     /* the connection had served before: its end may be the idle race */
 	bool is_retry;
 	uint8_t places;       /* taken of the service's breaker, by 1 << enum breaker_kind */
+	struct endpoint *endpoint; /* taken; NULL: the service has one address */
+	uint64_t tried;            /* endpoints, by endpoint_bit */
 	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
@@ -243,6 +245,8 @@ void attempt_end(struct exchange *e);
  * its client is. */
 MUST_USE enum rc forward_prepare_request(struct exchange *e);
 MUST_USE enum rc forward_address_service(struct exchange *e);
+/* Of the service's endpoints it is this one that the request goes to. */
+void forward_address_endpoint(struct exchange *e, struct service *endpoint);
 /* Takes out of an upstream's response what only the gateway says. */
 void forward_clean_response(struct fields *f);
 /* The last change of a final head, when the edge asks for one. */

@@ -254,6 +254,13 @@ enum rc forward_address_service(struct exchange *e)
 		r->version_minor == 0 ? STR("1.0 sluice") : STR("1.1 sluice"));
 }
 
+void forward_address_endpoint(struct exchange *e, struct service *endpoint)
+{
+	bool is_overridden = e->x.way && e->x.way->host.n > 0;
+	if (e->rewrites_host && !is_overridden)
+		e->down->request->authority = service_authority(endpoint);
+}
+
 /* --- responses ------------------------------------------------------------------------------- */
 
 static inline bool is_ours(const struct field *f)

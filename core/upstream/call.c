@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events of the stream and of the pool record facts; `run` alone acts on them, as a task of the loop.
- * Only the beginning acts at once, so that a connection that is at hand is written to in this turn. */
+/* Events of the stream and of the pool record facts; `run` alone acts on them, as a task of the
+ * loop. Only the beginning acts at once, so that a connection that is at hand is written to in this
+ * turn. */
 #include "upstream/call.h"
 
 #include "base/limits.h"
@@ -46,6 +47,13 @@ static void count_end(const struct upstream_call *c)
 		metric_observe(c->row->first_byte, (uint64_t)(c->head_us - c->started_us));
 }
 
+static void leave_endpoint(struct upstream_call *c)
+{
+	if (c->endpoint)
+		balancer_leave(c->endpoint);
+	c->endpoint = NULL;
+}
+
 static void leave_places(struct upstream_call *c)
 {
 	for (unsigned kind = 0; kind < BREAKER_KIND_COUNT; kind++)
@@ -63,6 +71,7 @@ static void settle(struct upstream_call *c)
 	count_end(c);
 	c->row = NULL;
 	release_stream(c);
+	leave_endpoint(c);
 	leave_places(c);
 	timer_stop(&c->timer);
 	task_cancel(&c->task);
@@ -200,15 +209,30 @@ static void send_request(struct upstream_call *c)
 	http_stream_send_data(c->stream, &body, true);
 }
 
+/* The Host that is meant is that of whom the request goes to, unless the caller had its own. */
+static struct service *take_endpoint(struct upstream_call *c, struct balancer *b)
+{
+	struct balance_wish wish = {.worker = c->upstream->worker,
+		.random = prng_next(&c->upstream->prng),
+		.tried = c->tried};
+	c->endpoint = balancer_take(b, &wish);
+	c->tried |= endpoint_bit(c->endpoint);
+	if (str_eq(c->request.authority, c->authority))
+		c->request.authority = c->authority = service_authority(c->endpoint->service);
+	return c->endpoint->service;
+}
+
 static void open_stream(struct upstream_call *c)
 {
+	struct balancer *b = service_balancer(c->service);
+	struct service *to = b ? take_endpoint(c, b) : c->service;
 	c->facts &= FACT_LATE;
 	c->wait.fn = on_open;
 	c->wait.arena = &c->arena;
 	c->wait.events = &stream_events;
 	c->wait.owner = c;
 	c->wait.fresh = c->is_retry;
-	upstream_open(c->upstream, c->service, &c->wait);
+	upstream_open(c->upstream, to, &c->wait);
 	if (c->facts & FACT_OPEN)
 		send_request(c);
 }
@@ -224,6 +248,7 @@ static bool may_retry(const struct upstream_call *c)
 static void retry(struct upstream_call *c)
 {
 	release_stream(c);
+	leave_endpoint(c);
 	if (c->row)
 		metric_add(c->row->retries, 1);
 	c->is_retry = true;
@@ -281,6 +306,7 @@ static void count_begin(struct upstream_call *c)
 static void begin(struct upstream_carrier *carrier, struct upstream_call *c)
 {
 	c->upstream = CONTAINER_OF(carrier, struct upstream_calls, carrier)->upstream;
+	c->authority = service_authority(c->service);
 	count_begin(c);
 	timer_start(c->loop, &c->timer, c->timeout_ms);
 	if (take_place(c, BREAKER_REQUESTS)) {

@@ -45,8 +45,8 @@ struct upstream_call {
 	int timeout_ms;              /* for all of it */
 	size_t response_bytes_max;   /* of the content */
 	void (*ended)(struct upstream_call *c);
-	/* How many bytes of content were received, before they are kept; false: they are too many for
-	 * somebody. NULL: nobody counts. */
+	/* How many bytes of content were received, before they are kept; false: they are too many
+	 * for somebody. NULL: nobody counts. */
 	bool (*takes)(struct upstream_call *c, size_t n);
 	struct address *peer; /* zeroed: becomes who was asked, if anybody; NULL: nobody wants it */
 
@@ -64,6 +64,9 @@ struct upstream_call {
 	struct timer timer;
 	struct upstream_wait wait;
 	struct http_stream *stream; /* owned */
+	struct endpoint *endpoint;  /* taken; NULL: the service has one address */
+	uint64_t tried;             /* endpoints, by endpoint_bit */
+	struct str authority;       /* of whom the service would have asked */
 	struct chunk_queue held;    /* content so far */
 	const struct service_row *row;
 	int64_t started_us, head_us;
@@ -75,7 +78,8 @@ struct upstream_call {
 };
 
 /* A reference to the service is taken. arena_bytes_max: for all but the content. */
-void call_init(struct upstream_call *c, struct loop *loop, struct service *s, size_t arena_bytes_max);
+void call_init(
+	struct upstream_call *c, struct loop *loop, struct service *s, size_t arena_bytes_max);
 void call_begin(struct upstream_carrier *carrier, struct upstream_call *c);
 /* Harmless when it has ended, or was cancelled. */
 void call_cancel(struct upstream_call *c);

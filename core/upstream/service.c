@@ -35,11 +35,11 @@ static struct str make_key(const struct service_options *o)
 		STR_ARG(o->unix_path)));
 }
 
-struct service *service_new(const struct service_options *options)
+static void init(struct service *s, const struct service_options *options, struct service *owner)
 {
-	struct service *s = heap_zalloc(sizeof(*s));
 	atomic_init(&s->refs, 1);
 	atomic_init(&s->is_dropped, false);
+	s->owner = owner;
 	s->options = *options;
 	s->options.name = own(options->name);
 	s->options.scheme = own(options->scheme);
@@ -51,25 +51,99 @@ struct service *service_new(const struct service_options *options)
 	s->breaker.limits = options->breaker;
 	s->authority = make_authority(&s->options);
 	s->key = make_key(&s->options);
-	return s;
 }
 
-struct service *service_ref(struct service *s)
+static void deinit(struct service *s)
 {
-	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-	return s;
-}
-
-void service_unref(struct service *s)
-{
-	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
-		return;
 	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
 		s->options.unix_path, s->options.tls_identity, s->authority, s->key};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
 		free((char *)texts[i].p);
 	tls_context_unref(s->options.tls);
-	free(s);
+}
+
+/* --- endpoints ------------------------------------------------------------------------------- */
+
+static void init_endpoint(
+	struct endpoint *e, const struct endpoint_options *o, struct service *owner)
+{
+	struct service_options options = owner->options;
+	options.host = o->host;
+	options.port = o->port;
+	options.unix_path = o->unix_path;
+	options.endpoints = NULL;
+	options.endpoint_count = 0;
+	e->service = heap_zalloc(sizeof(*e->service));
+	e->weight = o->weight;
+	init(e->service, &options, owner);
+}
+
+/* The texts of the options are those of the endpoints' own. */
+static void init_endpoints(struct service *s)
+{
+	unsigned count = s->options.endpoint_count;
+	struct endpoint_options *copies = heap_alloc(count * sizeof(*copies));
+	struct endpoint *all = aligned_alloc(_Alignof(struct endpoint), count * sizeof(*all));
+	CHECK(all);
+	memset(all, 0, count * sizeof(*all));
+	for (unsigned i = 0; i < count; i++) {
+		copies[i] = s->options.endpoints[i];
+		init_endpoint(&all[i], &copies[i], s);
+		all[i].index = i;
+		copies[i].host = all[i].service->options.host;
+		copies[i].unix_path = all[i].service->options.unix_path;
+	}
+	s->options.endpoints = copies;
+	s->balancer = heap_zalloc(sizeof(*s->balancer));
+	*s->balancer = (struct balancer){
+		.options = s->options.balancing, .endpoints = all, .count = count};
+}
+
+static void deinit_endpoints(struct service *s)
+{
+	struct balancer *b = s->balancer;
+	for (unsigned i = 0; i < b->count; i++) {
+		deinit(b->endpoints[i].service);
+		free(b->endpoints[i].service);
+	}
+	for (unsigned w = 0; w < LIMIT_WORKERS; w++)
+		free(b->turns[w]);
+	free(b->endpoints);
+	free(b);
+	free((struct endpoint_options *)s->options.endpoints);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+struct service *service_new(const struct service_options *options)
+{
+	struct service *s = heap_zalloc(sizeof(*s));
+	init(s, options, NULL);
+	if (options->endpoint_count > 0)
+		init_endpoints(s);
+	return s;
+}
+
+static struct service *counted(struct service *s)
+{
+	return s->owner ? s->owner : s;
+}
+
+struct service *service_ref(struct service *s)
+{
+	atomic_fetch_add_explicit(&counted(s)->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void service_unref(struct service *s)
+{
+	struct service *c = s ? counted(s) : NULL;
+	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (c->balancer)
+		deinit_endpoints(c);
+	deinit(c);
+	free(c);
 }
 
 const struct service_options *service_options(const struct service *s)
@@ -79,7 +153,12 @@ const struct service_options *service_options(const struct service *s)
 
 struct breaker *service_breaker(struct service *s)
 {
-	return &s->breaker;
+	return &counted(s)->breaker;
+}
+
+struct balancer *service_balancer(struct service *s)
+{
+	return s->balancer;
 }
 
 struct str service_authority(const struct service *s)

@@ -163,7 +163,7 @@ static void on_timer(struct timer *t)
 /* A place for one more: among this worker's, and among the service's where it has a breaker. */
 static bool take_place(struct upstream_pool *p)
 {
-	struct breaker *b = &p->service->breaker;
+	struct breaker *b = service_breaker(p->service);
 	if (p->stats.connections >= p->service->options.connections_max)
 		return false;
 	if (!breaker_bounds(b, BREAKER_CONNECTIONS) || breaker_take(b, BREAKER_CONNECTIONS))
@@ -178,7 +178,7 @@ static void add_connection(struct upstream_pool *p)
 {
 	struct pooled *c = pool_get(loop_pool(p->upstream->loop), sizeof(*c));
 	*c = (struct pooled){.pool = p};
-	if (breaker_bounds(&p->service->breaker, BREAKER_CONNECTIONS))
+	if (breaker_bounds(service_breaker(p->service), BREAKER_CONNECTIONS))
 		c->counted = service_ref(p->service);
 	list_append(&p->busy, &c->link);
 	p->dials++;
@@ -256,7 +256,7 @@ static void free_place(struct pooled *c)
 	list_remove(&c->link);
 	p->stats.connections--;
 	if (c->counted) {
-		breaker_leave(&c->counted->breaker, BREAKER_CONNECTIONS);
+		breaker_leave(service_breaker(c->counted), BREAKER_CONNECTIONS);
 		service_unref(c->counted);
 	}
 	pool_put(loop_pool(p->upstream->loop), c, sizeof(*c));
@@ -303,11 +303,12 @@ static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream
 {
 	if (p->stats.waiting <= p->dials)
 		return true;
-	if (!breaker_bounds(&s->breaker, BREAKER_PENDING))
+	struct breaker *b = service_breaker(s);
+	if (!breaker_bounds(b, BREAKER_PENDING))
 		return p->stats.waiting <= (uint64_t)p->dials + p->service->options.waiters_max;
-	if (!breaker_take(&s->breaker, BREAKER_PENDING))
+	if (!breaker_take(b, BREAKER_PENDING))
 		return false;
-	w->counted = &s->breaker; /* whoever waits keeps its service */
+	w->counted = b; /* whoever waits keeps its service */
 	return true;
 }
 
@@ -334,10 +335,21 @@ static bool is_half(unsigned n, unsigned max)
 	return n >= max / 2 + max % 2;
 }
 
+/* Where there are endpoints, not all of them need be. */
+static bool are_all_crowded(struct upstream *u, const struct balancer *b)
+{
+	for (unsigned i = 0; i < b->count; i++)
+		if (!upstream_is_crowded(u, b->endpoints[i].service))
+			return false;
+	return true;
+}
+
 bool upstream_is_crowded(struct upstream *u, struct service *s)
 {
+	if (UNLIKELY(s->balancer != NULL))
+		return are_all_crowded(u, s->balancer);
 	const struct upstream_pool *p = map_get(&u->pools, s->key);
-	const struct breaker *b = &s->breaker;
+	const struct breaker *b = service_breaker(s);
 	if (breaker_bounds(b, BREAKER_CONNECTIONS))
 		return is_half(atomic_load_explicit(&b->taken[BREAKER_CONNECTIONS],
 				       memory_order_relaxed),
@@ -355,6 +367,8 @@ void upstream_cancel(struct upstream_wait *w)
 void upstream_forget(struct upstream *u, struct service *s)
 {
 	atomic_store_explicit(&s->is_dropped, true, memory_order_relaxed);
+	for (unsigned i = 0; s->balancer && i < s->balancer->count; i++)
+		upstream_forget(u, s->balancer->endpoints[i].service);
 	struct upstream_pool *p = map_get(&u->pools, s->key);
 	if (!p || p->service != s)
 		return;
@@ -420,6 +434,7 @@ struct upstream *upstream_new(struct stream_group *group, const struct resolver_
 	u->group = group;
 	u->loop = stream_group_loop(group);
 	u->resolver = resolver_new(u->loop, resolver);
+	prng_seed(&u->prng);
 	map_init(&u->pools);
 	list_init(&u->pool_list);
 	return u;

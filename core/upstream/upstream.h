@@ -14,6 +14,7 @@
 #include "connection/client.h"
 #include "net/resolver.h"
 #include "net/tls.h"
+#include "upstream/balancer.h"
 #include "upstream/breaker.h"
 #include "upstream/service_metrics.h"
 
@@ -33,6 +34,10 @@ struct service_options {
 	unsigned waiters_max;          /* per worker; more are refused: RC_FULL */
 	struct breaker_limits breaker; /* of all workers together */
 	struct service_row *rows;      /* borrowed: one of each worker; NULL: nobody counts */
+	/* Several in place of `host`, `port` and `unix_path`, which are the first's then. */
+	const struct endpoint_options *endpoints; /* copied */
+	unsigned endpoint_count;                  /* 0: there is one address, and nothing to choose */
+	struct balancing balancing;
 };
 
 struct service;
@@ -42,6 +47,9 @@ void service_unref(struct service *s);
 const struct service_options *service_options(const struct service *s);
 /* Counts what all workers use of it; as long as the service is there. */
 struct breaker *service_breaker(struct service *s);
+/* Whom requests of it go to is for this one to say, and upstream_open is for the service of the
+ * endpoint then; NULL: there is one address. */
+struct balancer *service_balancer(struct service *s);
 /* "host:port" as the rewritten Host field has it: without the scheme's default port. */
 struct str service_authority(const struct service *s);
 

@@ -3,14 +3,17 @@
 #pragma once
 
 #include "base/map.h"
+#include "base/prng.h"
 #include "upstream/upstream.h"
 
 #include <stdatomic.h>
 
 struct service {
-	atomic_uint refs;
-	atomic_bool is_dropped; /* by a reload: its pools close when idle */
-	struct breaker breaker;
+	atomic_uint refs;               /* of an endpoint: those of its owner */
+	atomic_bool is_dropped;         /* by a reload: its pools close when idle */
+	struct service *owner;          /* whose endpoint this is; NULL: nobody's */
+	struct breaker breaker;         /* of an endpoint: its owner's */
+	struct balancer *balancer;      /* owned; NULL: there is one address */
 	struct service_options options; /* texts owned */
 	struct str authority;           /* owned */
 	struct str key;                 /* owned: what makes its pools different from others */
@@ -28,7 +31,8 @@ struct upstream {
 	struct upstream_pool *cache[POOL_CACHE_SLOTS];
 	struct upstream_stats gone; /* of pools that are freed */
 	bool is_closing;
-	unsigned worker; /* whose rows of the services are counted in */
+	unsigned worker;  /* whose rows of the services are counted in */
+	struct prng prng; /* for choices among endpoints */
 };
 
 /* Invariants   P1  connections counts every struct pooled, and connections <= connections_max but

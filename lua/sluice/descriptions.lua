@@ -45,6 +45,8 @@ descriptions.fields = {
 	["ApiInstance.services"] = { "Upstreams by name, each with the routes that take it." },
 	["ApiInstance.services.*"] = { "An upstream; bindings may name it <API>-<NAME>." },
 	["ApiInstance.services.*.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
+	["ApiInstance.services.*.endpoints"] = { "Several addresses in place of one." },
+	["ApiInstance.services.*.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["ApiInstance.services.*.routes"] = { "When this service is taken; none: always." },
 	["ApiInstance.services.*.routes[].config"] = { "What the route does with the path." },
 	["ApiInstance.services.*.routes[].config.destinationPath"] = { "Put before the path that goes upstream.", "" },
@@ -65,6 +67,12 @@ descriptions.fields = {
 	["ApiInstance.paths.case"] = { "lower: paths lose their capitals.", "keep" },
 
 	["Service.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
+	["Service.endpoints"] = { "Several addresses in place of one." },
+	["Service.loadBalancing"] = { "How requests are shared among the endpoints." },
+	["endpoints[]"] = { "One of them." },
+	["endpoints[].address"] = { "As a service's; scheme and path are those of the others." },
+	["endpoints[].weight"] = { "Its share of the requests beside the others' weights.", 1 },
+	["loadBalancing.algorithm"] = { "Whom the next request goes to.", "roundRobin" },
 
 	["PolicyBinding.targetRef"] = { "What the policy is bound to." },
 	["PolicyBinding.targetRef.kind"] = { "An API, a service, or a Selector of APIs by their labels.", "ApiInstance" },

@@ -14,6 +14,7 @@ local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 local rules = require("sluice.rules")
 local api_instance = require("sluice.kinds.api_instance")
+local balancing = require("sluice.balancing")
 local configuration = require("sluice.kinds.configuration")
 
 local json_schema = {}
@@ -31,6 +32,8 @@ local shapes = {
 -- Shapes that stand in several places are described once.
 local shared = {
 	[rules.shape.of] = "rules",
+	[balancing.fields.endpoints] = "endpoints",
+	[balancing.fields.loadBalancing] = "loadBalancing",
 	[errors.shape] = "errors",
 	[configuration.listener_shape] = "listener",
 	[limits.shape] = "limits",
@@ -245,9 +248,16 @@ end
 
 local adjust = {}
 
+-- A service has an address or endpoints.
+function adjust.Service(spec)
+	nodes.put(spec, "oneOf", node_of({ object("required", { "address" }),
+		object("required", { "endpoints" }) }))
+end
+
 function adjust.ApiInstance(spec, found)
-	local list = nodes.get(nodes.get(spec, "properties"), "policies")
-	bind_policies(nodes.get(list, "items"), found)
+	local properties = nodes.get(spec, "properties")
+	bind_policies(nodes.get(nodes.get(properties, "policies"), "items"), found)
+	adjust.Service(nodes.get(nodes.get(properties, "services"), "additionalProperties"))
 end
 
 function adjust.PolicyBinding(spec, found)

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The plan (docs/plan.md) from what was read, bound and ordered.
+local balancing = require("sluice.balancing")
 local contract = require("sluice.kinds.contract")
 local edge = require("sluice.edge")
 local limits = require("sluice.limits")
@@ -89,6 +90,7 @@ function plan.service_node(service, settings)
 	nodes.put(out, "maxPending", nodes.get(thresholds, "maxPendingRequests"))
 	nodes.put(out, "maxRequests", nodes.get(thresholds, "maxRequests"))
 	nodes.put(out, "maxRetries", nodes.get(thresholds, "maxRetries"))
+	balancing.put(out, service)
 	return nodes.put(out, "tls", service.tls)
 end
 

@@ -73,6 +73,14 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, ""),
+    "Service, endpoints": ([
+        document("Service", {
+            "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
+                          {"address": "http://up.example:9001/x"}],
+            "loadBalancing": {"algorithm": "leastRequest"}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "PolicyBinding": ([
         binding("header-injection", {"inboundHeaders": [{"key": "x-a", "value": "1"}]},
                 order=7, rules=RULES), api()], 0, ""),

@@ -2,6 +2,7 @@
 -- ApiInstance: a listener's address, inline services with their routes, inline policies.
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
+local balancing = require("sluice.balancing")
 local documents = require("sluice.documents")
 local errors = require("sluice.errors")
 local limits = require("sluice.limits")
@@ -42,11 +43,10 @@ local route = {
 	},
 }
 
-local inline_service = {
-	type = "map",
-	required = { "address" },
-	fields = { address = service.address_shape, routes = { type = "list", of = route } },
-}
+local inline_service = { type = "map", fields = { routes = { type = "list", of = route } } }
+for name, field in pairs(service.fields) do
+	inline_service.fields[name] = field
+end
 
 local inline_policy = {
 	type = "map",
@@ -158,7 +158,7 @@ local function read_services(api, report)
 			report:error(node, path, 'expected letters, digits, ".", "_" and "-" in the name of a '
 				.. "service", api, { at_key = true })
 		end
-		service.read_address(made, nodes.get(node, "address"), path .. ".address", report, api)
+		balancing.read(made, node, path .. ".", report, api, service.read_address)
 		api.inline_services[#api.inline_services + 1] = made
 		for _, entry in ipairs(read_routes(api, { node = node, service = made }, path, report)) do
 			api.inline_routes[#api.inline_routes + 1] = entry

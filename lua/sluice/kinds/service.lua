@@ -2,17 +2,20 @@
 -- Service: an upstream and its address.
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
+local balancing = require("sluice.balancing")
 local schema = require("sluice.schema")
 
 local service = {}
 
 service.address_shape = { type = "string" }
 
-service.shape = {
-	type = "map",
-	required = { "address" },
-	fields = { address = service.address_shape },
-}
+-- Those of a service, wherever it is declared; one of `address` and `endpoints` has to be there.
+service.fields = { address = service.address_shape }
+for name, field in pairs(balancing.fields) do
+	service.fields[name] = field
+end
+
+service.shape = { type = "map", fields = service.fields }
 
 local schemes = { http = true, https = true, h2 = true, unix = true,
 	shown = "http://host:port or https://host:port" }
@@ -44,8 +47,7 @@ end
 
 function service.read(resource, report)
 	schema.check(report, resource, resource.spec, service.shape, "spec")
-	service.read_address(resource, nodes.get(resource.spec, "address"), "spec.address", report,
-		resource)
+	balancing.read(resource, resource.spec, "spec.", report, resource, service.read_address)
 end
 
 return service

@@ -19,13 +19,13 @@ from .backend import Backend, echo, reply
 from .cases import SCALE, case, check, contains, equal, main, one_of, rows, scratch, wait_for
 from .certificates import Authority
 from .crowd import Crowd
-from .documents import api, binding, configuration, service
+from .documents import api, balanced, binding, configuration, service
 from .gateway import Gateway, Stories, sluice, sluicectl
 from .ports import free_port
 from .wire import Client, Closed, TimedOut, parse_requests
 
 __all__ = [
     "Authority", "Backend", "Client", "Closed", "Crowd", "Gateway", "SCALE", "Stories", "TimedOut", "api",
-    "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
+    "balanced", "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
     "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
 ]

@@ -39,6 +39,14 @@ def service(name, upstream):
     return document("Service", name, {"address": address_of(upstream)})
 
 
+def balanced(upstreams, weights=(), **fields):
+    """What a service with several endpoints has in place of an address."""
+    endpoints = [{"address": address_of(u)} for u in upstreams]
+    for endpoint, weight in zip(endpoints, weights):
+        endpoint["weight"] = weight
+    return {"endpoints": endpoints, **fields}
+
+
 def binding(name, policy, config=None, *, target=None, kind="ApiInstance", selector=None,
             order=None, rules=None):
     ref = {"kind": "Selector", "selector": {"kind": "ApiInstance", "labels": selector}} \

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/balancer.h"
+
+#include "base/check.h"
+#include "upstream/choose.h"
+
+static const char *const names[] = {
+#define X(id, name) name,
+	BALANCE_ALGORITHMS(X)
+#undef X
+};
+
+const char *balance_algorithm_name(enum balance_algorithm a)
+{
+	return names[a];
+}
+
+enum balance_algorithm balance_algorithm_of(struct str name)
+{
+	enum balance_algorithm a = 0;
+	while (a < BALANCE_ALGORITHM_COUNT && !str_eq(name, str_of(names[a])))
+		a++;
+	return a;
+}
+
+/* Nothing else is ordered by the counters. */
+struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish)
+{
+	struct endpoint *e = choose_endpoint(b, wish);
+	if (e)
+		atomic_fetch_add_explicit(&e->active, 1, memory_order_relaxed);
+	return e;
+}
+
+void balancer_leave(struct endpoint *e)
+{
+	CHECK(atomic_fetch_sub_explicit(&e->active, 1, memory_order_relaxed) > 0);
+}

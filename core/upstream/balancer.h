@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upstream/balancer.h - the endpoints of a service that has several, and whom the next request goes
+ * to (choose.c).
+ *
+ * Each endpoint is a service of its own, with its pools; breaker, metrics and life are those of the
+ * service that has it.
+ *
+ * Invariants   E1  `active` counts the takes that were not left yet, of all workers.
+ *              E2  turns[w] is worker w's alone; it is there once that worker has chosen by turn.
+ * Ownership    its service's, as the endpoints are; a service that a reload leaves as it was keeps
+ *              them.
+ * Threads      all workers.
+ */
+#pragma once
+
+#include "base/limits.h"
+#include "base/str.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct service;
+
+/* X(id, as configurations and reports name it) */
+#define BALANCE_ALGORITHMS(X)                                                                      \
+	X(ROUND_ROBIN, "roundRobin")     /* smooth and weighted; each worker for itself */         \
+	X(RANDOM, "random")              /* by weight */                                           \
+	X(LEAST_REQUEST, "leastRequest") /* of two at random, who has less to do for its weight */
+
+enum balance_algorithm {
+#define X(id, name) BALANCE_##id,
+	BALANCE_ALGORITHMS(X)
+#undef X
+		BALANCE_ALGORITHM_COUNT,
+};
+
+struct endpoint_options {
+	struct str host;
+	uint16_t port;
+	struct str unix_path; /* in place of both */
+	unsigned weight;      /* at least 1 */
+};
+
+struct balancing {
+	enum balance_algorithm algorithm;
+};
+
+struct endpoint {
+	_Alignas(64) struct service *service; /* owned with the endpoint: no count of its own */
+	unsigned index, weight;
+	atomic_uint active;
+};
+
+struct balancer {
+	struct balancing options;
+	struct endpoint *endpoints; /* owned */
+	unsigned count;
+	int64_t *turns[LIMIT_WORKERS]; /* owned: what each endpoint is behind its share */
+};
+
+/* What a choice may depend on. */
+struct balance_wish {
+	unsigned worker;
+	uint64_t random; /* drawn for this choice */
+	uint64_t tried;  /* by 1 << index % 64: others come first */
+};
+
+/* Takes an endpoint. */
+struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish);
+/* Each that was taken, once. */
+void balancer_leave(struct endpoint *e);
+/* "roundRobin"; BALANCE_ALGORITHM_COUNT for what is none. */
+const char *balance_algorithm_name(enum balance_algorithm a);
+enum balance_algorithm balance_algorithm_of(struct str name);
+static inline uint64_t endpoint_bit(const struct endpoint *e)
+{
+	return UINT64_C(1) << e->index % 64;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Round robin is the smooth one of nginx: every endpoint gains its weight at each choice, whoever
+ * has gained most is taken and pays what all gained. Of {5, 1, 1} it makes a a b a a c a. Workers
+ * take turns each for itself, since a shared position would be a line that all cores write; worker
+ * w begins with endpoint w, so that a quiet gateway's few requests do not all go to the first.
+ *
+ * Of two random endpoints the one with less to do is taken (Mitzenmacher, 2001): nearly as even as
+ * looking at all of them, and no herd runs to the one that was idle a moment ago. */
+#include "upstream/choose.h"
+
+#include "base/check.h"
+#include "base/memory.h"
+
+struct candidates {
+	struct balancer *b;
+	uint64_t tried;
+};
+
+static bool may_be_asked(const struct candidates *c, const struct endpoint *e)
+{
+	return (c->tried & endpoint_bit(e)) == 0;
+}
+
+/* --- by turn --------------------------------------------------------------------------------- */
+
+static int64_t *turns_of(struct balancer *b, unsigned worker)
+{
+	CHECK(worker < LIMIT_WORKERS);
+	if (UNLIKELY(!b->turns[worker])) {
+		b->turns[worker] = heap_zalloc(b->count * sizeof(int64_t));
+		b->turns[worker][worker % b->count] = 1;
+	}
+	return b->turns[worker];
+}
+
+static struct endpoint *by_turn(const struct candidates *c, const struct balance_wish *wish)
+{
+	int64_t *turns = turns_of(c->b, wish->worker), total = 0;
+	struct endpoint *best = NULL;
+	for (unsigned i = 0; i < c->b->count; i++) {
+		struct endpoint *e = &c->b->endpoints[i];
+		if (!may_be_asked(c, e))
+			continue;
+		turns[i] += e->weight;
+		total += e->weight;
+		if (!best || turns[i] > turns[best->index])
+			best = e;
+	}
+	if (best)
+		turns[best->index] -= total;
+	return best;
+}
+
+/* --- at random ------------------------------------------------------------------------------- */
+
+static struct endpoint *by_chance(const struct candidates *c, const struct balance_wish *wish)
+{
+	uint64_t total = 0;
+	for (unsigned i = 0; i < c->b->count; i++)
+		if (may_be_asked(c, &c->b->endpoints[i]))
+			total += c->b->endpoints[i].weight;
+	if (total == 0)
+		return NULL;
+	uint64_t at = wish->random % total;
+	for (unsigned i = 0; i < c->b->count; i++) {
+		struct endpoint *e = &c->b->endpoints[i];
+		if (!may_be_asked(c, e))
+			continue;
+		if (at < e->weight)
+			return e;
+		at -= e->weight;
+	}
+	return NULL;
+}
+
+/* --- by what they have to do ----------------------------------------------------------------- */
+
+static struct endpoint *nth(const struct candidates *c, unsigned n)
+{
+	for (unsigned i = 0; i < c->b->count; i++)
+		if (may_be_asked(c, &c->b->endpoints[i]) && n-- == 0)
+			return &c->b->endpoints[i];
+	return NULL;
+}
+
+static unsigned count_candidates(const struct candidates *c)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < c->b->count; i++)
+		count += may_be_asked(c, &c->b->endpoints[i]);
+	return count;
+}
+
+/* With the request at hand, for its weight. */
+static uint64_t load_beside(const struct endpoint *e, const struct endpoint *other)
+{
+	uint64_t active = atomic_load_explicit(&e->active, memory_order_relaxed);
+	return (active + 1) * other->weight;
+}
+
+static struct endpoint *by_load(const struct candidates *c, const struct balance_wish *wish)
+{
+	unsigned count = count_candidates(c);
+	if (count < 2)
+		return nth(c, 0);
+	unsigned first = (uint32_t)wish->random % count;
+	unsigned second = (first + 1 + (uint32_t)(wish->random >> 32) % (count - 1)) % count;
+	struct endpoint *a = nth(c, first), *b = nth(c, second);
+	return load_beside(b, a) < load_beside(a, b) ? b : a;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+typedef struct endpoint *choose_fn(const struct candidates *c, const struct balance_wish *wish);
+
+static choose_fn *const algorithms[BALANCE_ALGORITHM_COUNT] = {
+	[BALANCE_ROUND_ROBIN] = by_turn,
+	[BALANCE_RANDOM] = by_chance,
+	[BALANCE_LEAST_REQUEST] = by_load,
+};
+
+struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *wish)
+{
+	choose_fn *choose = algorithms[b->options.algorithm];
+	struct candidates c = {.b = b, .tried = wish->tried};
+	struct endpoint *e = choose(&c, wish);
+	if (e || wish->tried == 0)
+		return e;
+	c.tried = 0;
+	return choose(&c, wish);
+}
