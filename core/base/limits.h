@@ -55,6 +55,40 @@
  * leaks, and clients that moved to another address of the name, are bounded. nginx 1000, 1 h. */
 #define LIMIT_REQUESTS_PER_CONNECTION 10000
 
+/* HTTP/2. Streams and windows are Envoy's figures for an edge; the peer may have so much content on
+ * its way of one stream, and of one connection. */
+#define LIMIT_H2_STREAMS                 100
+#define LIMIT_H2_STREAM_WINDOW_BYTES     65535
+#define LIMIT_H2_CONNECTION_WINDOW_BYTES (1u << 20)
+/* Crumbs of one cookie (RFC 9113 8.2.3), which do not count as fields, and the whole. */
+#define LIMIT_H2_COOKIE_CRUMBS 256
+#define LIMIT_H2_COOKIE_BYTES  16384
+/* A head that is so many times too large is not read on: its block is decoded for nobody. */
+#define LIMIT_H2_EXCESS_FACTOR 4
+/* What one connection may cost us beyond its requests; excess is GOAWAY(ENHANCE_YOUR_CALM).
+ * Streams that are reset, whoever caused it (nghttp2 1000 and 33 a second); and which part of the
+ * last ones may be reset in their first second (Envoy 50 %). */
+#define LIMIT_H2_RESETS            200
+#define LIMIT_H2_RESETS_PER_SECOND 33
+#define LIMIT_H2_PREMATURE_PERCENT 50
+#define LIMIT_H2_PREMATURE_MIN     100
+/* Frames that move nothing (HAProxy's glitches): at three quarters no new stream is taken. */
+#define LIMIT_H2_GLITCHES            1000
+#define LIMIT_H2_GLITCHES_PER_SECOND 100
+/* Frames of one block, entries of one SETTINGS, answers that the peer does not read. nghttp2's. */
+#define LIMIT_H2_CONTINUATIONS 8
+#define LIMIT_H2_SETTINGS      32
+#define LIMIT_H2_ACKS_UNSENT   1000
+/* The library's memory: 100 heads of 40 KiB that wait to be sent; commonly 30 KiB. */
+#define LIMIT_H2_MEMORY_BYTES (4u << 20)
+/* Content that waits for windows: of a connection, of one of its streams, and what a stream may have
+ * waiting even so, lest those that stand still stop the others. */
+#define LIMIT_H2_OUT_BYTES        (1u << 20)
+#define LIMIT_H2_STREAM_OUT_BYTES 65536
+#define LIMIT_H2_STREAM_OUT_MIN   16384
+/* How long it waits for a window that the peer keeps shut. */
+#define LIMIT_H2_STALL_MS 30000
+
 /* Connections to a service, and who waits for one, per worker and without a circuit breaker:
  * Envoy's figures; 503. */
 #define LIMIT_SERVICE_CONNECTIONS 1024

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the fields of a head mean for the connection, by the table of roles below, and which ones a
+/* What the fields of a head mean for the connection, by the table of their roles, and which ones a
  * trailer section may hold.
  *
  * What belongs to one hop is taken out here (RFC 9110 7.6.1); the writer writes it anew. A name
@@ -9,61 +9,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-
-enum role {
-	ROLE_PASS,
-	ROLE_HOP, /* dropped: means nothing behind this hop */
-	ROLE_CONNECTION,
-	ROLE_LENGTH,
-	ROLE_CODING,
-	ROLE_UPGRADE,
-	/* In requests alone; a response's pass. */
-	ROLE_HOST,
-	ROLE_EXPECT,
-	ROLE_SINGLE, /* a second one makes a request ambiguous */
-};
-
-const uint8_t head_roles[FIELD_COUNT] = {
-	[FIELD_HOST] = ROLE_HOST,
-	[FIELD_CONNECTION] = ROLE_CONNECTION,
-	[FIELD_CONTENT_LENGTH] = ROLE_LENGTH,
-	[FIELD_TRANSFER_ENCODING] = ROLE_CODING,
-	[FIELD_KEEP_ALIVE] = ROLE_HOP,
-	[FIELD_PROXY_CONNECTION] = ROLE_HOP,
-	[FIELD_TE] = ROLE_HOP,
-	[FIELD_TRAILER] = ROLE_HOP,
-	[FIELD_PROXY_AUTHENTICATE] = ROLE_HOP,
-	[FIELD_PROXY_AUTHORIZATION] = ROLE_HOP,
-	[FIELD_UPGRADE] = ROLE_UPGRADE,
-	[FIELD_EXPECT] = ROLE_EXPECT,
-	[FIELD_AUTHORIZATION] = ROLE_SINGLE,
-	[FIELD_CONTENT_TYPE] = ROLE_SINGLE,
-	[FIELD_ORIGIN] = ROLE_SINGLE,
-};
-
-/* Names with '_' for '-' that are refused, beside all with a role of their own. */
-static const bool is_owned[FIELD_COUNT] = {
-	[FIELD_FORWARDED] = true,
-	[FIELD_VIA] = true,
-	[FIELD_X_FORWARDED_FOR] = true,
-	[FIELD_X_FORWARDED_PROTO] = true,
-	[FIELD_X_FORWARDED_HOST] = true,
-	[FIELD_X_FORWARDED_PORT] = true,
-	[FIELD_X_REAL_IP] = true,
-	[FIELD_X_REQUEST_ID] = true,
-};
-
-/* Whether `name`, which holds a '_', reads like a field that decides about the message. */
-static bool is_twin(struct str name)
-{
-	char plain[32];
-	if (name.n > sizeof(plain))
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		plain[i] = name.p[i] == '_' ? '-' : name.p[i];
-	enum field_id id = field_id_of(str_n(plain, name.n));
-	return id != FIELD_OTHER && (head_roles[id] != ROLE_PASS || is_owned[id]);
-}
+#include "http/field_role.h"
 
 static enum progress append(
 	struct h1_parser *p, struct str name, enum field_id id, struct str value)
@@ -79,22 +25,14 @@ static enum progress append(
 /* Bounds the work that one head can ask for: each nominated name is looked for in all fields. */
 #define NOMINATED_MAX 32
 
-/* Names without an id that only the gateway, or a proxy that it believes, may give a meaning. */
-static bool is_owned_name(struct str name)
-{
-	return str_eq_nocase(str_slice(name, 0, 12), STR("x-forwarded-")) ||
-	       str_eq_nocase(str_slice(name, 0, 9), STR("x-sluice-")) ||
-	       str_eq_nocase(name, STR("tracestate"));
-}
-
 /* Everything that the gateway knows by name decides who is served, or how; only what means
  * something to this hop alone may be nominated. */
 static bool is_protected(struct str name)
 {
 	enum field_id id = field_id_of(name);
 	if (id == FIELD_OTHER)
-		return is_owned_name(name);
-	return head_roles[id] != ROLE_HOP && head_roles[id] != ROLE_UPGRADE;
+		return field_is_owned(name);
+	return field_roles[id] != ROLE_HOP && field_roles[id] != ROLE_UPGRADE;
 }
 
 /* The next option of a Connection list; false at the end. */
@@ -259,7 +197,7 @@ static const uint8_t error_of_second[] = {
 };
 
 static enum progress take_role(struct h1_parser *p, const char *section,
-	const struct field_line *line, enum field_id id, enum role role)
+	const struct field_line *line, enum field_id id, enum field_role role)
 {
 	struct str value = line->value;
 	struct span value_span = span_of(section, value.p, value.p + value.n);
@@ -291,9 +229,9 @@ static enum progress take_role(struct h1_parser *p, const char *section,
 enum progress head_take_field(
 	struct h1_parser *p, const char *section, const struct field_line *line, enum field_id id)
 {
-	if (UNLIKELY(!line->is_plain && is_twin(line->name)))
+	if (UNLIKELY(!line->is_plain && field_is_twin(line->name)))
 		return line_fail(p, H1_ERROR_SYNTAX);
-	enum role role = head_roles[id];
+	enum field_role role = field_roles[id];
 	if (role == ROLE_PASS || (p->is_response && role >= ROLE_HOST))
 		return append(p, line->name, id, line->value);
 	uint64_t bit = (uint64_t)1 << id;
@@ -304,43 +242,6 @@ enum progress head_take_field(
 }
 
 /* --- trailers -------------------------------------------------------------------------------- */
-
-/* Of the fields that the gateway knows by name only these may come there. */
-static const bool is_known_trailer[FIELD_COUNT] = {
-	[FIELD_ETAG] = true,
-};
-
-/* And these, unknown by id, may not. */
-static const struct str late_names[] = {
-	{"age", 3},
-	{"cache-control", 13},
-	{"content-range", 13},
-	{"expires", 7},
-	{"if-match", 8},
-	{"if-modified-since", 17},
-	{"if-none-match", 13},
-	{"if-range", 8},
-	{"if-unmodified-since", 19},
-	{"max-forwards", 12},
-	{"pragma", 6},
-	{"vary", 4},
-	{"warning", 7},
-};
-
-static bool is_late(struct str name)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(late_names); i++)
-		if (str_eq_nocase(name, late_names[i]))
-			return true;
-	return false;
-}
-
-bool h1_may_trail(struct str name, enum field_id id)
-{
-	if (id != FIELD_OTHER)
-		return is_known_trailer[id];
-	return !is_twin(name) && !is_late(name) && !is_owned_name(name);
-}
 
 enum progress trailer_take_field(struct h1_parser *p, const struct field_line *line)
 {

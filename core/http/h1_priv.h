@@ -126,8 +126,6 @@ struct field_line {
 	const char *end; /* behind its CRLF */
 	bool is_plain;   /* the name is letters, digits and '-' alone */
 };
-/* Not 0: a field that is more than passed on (enum role). */
-extern const uint8_t head_roles[FIELD_COUNT] __attribute__((visibility("hidden")));
 enum progress head_take_field(
 	struct h1_parser *p, const char *section, const struct field_line *line, enum field_id id);
 enum progress trailer_take_field(struct h1_parser *p, const struct field_line *line);

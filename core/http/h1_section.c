@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "http/field_id.h"
+#include "http/field_role.h"
 #include "http/scan.h"
 
 /* "HTTP/1.1" */
@@ -289,7 +290,7 @@ static inline enum progress take_line(
 {
 	enum field_id id = field_id_find(line->name);
 	struct fields *f = p->fields;
-	if (UNLIKELY(head_roles[id] != 0 || !line->is_plain || f->count == f->capacity))
+	if (UNLIKELY(field_roles[id] != 0 || !line->is_plain || f->count == f->capacity))
 		return head_take_field(p, section, line, id);
 	fields_place(f, line->name, id, line->value);
 	return LINE_NEXT;

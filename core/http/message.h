@@ -181,6 +181,7 @@ struct http_request {
 	struct str scheme;    /* "http" or "https" */
 	uint8_t version_major, version_minor; /* 1.0, 1.1, 2.0 */
 	bool expects_continue;
+	bool takes_trailers; /* "te: trailers" came; HTTP/2 */
 	bool lost_fields;   /* those that its Connection field named were taken out */
 	struct str upgrade; /* the Upgrade field's value when Connection names it; else empty */
 	int64_t content_length;

@@ -9,9 +9,9 @@
 
 packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
 	libluajit-5.1-dev libyaml-dev libpcre2-dev libjansson-dev libc-ares-dev libxml2-dev
-	libcurl4-openssl-dev libzstd-dev libsodium-dev check"
+	libcurl4-openssl-dev libzstd-dev libsodium-dev libnghttp2-dev check"
 # python3, not -minimal: http.server, json and ssl are in the full one.
-packages_of_test="curl openssl python3 procps ca-certificates ccache nginx-light haproxy nodejs zstd minisign"
+packages_of_test="curl openssl python3 procps ca-certificates ccache nginx-light haproxy nodejs zstd minisign nghttp2-client"
 packages_of_full="clang llvm abigail-tools"
 packages_of_bench="nginx-light haproxy wrk valgrind util-linux strace"
 packages_have_apt_lists=no
