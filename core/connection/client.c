@@ -79,6 +79,16 @@ struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
 	return s;
 }
 
+bool http_client_is_idle(const struct http_client *c)
+{
+	return !c->version || c->version->is_idle(c);
+}
+
+bool http_client_is_multiplexed(const struct http_client *c)
+{
+	return c->version && c->version->is_multiplexed;
+}
+
 bool http_client_was_used(const struct http_client *c)
 {
 	return c->was_used;

@@ -6,7 +6,9 @@
 #include "connection/client.h"
 
 struct client_version {
+	bool is_multiplexed;
 	unsigned (*capacity)(const struct http_client *c);
+	bool (*is_idle)(const struct http_client *c);
 	struct http_stream *(*open)(struct http_client *c, struct arena *arena,
 		const struct message_limits *limits, const struct http_stream_events *events,
 		void *owner);

@@ -343,6 +343,11 @@ static unsigned capacity(const struct http_client *c)
 	return c->current ? 0 : 1;
 }
 
+static bool is_idle(const struct http_client *c)
+{
+	return !c->current;
+}
+
 static struct http_stream *open_stream(struct http_client *c, struct arena *arena,
 	const struct message_limits *limits, const struct http_stream_events *events, void *owner)
 {
@@ -367,6 +372,7 @@ static struct http_stream *open_stream(struct http_client *c, struct arena *aren
 
 const struct client_version h1_client = {
 	.capacity = capacity,
+	.is_idle = is_idle,
 	.open = open_stream,
 	.stream_events = &stream_events,
 };

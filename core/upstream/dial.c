@@ -77,6 +77,8 @@ static void connect_to(struct pooled *c)
 		.tls = o->tls,
 		.server_name = o->host,
 		.connect_timeout_ms = o->connect_timeout_ms,
+		.protocol = o->protocol,
+		.http2 = o->http2,
 	};
 	c->client = http_client_dial(c->pool->upstream->group, &target, &client_events, c);
 }

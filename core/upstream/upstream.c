@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pools of one worker. A connection that falls idle goes to whoever has waited longest, else to
  * the front of the idle list. While somebody waits there is an attempt to connect for each of them,
- * as far as connections_max allows; whose attempt it was does not matter when it succeeds. */
+ * as far as connections_max allows; whose attempt it was does not matter when it succeeds.
+ *
+ * A connection of HTTP/2 takes streams until it is full before the next one is looked at: few
+ * connections are well filled, so that the frames of many streams share their writes and their TLS
+ * records, and the others fall idle and close. An attempt to connect then counts for as many
+ * waiting as it is expected to carry. */
 #include "upstream/upstream_priv.h"
 
 #include "base/check.h"
@@ -42,8 +47,11 @@ static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
 	p->service = service_ref(s);
 	list_init(&p->idle);
 	list_init(&p->waits);
+	list_init(&p->room);
 	list_init(&p->busy);
 	timer_init(&p->timer, on_timer);
+	p->streams_per_dial =
+		s->options.protocol == HTTP_CLIENT_1 ? 1 : s->options.http2.streams_max;
 	list_append(&u->pool_list, &p->link);
 	map_put(&u->pools, s->key, p);
 	return p;
@@ -119,6 +127,18 @@ static struct pooled *take_newest(struct upstream_pool *p)
 	return NULL;
 }
 
+/* One with streams was there a moment ago: it suits who wants a fresh one, too. */
+static struct pooled *take(struct upstream_pool *p, bool fresh)
+{
+	LIST_FOREACH(l, &p->room)
+	{
+		struct pooled *c = CONTAINER_OF(l, struct pooled, link);
+		if (http_client_capacity(c->client) > 0)
+			return c;
+	}
+	return fresh ? NULL : take_newest(p);
+}
+
 static void close_oldest(struct upstream_pool *p)
 {
 	http_client_close(leave_idle(CONTAINER_OF(p->idle.prev, struct pooled, link))->client);
@@ -135,6 +155,7 @@ static void go_idle(struct pooled *c)
 	struct upstream_pool *p = c->pool;
 	c->idle_since_ms = loop_now_ms(p->upstream->loop);
 	c->is_idle = true;
+	c->has_room = false;
 	list_remove(&c->link);
 	list_prepend(&p->idle, &c->link);
 	p->stats.idle++;
@@ -186,12 +207,18 @@ static void add_connection(struct upstream_pool *p)
 	dial_begin(c);
 }
 
+/* Those of whom a connection is on its way. */
+static uint64_t expected(const struct upstream_pool *p)
+{
+	return (uint64_t)p->dials * p->streams_per_dial;
+}
+
 static void connect_for_waits(struct upstream_pool *p)
 {
-	while (p->dials < p->stats.waiting && take_place(p))
+	while (expected(p) < p->stats.waiting && take_place(p))
 		add_connection(p);
 	/* Only who wants a fresh connection waits beside idle ones: its end makes room. */
-	if (p->dials < p->stats.waiting && !list_is_empty(&p->idle))
+	if (expected(p) < p->stats.waiting && !list_is_empty(&p->idle))
 		close_oldest(p);
 }
 
@@ -210,12 +237,18 @@ static struct upstream_wait *wait_of_link(struct link *l)
 	return CONTAINER_OF(l, struct upstream_wait, link);
 }
 
+/* What it may find closed is a connection that nobody uses. */
+static bool is_fresh(const struct pooled *c)
+{
+	return !http_client_was_used(c->client) || !http_client_is_idle(c->client);
+}
+
 static struct upstream_wait *first_wait_for(struct pooled *c)
 {
-	bool was_used = http_client_was_used(c->client);
+	bool suits_all = is_fresh(c);
 	LIST_FOREACH(l, &c->pool->waits)
-		if (!was_used || !wait_of_link(l)->fresh)
-			return wait_of_link(l);
+	if (suits_all || !wait_of_link(l)->fresh)
+		return wait_of_link(l);
 	return NULL;
 }
 
@@ -228,25 +261,58 @@ static void serve(struct pooled *c, struct upstream_wait *w)
 	w->fn(w, RC_OK, s, reused, "");
 }
 
+/* To the end of the one list or the other, unless it stands there. */
+static void set_room(struct pooled *c, bool has_room)
+{
+	struct upstream_pool *p = c->pool;
+	if (c->has_room == has_room)
+		return;
+	c->has_room = has_room;
+	list_remove(&c->link);
+	list_append(has_room ? &p->room : &p->busy, &c->link);
+}
+
+/* Where it stands when nobody who waits wants it. */
+static void put(struct pooled *c)
+{
+	if (http_client_capacity(c->client) == 0)
+		set_room(c, false);
+	else if (!http_client_is_idle(c->client))
+		set_room(c, true);
+	else if (is_dropped(c->pool->service))
+		http_client_close(c->client);
+	else
+		go_idle(c);
+}
+
 void pool_offer(struct pooled *c)
 {
 	struct upstream_pool *p = c->pool;
-	struct upstream_wait *w = first_wait_for(c);
-	if (w) {
+	struct upstream_wait *w;
+	if (UNLIKELY(c->is_idle)) /* its peer allows another number of streams now */
+		leave_idle(c);
+	while (!list_is_empty(&p->waits) && http_client_capacity(c->client) > 0 &&
+		(w = first_wait_for(c))) {
 		leave_waits(w);
 		serve(c, w);
-	} else if (is_dropped(p->service)) {
-		http_client_close(c->client);
-	} else {
-		go_idle(c);
-		connect_for_waits(p);
 	}
+	put(c);
+	connect_for_waits(p);
+}
+
+/* Until the first one has answered, a service that may speak HTTP/2 is taken to do so. */
+static void learn_streams(struct pooled *c)
+{
+	bool is_multiplexed = http_client_is_multiplexed(c->client);
+	unsigned capacity = http_client_capacity(c->client);
+	c->pool->streams_per_dial = is_multiplexed && capacity > 0 ? capacity : 1;
 }
 
 void pool_connected(struct pooled *c)
 {
 	c->pool->dials--;
 	c->pool->stats.connects++;
+	learn_streams(c);
 	pool_offer(c);
 }
 
@@ -271,7 +337,8 @@ void pool_dial_failed(struct pooled *c, enum rc rc, const char *text)
 	if (pool_row(p))
 		metric_add(pool_row(p)->connect_failures, 1);
 	/* Others may still be trying for those who wait. */
-	if (p->stats.waiting > p->dials) {
+	unsigned told = 0;
+	for (; p->stats.waiting > expected(p) && told < p->streams_per_dial; told++) {
 		struct upstream_wait *w = wait_of_link(p->waits.next);
 		leave_waits(w);
 		w->fn(w, rc, NULL, false, text);
@@ -301,11 +368,11 @@ void upstream_wait_init(struct upstream_wait *w)
 /* Those for whom a connection is on its way do not count. */
 static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream_wait *w)
 {
-	if (p->stats.waiting <= p->dials)
+	if (p->stats.waiting <= expected(p))
 		return true;
 	struct breaker *b = service_breaker(s);
 	if (!breaker_bounds(b, BREAKER_PENDING))
-		return p->stats.waiting <= (uint64_t)p->dials + p->service->options.waiters_max;
+		return p->stats.waiting <= expected(p) + p->service->options.waiters_max;
 	if (!breaker_take(b, BREAKER_PENDING))
 		return false;
 	w->counted = b; /* whoever waits keeps its service */
@@ -315,9 +382,11 @@ static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w)
 {
 	struct upstream_pool *p = pool_of(u, s);
-	struct pooled *c = w->fresh ? NULL : take_newest(p);
+	struct pooled *c = take(p, w->fresh);
 	if (LIKELY(c)) {
 		serve(c, w);
+		if (UNLIKELY(http_client_is_multiplexed(c->client)))
+			set_room(c, http_client_capacity(c->client) > 0);
 		return;
 	}
 	list_append(&p->waits, &w->link);
@@ -351,8 +420,8 @@ bool upstream_is_crowded(struct upstream *u, struct service *s)
 	const struct upstream_pool *p = map_get(&u->pools, s->key);
 	const struct breaker *b = service_breaker(s);
 	if (breaker_bounds(b, BREAKER_CONNECTIONS))
-		return is_half(atomic_load_explicit(&b->taken[BREAKER_CONNECTIONS],
-				       memory_order_relaxed),
+		return is_half(
+			atomic_load_explicit(&b->taken[BREAKER_CONNECTIONS], memory_order_relaxed),
 			b->limits.max[BREAKER_CONNECTIONS]);
 	unsigned taken = p ? p->stats.connections - p->stats.idle : 0;
 	return is_half(taken, s->options.connections_max);
@@ -391,7 +460,8 @@ void upstream_trim(struct upstream *u, int64_t idle_ms)
 void upstream_each(struct upstream *u,
 	void (*fn)(void *arg, struct str service, const struct upstream_stats *stats), void *arg)
 {
-	LIST_FOREACH(l, &u->pool_list) {
+	LIST_FOREACH(l, &u->pool_list)
+	{
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
 		fn(arg, p->service->options.name, &p->stats);
 	}
@@ -406,12 +476,14 @@ void upstream_set_worker(struct upstream *u, unsigned index)
 /* Two pools may have one name, the former's and the present one's: summed up before it is shown. */
 void upstream_tell(struct upstream *u)
 {
-	LIST_FOREACH(l, &u->pool_list) {
+	LIST_FOREACH(l, &u->pool_list)
+	{
 		struct service_row *row = pool_row(CONTAINER_OF(l, struct upstream_pool, link));
 		if (row)
 			memset(row->told, 0, sizeof(row->told));
 	}
-	LIST_FOREACH(l, &u->pool_list) {
+	LIST_FOREACH(l, &u->pool_list)
+	{
 		const struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
 		struct service_row *row = pool_row(p);
 		if (!row)
@@ -420,7 +492,8 @@ void upstream_tell(struct upstream *u)
 		row->told[TOLD_IDLE] += p->stats.idle;
 		row->told[TOLD_WAITING] += p->stats.waiting;
 	}
-	LIST_FOREACH(l, &u->pool_list) {
+	LIST_FOREACH(l, &u->pool_list)
+	{
 		const struct service_row *row =
 			pool_row(CONTAINER_OF(l, struct upstream_pool, link));
 		if (row)
@@ -454,12 +527,15 @@ static void close_place(struct pooled *c)
 static bool close_pools(struct upstream *u)
 {
 	bool is_empty = true;
-	LIST_FOREACH(l, &u->pool_list) {
+	LIST_FOREACH(l, &u->pool_list)
+	{
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
 		CHECK(p->stats.waiting == 0);
 		close_idle(p);
+		LIST_FOREACH_SAFE(at, &p->room)
+		close_place(CONTAINER_OF(at, struct pooled, link));
 		LIST_FOREACH_SAFE(at, &p->busy)
-			close_place(CONTAINER_OF(at, struct pooled, link));
+		close_place(CONTAINER_OF(at, struct pooled, link));
 		is_empty &= p->stats.connections == 0;
 	}
 	return is_empty;

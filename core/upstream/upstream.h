@@ -5,9 +5,9 @@
  * pool per service identity (name, address, TLS settings): a service of which a reload changed
  * nothing else keeps its connections. A pool whose service was dropped closes when idle.
  *
- * Reuse: the most recently idle connection first; idle ones close after idle_timeout_ms, or when
- * the peer sends or closes. Names are resolved again by TTL; new connections take the addresses in
- * turn; each is tried once per attempt to connect.
+ * Reuse: one with streams that has room (HTTP/2), else the most recently idle connection; idle ones
+ * close after idle_timeout_ms, or when the peer sends or closes. Names are resolved again by TTL;
+ * new connections take the addresses in turn; each is tried once per attempt to connect.
  */
 #pragma once
 
@@ -26,6 +26,8 @@ struct service_options {
 	struct str unix_path;    /* "unix:/path" services */
 	struct tls_context *tls; /* ref taken; NULL when plain */
 	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
+	enum http_client_protocol protocol;
+	struct http2_options http2; /* where protocol is not HTTP_CLIENT_1 */
 	int connect_timeout_ms;
 	int response_timeout_ms;       /* to the final response's head; 0: none */
 	int idle_timeout_ms;           /* of a pooled connection */

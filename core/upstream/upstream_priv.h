@@ -38,17 +38,22 @@ struct upstream {
 /* Invariants   P1  connections counts every struct pooled, and connections <= connections_max but
  *                  for what an older version of the service had allowed.
  *              P2  dials <= waiting + those whose waiter was served or left meanwhile.
- *              P3  who waits while a connection is idle wants a fresh one. */
+ *              P3  who waits while a connection is idle wants a fresh one, and nobody waits while
+ *                  one with streams has room.
+ *              P4  a connection is idle without a stream, in room with some and capacity for more.
+ */
 struct upstream_pool {
 	struct link link; /* in upstream.pool_list */
 	struct upstream *upstream;
 	struct service *service; /* ref: the newest with this key */
 	struct link idle;        /* of struct pooled; the most recently used first */
 	struct link waits;       /* of struct upstream_wait, in the order of coming */
-	struct link busy;        /* of struct pooled: in use, being connected, or closing */
+	struct link room;        /* of struct pooled: those that fell full go to the end */
+	struct link busy;        /* of struct pooled: full, being connected, or closing */
 	struct timer timer;      /* looks for connections that were idle too long */
 	unsigned dials;
-	unsigned next_address; /* new connections take the addresses in turn */
+	unsigned streams_per_dial; /* that a new connection is expected to carry */
+	unsigned next_address;     /* new connections take the addresses in turn */
 	struct upstream_stats stats;
 };
 
@@ -66,13 +71,14 @@ struct dial {
 
 /* A place in the pool: a connection, or the attempt to have one. */
 struct pooled {
-	struct link link; /* in pool.idle or pool.busy */
+	struct link link; /* in pool.idle, pool.room or pool.busy */
 	struct upstream_pool *pool;
 	struct http_client *client; /* NULL between addresses */
 	struct dial *dial;          /* owned; NULL once connected */
 	struct service *counted;    /* ref: has a place of BREAKER_CONNECTIONS there */
 	int64_t idle_since_ms;
-	bool is_idle; /* in pool.idle */
+	bool is_idle;  /* in pool.idle */
+	bool has_room; /* in pool.room */
 };
 
 /* Where this worker counts what the pool does; NULL: nowhere. */
