@@ -141,6 +141,11 @@ CONFIGS = {
         {"key": "12345678", "clientId": "c", "clientName": "n", "expires": "2030-01-31T12:00:00Z"}]},
     "cors": {"publicResource": False, "supportCredentials": True, "forwardPlainOptions": True,
              "originGroups": [GROUP]},
+    "compression": {
+        "codings": ["br", "gzip"], "gzipLevel": 1, "brotliLevel": 1, "zstdLevel": 1, "minimumBytes": 9,
+        "contentTypes": ["text/*"], "compressWithCredentials": True, "removeAcceptEncoding": True,
+        "maxStreams": 9},
+    "decompression": {"codings": ["br", "gzip"], "maximumBytes": 9, "maximumRatio": 9},
     "header-injection": {"inboundHeaders": [{"key": "x-a", "value": "#[attributes.method]"}],
                          "outboundHeaders": [{"key": "x-a", "value": "1"}]},
     "header-removal": {"inboundHeaders": ["x-a"], "outboundHeaders": ["x-b"]},
