@@ -43,6 +43,7 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 	struct map *seen, struct generation_listener *l)
 {
 	char message[256] = "", text[ADDRESS_TEXT_BYTES];
+	struct build_tls_mistake mistake;
 	uint8_t digest[SHA256_BYTES];
 	if (!address_of(node, &l->address)) {
 		refuse(b, node, "listeners", "not an address that can be listened on");
@@ -53,12 +54,12 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (tls && tls->type == PLAN_OBJECT) {
-		l->tls = build_tls_server(tls, message, sizeof(message));
+		l->tls = build_tls_server(tls, key, &mistake);
 		if (!l->tls) {
-			refuse(b, build_tls_place(tls), "tls", message);
+			refuse(b, mistake.at, "tls", mistake.message);
 			return false;
 		}
-		build_sha256(b, tls, digest);
+		build_tls_terms(tls, digest);
 		memcpy(&l->tls_identity, digest, sizeof(l->tls_identity));
 		l->tls_identity |= 1;
 		build_tls_warnings(b, tls);

@@ -105,12 +105,16 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 /* Gives every worker its cells. */
 void build_api_metrics(struct build *b, struct api *api);
 
-/* What `tls` objects of the plan mean. The context is the caller's; NULL with a message. */
+/* What `tls` objects of the plan mean. The context is the caller's; NULL: it is said where and why.
+ * `key` is the port's: sessions are resumed there alone. */
+struct build_tls_mistake {
+	const struct plan_node *at;
+	char message[224];
+};
 struct tls_context *build_tls_server(
-	const struct plan_node *tls, char *message, size_t message_size);
-struct tls_context *build_tls_client(
-	const struct plan_node *tls, char *message, size_t message_size);
+	const struct plan_node *tls, struct str key, struct build_tls_mistake *m);
+struct tls_context *build_tls_client(const struct plan_node *tls, struct build_tls_mistake *m);
+/* Of what connections were made under; the certificates themselves do not count. */
+void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES]);
 /* What of it will work, and maybe not as it was meant: certificates out of date or order. */
 void build_tls_warnings(struct build *b, const struct plan_node *tls);
-/* The node that a mistake of it is told at. */
-const struct plan_node *build_tls_place(const struct plan_node *tls);

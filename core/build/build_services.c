@@ -82,10 +82,10 @@ static bool needs_tls(const struct service_options *o)
 
 static struct tls_context *tls_of(const struct plan_node *tls, char *message, size_t message_size)
 {
-	char why[200] = "";
-	struct tls_context *context = build_tls_client(tls, why, sizeof(why));
+	struct build_tls_mistake mistake;
+	struct tls_context *context = build_tls_client(tls, &mistake);
 	if (!context)
-		snprintf(message, message_size, "its service's TLS settings: %s", why);
+		snprintf(message, message_size, "its service's TLS settings: %s", mistake.message);
 	return context;
 }
 

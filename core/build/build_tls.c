@@ -3,9 +3,11 @@
 
 #include "net/certificates.h"
 
+#include <stdio.h>
 #include <time.h>
 
-#define ALPN_MAX 4
+#define ALPN_MAX   4
+#define OTHERS_MAX 3
 
 /* HTTP/1.1 is what this gateway speaks; other protocols of the list are not offered. */
 static size_t alpn_of(const struct plan_node *tls, struct str out[ALPN_MAX])
@@ -20,41 +22,164 @@ static size_t alpn_of(const struct plan_node *tls, struct str out[ALPN_MAX])
 	return n;
 }
 
-struct tls_context *build_tls_server(
-	const struct plan_node *tls, char *message, size_t message_size)
+static struct tls_certificate certificate_of(const struct plan_node *node)
 {
-	const struct plan_node *certificate = plan_get(tls, "certificate");
+	return (struct tls_certificate){
+		.crt_pem = plan_string(node, "crt", STR_EMPTY),
+		.key_pem = plan_string(node, "key", STR_EMPTY),
+		.key_passphrase = plan_string(node, "passphrase", STR_EMPTY),
+	};
+}
+
+static const struct plan_node *place_of(const struct plan_node *of)
+{
+	const struct plan_node *certificate = plan_get(of, "certificate");
+	return certificate ? certificate : of;
+}
+
+static bool refuse(struct build_tls_mistake *m, const struct plan_node *at, const char *what)
+{
+	m->at = at;
+	if (what)
+		snprintf(m->message, sizeof(m->message), "%s", what);
+	return false;
+}
+
+/* Files that could not be read when the plan was made. */
+static bool are_files_there(const struct plan_node *of, struct build_tls_mistake *m)
+{
+	const struct plan_node *all[1 + OTHERS_MAX] = {plan_get(of, "certificate")};
+	const struct plan_node *others = plan_get(of, "others");
+	for (size_t i = 0; i < plan_count(others) && i < OTHERS_MAX; i++)
+		all[1 + i] = plan_at(others, i);
+	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+		const struct plan_node *mistake = plan_get(all[i], "mistake");
+		if (mistake && mistake->type == PLAN_STRING) {
+			m->at = mistake;
+			snprintf(
+				m->message, sizeof(m->message), "%.*s", STR_ARG(mistake->u.string));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- towards clients ------------------------------------------------------------------------- */
+
+/* A plan of an older gateway has the flag alone; what nobody knows is taken for the strictest. */
+static enum tls_client_certificate clients_of(const struct plan_node *of)
+{
+	bool is_required = plan_bool(of, "requireClientCertificate", false);
+	struct str how =
+		plan_string(of, "clientCertificate", is_required ? STR("required") : STR("none"));
+	if (str_eq(how, STR("none")))
+		return TLS_CLIENT_CERTIFICATE_NONE;
+	return str_eq(how, STR("optional")) ? TLS_CLIENT_CERTIFICATE_OPTIONAL
+					    : TLS_CLIENT_CERTIFICATE_REQUIRED;
+}
+
+/* `of`: the port itself, or one of its names; versions and ciphers are always the port's. */
+static struct tls_context *context_of(const struct plan_node *tls, const struct plan_node *of,
+	struct str scope, struct build_tls_mistake *m)
+{
 	struct str alpn[ALPN_MAX] = {STR("http/1.1")};
 	size_t alpn_count = alpn_of(tls, alpn);
+	struct tls_certificate others[OTHERS_MAX];
+	const struct plan_node *more = plan_get(of, "others");
+	size_t other_count = 0;
+	for (; other_count < plan_count(more) && other_count < OTHERS_MAX; other_count++)
+		others[other_count] = certificate_of(plan_at(more, other_count));
 	struct tls_server_options options = {
-		.certificate_pem = plan_string(certificate, "crt", STR_EMPTY),
-		.key_pem = plan_string(certificate, "key", STR_EMPTY),
-		.key_passphrase = plan_string(certificate, "passphrase", STR_EMPTY),
+		.certificate = certificate_of(plan_get(of, "certificate")),
+		.others = others,
+		.other_count = other_count,
 		.min_version = plan_string(tls, "minversion", STR_EMPTY),
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
 		.alpn = alpn,
 		.alpn_count = alpn_count ? alpn_count : 1,
-		.requires_client_certificate = plan_bool(tls, "requireClientCertificate", false),
-		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
+		.client_certificate = clients_of(of),
+		.trusted_ca_pem = plan_string(of, "trustedCA", STR_EMPTY),
+		.crl_pem = plan_string(of, "crl", STR_EMPTY),
+		.depth = (int)plan_integer(of, "depth", 0),
+		.session_scope = scope,
 	};
 	struct tls_context *context = NULL;
-	if (tls_server_context_new(&options, &context, message, message_size) != RC_OK)
-		return NULL;
+	if (are_files_there(of, m) &&
+		tls_server_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
+		refuse(m, place_of(of), NULL);
 	return context;
 }
 
-struct tls_context *build_tls_client(
-	const struct plan_node *tls, char *message, size_t message_size)
+static bool add_names(struct tls_context *port, const struct plan_node *hosts,
+	struct tls_context *context, struct build_tls_mistake *m)
 {
-	const struct plan_node *certificate = plan_get(tls, "certificate");
+	for (size_t i = 0; i < plan_count(hosts); i++) {
+		const struct plan_node *host = plan_at(hosts, i);
+		struct str name = host->type == PLAN_STRING ? host->u.string : STR_EMPTY;
+		enum rc rc = tls_context_add_name(port, name, context);
+		if (rc != RC_OK)
+			return refuse(m, host,
+				rc == RC_EXISTS ? "the host is another certificate's"
+						: "not a host name");
+	}
+	return true;
+}
+
+static bool add_entry(struct tls_context *port, const struct plan_node *tls,
+	const struct plan_node *entry, struct str key, struct build_tls_mistake *m)
+{
+	const struct plan_node *hosts = plan_get(entry, "hosts");
+	struct buffer scope;
+	buffer_init(&scope, SIZE_MAX);
+	buffer_add(&scope, key);
+	plan_canonical(hosts, &scope);
+	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), m);
+	buffer_deinit(&scope);
+	bool ok = context && add_names(port, hosts, context, m);
+	tls_context_unref(context);
+	return ok;
+}
+
+struct tls_context *build_tls_server(
+	const struct plan_node *tls, struct str key, struct build_tls_mistake *m)
+{
+	const struct plan_node *names = plan_get(tls, "names");
+	struct tls_context *port = context_of(tls, tls, key, m);
+	bool ok = port != NULL;
+	for (size_t i = 0; ok && i < plan_count(names); i++)
+		ok = add_entry(port, tls, plan_at(names, i), key, m);
+	if (ok && plan_bool(tls, "strictSni", false))
+		tls_context_be_strict(port, plan_bool(tls, "servesNameless", true));
+	if (ok)
+		return port;
+	tls_context_unref(port);
+	return NULL;
+}
+
+/* Certificates come and go, and clients stay; under other terms they do not. */
+void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES])
+{
+	static const char *const certificates[] = {"certificate", "others", "names", NULL};
+	const struct plan_node *names = plan_get(tls, "names");
+	struct buffer terms;
+	buffer_init(&terms, SIZE_MAX);
+	plan_canonical_without(tls, certificates, &terms);
+	for (size_t i = 0; i < plan_count(names); i++)
+		plan_canonical_without(plan_at(names, i), certificates, &terms);
+	sha256(buffer_str(&terms), out);
+	buffer_deinit(&terms);
+}
+
+/* --- towards services ------------------------------------------------------------------------ */
+
+struct tls_context *build_tls_client(const struct plan_node *tls, struct build_tls_mistake *m)
+{
 	struct str alpn[ALPN_MAX];
 	struct tls_client_options options = {
 		.skip_validation = plan_bool(tls, "skipValidation", false),
 		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
-		.certificate_pem = plan_string(certificate, "crt", STR_EMPTY),
-		.key_pem = plan_string(certificate, "key", STR_EMPTY),
-		.key_passphrase = plan_string(certificate, "passphrase", STR_EMPTY),
+		.certificate = certificate_of(plan_get(tls, "certificate")),
 		.min_version = plan_string(tls, "minversion", STR_EMPTY),
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
@@ -62,12 +187,15 @@ struct tls_context *build_tls_client(
 		.alpn_count = alpn_of(tls, alpn),
 	};
 	struct tls_context *context = NULL;
-	if (tls_client_context_new(&options, &context, message, message_size) != RC_OK)
-		return NULL;
+	if (are_files_there(tls, m) &&
+		tls_client_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
+		refuse(m, place_of(tls), NULL);
 	return context;
 }
 
-/* --- what can be used, and is questionable ----------------------------------------------------- */
+/* --- what can be used, and is questionable -----------------------------------------------------
+ */
+
 struct warning {
 	struct diagnostics *diagnostics;
 	const struct plan_node *at;
@@ -80,20 +208,38 @@ static void warn(void *arg, const char *message)
 	diagnostics_add(w->diagnostics, SEVERITY_WARNING, w->at->position, w->path, "%s", message);
 }
 
-void build_tls_warnings(struct build *b, const struct plan_node *tls)
+static void warn_of_certificate(
+	struct build *b, const struct plan_node *certificate, const struct plan_node *hosts)
 {
-	const struct plan_node *crt = plan_get(plan_get(tls, "certificate"), "crt");
-	const struct plan_node *authorities = plan_get(tls, "trustedCA");
+	const struct plan_node *crt = plan_get(certificate, "crt");
 	struct warning w = {b->diagnostics, crt, "certificate.crt"};
-	if (crt && crt->type == PLAN_STRING)
-		certificates_check_chain(crt->u.string, time(NULL), warn, &w);
-	w = (struct warning){b->diagnostics, authorities, "trustedCA"};
+	if (!crt || crt->type != PLAN_STRING)
+		return;
+	certificates_check_chain(crt->u.string, time(NULL), warn, &w);
+	w.path = "hosts";
+	for (size_t i = 0; i < plan_count(hosts); i++) {
+		w.at = plan_at(hosts, i);
+		if (w.at->type == PLAN_STRING)
+			certificates_check_host(crt->u.string, w.at->u.string, warn, &w);
+	}
+}
+
+static void warn_of(struct build *b, const struct plan_node *of)
+{
+	const struct plan_node *authorities = plan_get(of, "trustedCA");
+	const struct plan_node *hosts = plan_get(of, "hosts"), *others = plan_get(of, "others");
+	struct warning w = {b->diagnostics, authorities, "trustedCA"};
+	warn_of_certificate(b, plan_get(of, "certificate"), hosts);
+	for (size_t i = 0; i < plan_count(others); i++)
+		warn_of_certificate(b, plan_at(others, i), hosts);
 	if (authorities && authorities->type == PLAN_STRING)
 		certificates_check_authorities(authorities->u.string, time(NULL), warn, &w);
 }
 
-const struct plan_node *build_tls_place(const struct plan_node *tls)
+void build_tls_warnings(struct build *b, const struct plan_node *tls)
 {
-	const struct plan_node *certificate = plan_get(tls, "certificate");
-	return certificate ? certificate : tls;
+	const struct plan_node *names = plan_get(tls, "names");
+	warn_of(b, tls);
+	for (size_t i = 0; i < plan_count(names); i++)
+		warn_of(b, plan_at(names, i));
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/certificates.h"
 
+#include "base/memory.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define CERTIFICATES_MAX 1000
 #define SUBJECT_BYTES    160
@@ -72,7 +75,8 @@ void certificates_check_chain(struct str pem, time_t now, certificates_fn *fn, v
 	while ((certificate = next(bio, &l))) {
 		check_validity(&l);
 		if (former && X509_check_issued(certificate, former) != X509_V_OK)
-			tell(&l, "did not issue the one before it: a chain goes from the leaf upwards");
+			tell(&l, "did not issue the one before it: a chain goes from the leaf "
+				 "upwards");
 		X509_free(former);
 		former = certificate;
 	}
@@ -90,10 +94,33 @@ void certificates_check_authorities(struct str pem, time_t now, certificates_fn 
 		check_validity(&l);
 		if (X509_check_ca(certificate) == 0)
 			tell(&l, X509_check_issued(certificate, certificate) == X509_V_OK
-					 ? "is no authority (basicConstraints): it vouches for itself alone"
-					 : "is no authority (basicConstraints): it vouches for nobody");
+					 ? "is no authority (basicConstraints): it vouches for "
+					   "itself alone"
+					 : "is no authority (basicConstraints): it vouches for "
+					   "nobody");
 		X509_free(certificate);
 	}
+	BIO_free(bio);
+	ERR_clear_error();
+}
+
+void certificates_check_host(struct str pem, struct str host, certificates_fn *fn, void *arg)
+{
+	struct look l = {.fn = fn, .arg = arg};
+	BIO *bio = bio_of(pem);
+	X509 *leaf = next(bio, &l);
+	char text[SUBJECT_BYTES];
+	/* A wildcard is asked for by a name that only it can have. */
+	bool is_wildcard = str_starts(host, STR("*."));
+	char *name = is_wildcard ? heap_printf("sluice-any%.*s", STR_ARG(str_from(host, 1)))
+				 : heap_strndup(host);
+	if (leaf &&
+		X509_check_host(leaf, name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) != 1) {
+		snprintf(text, sizeof(text), "is not for %.*s", STR_ARG(host));
+		tell(&l, text);
+	}
+	free(name);
+	X509_free(leaf);
 	BIO_free(bio);
 	ERR_clear_error();
 }

@@ -4,13 +4,12 @@
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/memory.h"
+#include "crypto/crypto.h"
 #include "net/tls_priv.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* TLS 1.2: forward secrecy and AEAD alone; TLS 1.3's three suites are fixed. */
@@ -24,14 +23,6 @@
 #define CHAIN_BYTES_MAX     65536
 #define ALPN_NAME_BYTES_MAX 255
 
-void tls_error_text(char *text, size_t size, const char *fallback)
-{
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	snprintf(text, size, "%s", reason ? reason : fallback);
-	ERR_clear_error();
-}
-
 struct tls_context *tls_context_ref(struct tls_context *c)
 {
 	atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
@@ -43,16 +34,9 @@ void tls_context_unref(struct tls_context *c)
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) > 1)
 		return;
 	SSL_CTX_free(c->ctx);
+	tls_names_free(c->names);
 	free(c->alpn);
 	free(c);
-}
-
-static int refuse(char *message, size_t size, const char *what)
-{
-	char reason[160];
-	tls_error_text(reason, sizeof(reason), "");
-	snprintf(message, size, reason[0] ? "%s: %s" : "%s", what, reason);
-	return 0;
 }
 
 static int version_of(struct str s, int fallback)
@@ -68,12 +52,12 @@ static int set_versions(SSL_CTX *ctx, struct str min, struct str max, char *mess
 {
 	int low = version_of(min, TLS1_2_VERSION), high = version_of(max, TLS1_3_VERSION);
 	if (low < 0 || high < 0)
-		return refuse(message, size, "TLS versions are 1.2 and 1.3");
+		return tls_refuse(message, size, "TLS versions are 1.2 and 1.3");
 	if (low > high)
-		return refuse(message, size, "minversion is above maxversion");
+		return tls_refuse(message, size, "minversion is above maxversion");
 	int ok =
 		SSL_CTX_set_min_proto_version(ctx, low) && SSL_CTX_set_max_proto_version(ctx, high);
-	return ok ? ok : refuse(message, size, "these TLS versions are not available");
+	return ok ? ok : tls_refuse(message, size, "these TLS versions are not available");
 }
 
 /* OpenSSL keeps the suites of 1.3 apart. */
@@ -101,101 +85,7 @@ static int set_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t s
 		 (!new_names.p[0] || SSL_CTX_set_ciphersuites(ctx, new_names.p));
 	buffer_deinit(&old_names);
 	buffer_deinit(&new_names);
-	return ok ? ok : refuse(message, size, "no usable cipher in the list");
-}
-
-static int give_passphrase(char *to, int size, int writing, void *arg)
-{
-	const struct str *passphrase = arg;
-	if (passphrase->n > (size_t)size)
-		return -1;
-	memcpy(to, passphrase->p ? passphrase->p : "", passphrase->n);
-	return (int)passphrase->n;
-}
-
-static BIO *bio_of(struct str pem)
-{
-	return BIO_new_mem_buf(pem.p, (int)pem.n);
-}
-
-/* PEM that ended, not PEM that is broken. */
-static int is_at_end(void)
-{
-	unsigned long code = ERR_peek_last_error();
-	int at_end =
-		ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
-	if (at_end)
-		ERR_clear_error();
-	return at_end;
-}
-
-static int add_chain(SSL_CTX *ctx, BIO *bio)
-{
-	X509 *certificate;
-	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
-		if (!SSL_CTX_add0_chain_cert(ctx, certificate)) {
-			X509_free(certificate);
-			return 0;
-		}
-	return is_at_end();
-}
-
-static int use_certificate(SSL_CTX *ctx, struct str pem, char *message, size_t size)
-{
-	BIO *bio = bio_of(pem);
-	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	int ok = leaf && SSL_CTX_use_certificate(ctx, leaf) && add_chain(ctx, bio);
-	X509_free(leaf);
-	BIO_free(bio);
-	return ok ? ok : refuse(message, size, "the certificate (crt) cannot be used");
-}
-
-static bool is_encrypted(struct str pem)
-{
-	return pem.n > 0 && memmem(pem.p, pem.n, "ENCRYPTED", 9) != NULL;
-}
-
-static bool is_key_of(SSL_CTX *ctx, EVP_PKEY *key)
-{
-	X509 *leaf = SSL_CTX_get0_certificate(ctx);
-	return leaf && X509_check_private_key(leaf, key) == 1;
-}
-
-static int refuse_plainly(char *message, size_t size, const char *what)
-{
-	ERR_clear_error();
-	return refuse(message, size, what);
-}
-
-static int refuse_anothers(SSL_CTX *ctx, char *message, size_t size)
-{
-	STACK_OF(X509) *rest = NULL;
-	SSL_CTX_get0_chain_certs(ctx, &rest);
-	return refuse_plainly(message, size,
-		sk_X509_num(rest) > 0
-			? "the private key does not match the certificate, which is the first "
-			  "of crt: the leaf comes before those who vouch for it"
-			: "the private key does not match the certificate");
-}
-
-static int use_key(SSL_CTX *ctx, struct str pem, struct str passphrase, char *message, size_t size)
-{
-	BIO *bio = bio_of(pem);
-	EVP_PKEY *key =
-		bio ? PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, &passphrase) : NULL;
-	bool is_anothers = key && !is_key_of(ctx, key);
-	int ok = key && !is_anothers && SSL_CTX_use_PrivateKey(ctx, key);
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	if (is_anothers)
-		return refuse_anothers(ctx, message, size);
-	if (!ok && passphrase.n == 0 && is_encrypted(pem))
-		return refuse_plainly(message, size,
-			"the private key (key) is encrypted, and there is no keyPassphrase");
-	if (!ok && is_encrypted(pem))
-		return refuse(message, size,
-			"the private key (key) cannot be used with this keyPassphrase");
-	return ok ? ok : refuse(message, size, "the private key (key) cannot be used");
+	return ok ? ok : tls_refuse(message, size, "no usable cipher in the list");
 }
 
 static int set_alpn(struct tls_context *c, const struct str *protocols, size_t count, char *message,
@@ -204,7 +94,7 @@ static int set_alpn(struct tls_context *c, const struct str *protocols, size_t c
 	for (size_t i = 0; i < count; i++) {
 		struct str p = protocols[i];
 		if (p.n == 0 || p.n > ALPN_NAME_BYTES_MAX)
-			return refuse(message, size, "a protocol of alpn has 1 to 255 bytes");
+			return tls_refuse(message, size, "a protocol of alpn has 1 to 255 bytes");
 		c->alpn = heap_realloc(c->alpn, c->alpn_length + p.n + 1);
 		c->alpn[c->alpn_length] = (unsigned char)p.n;
 		memcpy(c->alpn + c->alpn_length + 1, p.p, p.n);
@@ -213,42 +103,72 @@ static int set_alpn(struct tls_context *c, const struct str *protocols, size_t c
 	return 1;
 }
 
-static int trust(SSL_CTX *ctx, struct str pem, char *message, size_t size)
+/* --- whose certificates count ----------------------------------------------------------------- */
+
+/* Of both texts, and of where the one ends. */
+static void digest_of(
+	const void *head, size_t n, struct str a, struct str b, uint8_t out[SHA256_BYTES])
 {
-	BIO *bio = bio_of(pem);
-	X509 *certificate;
-	int count = 0;
-	while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), certificate);
-		X509_free(certificate);
-	}
-	int ok = bio && is_at_end() && count > 0;
-	BIO_free(bio);
-	return ok ? ok : refuse(message, size, "trustedCA cannot be used");
+	struct buffer all;
+	buffer_init(&all, SIZE_MAX);
+	buffer_add(&all, str_n(head, n));
+	buffer_add(&all, str_n((const char *)&a.n, sizeof(a.n)));
+	buffer_add(&all, a);
+	buffer_add(&all, b);
+	sha256(buffer_str(&all), out);
+	buffer_deinit(&all);
 }
 
-/* Whose certificates count is part of a session's identity: one that was begun under other rules is
- * not resumed, though the ticket keys are the same. */
-static int bind_sessions(SSL_CTX *ctx, const struct tls_server_options *o)
+/* What is asked of clients, in one word; 0: nothing. */
+static uint64_t clients_of(const struct tls_server_options *o)
 {
-	unsigned char id[EVP_MAX_MD_SIZE] = {0};
-	unsigned n = 0;
-	struct str ca = o->requires_client_certificate ? o->trusted_ca_pem : STR_EMPTY;
-	return EVP_Digest(ca.p ? ca.p : "", ca.n, id, &n, EVP_sha256(), NULL) &&
-	       SSL_CTX_set_session_id_context(ctx, id, n);
+	uint64_t number;
+	uint8_t digest[SHA256_BYTES];
+	const int how[] = {(int)o->client_certificate, o->depth};
+	if (o->client_certificate == TLS_CLIENT_CERTIFICATE_NONE)
+		return 0;
+	digest_of(how, sizeof(how), o->trusted_ca_pem, o->crl_pem, digest);
+	memcpy(&number, digest, sizeof(number));
+	return number | 1;
+}
+
+/* It is part of a session's identity: one that was begun under other rules, on another port or for
+ * another name is not resumed, though the ticket keys are the same. */
+static int bind_sessions(struct tls_context *c, struct str scope)
+{
+	uint8_t id[SHA256_BYTES];
+	digest_of(&c->clients, sizeof(c->clients), scope, STR_EMPTY, id);
+	return SSL_CTX_set_session_id_context(c->ctx, id, sizeof(id));
 }
 
 static int ask_for_certificates(
-	SSL_CTX *ctx, const struct tls_server_options *o, char *message, size_t size)
+	struct tls_context *c, const struct tls_server_options *o, char *message, size_t size)
 {
-	if (!bind_sessions(ctx, o))
-		return refuse(message, size, "the TLS context cannot be set up");
-	if (!o->requires_client_certificate)
+	c->clients = clients_of(o);
+	if (!bind_sessions(c, o->session_scope))
+		return tls_refuse(message, size, "the TLS context cannot be set up");
+	if (c->clients == 0)
 		return 1;
 	if (o->trusted_ca_pem.n == 0)
-		return refuse(message, size, "requireClientCertificate needs a trustedCA");
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	return trust(ctx, o->trusted_ca_pem, message, size);
+		return tls_refuse(message, size, "client certificates need a trustedCA");
+	bool is_required = o->client_certificate == TLS_CLIENT_CERTIFICATE_REQUIRED;
+	SSL_CTX_set_verify(c->ctx,
+		SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
+	if (o->depth > 0)
+		SSL_CTX_set_verify_depth(c->ctx, o->depth);
+	return tls_trust(c->ctx, o->trusted_ca_pem, message, size) &&
+	       (o->crl_pem.n == 0 || tls_revoke(c->ctx, o->crl_pem, message, size));
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static int use_certificates(
+	SSL_CTX *ctx, const struct tls_server_options *o, char *message, size_t size)
+{
+	int ok = tls_use_certificate(ctx, &o->certificate, message, size);
+	for (size_t i = 0; ok && i < o->other_count; i++)
+		ok = tls_use_certificate(ctx, &o->others[i], message, size);
+	return ok;
 }
 
 /* NULL: the library has no memory for it. */
@@ -256,7 +176,7 @@ static struct tls_context *context_new(const SSL_METHOD *method, char *message, 
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	if (!ctx) {
-		refuse(message, size, "the TLS context cannot be made");
+		tls_refuse(message, size, "the TLS context cannot be made");
 		return NULL;
 	}
 	struct tls_context *c = heap_zalloc(sizeof(*c));
@@ -294,9 +214,8 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
-		 use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
-		 use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size) &&
-		 ask_for_certificates(c->ctx, o, message, message_size);
+		 use_certificates(c->ctx, o, message, message_size) &&
+		 ask_for_certificates(c, o, message, message_size);
 	if (!ok) {
 		tls_context_unref(c);
 		return RC_INVALID;
@@ -311,10 +230,10 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 static int trust_store(SSL_CTX *ctx, struct str pem, char *message, size_t size)
 {
 	if (pem.n > 0)
-		return trust(ctx, pem, message, size);
+		return tls_trust(ctx, pem, message, size);
 	if (SSL_CTX_set_default_verify_paths(ctx))
 		return 1;
-	return refuse(message, size, "the operating system's certificates cannot be read");
+	return tls_refuse(message, size, "the operating system's certificates cannot be read");
 }
 
 enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_context **out,
@@ -329,9 +248,8 @@ enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_co
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
 		 trust_store(c->ctx, o->trusted_ca_pem, message, message_size);
-	if (ok && o->certificate_pem.n > 0)
-		ok = use_certificate(c->ctx, o->certificate_pem, message, message_size) &&
-		     use_key(c->ctx, o->key_pem, o->key_passphrase, message, message_size);
+	if (ok && o->certificate.crt_pem.n > 0)
+		ok = tls_use_certificate(c->ctx, &o->certificate, message, message_size);
 	if (!ok) {
 		tls_context_unref(c);
 		return RC_INVALID;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* net/tls_priv.h - what the TLS filter needs of a context. */
+/* net/tls_priv.h - what the files of TLS share of a context. */
 #pragma once
 
 #include "net/tls.h"
 
 #include <openssl/ssl.h>
+
+struct tls_names; /* tls_names.c */
 
 struct tls_context {
 	_Atomic unsigned refs;
@@ -12,7 +14,23 @@ struct tls_context {
 	unsigned char *alpn; /* owned: protocols in wire form */
 	unsigned alpn_length;
 	bool verifies;
+	uint64_t clients;        /* which certificates clients have to show; 0: none is asked for */
+	struct tls_names *names; /* owned, of a port's context; NULL: it has one for all names */
 };
 
 /* The newest error of OpenSSL's queue as a sentence; empties the queue. */
 void tls_error_text(char *text, size_t size, const char *fallback);
+/* A message, with OpenSSL's reason if there is one; 0, for `&&` chains. */
+int tls_refuse(char *message, size_t size, const char *what);
+
+/* --- tls_pem.c: what PEM texts hold, into a context. 0 with a message. --- */
+/* Beside those of other kinds (RSA, EC): the client decides. */
+int tls_use_certificate(
+	SSL_CTX *ctx, const struct tls_certificate *certificate, char *message, size_t size);
+/* Authorities; their names go to clients that are asked for a certificate. */
+int tls_trust(SSL_CTX *ctx, struct str pem, char *message, size_t size);
+/* Lists of what they have revoked: from now on each of a chain's authorities needs one. */
+int tls_revoke(SSL_CTX *ctx, struct str pem, char *message, size_t size);
+
+/* --- tls_names.c --- */
+void tls_names_free(struct tls_names *names);

@@ -18,6 +18,8 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(CLIENT_ABORTED, CLIENT, 499, "client_aborted", "")                                       \
 	X(CLIENT_PROTOCOL, CLIENT, 400, "bad_request", "the request is malformed")                 \
 	X(CLIENT_TIMEOUT, CLIENT, 408, "client_timeout", "the request took too long")              \
+	X(MISDIRECTED, CLIENT, 421, "misdirected",                                                 \
+		"this host asks for other client certificates than the connection was made with")  \
 	X(FIELDS, CLIENT, 431, "too_many_fields", "the request has too many fields")               \
 	X(BODY_TOO_LARGE, CLIENT, 413, "body_too_large",                                           \
 		"the request body is larger than this API accepts")                                \

@@ -75,6 +75,9 @@ bool request_route(struct exchange *e)
 	struct route_match match;
 	if (!serves)
 		return fail(e, FAULT_NO_API, NULL);
+	if (UNLIKELY(serves->tls != NULL) &&
+		!tls_context_covers(serves->tls, e->down->tls_server_name, r->authority))
+		return fail(e, FAULT_MISDIRECTED, NULL);
 	enum rc rc = route_table_take(serves->routes, r, e->x.arena, &match);
 	e->path_received = r->path;
 	if (UNLIKELY(rc != RC_OK))

@@ -62,7 +62,7 @@ builtins["access-block"] = {
 builtins.tls = {
 	targets = "ApiInstance",
 	apply = function(api, binding, config, state)
-		local settings = tls.read(binding, config, state.found.Secret, state.report)
+		local settings = tls.inbound(binding, config, state.found.Secret, state.report)
 		if api.address and api.address.scheme == "http" then
 			state.report:error(binding.ref, binding.path .. ".policyRef", "the address of " .. api.id
 				.. " is http://; tls needs https://", binding.resource, { apis = { api } })
@@ -74,7 +74,7 @@ builtins.tls = {
 builtins["tls-outbound"] = {
 	targets = "Service",
 	apply = function(service, binding, config, state)
-		local settings = tls.read(binding, config, state.found.Secret, state.report)
+		local settings = tls.outbound(binding, config, state.found.Secret, state.report)
 		if service.address and service.address.scheme == "http" then
 			state.report:error(binding.ref, binding.path .. ".policyRef", "the address of "
 				.. service.id .. " is http://; tls-outbound needs https://", binding.resource)

@@ -34,14 +34,15 @@ class Authority:
         with open(self.crt_path) as f:
             self.crt = f.read()
 
-    def issue(self, name, san=None, days=2, usage="serverAuth,clientAuth"):
+    def issue(self, name, san=None, days=2, usage="serverAuth,clientAuth", kind="ec"):
         self.serial += 1
         base = f"{self.dir}/{self.serial}"
         san = san or f"DNS:{name}"
         with open(f"{base}.ext", "w") as f:
             f.write(f"subjectAltName={san}\nextendedKeyUsage={usage}\nbasicConstraints=CA:FALSE\n")
-        _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                 f"/CN={name}", "-keyout", f"{base}.key", "-out", f"{base}.csr")
+        key = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["rsa:2048"]
+        _openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{base}.key",
+                 "-out", f"{base}.csr")
         _openssl("x509", "-req", "-in", f"{base}.csr", "-CA", self.crt_path, "-CAkey",
                  self.key_path, "-set_serial", str(self.serial), "-days", str(days), "-extfile",
                  f"{base}.ext", "-out", f"{base}.crt")

@@ -12,7 +12,7 @@
 #define DAY_S 86400
 
 /* Kept until the process of the test ends. */
-static char *texts[64];
+static char *texts[256];
 static size_t text_count;
 
 static struct str kept_text(BIO *bio)
@@ -91,7 +91,7 @@ static void sign(X509 *x, EVP_PKEY *key, const struct certificate *issuer)
 struct certificate certificate_make(const struct certificate_options *o)
 {
 	struct certificate c;
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = o->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	X509 *x = unsigned_certificate(o, key);
 	sign(x, key, o->issuer);
 	BIO *crt = BIO_new(BIO_s_mem()), *pem = BIO_new(BIO_s_mem());
@@ -122,4 +122,35 @@ struct certificate test_leaf(void)
 		leaf = certificate_make(&(struct certificate_options){
 			.issuer = &ca, .names = "DNS:shop.test,DNS:*.wild.test,IP:127.0.0.1"});
 	return leaf;
+}
+
+struct str test_crl(
+	const struct certificate *issuer, const struct certificate *revoked, bool is_old)
+{
+	X509 *above = read_certificate(issuer->crt),
+	     *x = revoked ? read_certificate(revoked->crt) : NULL;
+	EVP_PKEY *key = read_key(issuer->key);
+	X509_CRL *list = X509_CRL_new();
+	ASN1_TIME *at = X509_gmtime_adj(NULL, -2 * DAY_S);
+	X509_CRL_set_version(list, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(list, X509_get_subject_name(above));
+	X509_CRL_set1_lastUpdate(list, at);
+	X509_gmtime_adj(at, is_old ? -DAY_S : DAY_S);
+	X509_CRL_set1_nextUpdate(list, at);
+	if (x) {
+		X509_REVOKED *entry = X509_REVOKED_new();
+		X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(x));
+		X509_gmtime_adj(at, -DAY_S);
+		X509_REVOKED_set_revocationDate(entry, at);
+		X509_CRL_add0_revoked(list, entry);
+	}
+	ck_assert_int_gt(X509_CRL_sign(list, key, EVP_sha256()), 0);
+	BIO *pem = BIO_new(BIO_s_mem());
+	PEM_write_bio_X509_CRL(pem, list);
+	ASN1_TIME_free(at);
+	X509_CRL_free(list);
+	X509_free(x);
+	X509_free(above);
+	EVP_PKEY_free(key);
+	return kept_text(pem);
 }

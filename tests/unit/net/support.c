@@ -283,9 +283,9 @@ struct tls_context *server_context(const struct tls_server_options *more)
 	struct tls_server_options o = more ? *more : (struct tls_server_options){0};
 	struct tls_context *c = NULL;
 	char message[200] = "";
-	if (o.certificate_pem.n == 0) {
-		o.certificate_pem = test_leaf().crt;
-		o.key_pem = test_leaf().key;
+	if (o.certificate.crt_pem.n == 0) {
+		o.certificate.crt_pem = test_leaf().crt;
+		o.certificate.key_pem = test_leaf().key;
 	}
 	enum rc rc = tls_server_context_new(&o, &c, message, sizeof(message));
 	ck_assert_msg(rc == RC_OK, "%s", message);

@@ -79,12 +79,16 @@ struct certificate_options {
 	const char *names;                /* "DNS:a.test,IP:127.0.0.1"; NULL: none */
 	bool is_authority;
 	bool is_expired;
+	bool is_rsa;            /* else P-256 */
 	const char *passphrase; /* of the key; NULL: none */
 };
 struct certificate certificate_make(const struct certificate_options *o);
 /* An authority, and a certificate of it for shop.test, *.wild.test and 127.0.0.1. */
 struct certificate test_ca(void);
 struct certificate test_leaf(void);
+/* PEM of what an authority has revoked; `revoked` NULL: nothing. Old: its next one is overdue. */
+struct str test_crl(
+	const struct certificate *issuer, const struct certificate *revoked, bool is_old);
 /* Contexts of them; `more` may set further options. They end with the bench. */
 struct tls_context *server_context(const struct tls_server_options *more);
 struct tls_context *client_context(const struct tls_client_options *more);

@@ -140,8 +140,8 @@ START_TEST(says_why_it_does_not_believe)
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bench_open();
-		struct tls_server_options o = {
-			.certificate_pem = rows[i].shown->crt, .key_pem = rows[i].shown->key};
+		struct tls_server_options o = {.certificate.crt_pem = rows[i].shown->crt,
+			.certificate.key_pem = rows[i].shown->key};
 		connect_sides(server_context(&o), client_context(NULL), rows[i].name);
 		ck_assert_int_eq(b.opened, 0);
 		ck_assert_int_eq(b.rc, RC_INVALID);
@@ -157,7 +157,8 @@ START_TEST(skipping_validation_takes_anybody)
 {
 	struct certificate own = certificate_make(&(struct certificate_options){0});
 	bench_open();
-	struct tls_server_options o = {.certificate_pem = own.crt, .key_pem = own.key};
+	struct tls_server_options o = {
+		.certificate.crt_pem = own.crt, .certificate.key_pem = own.key};
 	connect_sides(server_context(&o),
 		client_context(&(struct tls_client_options){.skip_validation = true}), "");
 	ck_assert_int_eq(b.opened, 1);
@@ -181,7 +182,7 @@ START_TEST(follows_a_chain)
 			buffer_add(&chain, middle.crt);
 		bench_open();
 		struct tls_server_options o = {
-			.certificate_pem = buffer_str(&chain), .key_pem = leaf.key};
+			.certificate.crt_pem = buffer_str(&chain), .certificate.key_pem = leaf.key};
 		connect_sides(server_context(&o), client_context(NULL), "shop.test");
 		ck_assert_int_eq(b.opened, with_chain);
 		bench_close();
@@ -208,13 +209,13 @@ START_TEST(asks_for_a_client_certificate_when_told)
 		size_t row = i / 2;
 		struct tls_client_options o = {.max_version = i % 2 ? STR("1.2") : STR("1.3")};
 		if (rows[row].shown) {
-			o.certificate_pem = rows[row].shown->crt;
-			o.key_pem = rows[row].shown->key;
+			o.certificate.crt_pem = rows[row].shown->crt;
+			o.certificate.key_pem = rows[row].shown->key;
 		}
 		bench_open();
-		connect_sides(
-			server_context(&(struct tls_server_options){
-				.requires_client_certificate = true, .trusted_ca_pem = ca.crt}),
+		connect_sides(server_context(&(struct tls_server_options){
+				      .client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED,
+				      .trusted_ca_pem = ca.crt}),
 			client_context(&o), "shop.test");
 		ck_assert_int_eq(a.opened, rows[row].ok);
 		ck_assert_int_eq(a.closed, !rows[row].ok);
@@ -303,48 +304,54 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 		struct tls_server_options o;
 		const char *message; /* its beginning */
 	} rows[] = {
-		{{.key_pem = leaf.key}, "the certificate (crt) cannot be used"},
-		{{.certificate_pem = STR("nonsense"), .key_pem = leaf.key},
+		{{.certificate.key_pem = leaf.key}, "the certificate (crt) cannot be used"},
+		{{.certificate.crt_pem = STR("nonsense"), .certificate.key_pem = leaf.key},
 			"the certificate (crt) cannot be used"},
-		{{.certificate_pem = str_n(half, sizeof(half)), .key_pem = leaf.key},
+		{{.certificate.crt_pem = str_n(half, sizeof(half)),
+			 .certificate.key_pem = leaf.key},
 			"the certificate (crt) cannot be used"},
-		{{.certificate_pem = buffer_str(&torn), .key_pem = leaf.key},
+		{{.certificate.crt_pem = buffer_str(&torn), .certificate.key_pem = leaf.key},
 			"the certificate (crt) cannot be used"},
-		{{.certificate_pem = leaf.crt}, "the private key (key) cannot be used"},
-		{{.certificate_pem = leaf.crt, .key_pem = STR("nonsense")},
+		{{.certificate.crt_pem = leaf.crt}, "the private key (key) cannot be used"},
+		{{.certificate.crt_pem = leaf.crt, .certificate.key_pem = STR("nonsense")},
 			"the private key (key) cannot be used"},
-		{{.certificate_pem = leaf.crt, .key_pem = ca.key}, "the private key"},
-		{{.certificate_pem = locked.crt, .key_pem = locked.key},
+		{{.certificate.crt_pem = leaf.crt, .certificate.key_pem = ca.key},
+			"the private key"},
+		{{.certificate.crt_pem = locked.crt, .certificate.key_pem = locked.key},
 			"the private key (key) is encrypted, and there is no keyPassphrase"},
-		{{.certificate_pem = locked.crt,
-			 .key_pem = locked.key,
-			 .key_passphrase = STR("wrong")},
+		{{.certificate.crt_pem = locked.crt,
+			 .certificate.key_pem = locked.key,
+			 .certificate.key_passphrase = STR("wrong")},
 			"the private key (key) cannot be used"},
-		{{.certificate_pem = leaf.crt, .key_pem = leaf.key, .min_version = STR("1.1")},
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
+			 .min_version = STR("1.1")},
 			"TLS versions are 1.2 and 1.3"},
-		{{.certificate_pem = leaf.crt,
-			 .key_pem = leaf.key,
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
 			 .min_version = STR("1.3"),
 			 .max_version = STR("1.2")},
 			"minversion is above maxversion"},
-		{{.certificate_pem = leaf.crt, .key_pem = leaf.key, .ciphers = STR("NONE-SUCH")},
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
+			 .ciphers = STR("NONE-SUCH")},
 			"no usable cipher in the list"},
-		{{.certificate_pem = leaf.crt,
-			 .key_pem = leaf.key,
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
 			 .ciphers = STR("TLS_NONE_SUCH")},
 			"no usable cipher in the list"},
-		{{.certificate_pem = leaf.crt,
-			 .key_pem = leaf.key,
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
 			 .alpn = empty_name,
 			 .alpn_count = 1},
 			"a protocol of alpn has 1 to 255 bytes"},
-		{{.certificate_pem = leaf.crt,
-			 .key_pem = leaf.key,
-			 .requires_client_certificate = true},
-			"requireClientCertificate needs a trustedCA"},
-		{{.certificate_pem = leaf.crt,
-			 .key_pem = leaf.key,
-			 .requires_client_certificate = true,
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
+			 .client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED},
+			"client certificates need a trustedCA"},
+		{{.certificate.crt_pem = leaf.crt,
+			 .certificate.key_pem = leaf.key,
+			 .client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED,
 			 .trusted_ca_pem = STR("nonsense")},
 			"trustedCA cannot be used"},
 	};
@@ -357,9 +364,9 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 		ck_assert_msg(str_starts(str_of(message), str_of(rows[i].message)), "row %zu: %s",
 			i, message);
 	}
-	struct tls_server_options right = {.certificate_pem = locked.crt,
-		.key_pem = locked.key,
-		.key_passphrase = STR("secret")};
+	struct tls_server_options right = {.certificate.crt_pem = locked.crt,
+		.certificate.key_pem = locked.key,
+		.certificate.key_passphrase = STR("secret")};
 	bench_open();
 	server_context(&right);
 	bench_close();
@@ -375,7 +382,7 @@ START_TEST(refuses_unusable_client_settings_with_a_sentence)
 		const char *message;
 	} rows[] = {
 		{{.trusted_ca_pem = STR("nonsense")}, "trustedCA cannot be used"},
-		{{.certificate_pem = leaf.crt}, "the private key (key) cannot be used"},
+		{{.certificate.crt_pem = leaf.crt}, "the private key (key) cannot be used"},
 		{{.max_version = STR("x")}, "TLS versions are 1.2 and 1.3"},
 		{{.ciphers = STR("!")}, "no usable cipher in the list"},
 	};
@@ -434,11 +441,12 @@ static bool visit(struct tls_context *server)
 static struct tls_context *new_server(const char *ca_text)
 {
 	struct certificate leaf = test_leaf(), ca = test_ca();
-	struct tls_server_options o = {.certificate_pem = leaf.crt, .key_pem = leaf.key};
+	struct tls_server_options o = {
+		.certificate.crt_pem = leaf.crt, .certificate.key_pem = leaf.key};
 	char message[200] = "";
 	struct tls_context *c = NULL;
 	if (ca_text) {
-		o.requires_client_certificate = true;
+		o.client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED;
 		o.trusted_ca_pem = ca.crt;
 	}
 	ck_assert_int_eq(tls_server_context_new(&o, &c, message, sizeof(message)), RC_OK);

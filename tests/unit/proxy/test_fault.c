@@ -29,6 +29,7 @@ static const struct {
 	{FAULT_UPSTREAM_UNRESOLVED, 503, "upstream_unresolved"},
 	{FAULT_UPSTREAM_REFUSED, 503, "upstream_refused"},
 	{FAULT_UPSTREAM_CONNECT_TIMEOUT, 503, "upstream_connect_timeout"},
+	{FAULT_MISDIRECTED, 421, "misdirected"},
 	{FAULT_UPSTREAM_TLS, 502, "upstream_tls"},
 	{FAULT_UPSTREAM_BUSY, 503, "upstream_busy"},
 	{FAULT_UPSTREAM_RESET, 502, "upstream_reset"},

@@ -28,7 +28,7 @@ static struct tls_context *server_context(void)
 {
 	struct tls_context *c;
 	char message[256];
-	struct tls_server_options o = {.certificate_pem = STR(certificate), .key_pem = STR(key)};
+	struct tls_server_options o = {.certificate.crt_pem = STR(certificate), .certificate.key_pem = STR(key)};
 	ck_assert_int_eq(tls_server_context_new(&o, &c, message, sizeof(message)), RC_OK);
 	return c;
 }

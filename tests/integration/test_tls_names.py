@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Several certificates on one port, each with its own demands on clients."""
+import ssl
+
+from harness import *
+
+
+def pair(certificate):
+    return {"key": certificate.key, "crt": certificate.crt}
+
+
+def https(backend, config, **more):
+    return api("a", backend, scheme="https", policies=[{"policyRef": {"name": "tls"}, "config": config}],
+               **more)
+
+
+def named(certificate, *hosts, **more):
+    return {"hosts": list(hosts), "certificate": pair(certificate), **more}
+
+
+def shown_to(gateway, ca, name):
+    """The first name of the certificate that a client gets which asks for `name`."""
+    tls = ca.client_tls()
+    tls.check_hostname = False
+    with gateway.client(tls=tls, server_name=name) as client:
+        names = client.sock.getpeercert()["subjectAltName"]
+        equal(client.get("/").status, 200)
+    return names[0][1]
+
+
+def refusal(gateway, tls, name):
+    """What the gateway tells a client that it does not serve."""
+    try:
+        with gateway.client(tls=tls, server_name=name) as client:
+            client.get("/")
+    except (ssl.SSLError, OSError, Closed) as e:
+        return str(e).lower()
+    raise AssertionError(f"{name} was served")
+
+
+@case
+def shows_each_client_the_certificate_of_the_name_it_asks_for():
+    ca = Authority()
+    with Backend(reply(200, "x")) as backend, Gateway([https(backend, {
+            "certificate": pair(ca.issue("port.test")),
+            "certificates": [named(ca.issue("shop.test"), "shop.test"),
+                             named(ca.issue("wild.test", "DNS:*.wild.test"), "*.wild.test")]})]) as gateway:
+        for asked, shown in (("shop.test", "shop.test"), ("a.wild.test", "*.wild.test"),
+                             ("other.test", "port.test"), ("a.b.wild.test", "port.test")):
+            with rows(asked):
+                equal(shown_to(gateway, ca, asked), shown)
+
+
+@case
+def a_strict_port_serves_its_names_alone():
+    ca = Authority()
+    with Backend(reply(200, "x")) as backend, Gateway([https(backend, {
+            "strictSni": True, "certificates": [named(ca.issue("shop.test"), "shop.test")]})]) as gateway:
+        equal(shown_to(gateway, ca, "shop.test"), "shop.test")
+        said = refusal(gateway, ca.client_tls(verify=False), "other.test")
+        check("unrecognized" in said, said)
+        equal(len(backend.requests), 1)
+
+
+@case
+def demands_of_one_name_are_not_passed_by_with_another():
+    """Neither by the other name's connection, nor by its session: 421 tells to connect anew."""
+    ca = Authority()
+    mine = ca.issue("till 7")
+    with Backend(reply(200, "x")) as backend, Gateway([https(backend, {
+            "certificate": pair(ca.issue("open.test")),
+            "certificates": [named(ca.issue("closed.test"), "closed.test",
+                                   clientCertificate="required", trustedCA=ca.crt)]})]) as gateway:
+        refusal(gateway, ca.client_tls(), "closed.test")
+        with gateway.client(tls=ca.client_tls(), server_name="open.test") as client:
+            equal(client.request("GET", "/", host="open.test").status, 200)
+            equal(client.request("GET", "/", host="closed.test:443").status, 421)
+        wait_for(lambda: "misdirected" in [r["reason"] for r in gateway.records_now()],
+                 "a record that says why")
+        with gateway.client(tls=ca.client_tls(mine), server_name="closed.test") as client:
+            equal(client.request("GET", "/", host="closed.test").status, 200)
+        equal(len(backend.requests), 2)
+
+
+@case
+def a_new_certificate_comes_without_a_connection_ended():
+    ca, port = Authority(), free_port()
+    first, second = ca.issue("first.test", "DNS:first.test"), ca.issue("second.test", "DNS:second.test")
+    with Backend(reply(200, "x")) as backend:
+        documents = lambda c: {"a.yaml": [https(backend, {"certificate": pair(c)}, port=port)]}
+        with Gateway(documents(first)) as gateway, gateway.client(
+                port, tls=ca.client_tls(verify=False), server_name="first.test") as client:
+            equal(client.get("/").status, 200)
+            gateway.save("a.yaml", documents(second)["a.yaml"])
+            answer = client.get("/")
+            equal((answer.status, answer.get("connection")), (200, None))
+            equal(shown_to(gateway, ca, "x.test"), "second.test")
+            equal(client.get("/").get("connection"), None)
+
+
+@case
+def rsa_and_ec_certificates_of_a_name_stand_side_by_side():
+    ca = Authority()
+    ec, rsa = ca.issue("shop.test"), ca.issue("shop.test", kind="rsa")
+    with Backend(reply(200, "x")) as backend, Gateway([https(backend, {
+            "certificate": pair(ec), "maxversion": "1.2",
+            "certificates": [{"certificate": pair(rsa)}]})]) as gateway:
+        for kind, ciphers in (("EC", "ECDHE+ECDSA"), ("RSA", "ECDHE+aRSA")):
+            with rows(kind):
+                tls = ca.client_tls()
+                tls.set_ciphers(ciphers)
+                with gateway.client(tls=tls, server_name="shop.test") as client:
+                    equal(client.get("/").status, 200)
+
+
+@case
+def mistakes_close_the_port_and_are_told_where_they_stand():
+    ca = Authority()
+    good, other = ca.issue("shop.test"), ca.issue("other.test")
+    table = [
+        ("key of another", [named(good, "a.test"), {"hosts": ["b.test"], "certificate": {
+            "crt": good.crt, "key": other.key}}], "the private key does not match"),
+        ("two of one kind", [named(good, "a.test"), named(other, "a.test")], "a second certificate"),
+        ("file that is missing", [{"hosts": ["b.test"], "certificate": {
+            "crtFile": "/nowhere/b.crt", "keyFile": "/nowhere/b.key"}}], "file /nowhere/b.crt: "),
+    ]
+    with Backend(reply(200, "x")) as backend:
+        for name, certificates, message in table:
+            with rows(name), Gateway([https(backend, {
+                    "certificate": pair(good), "certificates": certificates}),
+                    api("b", backend)]) as gateway:
+                check(any(message in p["message"] for p in gateway.status()["problems"]),
+                      gateway.status()["problems"])
+                refusal(gateway, ca.client_tls(), "shop.test")
+                equal(gateway.get("/", port=gateway.ports[1]).status, 200)
+
+
+main()
