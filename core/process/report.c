@@ -2,6 +2,7 @@
 /* What the admin socket answers. docs/observability.md lists the fields. */
 #include "base/clock.h"
 #include "process/binding_memory.h"
+#include "process/endpoint_report.h"
 #include "process/gateway_priv.h"
 
 #include <errno.h>
@@ -119,7 +120,7 @@ static void add_breaker(struct buffer *b, const struct breaker *breaker)
 	close_with(b, "}");
 }
 
-static void add_services(struct buffer *b, const struct generation *current)
+static void add_services(struct buffer *b, const struct generation *current, int64_t now_ms)
 {
 	open_list(b, "services");
 	for (size_t i = 0; current && i < current->service_count; i++) {
@@ -129,6 +130,7 @@ static void add_services(struct buffer *b, const struct generation *current)
 		add_text(b, "scheme", service_options(s)->scheme);
 		add_text(b, "authority", service_authority(s));
 		add_breaker(b, service_breaker(s));
+		endpoint_report_add(b, s, now_ms);
 		close_with(b, "}");
 	}
 	close_with(b, "]");
@@ -252,7 +254,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_problems(b, &g->problems);
 	add_apis(b, current);
 	add_listeners(b, current);
-	add_services(b, current);
+	add_services(b, current, loop_now_ms(g->loop));
 	close_with(b, "}\n");
 }
 
@@ -292,6 +294,7 @@ static void metrics(void *owner, struct admin_answer *a)
 	a->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_print(g->metrics, b);
 	binding_memory_print(current, b);
+	endpoint_report_metrics(current, loop_now_ms(g->loop), b);
 	pulse_print_workers(g->pulse, b);
 	report_supervision_metrics(g, b);
 	overload_print(g->overload, b);

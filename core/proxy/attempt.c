@@ -4,9 +4,9 @@
  * Sent again at most once, on a fresh connection, and only when the first went out on a connection
  * that had served before, no byte of a response came, nothing of the body was taken, and the method
  * is idempotent (RFC 9110 9.2.2): then it was the idle race and nothing else. */
-#include "proxy/exchange_priv.h"
-
 #include "base/limits.h"
+#include "proxy/endpoint_choice.h"
+#include "proxy/exchange_priv.h"
 
 static struct exchange *of_stream(struct http_stream *s)
 {
@@ -68,33 +68,17 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	exchange_note(e, FACT_UPSTREAM_NONE);
 }
 
-/* Where a service has endpoints: one of them, of those that were not tried first. */
-static struct service *take_endpoint(struct exchange *e, struct balancer *b)
-{
-	struct attempt *a = &e->attempt;
-	struct balance_wish wish = {.worker = e->worker->index,
-		.random = prng_next(&e->worker->prng),
-		.tried = a->tried};
-	a->endpoint = balancer_take(b, &wish);
-	a->tried |= endpoint_bit(a->endpoint);
-	forward_address_endpoint(e, a->endpoint->service);
-	return a->endpoint->service;
-}
-
-static void leave_endpoint(struct attempt *a)
-{
-	if (LIKELY(!a->endpoint))
-		return;
-	balancer_leave(a->endpoint);
-	a->endpoint = NULL;
-}
-
 static void open_stream(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
-	struct balancer *b = service_balancer(e->service);
-	struct service *to = LIKELY(!b) ? e->service : take_endpoint(e, b);
 	attempt_go(e, ATTEMPT_CONNECT);
+	struct service *to = e->service;
+	if (UNLIKELY(service_balancer(to) != NULL))
+		to = endpoint_choice_take(e);
+	if (UNLIKELY(!to)) {
+		exchange_fail(e, FAULT_NO_ENDPOINT, NULL);
+		return;
+	}
 	e->facts &= ~(uint32_t)(FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
 				FACT_UPSTREAM_RESET);
 	a->up = NULL;
@@ -178,12 +162,13 @@ void attempt_end(struct exchange *e)
 		return;
 	bool is_whole = a->up && a->is_request_sent && a->up->in_ended;
 	upstream_cancel(&a->wait);
+	if (UNLIKELY(a->endpoint != NULL))
+		endpoint_choice_leave(e, endpoint_choice_outcome(e));
 	count_end(a);
 	if (a->up && !is_whole && !(e->facts & FACT_UPSTREAM_RESET))
 		http_stream_reset(a->up, HTTP_RESET_CANCELLED);
 	if (a->up)
 		release_stream(e);
-	leave_endpoint(a);
 	if (UNLIKELY(a->places))
 		leave_places(e);
 	attempt_go(e, is_whole ? ATTEMPT_DONE : ATTEMPT_ABANDONED);
@@ -271,7 +256,8 @@ static bool may_retry(const struct exchange *e)
 static void retry(struct exchange *e)
 {
 	release_stream(e);
-	leave_endpoint(&e->attempt);
+	if (UNLIKELY(e->attempt.endpoint != NULL))
+		endpoint_choice_leave(e, OUTCOME_NONE);
 	if (LIKELY(e->attempt.row != NULL))
 		metric_add(e->attempt.row->retries, 1);
 	e->attempt.is_retry = true;

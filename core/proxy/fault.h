@@ -49,6 +49,8 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(UPSTREAM_TIMEOUT, UPSTREAM, 504, "upstream_timeout",                                     \
 		"the upstream did not answer in time")                                             \
 	X(UPSTREAM_IDLE, UPSTREAM, 504, "upstream_idle", "the upstream stopped sending")           \
+	X(NO_ENDPOINT, UPSTREAM, 503, "no_healthy_endpoint",                                       \
+		"no endpoint of the upstream is healthy")                                          \
 	X(CIRCUIT_BREAKER, GATEWAY, 503, "circuit_breaker", "too much of the upstream is in use")  \
 	X(BLOCKED, CLIENT, 403, "access_blocked", "access to this API is blocked")                 \
 	X(MEMORY, GATEWAY, 500, "exchange_memory",                                                 \

@@ -36,3 +36,16 @@ void balancer_leave(struct endpoint *e)
 {
 	CHECK(atomic_fetch_sub_explicit(&e->active, 1, memory_order_relaxed) > 0);
 }
+
+bool endpoint_is_available(const struct endpoint *e, int64_t now_ms)
+{
+	return !outlier_is_out(&e->outlier, now_ms);
+}
+
+unsigned balancer_count_available(const struct balancer *b, int64_t now_ms)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < b->count; i++)
+		count += endpoint_is_available(&b->endpoints[i], now_ms);
+	return count;
+}

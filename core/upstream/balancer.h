@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "upstream/outlier.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -45,24 +46,30 @@ struct endpoint_options {
 
 struct balancing {
 	enum balance_algorithm algorithm;
+	struct outlier_options outlier;
 };
 
 struct endpoint {
 	_Alignas(64) struct service *service; /* owned with the endpoint: no count of its own */
 	unsigned index, weight;
 	atomic_uint active;
+	struct outlier outlier;
 };
 
 struct balancer {
 	struct balancing options;
 	struct endpoint *endpoints; /* owned */
 	unsigned count;
+	_Atomic int64_t
+		ejected_until_ms; /* the latest of the endpoints': nobody is out from then on */
+	atomic_flag is_ejecting;
 	int64_t *turns[LIMIT_WORKERS]; /* owned: what each endpoint is behind its share */
 };
 
 /* What a choice may depend on. */
 struct balance_wish {
 	unsigned worker;
+	int64_t now_ms;
 	uint64_t random; /* drawn for this choice */
 	uint64_t tried;  /* by 1 << index % 64: others come first */
 };
@@ -71,6 +78,9 @@ struct balance_wish {
 struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish);
 /* Each that was taken, once. */
 void balancer_leave(struct endpoint *e);
+/* How many may be asked: of those that are out, none. */
+unsigned balancer_count_available(const struct balancer *b, int64_t now_ms);
+bool endpoint_is_available(const struct endpoint *e, int64_t now_ms);
 /* "roundRobin"; BALANCE_ALGORITHM_COUNT for what is none. */
 const char *balance_algorithm_name(enum balance_algorithm a);
 enum balance_algorithm balance_algorithm_of(struct str name);

@@ -47,11 +47,27 @@ static void count_end(const struct upstream_call *c)
 		metric_observe(c->row->first_byte, (uint64_t)(c->head_us - c->started_us));
 }
 
-static void leave_endpoint(struct upstream_call *c)
+static void leave_endpoint(struct upstream_call *c, enum endpoint_outcome outcome)
 {
-	if (c->endpoint)
-		balancer_leave(c->endpoint);
+	struct endpoint *e = c->endpoint;
+	if (!e)
+		return;
 	c->endpoint = NULL;
+	balancer_leave(e);
+	bool is_ejected =
+		outlier_note(service_balancer(c->service), e, outcome, loop_now_ms(c->loop));
+	if (is_ejected && c->row)
+		metric_add(c->row->ejections, 1);
+}
+
+/* As things stand; who gave the call up before says nothing. */
+static enum endpoint_outcome outcome_of(const struct upstream_call *c)
+{
+	if (c->response)
+		return c->response->status >= 500 ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
+	bool is_full = (c->facts & FACT_NONE) && c->open_rc == RC_FULL;
+	bool has_failed = c->facts & (FACT_NONE | FACT_RESET | FACT_LATE);
+	return has_failed && !is_full ? OUTCOME_FAILURE : OUTCOME_NONE;
 }
 
 static void leave_places(struct upstream_call *c)
@@ -68,10 +84,10 @@ static void settle(struct upstream_call *c)
 	upstream_cancel(&c->wait);
 	if ((c->facts & FACT_HEAD) && c->stream && !c->arena.failed)
 		c->response = c->stream->response;
+	leave_endpoint(c, outcome_of(c));
 	count_end(c);
 	c->row = NULL;
 	release_stream(c);
-	leave_endpoint(c);
 	leave_places(c);
 	timer_stop(&c->timer);
 	task_cancel(&c->task);
@@ -213,9 +229,12 @@ static void send_request(struct upstream_call *c)
 static struct service *take_endpoint(struct upstream_call *c, struct balancer *b)
 {
 	struct balance_wish wish = {.worker = c->upstream->worker,
+		.now_ms = loop_now_ms(c->loop),
 		.random = prng_next(&c->upstream->prng),
 		.tried = c->tried};
 	c->endpoint = balancer_take(b, &wish);
+	if (!c->endpoint)
+		return NULL;
 	c->tried |= endpoint_bit(c->endpoint);
 	if (str_eq(c->request.authority, c->authority))
 		c->request.authority = c->authority = service_authority(c->endpoint->service);
@@ -227,6 +246,12 @@ static void open_stream(struct upstream_call *c)
 	struct balancer *b = service_balancer(c->service);
 	struct service *to = b ? take_endpoint(c, b) : c->service;
 	c->facts &= FACT_LATE;
+	if (!to) {
+		c->open_rc = RC_FULL;
+		c->detail = "no endpoint of the service is healthy";
+		note(c, FACT_NONE);
+		return;
+	}
 	c->wait.fn = on_open;
 	c->wait.arena = &c->arena;
 	c->wait.events = &stream_events;
@@ -248,7 +273,7 @@ static bool may_retry(const struct upstream_call *c)
 static void retry(struct upstream_call *c)
 {
 	release_stream(c);
-	leave_endpoint(c);
+	leave_endpoint(c, OUTCOME_NONE);
 	if (c->row)
 		metric_add(c->row->retries, 1);
 	c->is_retry = true;

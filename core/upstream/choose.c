@@ -13,12 +13,25 @@
 
 struct candidates {
 	struct balancer *b;
+	int64_t now_ms;
 	uint64_t tried;
+	bool heeds_ejections;
 };
 
 static bool may_be_asked(const struct candidates *c, const struct endpoint *e)
 {
-	return (c->tried & endpoint_bit(e)) == 0;
+	if (c->tried & endpoint_bit(e))
+		return false;
+	return LIKELY(!c->heeds_ejections) || !outlier_is_out(&e->outlier, c->now_ms);
+}
+
+/* O2. */
+static bool heeds_ejections(const struct balancer *b, int64_t now_ms)
+{
+	if (LIKELY(now_ms >= atomic_load_explicit(&b->ejected_until_ms, memory_order_relaxed)))
+		return false;
+	return balancer_count_available(b, now_ms) * 100 >=
+	       b->count * b->options.outlier.healthy_percent_min;
 }
 
 /* --- by turn --------------------------------------------------------------------------------- */
@@ -122,7 +135,10 @@ static choose_fn *const algorithms[BALANCE_ALGORITHM_COUNT] = {
 struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *wish)
 {
 	choose_fn *choose = algorithms[b->options.algorithm];
-	struct candidates c = {.b = b, .tried = wish->tried};
+	struct candidates c = {.b = b,
+		.now_ms = wish->now_ms,
+		.tried = wish->tried,
+		.heeds_ejections = heeds_ejections(b, wish->now_ms)};
 	struct endpoint *e = choose(&c, wish);
 	if (e || wish->tried == 0)
 		return e;

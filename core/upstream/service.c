@@ -95,8 +95,10 @@ static void init_endpoints(struct service *s)
 	}
 	s->options.endpoints = copies;
 	s->balancer = heap_zalloc(sizeof(*s->balancer));
-	*s->balancer = (struct balancer){
-		.options = s->options.balancing, .endpoints = all, .count = count};
+	s->balancer->options = s->options.balancing;
+	s->balancer->endpoints = all;
+	s->balancer->count = count;
+	atomic_flag_clear(&s->balancer->is_ejecting);
 }
 
 static void deinit_endpoints(struct service *s)

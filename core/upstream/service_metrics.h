@@ -22,6 +22,8 @@
 	X(connects, COUNTER, "sluice_service_connects_total", "Connections that were opened")      \
 	X(connect_failures, COUNTER, "sluice_service_connect_failures_total",                      \
 		"Connections that could not be opened")                                            \
+	X(ejections, COUNTER, "sluice_service_ejections_total",                                    \
+		"Endpoints that were passed over for a while because they kept failing")           \
 	X(active, GAUGE, "sluice_service_requests_active", "Requests under way")                   \
 	X(connections, GAUGE, "sluice_service_connections", "Connections that are open")           \
 	X(idle, GAUGE, "sluice_service_connections_idle", "Connections that wait for a request")   \

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What stands beside or in place of a service's address: several endpoints, and how requests are shared
 -- among them. The same fields for a Service and for a service inside of an ApiInstance.
+local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 
 local balancing = {}
@@ -16,12 +17,26 @@ local endpoint = {
 	},
 }
 
+local seconds = limits.positive_seconds
+local percent = { type = "integer", min = 0, max = 100 }
+
 balancing.fields = {
 	endpoints = { type = "list", of = endpoint, min = 1 },
 	loadBalancing = {
 		type = "map",
 		fields = {
 			algorithm = { type = "string", enum = { "roundRobin", "random", "leastRequest" } },
+		},
+	},
+	outlierDetection = {
+		type = "map",
+		fields = {
+			consecutiveFailures = { type = "integer", min = 1, max = 1000000 },
+			intervalSeconds = seconds,
+			baseEjectionSeconds = seconds,
+			maxEjectionSeconds = seconds,
+			maxEjectionPercent = percent,
+			minHealthyPercent = percent,
 		},
 	},
 }
@@ -92,6 +107,16 @@ end
 
 -- --- from documents -----------------------------------------------------------------------------
 
+-- What would be without effect.
+local function check_use(target, spec, path, report, owner)
+	local outliers = nodes.get(spec, "outlierDetection")
+	if outliers and target.address and #(target.endpoints or {}) < 2 then
+		report:warning(outliers, path .. "outlierDetection",
+			"without effect: the only endpoint of a service is never passed over", owner,
+			{ at_key = true })
+	end
+end
+
 -- Its address or its endpoints, and what concerns them. `path`: what stands before the names, with
 -- its dot. read_address: kinds/service.lua's.
 function balancing.read(target, spec, path, report, owner, read_address)
@@ -111,6 +136,7 @@ function balancing.read(target, spec, path, report, owner, read_address)
 		report:error(spec, (path:gsub("%.$", "")), 'missing field "address"', owner)
 		target.broken = true
 	end
+	check_use(target, spec, path, report, owner)
 end
 
 -- --- to the plan --------------------------------------------------------------------------------
@@ -132,6 +158,18 @@ local function endpoints_node(service)
 	return list
 end
 
+-- A map of documents as the plan has it, where durations are in milliseconds; nil for nil.
+local function plain(map)
+	if not nodes.is(map, "map") then
+		return nil
+	end
+	local out = nodes.map(map)
+	for key, node in nodes.pairs(map) do
+		limits.put(out, key, node)
+	end
+	return out
+end
+
 -- What a service's node has of all this.
 function balancing.put(out, service)
 	local spec = service.balancing
@@ -140,6 +178,7 @@ function balancing.put(out, service)
 	end
 	nodes.put(out, "endpoints", service.endpoints and endpoints_node(service))
 	nodes.put(out, "algorithm", nodes.get(nodes.get(spec, "loadBalancing"), "algorithm"))
+	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))
 end
 
 return balancing

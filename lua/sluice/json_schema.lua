@@ -34,6 +34,7 @@ local shared = {
 	[rules.shape.of] = "rules",
 	[balancing.fields.endpoints] = "endpoints",
 	[balancing.fields.loadBalancing] = "loadBalancing",
+	[balancing.fields.outlierDetection] = "outlierDetection",
 	[errors.shape] = "errors",
 	[configuration.listener_shape] = "listener",
 	[limits.shape] = "limits",

@@ -94,7 +94,7 @@ local function usable(node, field)
 end
 
 -- As the plan has it: seconds become milliseconds, and so does the name.
-local function put(out, name, node)
+function limits.put(out, name, node)
 	local stem = name:match("^(.*)Seconds$")
 	if not node then
 		return
@@ -205,7 +205,7 @@ end
 function limits.connections_node(settings)
 	local out = nodes.map(settings.limits)
 	for _, name in ipairs(connection_names) do
-		put(out, name, usable(nodes.get(settings.limits, name), limits.fields[name])
+		limits.put(out, name, usable(nodes.get(settings.limits, name), limits.fields[name])
 			or settings.environment[name])
 	end
 	return filled(out)
@@ -234,7 +234,7 @@ function limits.api_node(api, settings)
 	local own = nodes.get(api.spec, "limits")
 	local out = nodes.map(own or settings.limits)
 	for _, name in ipairs(api_names) do
-		put(out, name, usable(nodes.get(own, name), of_api[name])
+		limits.put(out, name, usable(nodes.get(own, name), of_api[name])
 			or usable(nodes.get(settings.limits, name), of_api[name])
 			or inherited(api, settings, name))
 	end

@@ -77,7 +77,10 @@ SPECIMENS = {
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
                           {"address": "http://up.example:9001/x"}],
-            "loadBalancing": {"algorithm": "leastRequest"}}),
+            "loadBalancing": {"algorithm": "leastRequest"},
+            "outlierDetection": {
+                "consecutiveFailures": 3, "intervalSeconds": 9, "baseEjectionSeconds": 9,
+                "maxEjectionSeconds": 99, "maxEjectionPercent": 10, "minHealthyPercent": 20}}),
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),

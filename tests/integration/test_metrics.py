@@ -104,7 +104,8 @@ def busy_gateway(backend):
     block = {"policyRef": {"name": "ip-blocklist"}, "config": {"ips": ["127.0.0.1"]}}
     threat = {"policyRef": {"name": "json-threat-protection"}, "config": {}}
     return Gateway([api("open", backend), api("shut", backend, policies=[block]),
-                    api("checked", backend, policies=[threat])], workers=2)
+                    api("checked", backend, policies=[threat]),
+                    api("several", services={"up": balanced([backend])})], workers=2)
 
 
 
@@ -307,7 +308,7 @@ def a_reload_keeps_what_bindings_counted():
 @case
 def every_answer_of_its_own_has_its_reason():
     with Backend(reply(200, "x")) as backend, busy_gateway(backend) as gateway:
-        opened, shut, _ = gateway.ports
+        opened, shut, *_ = gateway.ports
         gateway.get("/", port=opened)
         for _ in range(5):
             gateway.get("/", port=shut)

@@ -36,6 +36,7 @@ static const struct {
 	{FAULT_UPSTREAM_PROTOCOL, 502, "upstream_protocol"},
 	{FAULT_UPSTREAM_TIMEOUT, 504, "upstream_timeout"},
 	{FAULT_UPSTREAM_IDLE, 504, "upstream_idle"},
+	{FAULT_NO_ENDPOINT, 503, "no_healthy_endpoint"},
 	{FAULT_CIRCUIT_BREAKER, 503, "circuit_breaker"},
 	{FAULT_BLOCKED, 403, "access_blocked"},
 	{FAULT_MEMORY, 500, "exchange_memory"},

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/endpoint_choice.h"
+
+#include "proxy/exchange_priv.h"
+
+struct service *endpoint_choice_take(struct exchange *e)
+{
+	struct attempt *a = &e->attempt;
+	struct balance_wish wish = {.worker = e->worker->index,
+		.now_ms = loop_now_ms(e->worker->loop),
+		.random = prng_next(&e->worker->prng),
+		.tried = a->tried};
+	a->endpoint = balancer_take(service_balancer(e->service), &wish);
+	if (!a->endpoint)
+		return NULL;
+	a->tried |= endpoint_bit(a->endpoint);
+	forward_address_endpoint(e, a->endpoint->service);
+	return a->endpoint->service;
+}
+
+void endpoint_choice_leave(struct exchange *e, enum endpoint_outcome outcome)
+{
+	struct attempt *a = &e->attempt;
+	struct endpoint *left = a->endpoint;
+	a->endpoint = NULL;
+	balancer_leave(left);
+	bool is_ejected = outlier_note(
+		service_balancer(e->service), left, outcome, loop_now_ms(e->worker->loop));
+	if (is_ejected && a->row)
+		metric_add(a->row->ejections, 1);
+}
+
+/* A head says how the endpoint is, unless it broke off behind it. */
+static enum endpoint_outcome outcome_of_head(const struct exchange *e)
+{
+	bool is_cut = e->fault == FAULT_UPSTREAM_RESET || e->fault == FAULT_UPSTREAM_PROTOCOL ||
+		      e->fault == FAULT_UPSTREAM_IDLE;
+	return is_cut || e->attempt.up->response->status >= 500 ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
+}
+
+enum endpoint_outcome endpoint_choice_outcome(const struct exchange *e)
+{
+	if (e->attempt.head_us > 0 && e->attempt.up)
+		return outcome_of_head(e);
+	bool is_upstreams = fault_row(e->fault)->side == FAULT_SIDE_UPSTREAM;
+	return is_upstreams ? OUTCOME_FAILURE : OUTCOME_NONE;
+}
