@@ -93,11 +93,29 @@ void build_edge(struct build *b)
 	build_errors(b, plan_get(node, "errors"), e);
 }
 
+/* "a,b", as they are looked for; NULL: nothing is said. */
+static char *upgrades_of(const struct plan_node *list)
+{
+	struct buffer tokens;
+	if (!list)
+		return NULL;
+	buffer_init(&tokens, LIMIT_HEAD_BYTES);
+	for (size_t i = 0; i < plan_count(list); i++) {
+		const struct plan_node *item = plan_at(list, i);
+		struct str token = item->type == PLAN_STRING ? item->u.string : STR_EMPTY;
+		buffer_addf(&tokens, "%s%.*s", i > 0 ? "," : "", STR_ARG(token));
+	}
+	char *text = heap_strndup(buffer_str(&tokens));
+	buffer_deinit(&tokens);
+	return text;
+}
+
 void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers)
 {
 	const struct plan_node *to = plan_get(node, "redirect");
 	judge_errors(plan_get(node, "errors"), numbers);
 	api->errors = error_pages_new(plan_get(node, "errors"));
+	api->upgrades = upgrades_of(plan_get(node, "upgrades"));
 	if (!to || to->type != PLAN_OBJECT)
 		return;
 	struct str host = plan_string(to, "host", STR_EMPTY);

@@ -11,6 +11,10 @@
 /* N of libcrypto.so.N that this program is built for. */
 unsigned libcrypto_version(void);
 
+/* For handshakes that ask for it, and for nothing that has to be hard to forge. */
+#define SHA1_BYTES 20
+void sha1(struct str in, uint8_t out[SHA1_BYTES]);
+
 #define SHA256_BYTES 32
 void sha256(struct str in, uint8_t out[SHA256_BYTES]);
 /* Of all pieces that `next` gives until it is false; it hashes nothing itself. */

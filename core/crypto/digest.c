@@ -32,7 +32,7 @@ struct digest_states {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t end_of_thread;
-static EVP_MD *sha256_md;
+static EVP_MD *sha1_md, *sha256_md;
 static EVP_MAC *hmac_mac;
 static _Thread_local struct digest_states states;
 
@@ -46,9 +46,10 @@ static void free_states(void *arg)
 
 static void look_up(void)
 {
+	sha1_md = EVP_MD_fetch(NULL, "SHA1", NULL);
 	sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
 	hmac_mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	CHECK(sha256_md && hmac_mac);
+	CHECK(sha1_md && sha256_md && hmac_mac);
 	CHECK(pthread_key_create(&end_of_thread, free_states) == 0);
 }
 
@@ -64,12 +65,25 @@ static struct digest_states *states_of_thread(void)
 	return &states;
 }
 
-void sha256(struct str in, uint8_t out[SHA256_BYTES])
+static void digest(const EVP_MD *algorithm, struct str in, uint8_t *out)
 {
 	EVP_MD_CTX *md = states_of_thread()->md;
-	int ok = EVP_DigestInit_ex2(md, sha256_md, NULL) && EVP_DigestUpdate(md, in.p, in.n) &&
+	int ok = EVP_DigestInit_ex2(md, algorithm, NULL) && EVP_DigestUpdate(md, in.p, in.n) &&
 		 EVP_DigestFinal_ex(md, out, NULL);
 	CHECK(ok);
+}
+
+/* The algorithm is there once the thread has its states. */
+void sha1(struct str in, uint8_t out[SHA1_BYTES])
+{
+	states_of_thread();
+	digest(sha1_md, in, out);
+}
+
+void sha256(struct str in, uint8_t out[SHA256_BYTES])
+{
+	states_of_thread();
+	digest(sha256_md, in, out);
 }
 
 static enum rc digest_fd(int fd, EVP_MD_CTX *md)

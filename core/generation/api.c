@@ -43,6 +43,7 @@ void api_unref(struct api *api)
 	if (api->redirect)
 		free(api->redirect->host);
 	free(api->redirect);
+	free(api->upgrades);
 	error_pages_free(api->errors);
 	free(api->workers);
 	free(api->id);

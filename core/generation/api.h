@@ -70,6 +70,7 @@ struct api {
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;
+	char *upgrades;                                     /* owned: tokens, "a,b"; NULL: websocket */
 	struct error_pages *errors;                         /* owned; NULL: the edge's */
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */

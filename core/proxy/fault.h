@@ -23,6 +23,10 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(FIELDS, CLIENT, 431, "too_many_fields", "the request has too many fields")               \
 	X(BODY_TOO_LARGE, CLIENT, 413, "body_too_large",                                           \
 		"the request body is larger than this API accepts")                                \
+	X(WEBSOCKET_VERSION, CLIENT, 426, "websocket_version",                                     \
+		"a WebSocket is opened by version 13 of its protocol")                             \
+	X(WEBSOCKET_HANDSHAKE, CLIENT, 400, "websocket_handshake",                                 \
+		"the handshake of the WebSocket is malformed")                                     \
 	X(API_UNAVAILABLE, GATEWAY, 503, "api_unavailable",                                        \
 		"this API is not available: its configuration has errors")                         \
 	X(QUARANTINED, GATEWAY, 503, "quarantined",                                                \

@@ -28,6 +28,14 @@ struct str local_answer_body(struct arena *arena, struct str message, struct str
 
 #define JSON_TYPE STR("application/json; charset=UTF-8")
 
+/* What has to be asked for instead (RFC 9110 15.5.22, RFC 6455 4.4). */
+static bool add_switch(struct fields *f)
+{
+	return fields_append(f, STR("Upgrade"), FIELD_UPGRADE, STR("websocket")) == RC_OK &&
+	       fields_append(f, STR("Connection"), FIELD_CONNECTION, STR("upgrade")) == RC_OK &&
+	       fields_append(f, STR("Sec-WebSocket-Version"), FIELD_OTHER, STR("13")) == RC_OK;
+}
+
 static void fill_head(struct exchange *e, struct local_response *local, uint16_t status)
 {
 	struct http_response *head = &local->head;
@@ -45,6 +53,8 @@ static void fill_head(struct exchange *e, struct local_response *local, uint16_t
 	if (e->fault == FAULT_OVERLOADED)
 		added &= fields_append(&head->fields, STR("Retry-After"), FIELD_RETRY_AFTER,
 				 STR(RETRY_AFTER_SECONDS)) == RC_OK;
+	if (e->fault == FAULT_WEBSOCKET_VERSION)
+		added &= add_switch(&head->fields);
 	if (!added)
 		fields_init(&head->fields, e->x.arena);
 }

@@ -8,6 +8,7 @@
 #include "proxy/listener.h"
 #include "proxy/redirect.h"
 #include "proxy/reroute.h"
+#include "proxy/upgrade.h"
 
 static bool fail(struct exchange *e, enum fault fault, const char *detail)
 {
@@ -103,6 +104,8 @@ bool request_route(struct exchange *e)
 		redirect_answer(e);
 		return true;
 	}
+	if (UNLIKELY(r->upgrade.n > 0) && !upgrade_judge(e))
+		return true;
 	uint64_t active;
 	rc = route_api_active(api->routes, r, e->path_rest, &active);
 	if (rc != RC_OK)

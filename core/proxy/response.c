@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/local_stream.h"
+#include "proxy/upgrade.h"
 
 static bool is_local(const struct exchange *e)
 {
@@ -40,6 +41,11 @@ static void send_head(struct exchange *e, bool end)
 /* A 101 answers a request that is whole; what a chain still had to say about its end is void. */
 static void begin_tunnel(struct exchange *e)
 {
+	const char *mistake = upgrade_mistake(e);
+	if (mistake) {
+		exchange_fail(e, FAULT_UPSTREAM_PROTOCOL, mistake);
+		return;
+	}
 	e->x.response = e->attempt.up->response;
 	forward_clean_response(&e->x.response->fields);
 	e->attempt.is_request_sent = true;

@@ -62,6 +62,7 @@ descriptions.fields = {
 	["ApiInstance.redirect.port"] = { "The port to go to.", 443 },
 	["ApiInstance.redirect.status"] = { "301, 302, 307 or 308.", 308 },
 	["ApiInstance.errors"] = { "How the gateway's own errors are worded for this API." },
+	["ApiInstance.upgrades"] = { "Protocols that a request may switch to, by their tokens; none: no switch.", "[websocket]" },
 	["ApiInstance.paths"] = { "What is made of paths that servers read differently." },
 	["ApiInstance.paths.encodedSlash"] = { "%2F in a path: 400, or as it stands.", "reject" },
 	["ApiInstance.paths.parameters"] = { ";x=y behind a segment: as it stands, 400, or taken out.", "keep" },

@@ -260,6 +260,7 @@ function plan.api_node(api, state)
 	nodes.put(out, "redirect", api.redirect)
 	nodes.put(out, "errors", api.errors)
 	paths.put(out, api.spec)
+	nodes.put(out, "upgrades", nodes.get(api.spec, "upgrades"))
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api))
 	if api.error then

@@ -57,6 +57,7 @@ SPECIMENS = {
         "address": "http://127.0.0.1:PORT/base",
         "limits": API_LIMITS,
         "paths": {"encodedSlash": "keep", "parameters": "strip", "case": "lower"},
+        "upgrades": ["websocket", "echo/1"],
         "services": {"up": {"address": "http://up.example:9000/x", "routes": [
             {"config": {"destinationPath": "/y"}, "rules": RULES}]}},
         "policies": [{

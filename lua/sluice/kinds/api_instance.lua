@@ -10,6 +10,7 @@ local redirect = require("sluice.redirect")
 local paths = require("sluice.paths")
 local rules = require("sluice.rules")
 local schema = require("sluice.schema")
+local upgrades = require("sluice.upgrades")
 local service = require("sluice.kinds.service")
 
 local api_instance = {}
@@ -69,6 +70,7 @@ api_instance.shape = {
 		redirect = { type = "any", of = redirect.shape }, -- these two are checked by their own
 		errors = { type = "any", of = errors.shape },
 		paths = paths.shape,
+		upgrades = upgrades.shape,
 	},
 }
 

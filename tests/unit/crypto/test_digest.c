@@ -35,6 +35,16 @@ START_TEST(sha256_of_known_texts)
 }
 END_TEST
 
+START_TEST(sha1_of_a_known_text)
+{
+	static const uint8_t expected[SHA1_BYTES] = {0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a,
+		0xba, 0x3e, 0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
+	uint8_t digest[SHA1_BYTES];
+	sha1(STR("abc"), digest);
+	ck_assert_mem_eq(digest, expected, sizeof(digest));
+}
+END_TEST
+
 START_TEST(hex_is_read_back_and_nothing_else_is)
 {
 	uint8_t digest[SHA256_BYTES], again[SHA256_BYTES] = {0};
@@ -140,6 +150,6 @@ START_TEST(threads_hash_at_the_same_time)
 }
 END_TEST
 
-UNIT_SUITE(digest, sha256_of_known_texts, hex_is_read_back_and_nothing_else_is,
+UNIT_SUITE(digest, sha1_of_a_known_text, sha256_of_known_texts, hex_is_read_back_and_nothing_else_is,
 	sha256_of_a_file_is_that_of_its_bytes, a_file_that_cannot_be_read_is_an_io_error,
 	hmac_of_known_texts, threads_hash_at_the_same_time)

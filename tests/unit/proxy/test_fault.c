@@ -19,6 +19,8 @@ static const struct {
 	{FAULT_CLIENT_TIMEOUT, 408, "client_timeout"},
 	{FAULT_FIELDS, 431, "too_many_fields"},
 	{FAULT_BODY_TOO_LARGE, 413, "body_too_large"},
+	{FAULT_WEBSOCKET_VERSION, 426, "websocket_version"},
+	{FAULT_WEBSOCKET_HANDSHAKE, 400, "websocket_handshake"},
 	{FAULT_API_UNAVAILABLE, 503, "api_unavailable"},
 	{FAULT_QUARANTINED, 503, "quarantined"},
 	{FAULT_RULE_LIMIT, 503, "rule_limit"},

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/upgrade.h"
+
+#include "crypto/crypto.h"
+
+#define WEBSOCKET  STR("websocket")
+#define KEY        STR("sec-websocket-key")
+#define VERSION    STR("sec-websocket-version")
+#define ACCEPT     STR("sec-websocket-accept")
+#define PROTOCOL   STR("sec-websocket-protocol")
+#define EXTENSIONS STR("sec-websocket-extensions")
+
+#define KEY_BYTES 24 /* 16 bytes in base64 */
+#define GUID      "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+bool upgrade_is_websocket(const struct exchange *e)
+{
+	return str_eq_nocase(e->down->request->upgrade, WEBSOCKET);
+}
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+static bool list_has(struct str list, struct str token)
+{
+	while (list.p) {
+		struct str element = str_cut(&list, ',');
+		if (str_eq_nocase(str_trim(element), token))
+			return true;
+	}
+	return false;
+}
+
+/* The first of those that the client would take and the API allows; empty: none. */
+static struct str allowed_token(const struct api *api, struct str asked)
+{
+	struct str allowed = api->upgrades ? str_of(api->upgrades) : WEBSOCKET;
+	while (asked.p) {
+		struct str token = str_trim(str_cut(&asked, ','));
+		if (token.n > 0 && list_has(allowed, token))
+			return token;
+	}
+	return STR_EMPTY;
+}
+
+/* The one value of a field that may stand once; NULL: none, or several. */
+static const struct field *only(const struct fields *f, struct str name)
+{
+	uint32_t at = 0;
+	const struct field *first = fields_next(f, name, &at);
+	return first && !fields_next(f, name, &at) ? first : NULL;
+}
+
+static bool is_key(struct str text)
+{
+	char bytes[KEY_BYTES];
+	size_t n = 0;
+	return text.n == KEY_BYTES && base64_decode(text, bytes, &n) == RC_OK && n == 16;
+}
+
+/* False: it was refused. */
+static bool judge_websocket(struct exchange *e)
+{
+	const struct fields *f = &e->down->request->fields;
+	const struct field *version = only(f, VERSION), *key = only(f, KEY);
+	if (!version || !str_eq(version->value, STR("13")))
+		exchange_fail(e, FAULT_WEBSOCKET_VERSION, NULL);
+	else if (!key || !is_key(key->value))
+		exchange_fail(
+			e, FAULT_WEBSOCKET_HANDSHAKE, "Sec-WebSocket-Key is no 16 bytes in base64");
+	else
+		return true;
+	return false;
+}
+
+bool upgrade_judge(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	bool may_switch = r->version_major == 1 && r->version_minor == 1 &&
+			  r->content_length == CONTENT_LENGTH_NONE;
+	r->upgrade = may_switch ? allowed_token(e->api, r->upgrade) : STR_EMPTY;
+	if (!upgrade_is_websocket(e))
+		return true;
+	if (r->method == METHOD_GET)
+		return judge_websocket(e);
+	r->upgrade = STR_EMPTY;
+	return true;
+}
+
+void upgrade_hide_extensions(struct exchange *e)
+{
+	if (upgrade_is_websocket(e))
+		fields_remove(&e->down->request->fields, EXTENSIONS);
+}
+
+/* --- the answer ------------------------------------------------------------------------------ */
+
+static bool accepts(struct str accept, struct str key)
+{
+	char text[KEY_BYTES + sizeof(GUID)], told[64];
+	uint8_t digest[SHA1_BYTES];
+	size_t n = 0;
+	if (key.n != KEY_BYTES || accept.n > sizeof(told) ||
+		base64_decode(accept, told, &n) != RC_OK)
+		return false;
+	memcpy(text, key.p, KEY_BYTES);
+	memcpy(text + KEY_BYTES, GUID, sizeof(GUID) - 1);
+	sha1(str_n(text, KEY_BYTES + sizeof(GUID) - 1), digest);
+	return n == sizeof(digest) && memcmp(told, digest, n) == 0;
+}
+
+/* A protocol that was offered, or none. */
+static bool is_protocol_offered(const struct fields *asked, const struct fields *answered)
+{
+	const struct field *chosen = fields_get(answered, PROTOCOL), *offer;
+	if (!chosen)
+		return true;
+	for (uint32_t at = 0;
+		only(answered, PROTOCOL) && (offer = fields_next(asked, PROTOCOL, &at));)
+		if (list_has(offer->value, chosen->value))
+			return true;
+	return false;
+}
+
+static const char *websocket_mistake(const struct fields *asked, const struct fields *answered)
+{
+	const struct field *key = fields_get(asked, KEY), *accept = only(answered, ACCEPT);
+	if (!key || !accept || !accepts(accept->value, key->value))
+		return "Sec-WebSocket-Accept does not answer the key";
+	if (!is_protocol_offered(asked, answered))
+		return "Sec-WebSocket-Protocol was not offered";
+	if (fields_get(answered, EXTENSIONS) && !fields_get(asked, EXTENSIONS))
+		return "Sec-WebSocket-Extensions were not offered";
+	return NULL;
+}
+
+const char *upgrade_mistake(const struct exchange *e)
+{
+	const struct http_request *r = e->down->request;
+	const struct http_response *a = e->attempt.up->response;
+	if (!str_eq_nocase(r->upgrade, a->upgrade))
+		return "the upstream switches to another protocol than was asked for";
+	return upgrade_is_websocket(e) ? websocket_mistake(&r->fields, &a->fields) : NULL;
+}

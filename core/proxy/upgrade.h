@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proxy/upgrade.h - who may leave HTTP, and whether a switch is what was asked for.
+ *
+ * A token passes if the API's `upgrades` has it (websocket, where nothing is said), the request is
+ * HTTP/1.1 and has no content; else the request goes on as plain HTTP, without its Upgrade. Of a
+ * WebSocket (RFC 6455 section 4) both sides of the handshake are checked, so that no peer can be
+ * brought to take bytes for frames that it has not asked for. */
+#pragma once
+
+#include "proxy/exchange_priv.h"
+
+/* The request asks to leave HTTP (upgrade.n > 0). Leaves in it what may be asked of the upstream,
+ * or fails the exchange: false. */
+bool upgrade_judge(struct exchange *e);
+/* Takes out of a WebSocket's request what whoever looks at frames cannot read: extensions. */
+void upgrade_hide_extensions(struct exchange *e);
+/* Whether the upstream's 101 answers what was asked; else what is wrong with it. NULL: nothing. */
+const char *upgrade_mistake(const struct exchange *e);
+/* Whether a WebSocket was asked for. */
+bool upgrade_is_websocket(const struct exchange *e);

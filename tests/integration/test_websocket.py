@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""WebSockets and other switches: who may leave HTTP, and when."""
+from harness import *
+from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, asks, close_payload, echo_frames, frame_bytes,
+                               open_by, serves, switch_bytes)
+
+
+def switching(backend, *tokens):
+    document = api("a", backend)
+    document["spec"]["upgrades"] = list(tokens)
+    return document
+
+
+@case
+def frames_pass_both_ways_after_the_handshake():
+    with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        peer = open_by(client, "/chat?room=1", sec_websocket_protocol="a, b",
+                       sec_websocket_extensions="permessage-deflate")
+        request = backend.requests[0]
+        equal((request.target, request.get("connection"), request.get("sec-websocket-extensions")),
+              ("/chat?room=1", "upgrade", "permessage-deflate"))
+        for n in (0, 1, 125, 126, 65535, 65536, 1 << 20):
+            peer.send(BINARY, b"x" * n)
+            equal(len(peer.read().payload), n)
+        peer.send(TEXT, "a", final=False)
+        peer.send(PING, "p")
+        peer.send(0, "b")
+        equal([(f.opcode, f.payload) for f in (peer.read(), peer.read(), peer.read())],
+              [(TEXT, b"a"), (PONG, b"p"), (0, b"b")])
+        peer.close(1000, "bye")
+        equal(peer.read().payload, close_payload(1000, "bye"))
+        check(client.is_closed(), "the upstream's end goes through")
+
+
+@case
+def bytes_behind_the_handshake_wait_for_the_101():
+    def talk(peer):
+        peer.text("first")
+        echo_frames(peer)
+    with Backend(serves(talk)) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        request, _ = asks()
+        client.send(request.encode() + frame_bytes(TEXT, "early", mask=True))
+        equal(client.read_head().status, 101)
+        equal(client.reader.exactly(14), frame_bytes(TEXT, "first") + frame_bytes(TEXT, "early"))
+
+
+REFUSED = [
+    ("version 8", {"sec_websocket_version": "8"}, 426),
+    ("no version", {"sec_websocket_version": None}, 426),
+    ("no key", {"sec_websocket_key": None}, 400),
+    ("a short key", {"sec_websocket_key": "AAAA"}, 400),
+    ("a key that is no base64", {"sec_websocket_key": "*" * 24}, 400),
+]
+
+
+@case
+def refuses_handshakes_that_no_server_may_take():
+    with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway:
+        for name, fields, status in REFUSED:
+            with rows(name), gateway.client() as client:
+                client.send(asks(**fields)[0])
+                answer = client.read()
+                equal(answer.status, status)
+                if status == 426:
+                    equal((answer.get("sec-websocket-version"), answer.get("upgrade")), ("13", "websocket"))
+                equal(client.get("/").status, 404)
+        check(not any(r.get("upgrade") for r in backend.requests), "it was asked all the same")
+        equal({r["reason"] for r in gateway.records(10) if r["status"] != 404},
+              {"websocket_version", "websocket_handshake"})
+
+
+@case
+def asks_for_no_switch_that_is_not_allowed():
+    with Backend(reply(200, "plain")) as backend, Gateway([api("a", backend)]) as gateway:
+        for name, request in [
+            ("an unknown token", asks(upgrade="echo/1")[0]),
+            ("h2c", asks(upgrade="h2c", connection="upgrade, http2-settings", http2_settings="AAMA")[0]),
+            ("not in Connection", asks(connection="keep-alive")[0]),
+            ("a body", asks(content_length="2")[0] + "hi"),
+            ("POST", asks()[0].replace("GET", "POST")),
+            ("HTTP/1.0", asks()[0].replace("HTTP/1.1", "HTTP/1.0")),
+        ]:
+            with rows(name), gateway.client() as client:
+                client.send(request)
+                equal(client.read().status, 200)
+        check(not any(r.get("upgrade") for r in backend.requests), "a switch was asked for")
+
+
+@case
+def takes_the_token_of_several_that_is_allowed():
+    with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        open_by(client, upgrade="h2c, WebSocket")
+        equal(backend.requests[0].get("upgrade"), "WebSocket")
+
+
+@case
+def tokens_of_the_api_replace_the_default():
+    def script(connection):
+        while request := connection.read_request():
+            if request.get("upgrade") != "Echo/1":
+                connection.send(reply(404))
+                continue
+            connection.send(switch_bytes(request, upgrade="echo/1"))
+            connection.send(connection.reader.exactly(4).upper())
+            return
+    with Backend(script) as backend, Gateway([switching(backend, "echo/1")]) as gateway:
+        with gateway.client() as client:
+            client.send(asks(upgrade="Echo/1")[0])
+            equal(client.read_head().status, 101)
+            client.send("ping")
+            equal(client.reader.exactly(4), b"PING")
+        with gateway.client() as client:
+            client.send(asks()[0])
+            equal(client.read().status, 404)
+
+
+UNASKED = [
+    ("another protocol", {"upgrade": "echo/1"}),
+    ("a wrong Accept", {"sec_websocket_accept": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}),
+    ("no Accept", {"sec_websocket_accept": None}),
+    ("a protocol that was not offered", {"sec_websocket_protocol": "c"}),
+    ("extensions that were not offered", {"sec_websocket_extensions": "permessage-deflate"}),
+]
+
+
+@case
+def a_101_that_answers_something_else_is_502():
+    for name, fields in UNASKED:
+        with rows(name), Backend(serves(echo_frames, **fields)) as backend, \
+                Gateway([api("a", backend)]) as gateway, gateway.client() as client:
+            client.send(asks(sec_websocket_protocol="a, b")[0])
+            equal(client.read().status, 502)
+            record = gateway.records(1)[0]
+            equal(record["reason"], "upstream_protocol")
+            check(record.get("detail"), "why")
+
+
+@case
+def what_follows_a_refused_handshake_is_http():
+    with Backend(reply(200, "plain")) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        client.send(asks("/1")[0] + "GET /2 HTTP/1.1\r\nhost: h\r\n\r\n")
+        equal([client.read().status, client.read().status], [200, 200])
+        equal([r.target for r in backend.requests], ["/1", "/2"])
+
+
+main()
