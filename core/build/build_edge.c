@@ -3,8 +3,8 @@
  * guess would decide who is believed. */
 #include "build/build_priv.h"
 
-static void build_prefixes(struct build *b, const struct plan_node *object, const char *path,
-	struct cidr_set *out)
+static void build_prefixes(
+	struct build *b, const struct plan_node *object, const char *path, struct cidr_set *out)
 {
 	const struct plan_node *list = plan_get(object, "trustedProxies");
 	for (size_t i = 0; i < plan_count(list); i++) {
@@ -76,6 +76,23 @@ static void build_record_claims(const struct plan_node *list, struct edge *e)
 	}
 }
 
+/* The texts of Server and Via, ready to be set. */
+static void build_own_fields(const struct plan_node *node, struct edge *e)
+{
+	struct str server = plan_string(node, "server", STR_EMPTY);
+	struct str name = plan_string(node, "viaName", STR("sluice"));
+	struct str via = plan_string(node, "via", STR("requests"));
+	bool is_both = str_eq(via, STR("both"));
+	size_t length = 4 + name.n;
+	e->adds_via_to_request = is_both || str_eq(via, STR("requests"));
+	e->adds_via_to_response = is_both || str_eq(via, STR("responses"));
+	e->field_text = heap_printf("%.*s1.0 %.*s1.1 %.*s2.0 %.*s", STR_ARG(server), STR_ARG(name),
+		STR_ARG(name), STR_ARG(name));
+	e->server = str_n(e->field_text, server.n);
+	for (size_t i = 0; i < ARRAY_COUNT(e->via); i++)
+		e->via[i] = str_n(e->field_text + server.n + i * length, length);
+}
+
 void build_edge(struct build *b)
 {
 	struct edge *e = &b->generation->edge;
@@ -88,7 +105,9 @@ void build_edge(struct build *b)
 	e->passes_overrides = plan_bool(node, "allowOverrides", false);
 	e->removes_server = plan_bool(node, "removeServer", false);
 	e->tells_reason = plan_bool(node, "reasonHeader", false);
-	e->changes_responses = e->removes_server || e->tells_reason;
+	build_own_fields(node, e);
+	e->changes_responses =
+		e->removes_server || e->tells_reason || e->adds_via_to_response || e->server.n > 0;
 	build_record_claims(plan_get(node, "recordClaims"), e);
 	build_errors(b, plan_get(node, "errors"), e);
 }

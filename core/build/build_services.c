@@ -19,6 +19,7 @@ static struct service_options options_of(const struct plan_node *node, struct bu
 		.scheme = plan_string(node, "scheme", STR("http")),
 		.host = plan_string(node, "host", STR_EMPTY),
 		.port = (uint16_t)build_number(n, "port", 0, UINT16_MAX),
+		.authority = plan_string(node, "authority", STR_EMPTY),
 		.unix_path = plan_string(node, "unix", STR_EMPTY),
 		.connect_timeout_ms = build_ms(n, "connectTimeoutMs", LIMIT_CONNECT_MS),
 		.response_timeout_ms = build_ms(n, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS),
@@ -41,7 +42,8 @@ static bool is_same(const struct service_options *a, const struct service_option
 {
 	return str_eq(a->name, b->name) && str_eq(a->scheme, b->scheme) &&
 	       str_eq(a->host, b->host) && a->port == b->port &&
-	       str_eq(a->unix_path, b->unix_path) && str_eq(a->tls_identity, b->tls_identity) &&
+	       str_eq(a->authority, b->authority) && str_eq(a->unix_path, b->unix_path) &&
+	       str_eq(a->tls_identity, b->tls_identity) &&
 	       a->connect_timeout_ms == b->connect_timeout_ms &&
 	       a->response_timeout_ms == b->response_timeout_ms &&
 	       a->idle_timeout_ms == b->idle_timeout_ms &&

@@ -8,6 +8,7 @@ void edge_deinit(struct edge *e)
 	error_pages_free(e->errors);
 	free(e->record_claims);
 	free(e->header_text);
+	free(e->field_text);
 	cidr_set_deinit(&e->proxies);
 	cidr_set_deinit(&e->proxy_protocol_from);
 }

@@ -245,13 +245,22 @@ enum rc forward_prepare_request(struct exchange *e)
 	return UNLIKELY(e->x.arena->failed) ? RC_FULL : RC_OK;
 }
 
+/* Of a message that came by that version of HTTP. */
+static inline enum rc put_via(
+	struct fields *f, const struct edge *edge, unsigned major, unsigned minor)
+{
+	return fields_append(f, STR("Via"), FIELD_VIA, edge->via[major == 2 ? 2 : minor != 0]);
+}
+
 enum rc forward_address_service(struct exchange *e)
 {
+	const struct edge *edge = &e->worker->generation->edge;
 	struct http_request *r = e->down->request;
 	if (e->rewrites_host)
 		r->authority = service_authority(e->service);
-	return fields_append(&r->fields, STR("Via"), FIELD_VIA,
-		r->version_minor == 0 ? STR("1.0 sluice") : STR("1.1 sluice"));
+	if (UNLIKELY(!edge->adds_via_to_request))
+		return RC_OK;
+	return put_via(&r->fields, edge, r->version_major, r->version_minor);
 }
 
 void forward_address_endpoint(struct exchange *e, struct service *endpoint)
@@ -286,11 +295,14 @@ void forward_clean_response(struct fields *f)
 void forward_finish_response(struct exchange *e, struct http_response *r, bool is_local)
 {
 	const struct edge *edge = &e->worker->generation->edge;
-	if (edge->removes_server)
+	enum rc rc = RC_OK; /* without room it goes without */
+	if (edge->removes_server || edge->server.n > 0)
 		fields_remove_id(&r->fields, FIELD_SERVER);
-	if (!edge->tells_reason || !is_local)
-		return;
-	/* Without room it goes without. */
-	enum rc rc = fields_set(&r->fields, STR("x-sluice-reason"), access_record_reason(e));
+	if (edge->server.n > 0)
+		rc = fields_append(&r->fields, STR("Server"), FIELD_SERVER, edge->server);
+	if (edge->adds_via_to_response && !is_local)
+		rc = put_via(&r->fields, edge, r->version_major, r->version_minor);
+	if (edge->tells_reason && is_local)
+		rc = fields_set(&r->fields, STR("x-sluice-reason"), access_record_reason(e));
 	(void)rc;
 }

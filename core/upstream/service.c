@@ -17,6 +17,8 @@ static bool is_default_port(const struct service_options *o)
 
 static struct str make_authority(const struct service_options *o)
 {
+	if (o->authority.n > 0)
+		return own(o->authority);
 	if (o->host.n == 0)
 		return own(STR("localhost")); /* behind a UNIX socket there is no other name */
 	bool is_ip6 = str_index(o->host, ':') < o->host.n;
@@ -49,7 +51,8 @@ static void init(struct service *s, const struct service_options *options, struc
 	if (options->tls)
 		s->options.tls = tls_context_ref(options->tls);
 	s->breaker.limits = options->breaker;
-	s->authority = make_authority(&s->options);
+	s->authority = make_authority(options);
+	s->options.authority = options->authority.n > 0 ? s->authority : STR_EMPTY;
 	s->key = make_key(&s->options);
 }
 

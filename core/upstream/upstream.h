@@ -23,6 +23,7 @@ struct service_options {
 	struct str scheme; /* "http", "https", "h2" */
 	struct str host;   /* name or IP literal; empty for a UNIX socket */
 	uint16_t port;
+	struct str authority;    /* what it is called by; empty: by host and port */
 	struct str unix_path;    /* "unix:/path" services */
 	struct tls_context *tls; /* ref taken; NULL when plain */
 	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
@@ -38,7 +39,7 @@ struct service_options {
 	struct service_row *rows;      /* borrowed: one of each worker; NULL: nobody counts */
 	/* Several in place of `host`, `port` and `unix_path`, which are the first's then. */
 	const struct endpoint_options *endpoints; /* copied */
-	unsigned endpoint_count;                  /* 0: there is one address, and nothing to choose */
+	unsigned endpoint_count; /* 0: there is one address, and nothing to choose */
 	struct balancing balancing;
 };
 

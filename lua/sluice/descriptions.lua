@@ -46,6 +46,9 @@ descriptions.fields = {
 	["ApiInstance.services.*"] = { "An upstream; bindings may name it <API>-<NAME>." },
 	["ApiInstance.services.*.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
 	["ApiInstance.services.*.endpoints"] = { "Several addresses in place of one." },
+	["ApiInstance.services.*.hostRewrite"] = { "What upstreams see in Host: service (its own name), keep (what the client "
+		.. "asked for), or the literal in host." },
+	["ApiInstance.services.*.host"] = { "The literal: a host, or host:port." },
 	["ApiInstance.services.*.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["ApiInstance.services.*.outlierDetection"] = { "Endpoints that keep failing are passed over for a while." },
 	["ApiInstance.services.*.routes"] = { "When this service is taken; none: always." },
@@ -70,6 +73,9 @@ descriptions.fields = {
 
 	["Service.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
 	["Service.endpoints"] = { "Several addresses in place of one." },
+	["Service.hostRewrite"] = { "What upstreams see in Host: the service's own name, what the client asked for, "
+		.. "or the literal in host; without it as routing.rewriteHostHeader says." },
+	["Service.host"] = { "The literal: a host, or host:port." },
 	["Service.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["Service.outlierDetection"] = { "Endpoints that keep failing are passed over for a while." },
 	["endpoints[]"] = { "One of them." },
@@ -177,6 +183,9 @@ descriptions.fields = {
 	["Configuration.requestId"] = { "X-Request-ID." },
 	["Configuration.requestId.preserve"] = { "Whether a client's own is kept.", false },
 	["Configuration.headers"] = { "Fields that are taken out." },
+	["Configuration.headers.server"] = { "What all responses have as their Server; never beside removeServer: true." },
+	["Configuration.headers.via"] = { "Which messages get a Via.", "requests" },
+	["Configuration.headers.viaName"] = { "The name of the gateway in Via.", "sluice" },
 	["Configuration.headers.removeServer"] = { "Whether responses lose their Server.", false },
 	["Configuration.headers.allowOverrides"] = { "Whether X-HTTP-Method-Override and its like pass.", false },
 	["Configuration.reasonHeader"] = { "Whether the gateway's own answers say why in x-sluice-reason.", false },

@@ -10,6 +10,8 @@ local PREFIXES_MAX = 1024
 local CLAIMS_MAX = 8
 local CLAIM_BYTES_MAX = 64
 local HOPS_MAX = 64
+local SERVER_BYTES_MAX = 256
+local VIA_NAME_BYTES_MAX = 128
 
 -- --- shapes -------------------------------------------------------------------------------------
 
@@ -47,6 +49,20 @@ local function check_claim(text)
 	end
 end
 
+-- A line of products and comments (RFC 9110 10.2.4), of which only what may stand in a field matters.
+local function check_server(text)
+	if not text:match("^[!-~][ -~]*$") or text:sub(-1) == " " or #text > SERVER_BYTES_MAX then
+		return "expected 1 to " .. SERVER_BYTES_MAX .. " printable characters"
+	end
+end
+
+-- A pseudonym (RFC 9110 7.6.3), or a host with a port.
+local function check_via_name(text)
+	if not text:match("^[%w!#$%%&'*+.^_`|~:%[%]-]+$") or #text > VIA_NAME_BYTES_MAX then
+		return 'expected a name like "sluice" or a host, of at most ' .. VIA_NAME_BYTES_MAX .. " bytes"
+	end
+end
+
 local boolean = { type = "boolean" }
 
 local shapes = {
@@ -65,7 +81,16 @@ local shapes = {
 		fields = { enabled = boolean, trustedProxies = prefixes },
 	},
 	requestId = { type = "map", fields = { preserve = boolean } },
-	headers = { type = "map", fields = { removeServer = boolean, allowOverrides = boolean } },
+	headers = {
+		type = "map",
+		fields = {
+			removeServer = boolean,
+			server = { type = "string", check = check_server },
+			via = { type = "string", enum = { "requests", "responses", "both", "none" } },
+			viaName = { type = "string", check = check_via_name },
+			allowOverrides = boolean,
+		},
+	},
 	reasonHeader = boolean,
 	accessRecord = {
 		type = "map",
@@ -113,8 +138,12 @@ function readers.requestId(settings, node)
 	settings.edge.request_id = node
 end
 
-function readers.headers(settings, node)
+function readers.headers(settings, node, path, report, resource)
 	settings.edge.headers = node
+	if nodes.value(node, "removeServer", "boolean") and nodes.get(node, "server") then
+		report:error(nodes.get(node, "server"), path .. ".server",
+			"a Server that is removed has no text: leave out removeServer", resource, { at_key = true })
+	end
 end
 
 function readers.reasonHeader(settings, node)
@@ -180,6 +209,9 @@ function edge.node(settings)
 	nodes.put(out, "proxyProtocol", own.proxy_protocol)
 	nodes.put(out, "preserveRequestId", flag(settings, "request_id", "preserve", "preserveRequestId"))
 	nodes.put(out, "removeServer", flag(settings, "headers", "removeServer", "removeServer"))
+	for _, key in ipairs({ "server", "via", "viaName" }) do
+		nodes.put(out, key, nodes.get(own.headers, key))
+	end
 	nodes.put(out, "allowOverrides", flag(settings, "headers", "allowOverrides", "allowOverrides"))
 	nodes.put(out, "reasonHeader", own.reason_header)
 	nodes.put(out, "recordClaims", own.record_claims)

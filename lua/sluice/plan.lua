@@ -6,6 +6,7 @@ local edge = require("sluice.edge")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 local overload = require("sluice.overload")
+local outward = require("sluice.outward")
 local paths = require("sluice.paths")
 
 local plan = {}
@@ -78,9 +79,7 @@ function plan.service_node(service, settings)
 	nodes.put(out, "port", nodes.integer(at, address.port))
 	nodes.put(out, "unix", address.unix and nodes.string(at, address.unix))
 	nodes.put(out, "path", service.prefix ~= "" and nodes.string(at, service.prefix) or nil)
-	if settings.rewrite_host == false then
-		nodes.put(out, "rewriteHost", nodes.boolean(at, false))
-	end
+	outward.put(out, service, settings)
 	nodes.put(out, "responseTimeoutMs", limits.timeout_ms(settings, "upstreamResponseSeconds"))
 	nodes.put(out, "idleTimeoutMs", service.idle_timeout
 		or limits.timeout_ms(settings, "upstreamConnectionIdleSeconds"))

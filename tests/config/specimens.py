@@ -74,6 +74,12 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, ""),
+    "Service, literal host": ([
+        document("Service", {"address": "http://up.example:9000/x", "hostRewrite": "literal",
+                             "host": "shop.example:81"}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "Service, endpoints": ([
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
@@ -124,7 +130,7 @@ SPECIMENS = {
         proxyProtocol={"enabled": True, "trustedProxies": TRUST},
         requestId={"preserve": True}, reasonHeader=True, errors=PAGES,
         accessRecord={"claims": ["sub", "tenant"]},
-        headers={"removeServer": True, "allowOverrides": True}, routing={"rewriteHostHeader": True}),
+        headers={"server": "s", "via": "both", "viaName": "v", "allowOverrides": True}, routing={"rewriteHostHeader": True}),
     "Configuration, without effect": settings(
         tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),
 }

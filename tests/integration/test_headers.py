@@ -131,6 +131,42 @@ def tells_the_reason_and_hides_the_server_when_asked_to():
 
 
 @case
+def server_and_via_say_what_they_are_told_to():
+    answer = reply(200, "x", {"server": "origin/1.0", "via": "1.1 cache"})
+    rows_of = [({}, ["1.1 sluice"], "origin/1.0", ["1.1 cache"], None),
+               ({"server": "Shop (7)"}, ["1.1 sluice"], "Shop (7)", ["1.1 cache"], "Shop (7)"),
+               ({"via": "both", "viaName": "edge-7:80"}, ["1.1 edge-7:80"], "origin/1.0",
+                ["1.1 cache", "1.1 edge-7:80"], None),
+               ({"via": "responses"}, [], "origin/1.0", ["1.1 cache", "1.1 sluice"], None),
+               ({"via": "none", "removeServer": True}, [], None, ["1.1 cache"], None)]
+    for headers, via, server, via_back, own_server in rows_of:
+        edge = configuration("edge", {"headers": headers})
+        with rows(headers), Backend(answer) as backend, \
+                Gateway([api("a", backend, base="/a"), edge]) as gateway:
+            got, own = gateway.get("/a"), gateway.get("/none")
+            equal((got.get("server"), got.all("via")), (server, via_back))
+            equal((own.status, own.get("server"), own.all("via")), (404, own_server, []))
+            equal(backend.requests[0].all("via"), via)
+
+
+@case
+def host_is_what_the_service_says():
+    literal = {"hostRewrite": "literal", "host": "shop.example:8443"}
+    rows_of = [({}, {}, "own"), ({"rewriteHostHeader": False}, {}, "client.example"),
+               ({}, {"hostRewrite": "keep"}, "client.example"), ({}, literal, "shop.example:8443"),
+               ({"rewriteHostHeader": False}, {"hostRewrite": "service"}, "own"),
+               ({"rewriteHostHeader": False}, literal, "shop.example:8443")]
+    for routing, service, host in rows_of:
+        with rows((routing, service)), Backend() as backend:
+            document = api("a", services={"up": {"address": backend.address, **service}})
+            edge = [configuration("c", {"routing": routing})] if routing else []
+            with Gateway([document, *edge]) as gateway:
+                equal(gateway.request("GET", "/", host="client.example").status, 200)
+                own = backend.address.split("://")[1]
+                equal(backend.requests[0].get("host"), own if host == "own" else host)
+
+
+@case
 def keeps_order_and_every_value_of_other_fields():
     fields = [("x-a", "1"), ("x-b", "2"), ("x-a", "3"), ("cookie", "a=b"), ("x-empty", ""),
               ("x-utf8", "\u00c3\u00a9")]

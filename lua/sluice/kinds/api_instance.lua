@@ -2,7 +2,6 @@
 -- ApiInstance: a listener's address, inline services with their routes, inline policies.
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
-local balancing = require("sluice.balancing")
 local documents = require("sluice.documents")
 local errors = require("sluice.errors")
 local limits = require("sluice.limits")
@@ -160,7 +159,7 @@ local function read_services(api, report)
 			report:error(node, path, 'expected letters, digits, ".", "_" and "-" in the name of a '
 				.. "service", api, { at_key = true })
 		end
-		balancing.read(made, node, path .. ".", report, api, service.read_address)
+		service.read_parts(made, node, path .. ".", report, api)
 		api.inline_services[#api.inline_services + 1] = made
 		for _, entry in ipairs(read_routes(api, { node = node, service = made }, path, report)) do
 			api.inline_routes[#api.inline_routes + 1] = entry

@@ -3,6 +3,7 @@
 local nodes = require("sluice.nodes")
 local address = require("sluice.address")
 local balancing = require("sluice.balancing")
+local outward = require("sluice.outward")
 local schema = require("sluice.schema")
 
 local service = {}
@@ -11,8 +12,10 @@ service.address_shape = { type = "string" }
 
 -- Those of a service, wherever it is declared; one of `address` and `endpoints` has to be there.
 service.fields = { address = service.address_shape }
-for name, field in pairs(balancing.fields) do
-	service.fields[name] = field
+for _, part in ipairs({ balancing, outward }) do
+	for name, field in pairs(part.fields) do
+		service.fields[name] = field
+	end
 end
 
 service.shape = { type = "map", fields = service.fields }
@@ -45,9 +48,15 @@ function service.read_address(target, node, path, report, owner)
 	target.address, target.address_node, target.prefix = parsed, node, prefix
 end
 
+-- `path`: what stands before the names of the fields, with its dot.
+function service.read_parts(target, spec, path, report, owner)
+	balancing.read(target, spec, path, report, owner, service.read_address)
+	outward.read(target, spec, path, report, owner)
+end
+
 function service.read(resource, report)
 	schema.check(report, resource, resource.spec, service.shape, "spec")
-	balancing.read(resource, resource.spec, "spec.", report, resource, service.read_address)
+	service.read_parts(resource, resource.spec, "spec.", report, resource)
 end
 
 return service
