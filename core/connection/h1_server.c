@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "connection/coarse.h"
-#include "connection/server_priv.h"
+#include "connection/h1_server.h"
 
 static const struct http_stream_codec codec;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connection/server_priv.h - the server connection's insides: server.c reads requests and decides
- * about the connection, server_answer.c writes answers. */
+/* connection/h1_server.h - HTTP/1 from clients: h1_server.c reads requests and decides about the
+ * connection, h1_answer.c writes answers. */
 #pragma once
 
 #include "base/check.h"
@@ -58,7 +58,7 @@ static inline struct pool *server_pool(const struct http_server *c)
 /* server.c */
 void server_close(struct http_server *c, enum stream_close_how how);
 
-/* server_answer.c: of the codec */
+/* h1_answer.c: of the codec */
 void server_send_response(struct http_stream *s, struct http_response *a, bool end);
 void server_send_data(struct http_stream *s, struct chunk_queue *q, bool end);
 void server_send_trailers(struct http_stream *s, const struct fields *trailers);

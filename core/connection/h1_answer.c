@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers: framing, whether the connection goes on, and those that no exchange gives. */
 #include "base/limits.h"
-#include "connection/server_priv.h"
+#include "connection/h1_server.h"
 
 /* The most memory of an answer that is given without an exchange: a page of the operator's. */
 #define REFUSAL_BYTES 262144
