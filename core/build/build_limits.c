@@ -65,6 +65,31 @@ static void judge_settings(struct build *b)
 	}
 }
 
+/* settings.http2; what it does not say is as core/base/limits.h has it. */
+static void build_http2(struct build *b, struct server_http2 *out)
+{
+	struct build_numbers n = {.object = plan_get(plan_get(b->root, "settings"), "http2")};
+	static const struct h2_budgets budgets = H2_BUDGETS_DEFAULT;
+	*out = (struct server_http2){
+		.enabled = plan_bool(n.object, "enabled", true),
+		.settings =
+			{
+				.streams_max = (uint32_t)build_number(
+					&n, "maxConcurrentStreams", LIMIT_H2_STREAMS, UINT16_MAX),
+				.stream_window_bytes =
+					(uint32_t)build_number(&n, "initialWindowSize",
+						LIMIT_H2_STREAM_WINDOW_BYTES, INT32_MAX),
+				.connection_window_bytes =
+					(uint32_t)build_number(&n, "initialConnectionWindowSize",
+						LIMIT_H2_CONNECTION_WINDOW_BYTES, INT32_MAX),
+			},
+		.budgets = budgets,
+		.stall_ms = (int)build_number(&n, "windowStallMs", LIMIT_H2_STALL_MS, INT32_MAX),
+	};
+	if (n.at)
+		build_fatal(b, n.at, "http2", "%s", n.message);
+}
+
 void build_limits(struct build *b)
 {
 	judge_settings(b);
@@ -76,6 +101,7 @@ void build_limits(struct build *b)
 	out->tls_handshake_ms = ms_of(limits, PLAN_LIMIT_TLS_HANDSHAKE_MS);
 	out->keepalive_idle_ms = ms_of(limits, PLAN_LIMIT_KEEP_ALIVE_IDLE_MS);
 	out->keepalive_max_age_ms = ms_of(limits, PLAN_LIMIT_KEEP_ALIVE_MAX_AGE_MS);
+	build_http2(b, &out->http2);
 	out->keepalive_requests = count_of(limits, PLAN_LIMIT_KEEP_ALIVE_REQUESTS);
 }
 

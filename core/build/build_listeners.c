@@ -54,7 +54,8 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (tls && tls->type == PLAN_OBJECT) {
-		l->tls = build_tls_server(tls, key, &mistake);
+		struct build_tls_port to = {key, b->generation->limits.http2.enabled};
+		l->tls = build_tls_server(tls, &to, &mistake);
 		if (!l->tls) {
 			refuse(b, mistake.at, "tls", mistake.message);
 			return false;

@@ -105,14 +105,17 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 /* Gives every worker its cells. */
 void build_api_metrics(struct build *b, struct api *api);
 
-/* What `tls` objects of the plan mean. The context is the caller's; NULL: it is said where and why.
- * `key` is the port's: sessions are resumed there alone. */
+/* What `tls` objects of the plan mean. The context is the caller's; NULL: it is said where and why. */
 struct build_tls_mistake {
 	const struct plan_node *at;
 	char message[224];
 };
+struct build_tls_port {
+	struct str key; /* sessions are resumed there alone */
+	bool h2;        /* HTTP/2 is offered, unless `alpn` leaves it out */
+};
 struct tls_context *build_tls_server(
-	const struct plan_node *tls, struct str key, struct build_tls_mistake *m);
+	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m);
 struct tls_context *build_tls_client(const struct plan_node *tls, struct build_tls_mistake *m);
 /* Of what connections were made under; the certificates themselves do not count. */
 void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES]);

@@ -9,14 +9,19 @@
 #define ALPN_MAX   4
 #define OTHERS_MAX 3
 
-/* HTTP/1.1 is what this gateway speaks; other protocols of the list are not offered. */
-static size_t alpn_of(const struct plan_node *tls, struct str out[ALPN_MAX])
+static bool is_spoken(struct str protocol, bool h2)
+{
+	return str_eq(protocol, STR("http/1.1")) || (h2 && str_eq(protocol, STR("h2")));
+}
+
+/* Protocols of the list that this gateway does not speak are not offered. */
+static size_t alpn_of(const struct plan_node *tls, bool h2, struct str out[ALPN_MAX])
 {
 	const struct plan_node *list = plan_get(tls, "alpn");
 	size_t n = 0;
 	for (size_t i = 0; i < plan_count(list) && n < ALPN_MAX; i++) {
 		const struct plan_node *item = plan_at(list, i);
-		if (item->type == PLAN_STRING && str_eq(item->u.string, STR("http/1.1")))
+		if (item->type == PLAN_STRING && is_spoken(item->u.string, h2))
 			out[n++] = item->u.string;
 	}
 	return n;
@@ -78,12 +83,24 @@ static enum tls_client_certificate clients_of(const struct plan_node *of)
 					    : TLS_CLIENT_CERTIFICATE_REQUIRED;
 }
 
+/* Both where nothing is said, and HTTP/1.1 where nothing of what is said can be. */
+static size_t alpn_of_port(const struct plan_node *tls, bool h2, struct str out[ALPN_MAX])
+{
+	size_t n = alpn_of(tls, h2, out);
+	bool is_said = n > 0;
+	if (!is_said && h2)
+		out[n++] = STR("h2");
+	if (!is_said)
+		out[n++] = STR("http/1.1");
+	return n;
+}
+
 /* `of`: the port itself, or one of its names; versions and ciphers are always the port's. */
 static struct tls_context *context_of(const struct plan_node *tls, const struct plan_node *of,
-	struct str scope, struct build_tls_mistake *m)
+	struct str scope, bool h2, struct build_tls_mistake *m)
 {
-	struct str alpn[ALPN_MAX] = {STR("http/1.1")};
-	size_t alpn_count = alpn_of(tls, alpn);
+	struct str alpn[ALPN_MAX];
+	size_t alpn_count = alpn_of_port(tls, h2, alpn);
 	struct tls_certificate others[OTHERS_MAX];
 	const struct plan_node *more = plan_get(of, "others");
 	size_t other_count = 0;
@@ -97,7 +114,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
 		.alpn = alpn,
-		.alpn_count = alpn_count ? alpn_count : 1,
+		.alpn_count = alpn_count,
 		.client_certificate = clients_of(of),
 		.trusted_ca_pem = plan_string(of, "trustedCA", STR_EMPTY),
 		.crl_pem = plan_string(of, "crl", STR_EMPTY),
@@ -127,14 +144,14 @@ static bool add_names(struct tls_context *port, const struct plan_node *hosts,
 }
 
 static bool add_entry(struct tls_context *port, const struct plan_node *tls,
-	const struct plan_node *entry, struct str key, struct build_tls_mistake *m)
+	const struct plan_node *entry, const struct build_tls_port *to, struct build_tls_mistake *m)
 {
 	const struct plan_node *hosts = plan_get(entry, "hosts");
 	struct buffer scope;
 	buffer_init(&scope, SIZE_MAX);
-	buffer_add(&scope, key);
+	buffer_add(&scope, to->key);
 	plan_canonical(hosts, &scope);
-	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), m);
+	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), to->h2, m);
 	buffer_deinit(&scope);
 	bool ok = context && add_names(port, hosts, context, m);
 	tls_context_unref(context);
@@ -142,13 +159,13 @@ static bool add_entry(struct tls_context *port, const struct plan_node *tls,
 }
 
 struct tls_context *build_tls_server(
-	const struct plan_node *tls, struct str key, struct build_tls_mistake *m)
+	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m)
 {
 	const struct plan_node *names = plan_get(tls, "names");
-	struct tls_context *port = context_of(tls, tls, key, m);
+	struct tls_context *port = context_of(tls, tls, to->key, to->h2, m);
 	bool ok = port != NULL;
 	for (size_t i = 0; ok && i < plan_count(names); i++)
-		ok = add_entry(port, tls, plan_at(names, i), key, m);
+		ok = add_entry(port, tls, plan_at(names, i), to, m);
 	if (ok && plan_bool(tls, "strictSni", false))
 		tls_context_be_strict(port, plan_bool(tls, "servesNameless", true));
 	if (ok)
@@ -184,7 +201,7 @@ struct tls_context *build_tls_client(const struct plan_node *tls, struct build_t
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
 		.alpn = alpn,
-		.alpn_count = alpn_of(tls, alpn),
+		.alpn_count = alpn_of(tls, false, alpn),
 	};
 	struct tls_context *context = NULL;
 	if (are_files_there(tls, m) &&

@@ -15,18 +15,12 @@ static bool is_rest_short(const struct server_stream *r)
 	       length - (int64_t)r->h.s.body_received <= LIMIT_LINGER_BYTES;
 }
 
-static bool is_too_old(const struct http_server *c)
-{
-	int max_age_ms = c->options->max_age_ms;
-	return max_age_ms > 0 && loop_now_ms(c->loop) - c->opened_ms >= max_age_ms;
-}
-
 static bool may_keep_alive(const struct server_stream *r)
 {
 	const struct http_server *c = r->server;
 	if (c->is_draining || c->peer_ended || c->requests >= c->options->requests_max)
 		return false;
-	if (UNLIKELY(is_too_old(c) || r->h.s.closes_after))
+	if (UNLIKELY(server_is_too_old(c) || r->h.s.closes_after))
 		return false;
 	return h1_parser_keep_alive(r->h.parser) && (r->h.s.in_ended || is_rest_short(r));
 }

@@ -8,12 +8,11 @@
  * Closing: whenever the answer may say close it does, and then the connection lingers, so that
  * bytes still on their way cannot turn the answer into a reset. An answer that comes before its
  * request is whole says close unless the rest is short, which then is read and dropped. */
-#include "connection/server.h"
+#include "connection/h1_server.h"
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "connection/coarse.h"
-#include "connection/h1_server.h"
 
 static const struct http_stream_codec codec;
 
@@ -49,26 +48,6 @@ static void forget_request(struct http_server *c)
 	h1_stream_deinit(&r->h);
 	arena_reset(&r->arena);
 	pool_put(server_pool(c), r, sizeof(*r));
-}
-
-void server_close(struct http_server *c, enum stream_close_how how)
-{
-	c->is_closing = true;
-	timer_stop(&c->timer);
-	if (c->stream)
-		stream_close(c->stream, how);
-}
-
-static void finish(struct http_server *c)
-{
-	timer_stop(&c->timer);
-	c->events->on_closed(c->owner, c);
-	pool_put(server_pool(c), c, sizeof(*c));
-}
-
-static void on_finish(struct task *t)
-{
-	finish(CONTAINER_OF(t, struct http_server, closed));
 }
 
 static void start_idling(struct http_server *c)
@@ -204,17 +183,21 @@ static bool read_some(struct http_server *c, struct block *block, struct str *in
 	return true;
 }
 
-static size_t on_data(struct stream *stream, struct block *block, const char *p, size_t n)
+size_t h1_server_take(struct http_server *c, struct block *block, const char *p, size_t n)
 {
-	struct http_server *c = stream_owner(stream);
 	struct str in = str_n(p, n);
 	while (in.n > 0 && !c->is_closing && read_some(c, block, &in))
 		;
 	if (c->is_closing)
 		return n;
 	if (in.n > 0)
-		stream_receive(stream, false);
+		stream_receive(c->stream, false);
 	return n - in.n;
+}
+
+static size_t on_data(struct stream *stream, struct block *block, const char *p, size_t n)
+{
+	return h1_server_take(stream_owner(stream), block, p, n);
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -257,12 +240,6 @@ static void on_end(struct stream *stream)
 	}
 }
 
-static void on_open(struct stream *stream)
-{
-	struct http_server *c = stream_owner(stream);
-	c->is_open = true;
-}
-
 static void on_drained(struct stream *stream)
 {
 	struct http_server *c = stream_owner(stream);
@@ -297,12 +274,11 @@ static void on_close(struct stream *stream, enum rc rc)
 		on_lost(c, rc, stream_error_text(stream));
 	c->stream = NULL;
 	if (!c->current)
-		finish(c);
+		server_finish(c);
 }
 
-static void on_timer(struct timer *t)
+static void expire(struct http_server *c)
 {
-	struct http_server *c = CONTAINER_OF(t, struct http_server, timer);
 	struct server_stream *r = c->current;
 	if (r && r->phase == PHASE_OWNED)
 		return;
@@ -316,7 +292,7 @@ static void on_timer(struct timer *t)
 		int64_t whole_ms = c->options->keepalive_idle_ms;
 		int64_t left_ms = c->idle_since_ms + whole_ms - loop_now_ms(c->loop);
 		if (left_ms > 0) {
-			timer_start(c->loop, t, coarse_wait_ms(left_ms, whole_ms));
+			timer_start(c->loop, &c->timer, coarse_wait_ms(left_ms, whole_ms));
 			return;
 		}
 	}
@@ -376,94 +352,49 @@ static const struct http_stream_codec codec = {
 	.release = release,
 };
 
-static const struct stream_events stream_events = {
+const struct stream_events h1_server_events = {
 	.on_data = on_data,
 	.on_end = on_end,
-	.on_open = on_open,
 	.on_drained = on_drained,
 	.on_close = on_close,
 };
 
 /* --- from above ------------------------------------------------------------------------------ */
 
-struct http_server *http_server_new(struct stream_group *group, int fd, const struct address *peer,
-	struct tls_context *tls, const struct http_server_options *options,
-	const struct http_server_events *events, void *owner)
+static void drain(struct http_server *c)
 {
-	struct loop *loop = stream_group_loop(group);
-	struct http_server *c = pool_get(loop_pool(loop), sizeof(*c));
-	*c = (struct http_server){
-		.loop = loop,
-		.options = options,
-		.events = events,
-		.owner = owner,
-		.is_open = tls == NULL,
-		.opened_ms = loop_now_ms(loop),
-	};
-	list_init(&c->link);
-	task_init(&c->closed, on_finish);
-	timer_init(&c->timer, on_timer);
-	c->stream = stream_accept(group, fd, peer, tls, &stream_events, c);
-	start_idling(c);
-	return c;
+	if (!c->current)
+		timer_start(c->loop, &c->timer, c->linger_ms);
 }
 
-void http_server_drain(struct http_server *c, int linger_ms)
-{
-	c->is_draining = true;
-	c->linger_ms = linger_ms;
-	if (!c->current && !c->is_closing)
-		timer_start(c->loop, &c->timer, linger_ms);
-}
-
-bool http_server_evict(struct http_server *c)
+static void evict(struct http_server *c)
 {
 	size_t outstanding;
-	if (c->current || c->is_closing || stream_has_input(c->stream))
-		return false;
 	stream_taken(c->stream, &outstanding);
 	server_close(c, outstanding > 0 ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_END);
-	return true;
 }
 
-void http_server_abort(struct http_server *c)
+static bool is_busy(const struct http_server *c)
+{
+	return c->current != NULL;
+}
+
+static bool is_cut(const struct http_server *c)
 {
 	const struct server_stream *r = c->current;
-	bool is_cut = r && r->h.head_sent && !r->h.out_ended;
-	server_close(c, is_cut ? STREAM_CLOSE_RESET : STREAM_CLOSE_NOW);
+	return r && r->h.head_sent && !r->h.out_ended;
 }
 
-size_t http_server_tail(const struct http_server *c)
+static size_t tail(const struct http_server *c)
 {
-	return c->current || !c->stream ? 0 : stream_pending(c->stream);
+	return c->current ? 0 : stream_pending(c->stream);
 }
 
-void http_server_cut_tail(struct http_server *c)
-{
-	server_close(c, STREAM_CLOSE_RESET);
-}
-
-int64_t http_server_idle_since_ms(const struct http_server *c)
-{
-	return c->current || c->is_closing ? -1 : c->idle_since_ms;
-}
-
-void http_server_set_tag(struct http_server *c, uint64_t tag)
-{
-	c->tag = tag;
-}
-
-uint64_t http_server_tag(const struct http_server *c)
-{
-	return c->tag;
-}
-
-struct link *http_server_link(struct http_server *c)
-{
-	return &c->link;
-}
-
-struct http_server *http_server_of_link(struct link *l)
-{
-	return CONTAINER_OF(l, struct http_server, link);
-}
+const struct server_version h1_server_version = {
+	.drain = drain,
+	.evict = evict,
+	.is_busy = is_busy,
+	.is_cut = is_cut,
+	.tail = tail,
+	.expire = expire,
+};

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "connection/connection_priv.h"
-#include "connection/server.h"
+#include "connection/server_priv.h"
 
 enum server_phase {
 	PHASE_HEAD,  /* nobody knows of it yet */
@@ -24,39 +24,16 @@ struct server_stream {
 	struct http_request request;
 };
 
-struct http_server {
-	struct link link;
-	struct loop *loop;                         /* borrowed */
-	struct stream *stream;                     /* NULL once closed */
-	struct server_stream *current;             /* owned; NULL while idle */
-	const struct http_server_options *options; /* borrowed */
-	const struct http_server_events *events;
-	void *owner;
-	struct timer timer; /* of the head, of idling, of lingering; left running when it is late */
-	struct task closed;
-	int64_t idle_since_ms;
-	int64_t opened_ms;
-	uint64_t tag; /* the owner's */
-	uint32_t requests;
-	int linger_ms;
-	bool is_open;     /* the TLS handshake is done, or none was due */
-	bool is_draining; /* no further request but one */
-	bool peer_ended;
-	bool is_closing;
-};
-
 static inline struct server_stream *server_stream_of(struct http_stream *s)
 {
 	return CONTAINER_OF(s, struct server_stream, h.s);
 }
 
-static inline struct pool *server_pool(const struct http_server *c)
-{
-	return loop_pool(c->loop);
-}
-
-/* server.c */
-void server_close(struct http_server *c, enum stream_close_how how);
+/* h1_server.c */
+extern const struct server_version h1_server_version;
+extern const struct stream_events h1_server_events;
+/* As on_data, for what came before it was known to be HTTP/1. */
+size_t h1_server_take(struct http_server *c, struct block *block, const char *p, size_t n);
 
 /* h1_answer.c: of the codec */
 void server_send_response(struct http_stream *s, struct http_response *a, bool end);

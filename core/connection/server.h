@@ -9,16 +9,25 @@
 #pragma once
 
 #include "connection/http_stream.h"
-#include "http/message_limits.h"
+#include "http/h2_session.h"
 #include "net/stream.h"
 
 struct http_server;
 
+/* HTTP/2 on a connection. */
+struct server_http2 {
+	bool enabled; /* by ALPN, and by prior knowledge in clear text */
+	struct h2_settings settings;
+	struct h2_budgets budgets;
+	int stall_ms; /* content may wait so long for a window that the peer keeps shut */
+};
+
 struct http_server_options {
-	int head_timeout_ms;                  /* absolute, from the head's first byte */
-	int keepalive_idle_ms;                /* between requests */
-	uint32_t requests_max;                /* the last of them is answered with close */
-	int max_age_ms;                       /* of the connection: likewise; 0: none */
+	int head_timeout_ms;   /* absolute, from the head's first byte */
+	int keepalive_idle_ms; /* between requests */
+	uint32_t requests_max; /* the last of them is answered with close */
+	int max_age_ms;        /* of the connection: likewise; 0: none */
+	struct server_http2 http2;
 	const struct message_limits *message; /* borrowed; NULL: message_limits_default */
 	/* Gives the body of the answer to a refused request, and adds the fields that go with it
 	 * (Content-Type); NULL: no body. */
@@ -33,6 +42,12 @@ struct http_server_events {
 	/* The codec answered `status` itself (0: closed without an answer). */
 	void (*on_refused)(
 		void *owner, const struct http_stream *s, uint16_t status, const char *detail);
+	/* HTTP/2: GOAWAY was said, for that reason. May be NULL. */
+	void (*on_goaway)(
+		void *owner, struct http_server *server, enum h2_ending why, const char *detail);
+	/* HTTP/2: a stream was refused (REFUSED_STREAM), beyond those that may be open. May be
+	 * NULL. */
+	void (*on_refused_stream)(void *owner);
 	/* The last call; the server is freed after it. */
 	void (*on_closed)(void *owner, struct http_server *server);
 };
@@ -42,7 +57,8 @@ struct http_server *http_server_new(struct stream_group *group, int fd, const st
 	struct tls_context *tls, const struct http_server_options *options,
 	const struct http_server_events *events, void *owner);
 /* No further request is read: an idle connection gets `linger_ms` to send one more, which is
- * answered with Connection: close; a busy one closes after its answer. */
+ * answered with Connection: close; a busy one closes after its answer. HTTP/2: two GOAWAYs, with a
+ * round trip or `linger_ms` between them; it closes when its streams have ended. */
 void http_server_drain(struct http_server *c, int linger_ms);
 /* An idle connection ends, to make room: who still reads its last answer gets all of it before FIN,
  * anybody else FIN at once. False: it is not idle, or a request has come that nobody has read yet.
@@ -61,5 +77,6 @@ uint64_t http_server_tag(const struct http_server *c);
 /* Monotonic ms of the last activity, for shedding idle ones first; -1 while busy. */
 int64_t http_server_idle_since_ms(const struct http_server *c);
 /* A link for the owner's list of its connections. */
+const struct address *http_server_peer(const struct http_server *c);
 struct link *http_server_link(struct http_server *c);
 struct http_server *http_server_of_link(struct link *l);

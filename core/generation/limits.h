@@ -5,7 +5,7 @@
  * what each excess costs. Times are in milliseconds. */
 #pragma once
 
-#include "http/message_limits.h"
+#include "connection/server.h"
 
 /* Of every client's connection: they hold before it is known which API is asked for. */
 struct connection_limits {
@@ -15,6 +15,7 @@ struct connection_limits {
 	int keepalive_idle_ms;
 	int keepalive_max_age_ms; /* 0: none */
 	uint32_t keepalive_requests;
+	struct server_http2 http2;
 };
 
 /* How fast a peer has to be once `grace_ms` were spent waiting for it (base/pace.h). */

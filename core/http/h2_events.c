@@ -442,8 +442,6 @@ static int on_frame_send(nghttp2_session *codec, const nghttp2_frame *frame, voi
 		note_goaway(session, frame);
 	if (!s)
 		return 0;
-	if (frame->hd.type == NGHTTP2_HEADERS)
-		s->bytes_sent += FRAME_HEAD_BYTES + frame->hd.length;
 	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
 		(frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)) {
 		s->out_is_out = true;

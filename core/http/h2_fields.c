@@ -12,13 +12,14 @@
 static bool make_room(struct h2_list *l, struct arena *arena, uint32_t fields)
 {
 	size_t n = (size_t)fields + EXTRA_FIELDS;
-	l->count = 0;
+	l->count = l->bytes = 0;
 	l->items = n <= H2_FIELDS_ROOM ? l->room : arena_alloc(arena, n * sizeof(nghttp2_nv));
 	return l->items != NULL;
 }
 
 static void add(struct h2_list *l, struct str name, struct str value)
 {
+	l->bytes += name.n + value.n;
 	l->items[l->count++] = (nghttp2_nv){
 		.name = (uint8_t *)name.p,
 		.namelen = name.n,

@@ -76,6 +76,7 @@ void h2_head_drop(struct h2_session *session, struct h2_stream *s);
 struct h2_list {
 	nghttp2_nv *items;
 	size_t count;
+	size_t bytes; /* of names and values */
 	nghttp2_nv room[H2_FIELDS_ROOM];
 	char length[24];
 	char status[4];

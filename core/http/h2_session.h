@@ -109,7 +109,7 @@ struct h2_stream {
 	struct http_response *response; /* client role: to be filled in */
 	const struct fields *trailers;  /* received; NULL when none; valid from on_end on */
 	uint64_t bytes_received;        /* of its frames */
-	uint64_t bytes_sent;
+	uint64_t bytes_sent;            /* heads before they are compressed */
 	int64_t begun_ms;
 	size_t uncredited; /* content received and not yet credited */
 	bool in_ended;     /* the received message is whole */

@@ -100,6 +100,7 @@ bool h2_stream_open(
 		session->codec, NULL, list.items, list.count, has_content ? &provider : NULL, s);
 	if (id < 0)
 		return false;
+	s->bytes_sent = list.bytes;
 	if (!has_content)
 		s->out_ended = true;
 	s->head_sent = true;
@@ -145,6 +146,7 @@ bool h2_stream_respond(
 	bool is_interim = framed.status < 200;
 	bool has_content = !is_interim && frame_response(s, &framed, end);
 	bool done = h2_list_response(&list, s->arena, &framed, date);
+	s->bytes_sent += list.bytes;
 	if (done && is_interim)
 		return respond_interim(s, &list) ||
 		       (h2_stream_abandon(s, H2_INTERNAL_ERROR), false);

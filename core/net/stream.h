@@ -38,6 +38,10 @@ struct stream_events {
 	/* Queued output fell below LIMIT_QUEUE_LOW_BYTES after it had been above
 	 * LIMIT_QUEUE_HIGH_BYTES. */
 	void (*on_drained)(struct stream *s);
+	/* Output that is made only when it is due: the flush of the turn calls it after
+	 * stream_want_produce, again whenever there is room, and until it returns false, for there is
+	 * no more. It queues some, up to LIMIT_QUEUE_HIGH_BYTES, and may close. May be NULL. */
+	bool (*on_produce)(struct stream *s);
 	/* `rc` RC_OK after stream_close; else why it broke: RC_CLOSED reset (what had come before
 	 * it was handed up), RC_TIMEOUT, RC_REFUSED, RC_INVALID TLS failure, RC_IO;
 	 * stream_error_text says more. */
@@ -95,6 +99,8 @@ void stream_commit(struct stream *s, size_t n);
 void stream_send_copy(struct stream *s, struct str bytes);
 /* Moves all chunks of q to the output. */
 void stream_send_queue(struct stream *s, struct chunk_queue *q);
+/* on_produce is due in this turn's flush. */
+void stream_want_produce(struct stream *s);
 /* Bytes queued and not yet taken by the kernel. */
 size_t stream_pending(const struct stream *s);
 /* How much of what was queued the peer's kernel has acknowledged, of plain text or (TLS) about as

@@ -47,6 +47,8 @@ struct stream {
 	bool end_is_sent : 1;
 	bool was_high : 1; /* pending went above high: on_drained is owed */
 	bool drained_is_due : 1;
+	bool wants_produce : 1; /* on_produce may have more */
+	bool is_producing : 1;
 	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
 	bool lingers_not : 1;      /* STREAM_CLOSE_END: it is over once the end is sent */
 	bool is_closed : 1;        /* on_close is scheduled */

@@ -156,14 +156,31 @@ bool stream_peer_takes(const struct stream *s)
 	return kernel_queue(s) < s->untaken;
 }
 
+/* Whether something came of it. */
+static bool produce(struct stream *s)
+{
+	size_t before = s->out.bytes;
+	if (!s->wants_produce || !s->is_open || s->end_is_due)
+		return false;
+	s->is_producing = true;
+	s->wants_produce = s->events->on_produce(s);
+	s->is_producing = false;
+	return !s->is_closed && s->out.bytes > before;
+}
+
 static void flush(struct stream *s)
 {
 	copy_residue_out(s);
 	if (s->is_connecting || s->is_broken)
 		return;
-	write_out(s);
-	if (s->is_closed || s->is_broken)
-		return;
+	bool has_more;
+	do {
+		has_more = stream_pending(s) < LIMIT_QUEUE_HIGH_BYTES && produce(s);
+		if (!s->is_closed)
+			write_out(s);
+		if (s->is_closed || s->is_broken)
+			return;
+	} while (has_more && s->wants_produce);
 	note_pending(s);
 	size_t pending = stream_pending(s);
 	if (pending == 0 && s->end_is_due && !s->end_is_sent && s->is_open)
@@ -190,6 +207,8 @@ size_t stream_pending(const struct stream *s)
 /* Waiting for the end of the turn is for small messages: much at once goes early. */
 static void queued(struct stream *s)
 {
+	if (s->is_producing)
+		return; /* the flush goes on */
 	stream_mark_dirty(s);
 	if (s->out.bytes >= LIMIT_DIRTY_STREAM_BYTES && s->is_writable && s->is_open)
 		write_out(s);
@@ -245,6 +264,14 @@ void stream_send_queue(struct stream *s, struct chunk_queue *q)
 	}
 	chunk_queue_move(&s->out, q);
 	queued(s);
+}
+
+void stream_want_produce(struct stream *s)
+{
+	if (!takes_output(s))
+		return;
+	s->wants_produce = true;
+	stream_mark_dirty(s);
 }
 
 void stream_send_end(struct stream *s)

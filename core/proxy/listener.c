@@ -258,6 +258,7 @@ static void set_options(struct proxy_listener *l)
 		.requests_max = limits->keepalive_requests,
 		.message = &l->message,
 		.error_body = error_body,
+		.http2 = limits->http2,
 	};
 	shed_adjust(l->worker, &l->options);
 }

@@ -79,7 +79,8 @@ static void on_server_closed(void *owner, struct http_server *server)
 	list_remove(http_server_link(server));
 }
 
-static const struct http_server_events server_events = {on_request, on_refused, on_server_closed};
+static const struct http_server_events server_events = {
+	.on_request = on_request, .on_refused = on_refused, .on_closed = on_server_closed};
 
 static void on_accept(void *owner, int fd, const struct address *peer)
 {
