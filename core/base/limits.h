@@ -81,8 +81,8 @@
 #define LIMIT_H2_ACKS_UNSENT   1000
 /* The library's memory: 100 heads of 40 KiB that wait to be sent; commonly 30 KiB. */
 #define LIMIT_H2_MEMORY_BYTES (4u << 20)
-/* Content that waits for windows: of a connection, of one of its streams, and what a stream may have
- * waiting even so, lest those that stand still stop the others. */
+/* Content that waits for windows: of a connection, of one of its streams, and what a stream may
+ * have waiting even so, lest those that stand still stop the others. */
 #define LIMIT_H2_OUT_BYTES        (1u << 20)
 #define LIMIT_H2_STREAM_OUT_BYTES 65536
 #define LIMIT_H2_STREAM_OUT_MIN   16384
@@ -109,11 +109,11 @@
  * it can have open, twice. */
 #define LIMIT_SUPERVISION_MESSAGES 8192
 
-#define LIMIT_WORKERS            256
+#define LIMIT_WORKERS 256
 /* Threads for jobs of policies: they wait more than they compute. */
-#define LIMIT_JOB_THREADS        8
+#define LIMIT_JOB_THREADS 8
 /* Messages that wait for one worker of one binding. */
-#define LIMIT_INBOX_LETTERS      65536
+#define LIMIT_INBOX_LETTERS 65536
 /* A policy's own request and its response without their contents: what heads of 64 KiB come to,
  * with the tables of their fields. */
 #define LIMIT_CALL_HEAD_BYTES    (256u << 10)
@@ -140,6 +140,10 @@
 #define LIMIT_KEEPALIVE_IDLE_MS    60000
 #define LIMIT_KEEPALIVE_MAX_AGE_MS 3600000
 #define LIMIT_CONNECT_MS           3000
+/* RFC 8305 section 8: then the next address of a name is tried beside the one before; later where a
+ * TLS handshake is a part of the attempt. */
+#define LIMIT_NEXT_ADDRESS_MS      250
+#define LIMIT_NEXT_ADDRESS_TLS_MS  750
 #define LIMIT_UPSTREAM_RESPONSE_MS 15000
 #define LIMIT_UPSTREAM_IDLE_MS     60000
 #define LIMIT_STREAM_IDLE_MS       300000
@@ -152,8 +156,8 @@
 #define LIMIT_PACE_BYTES_PER_SECOND 512
 #define LIMIT_PACE_GRACE_MS         10000
 #define LIMIT_PACE_STALL_MS         60000
-/* What is on its way to a client for no longer than this is the network's: a satellite's 600 ms, and
- * one segment that has to be sent again. */
+/* What is on its way to a client for no longer than this is the network's: a satellite's 600 ms,
+ * and one segment that has to be sent again. */
 #define LIMIT_PACE_FLIGHT_MS 2000
 /* How often exchanges that last are looked at. */
 #define LIMIT_SWEEP_MS 250

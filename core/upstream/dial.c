@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attempts to connect: the name's addresses, each once, beginning where the one before left off.
+/* Attempts to connect: the name's addresses, each once, beginning where the one before left off,
+ * the families in turn (RFC 8305). One that stays silent for a moment gets the next one beside it;
+ * who is open first wins, and the others are closed.
  *
- * An address that refuses costs nothing, so all of them are tried; one that stays silent costs the
- * connect timeout, so after twice that the attempt is over. */
+ * An address that refuses costs nothing, so all of them are tried; after twice the connect timeout
+ * no further one is. A family that won over another goes first the next time. */
 #include "upstream/upstream_priv.h"
 
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -17,12 +20,27 @@ static const struct service_options *options_of(const struct pooled *c)
 	return &c->pool->service->options;
 }
 
+/* The others, when one has won or nobody waits any more. Their clients are closed at the end of the
+ * turn, and may outlive the pool. */
+static void close_racers(struct dial *d)
+{
+	struct link *l;
+	while ((l = list_pop(&d->racers))) {
+		struct racer *r = CONTAINER_OF(l, struct racer, link);
+		r->place = NULL;
+		r->upstream->losers++;
+		http_client_close(r->client);
+	}
+}
+
 static void free_dial(struct pooled *c)
 {
 	struct dial *d = c->dial;
 	c->dial = NULL;
 	if (d->query)
 		resolver_cancel(d->query);
+	close_racers(d);
+	timer_stop(&d->next);
 	task_cancel(&d->failed);
 	free(d->addresses);
 	free(d);
@@ -32,10 +50,7 @@ void dial_abandon(struct pooled *c)
 {
 	free_dial(c);
 	c->pool->dials--;
-	if (c->client)
-		http_client_close(c->client);
-	else
-		pool_closed(c);
+	pool_closed(c);
 }
 
 /* --- the outcome ----------------------------------------------------------------------------- */
@@ -63,37 +78,101 @@ static void on_failed(struct task *t)
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-static const struct address *address_at_hand(const struct dial *d)
+static int64_t next_address_ms(const struct pooled *c)
 {
-	return &d->addresses[(d->first + d->tried) % d->count];
+	return options_of(c)->tls ? LIMIT_NEXT_ADDRESS_TLS_MS : LIMIT_NEXT_ADDRESS_MS;
 }
 
-static void connect_to(struct pooled *c)
+static void connect_to_next(struct pooled *c)
 {
 	struct dial *d = c->dial;
+	struct upstream *u = c->pool->upstream;
 	const struct service_options *o = options_of(c);
+	struct racer *r = heap_zalloc(sizeof(*r));
+	*r = (struct racer){.place = c, .upstream = u, .address = d->addresses[d->tried++]};
 	struct http_client_target target = {
-		.address = *address_at_hand(d),
+		.address = r->address,
 		.tls = o->tls,
 		.server_name = o->host,
 		.connect_timeout_ms = o->connect_timeout_ms,
 		.protocol = o->protocol,
 		.http2 = o->http2,
 	};
-	c->client = http_client_dial(c->pool->upstream->group, &target, &client_events, c);
+	list_append(&d->racers, &r->link);
+	r->client = http_client_dial(u->group, &target, &client_events, r);
+	if (d->tried < d->count)
+		timer_start(u->loop, &d->next, next_address_ms(c));
+}
+
+static bool may_try_next(const struct pooled *c)
+{
+	const struct dial *d = c->dial;
+	int64_t spent_ms = loop_now_ms(c->pool->upstream->loop) - d->started_ms;
+	return d->tried < d->count && spent_ms < 2 * (int64_t)options_of(c)->connect_timeout_ms;
+}
+
+static void on_next(struct timer *t)
+{
+	struct pooled *c = CONTAINER_OF(t, struct dial, next)->place;
+	if (may_try_next(c))
+		connect_to_next(c);
+}
+
+static int family_of(const struct address *a)
+{
+	return a->u.sa.sa_family;
+}
+
+/* Where to begin: in turn, with the family that is known to be reached where one is. */
+static size_t first_address(struct upstream_pool *p, const struct address *all, size_t count)
+{
+	size_t first = p->next_address++ % count;
+	for (size_t i = 0; p->family && i < count; i++)
+		if (family_of(&all[(first + i) % count]) == p->family)
+			return (first + i) % count;
+	return first;
+}
+
+/* The next one from `at` on, around the list, that is not taken; of that family unless it is 0. */
+static size_t find_untaken(
+	const struct address *all, size_t count, size_t at, uint64_t taken, int family)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t k = (at + i) % count;
+		if (!(taken >> k & 1) && (!family || family_of(&all[k]) == family))
+			return k;
+	}
+	return count;
+}
+
+_Static_assert(RESOLVER_ADDRESSES_MAX <= 64, "a bit for each");
+
+/* From `first` on, the families in turn for as long as there are two. */
+static void put_in_order(struct address *to, const struct address *all, size_t count, size_t first)
+{
+	uint64_t taken = 0;
+	int other = 0;
+	for (size_t n = 0; n < count; n++) {
+		size_t k = find_untaken(all, count, first, taken, other);
+		if (k == count)
+			k = find_untaken(all, count, first, taken, 0);
+		to[n] = all[k];
+		taken |= (uint64_t)1 << k;
+		other = family_of(&all[k]) == AF_INET ? AF_INET6 : AF_INET;
+	}
 }
 
 static void take_addresses(struct pooled *c, const struct address *addresses, size_t count)
 {
 	struct dial *d = c->dial;
 	uint16_t port = options_of(c)->port;
+	size_t first = first_address(c->pool, addresses, count);
 	d->addresses = heap_alloc(count * sizeof(struct address));
-	memcpy(d->addresses, addresses, count * sizeof(struct address));
+	put_in_order(d->addresses, addresses, count, first);
 	for (size_t i = 0; i < count; i++)
 		address_set_port(&d->addresses[i], port);
 	d->count = count;
-	d->first = c->pool->next_address++ % count;
-	connect_to(c);
+	connect_to_next(c);
 }
 
 static void on_resolved(void *owner, enum rc rc, const struct address *addresses, size_t count)
@@ -135,6 +214,8 @@ void dial_begin(struct pooled *c)
 	d->started_ms = loop_now_ms(c->pool->upstream->loop);
 	d->started_us = loop_now_us(c->pool->upstream->loop);
 	task_init(&d->failed, on_failed);
+	timer_init(&d->next, on_next);
+	list_init(&d->racers);
 	c->dial = d;
 	find_address(c);
 }
@@ -153,7 +234,13 @@ static void count_connect(const struct pooled *c)
 
 static void on_open(void *owner, struct http_client *client)
 {
-	struct pooled *c = owner;
+	struct racer *r = owner;
+	struct pooled *c = r->place;
+	list_remove(&r->link);
+	c->client = client;
+	for (size_t i = 0; i < c->dial->tried; i++)
+		if (family_of(&c->dial->addresses[i]) != family_of(&r->address))
+			c->pool->family = family_of(&r->address);
 	count_connect(c);
 	free_dial(c);
 	pool_connected(c);
@@ -161,16 +248,7 @@ static void on_open(void *owner, struct http_client *client)
 
 static void on_idle(void *owner, struct http_client *client)
 {
-	pool_offer(owner);
-}
-
-/* Another address can be better only where no connection came about. */
-static bool may_try_next(const struct pooled *c, enum rc rc)
-{
-	const struct dial *d = c->dial;
-	int64_t spent_ms = loop_now_ms(c->pool->upstream->loop) - d->started_ms;
-	return rc != RC_INVALID && d->tried + 1 < d->count &&
-	       spent_ms < 2 * (int64_t)options_of(c)->connect_timeout_ms;
+	pool_offer(((struct racer *)owner)->place);
 }
 
 /* A peer that hangs up before the connection is usable either spoke no TLS or wanted none of us. */
@@ -181,29 +259,32 @@ static enum rc rc_of(const struct pooled *c, enum rc rc)
 	return options_of(c)->tls ? RC_INVALID : RC_IO;
 }
 
-static void on_never_open(struct pooled *c, enum rc rc, const char *text)
+/* Another address can be better only where no connection came about. */
+static void on_never_open(struct pooled *c, const struct address *at, enum rc rc, const char *text)
 {
 	struct dial *d = c->dial;
-	if (may_try_next(c, rc)) {
-		d->tried++;
-		connect_to(c);
-		return;
-	}
 	char address[ADDRESS_TEXT_BYTES];
-	struct str at = address_text(address_at_hand(d), address);
+	struct str shown = address_text(at, address);
 	d->rc = rc_of(c, rc);
-	snprintf(d->text, sizeof(d->text), "%.*s: %s", STR_ARG(at), text);
-	fail(c);
+	snprintf(d->text, sizeof(d->text), "%.*s: %s", STR_ARG(shown), text);
+	if (rc != RC_INVALID && may_try_next(c))
+		connect_to_next(c);
+	else if (list_is_empty(&d->racers))
+		fail(c);
 }
 
 static void on_closed(void *owner, struct http_client *client, enum rc rc, const char *text)
 {
-	struct pooled *c = owner;
-	c->client = NULL;
-	if (c->dial)
-		on_never_open(c, rc, text);
+	struct racer racer = *(struct racer *)owner;
+	struct racer *r = owner;
+	list_remove(&r->link);
+	free(r);
+	if (!racer.place)
+		racer.upstream->losers--;
+	else if (racer.place->dial)
+		on_never_open(racer.place, &racer.address, rc, text);
 	else
-		pool_closed(c);
+		pool_closed(racer.place);
 }
 
 static const struct http_client_events client_events = {

@@ -526,7 +526,7 @@ static void close_place(struct pooled *c)
 
 static bool close_pools(struct upstream *u)
 {
-	bool is_empty = true;
+	bool is_empty = u->losers == 0;
 	LIST_FOREACH(l, &u->pool_list)
 	{
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);

@@ -7,7 +7,8 @@
  *
  * Reuse: one with streams that has room (HTTP/2), else the most recently idle connection; idle ones
  * close after idle_timeout_ms, or when the peer sends or closes. Names are resolved again by TTL;
- * new connections take the addresses in turn; each is tried once per attempt to connect.
+ * new connections take the addresses in turn; each is tried once per attempt to connect, the next one
+ * beside the one before when that stays silent (RFC 8305), the families in turn.
  */
 #pragma once
 

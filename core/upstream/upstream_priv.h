@@ -32,6 +32,7 @@ struct upstream {
 	struct upstream_stats gone; /* of pools that are freed */
 	bool is_closing;
 	unsigned worker;  /* whose rows of the services are counted in */
+	unsigned losers;  /* that are not closed yet */
 	struct prng prng; /* for choices among endpoints */
 };
 
@@ -54,15 +55,27 @@ struct upstream_pool {
 	unsigned dials;
 	unsigned streams_per_dial; /* that a new connection is expected to carry */
 	unsigned next_address;     /* new connections take the addresses in turn */
+	int family;                /* of an address that won over another family's; 0: none did */
 	struct upstream_stats stats;
+};
+
+/* One connection, in an attempt to connect beside others to other addresses, and later alone. */
+struct racer {
+	struct link link;     /* in dial.racers */
+	struct pooled *place; /* NULL: it lost, and is being closed */
+	struct upstream *upstream;
+	struct http_client *client;
+	struct address address;
 };
 
 /* One attempt to connect; only while it lasts. */
 struct dial {
 	struct pooled *place;         /* borrowed: whose this is */
 	struct resolver_query *query; /* NULL: answered */
-	struct address *addresses;    /* owned */
-	size_t count, first, tried;
+	struct address *addresses;    /* owned: in the order in which they are tried */
+	size_t count, tried;
+	struct link racers; /* struct racer: those under way */
+	struct timer next;  /* to try the next one beside them */
 	int64_t started_ms, started_us;
 	struct task failed; /* tells later what failed at once */
 	enum rc rc;
@@ -73,7 +86,7 @@ struct dial {
 struct pooled {
 	struct link link; /* in pool.idle, pool.room or pool.busy */
 	struct upstream_pool *pool;
-	struct http_client *client; /* NULL between addresses */
+	struct http_client *client; /* NULL until connected */
 	struct dial *dial;          /* owned; NULL once connected */
 	struct service *counted;    /* ref: has a place of BREAKER_CONNECTIONS there */
 	int64_t idle_since_ms;
