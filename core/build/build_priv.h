@@ -17,8 +17,8 @@ struct built_plugin {
 };
 
 struct built_service {
-	struct service *service; /* borrowed from the generation; NULL: it cannot be used */
-	char *error;             /* owned: why */
+	struct service *service;      /* borrowed from the generation; NULL: it cannot be used */
+	char *error;                  /* owned: why */
 	uint8_t sha256[SHA256_BYTES]; /* of its node */
 	uint32_t former;              /* its number in the former generation, or GENERATION_NONE */
 	bool has_facts;               /* of its node: what follows is known */
@@ -29,7 +29,7 @@ struct built_service {
 /* Of the former generation: by its numbers. */
 struct former_part {
 	const struct generation_part *part; /* or NULL: there was none of these bytes */
-	bool is_checked;                    /* the bytes of the new one are what their digest says */
+	bool is_checked; /* the bytes of the new one are what their digest says */
 };
 
 struct build {
@@ -47,7 +47,7 @@ struct build {
 	struct map former_services; /* 1 + number by name, of the former generation; filled late */
 	bool *kept_services;        /* owned: by the former generation's number */
 	struct route_base *bases;   /* owned: by API; views into the APIs */
-	struct buffer content;                 /* of what is being hashed */
+	struct buffer content;      /* of what is being hashed */
 	size_t fatal_count;
 	bool is_incomplete; /* a part could not be read: policies may be missing from every chain */
 };
@@ -92,8 +92,7 @@ bool build_same_balancing(const struct service_options *a, const struct service_
 void build_edge(struct build *b);
 void build_contracts(struct build *b);
 /* Its redirect and its error pages; what is wrong with them stands in `numbers` then. */
-void build_api_edge(
-	struct api *api, const struct plan_node *node, struct build_numbers *numbers);
+void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers);
 void build_plugins(struct build *b);
 /* False: the plan is damaged. */
 bool build_services(struct build *b);
@@ -105,7 +104,8 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 /* Gives every worker its cells. */
 void build_api_metrics(struct build *b, struct api *api);
 
-/* What `tls` objects of the plan mean. The context is the caller's; NULL: it is said where and why. */
+/* What `tls` objects of the plan mean. The context is the caller's; NULL: it is said where and why.
+ */
 struct build_tls_mistake {
 	const struct plan_node *at;
 	char message[224];
@@ -116,7 +116,8 @@ struct build_tls_port {
 };
 struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m);
-struct tls_context *build_tls_client(const struct plan_node *tls, struct build_tls_mistake *m);
+struct tls_context *build_tls_client(const struct plan_node *tls,
+	enum http_client_protocol protocol, struct build_tls_mistake *m);
 /* Of what connections were made under; the certificates themselves do not count. */
 void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES]);
 /* What of it will work, and maybe not as it was meant: certificates out of date or order. */

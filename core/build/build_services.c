@@ -13,6 +13,31 @@ static unsigned threshold(struct build_numbers *n, const char *key)
 	return (unsigned)build_number(n, key, 0, UINT_MAX);
 }
 
+static enum http_client_protocol protocol_of(const struct plan_node *node)
+{
+	struct str name = plan_string(node, "protocol", STR_EMPTY);
+	if (str_eq(name, STR("h2")))
+		return HTTP_CLIENT_2;
+	return str_eq(name, STR("alpn")) ? HTTP_CLIENT_ALPN : HTTP_CLIENT_1;
+}
+
+#define WINDOW_BYTES_MAX 0x7fffffff
+
+static struct http2_options http2_of(struct build_numbers *n)
+{
+	int64_t streams = build_number(n, "streamsMax", LIMIT_H2_STREAMS, INT_MAX);
+	int64_t window =
+		build_number(n, "streamWindow", LIMIT_H2_STREAM_WINDOW_BYTES, WINDOW_BYTES_MAX);
+	int64_t all = build_number(
+		n, "connectionWindow", LIMIT_H2_CONNECTION_WINDOW_BYTES, WINDOW_BYTES_MAX);
+	return (struct http2_options){
+		.streams_max = streams > 0 ? (unsigned)streams : 1,
+		.stream_window_bytes = (uint32_t)window,
+		.connection_window_bytes = (uint32_t)(all > window ? all : window),
+		.ping_ms = build_ms(n, "pingMs", 0),
+	};
+}
+
 static struct service_options options_of(const struct plan_node *node, struct build_numbers *n)
 {
 	return (struct service_options){
@@ -21,6 +46,8 @@ static struct service_options options_of(const struct plan_node *node, struct bu
 		.port = (uint16_t)build_number(n, "port", 0, UINT16_MAX),
 		.authority = plan_string(node, "authority", STR_EMPTY),
 		.unix_path = plan_string(node, "unix", STR_EMPTY),
+		.protocol = protocol_of(node),
+		.http2 = http2_of(n),
 		.connect_timeout_ms = build_ms(n, "connectTimeoutMs", LIMIT_CONNECT_MS),
 		.response_timeout_ms = build_ms(n, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS),
 		.idle_timeout_ms = build_ms(n, "idleTimeoutMs", LIMIT_UPSTREAM_IDLE_MS),
@@ -38,12 +65,20 @@ static struct service_options options_of(const struct plan_node *node, struct bu
 	};
 }
 
+static bool is_same_http2(const struct http2_options *a, const struct http2_options *b)
+{
+	return a->streams_max == b->streams_max &&
+	       a->stream_window_bytes == b->stream_window_bytes &&
+	       a->connection_window_bytes == b->connection_window_bytes && a->ping_ms == b->ping_ms;
+}
+
 static bool is_same(const struct service_options *a, const struct service_options *b)
 {
 	return str_eq(a->name, b->name) && str_eq(a->scheme, b->scheme) &&
 	       str_eq(a->host, b->host) && a->port == b->port &&
 	       str_eq(a->authority, b->authority) && str_eq(a->unix_path, b->unix_path) &&
-	       str_eq(a->tls_identity, b->tls_identity) &&
+	       str_eq(a->tls_identity, b->tls_identity) && a->protocol == b->protocol &&
+	       is_same_http2(&a->http2, &b->http2) &&
 	       a->connect_timeout_ms == b->connect_timeout_ms &&
 	       a->response_timeout_ms == b->response_timeout_ms &&
 	       a->idle_timeout_ms == b->idle_timeout_ms &&
@@ -77,15 +112,18 @@ static struct service *find_former(
 	return found;
 }
 
-static bool needs_tls(const struct service_options *o)
+/* https:// is TLS by the system's authorities where nothing else is said; h2:// where it is said.
+ */
+static bool needs_tls(const struct service_options *o, const struct plan_node *tls)
 {
-	return str_eq(o->scheme, STR("https"));
+	return str_eq(o->scheme, STR("https")) || (tls && str_eq(o->scheme, STR("h2")));
 }
 
-static struct tls_context *tls_of(const struct plan_node *tls, char *message, size_t message_size)
+static struct tls_context *tls_of(const struct plan_node *tls, enum http_client_protocol protocol,
+	char *message, size_t message_size)
 {
 	struct build_tls_mistake mistake;
-	struct tls_context *context = build_tls_client(tls, &mistake);
+	struct tls_context *context = build_tls_client(tls, protocol, &mistake);
 	if (!context)
 		snprintf(message, message_size, "its service's TLS settings: %s", mistake.message);
 	return context;
@@ -103,8 +141,8 @@ static struct str name_of(const struct plan_node *node, char *name, size_t size)
 static struct service *make_new(
 	struct service_options *o, const struct plan_node *tls, char *message, size_t message_size)
 {
-	if (needs_tls(o)) {
-		o->tls = tls_of(tls, message, message_size);
+	if (needs_tls(o, tls)) {
+		o->tls = tls_of(tls, o->protocol, message, message_size);
 		if (!o->tls)
 			return NULL;
 	}
@@ -122,7 +160,7 @@ static struct service *find_or_make(struct build *b, const struct plan_node *nod
 	if (b->options->services)
 		o->rows = service_book_rows(b->options->services, o->name);
 	const struct plan_node *tls = plan_get(node, "tls");
-	if (needs_tls(o)) {
+	if (needs_tls(o, tls)) {
 		uint8_t digest[SHA256_BYTES];
 		build_sha256(b, tls, digest);
 		sha256_hex(digest, identity);

@@ -190,9 +190,24 @@ void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES])
 
 /* --- towards services ------------------------------------------------------------------------ */
 
-struct tls_context *build_tls_client(const struct plan_node *tls, struct build_tls_mistake *m)
+/* By prior knowledge nothing else will do; else as listed, and where nothing is, what there is. */
+static size_t client_alpn_of(
+	const struct plan_node *tls, enum http_client_protocol protocol, struct str *out)
 {
-	struct str alpn[ALPN_MAX];
+	bool is_listed = plan_count(plan_get(tls, "alpn")) > 0;
+	if (protocol == HTTP_CLIENT_1)
+		return alpn_of(tls, false, out);
+	out[0] = STR("h2");
+	out[1] = STR("http/1.1");
+	if (protocol == HTTP_CLIENT_2)
+		return 1;
+	return is_listed && alpn_of(tls, false, out + 1) == 0 ? 1 : 2;
+}
+
+struct tls_context *build_tls_client(const struct plan_node *tls,
+	enum http_client_protocol protocol, struct build_tls_mistake *m)
+{
+	struct str alpn[ALPN_MAX + 1];
 	struct tls_client_options options = {
 		.skip_validation = plan_bool(tls, "skipValidation", false),
 		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
@@ -201,7 +216,7 @@ struct tls_context *build_tls_client(const struct plan_node *tls, struct build_t
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
 		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
 		.alpn = alpn,
-		.alpn_count = alpn_of(tls, false, alpn),
+		.alpn_count = client_alpn_of(tls, protocol, alpn),
 	};
 	struct tls_context *context = NULL;
 	if (are_files_there(tls, m) &&

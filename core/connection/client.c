@@ -29,19 +29,37 @@ void client_finish_later(struct http_client *c)
 
 /* --- until it is open ------------------------------------------------------------------------ */
 
+/* NULL: the peer did not choose what it has to speak. */
+static const struct client_version *choose(const struct http_client *c)
+{
+	bool has_chosen = str_eq(stream_tls_alpn(c->stream), STR("h2"));
+	bool is_plain = !stream_tls_version(c->stream);
+	if (c->protocol == HTTP_CLIENT_2)
+		return is_plain || has_chosen ? &h2_client : NULL;
+	return c->protocol == HTTP_CLIENT_ALPN && has_chosen ? &h2_client : &h1_client;
+}
+
 static void on_open(struct stream *stream)
 {
 	struct http_client *c = stream_owner(stream);
-	c->version = &h1_client;
+	c->version = choose(c);
+	if (!c->version) {
+		c->is_unsuited = true;
+		client_close(c, STREAM_CLOSE_END);
+		return;
+	}
 	stream_set_events(stream, c->version->stream_events, c);
-	c->events->on_open(c->owner, c);
+	c->version->start(c);
 }
 
 static void on_close(struct stream *stream, enum rc rc)
 {
 	struct http_client *c = stream_owner(stream);
 	c->stream = NULL;
-	client_finish(c, rc, stream_error_text(stream));
+	if (c->is_unsuited)
+		client_finish(c, RC_UNSUPPORTED, "the upstream did not choose HTTP/2 by ALPN");
+	else
+		client_finish(c, rc, stream_error_text(stream));
 }
 
 static const struct stream_events dial_events = {
@@ -55,7 +73,14 @@ struct http_client *http_client_dial(struct stream_group *group,
 {
 	struct loop *loop = stream_group_loop(group);
 	struct http_client *c = pool_get(loop_pool(loop), sizeof(*c));
-	*c = (struct http_client){.loop = loop, .events = events, .owner = owner};
+	*c = (struct http_client){
+		.loop = loop,
+		.events = events,
+		.owner = owner,
+		.protocol = target->protocol,
+		.connect_timeout_ms = target->connect_timeout_ms,
+		.http2 = target->http2,
+	};
 	list_init(&c->link);
 	task_init(&c->closed, on_finish);
 	c->stream = stream_dial(group, &target->address, target->connect_timeout_ms, target->tls,

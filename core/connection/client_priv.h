@@ -5,8 +5,12 @@
 
 #include "connection/client.h"
 
+struct h2_connection;
+
 struct client_version {
 	bool is_multiplexed;
+	/* The transport is open, and its events are this version's: on_open is to come. */
+	void (*start)(struct http_client *c);
 	unsigned (*capacity)(const struct http_client *c);
 	bool (*is_idle)(const struct http_client *c);
 	struct http_stream *(*open)(struct http_client *c, struct arena *arena,
@@ -24,16 +28,23 @@ struct http_client {
 	const struct http_client_events *events;
 	void *owner;
 	struct task closed;
+	enum http_client_protocol protocol;
+	int connect_timeout_ms;
 	bool was_used;
+	bool is_unsuited; /* its peer chose another version than has to be spoken */
 	bool is_closing;
 
 	/* HTTP/1 */
 	bool peer_ended;
 	struct client_stream *current; /* owned; NULL while idle */
 	uint64_t sent_before;          /* bytes sent when the current stream was opened */
+
+	/* HTTP/2 */
+	struct http2_options http2;
+	struct h2_connection *h2; /* owned */
 };
 
-extern const struct client_version h1_client;
+extern const struct client_version h1_client, h2_client;
 
 /* client.c */
 void client_close(struct http_client *c, enum stream_close_how how);

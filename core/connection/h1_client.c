@@ -338,6 +338,11 @@ static const struct stream_events stream_events = {
 
 /* --- from above ------------------------------------------------------------------------------ */
 
+static void start(struct http_client *c)
+{
+	c->events->on_open(c->owner, c);
+}
+
 static unsigned capacity(const struct http_client *c)
 {
 	return c->current ? 0 : 1;
@@ -371,6 +376,7 @@ static struct http_stream *open_stream(struct http_client *c, struct arena *aren
 }
 
 const struct client_version h1_client = {
+	.start = start,
 	.capacity = capacity,
 	.is_idle = is_idle,
 	.open = open_stream,

@@ -54,8 +54,8 @@ struct http_stream_events {
 	/* The stream is dead in both directions; `in` keeps what was received. It does not come
 	 * when both messages were whole. Server role, HTTP_RESET_PROTOCOL: the codec has answered
 	 * 400 itself unless a head had been sent. Client role: HTTP_RESET_REFUSED also means that
-	 * no byte of the request had left, and bytes_received tells whether any of a response had
-	 * come. */
+	 * no byte of the request had left, or that an HTTP/2 peer says so; bytes_received tells
+	 * whether any of a response had come. */
 	void (*on_reset)(struct http_stream *s, enum http_reset why, const char *detail);
 };
 

@@ -35,13 +35,19 @@ static void fail(struct h2_head *h, enum h1_error error)
 
 /* --- beginning ------------------------------------------------------------------------------- */
 
+static const struct message_limits *limits_of(
+	const struct h2_session *session, const struct h2_stream *s)
+{
+	return s->limits ? s->limits : session->limits;
+}
+
 static struct fields *begin_trailers(struct h2_session *session, struct h2_stream *s)
 {
 	struct fields *f = arena_alloc(s->arena, sizeof(*f));
 	if (!f)
 		return NULL;
 	fields_init(f, s->arena);
-	f->max = session->limits->trailer_fields;
+	f->max = limits_of(session, s)->trailer_fields;
 	return f;
 }
 
@@ -53,7 +59,7 @@ static struct fields *begin_message(
 	else
 		http_response_init(s->response, s->arena);
 	struct fields *f = is_request ? &s->request->fields : &s->response->fields;
-	f->max = session->limits->fields;
+	f->max = limits_of(session, s)->fields;
 	fields_reserve(f, FIELDS_EXPECTED);
 	return f;
 }
@@ -232,9 +238,8 @@ static void take_pseudo(struct h2_head *h, struct h2_stream *s, struct str name,
 }
 
 static bool is_within(
-	const struct h2_session *session, struct h2_head *h, struct str name, struct str value)
+	const struct message_limits *l, struct h2_head *h, struct str name, struct str value)
 {
-	const struct message_limits *l = session->limits;
 	bool is_trailing = h->section == H2_SECTION_TRAILERS;
 	uint32_t most = is_trailing ? l->trailer_bytes : l->head_bytes;
 	bool is_path = str_eq(name, STR(":path"));
@@ -251,7 +256,7 @@ bool h2_head_take(struct h2_session *session, struct h2_stream *s, struct str na
 {
 	struct h2_head *h = s->head;
 	h->bytes += name.n + value.n + FIELD_OVERHEAD_BYTES;
-	if (!is_within(session, h, name, value))
+	if (!is_within(limits_of(session, s), h, name, value))
 		return false;
 	if (h->error != H1_ERROR_NONE)
 		return true;
@@ -389,8 +394,8 @@ static enum h1_error finish_response(
 		return h->error;
 	if (r->status < 200) {
 		r->content_length = CONTENT_LENGTH_NONE;
-		return ++s->interims > session->limits->interim_responses ? H1_ERROR_INTERIM
-									  : H1_ERROR_NONE;
+		bool is_excess = ++s->interims > limits_of(session, s)->interim_responses;
+		return is_excess ? H1_ERROR_INTERIM : H1_ERROR_NONE;
 	}
 	bool can_have = r->status != 204 && r->status != 304 && !s->asked_head;
 	r->content_length = h->length >= 0 ? h->length : CONTENT_LENGTH_UNKNOWN;

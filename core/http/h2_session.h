@@ -107,6 +107,8 @@ struct h2_stream {
 	struct arena *arena;
 	struct http_request *request;   /* server role: to be filled in */
 	struct http_response *response; /* client role: to be filled in */
+	/* Of what is received; borrowed; NULL: the session's. */
+	const struct message_limits *limits;
 	const struct fields *trailers;  /* received; NULL when none; valid from on_end on */
 	uint64_t bytes_received;        /* of its frames */
 	uint64_t bytes_sent;            /* heads before they are compressed */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The attempt machine: one try to have the upstream answer.
  *
- * Sent again at most once, on a fresh connection, and only when the first went out on a connection
- * that had served before, no byte of a response came, nothing of the body was taken, and the method
- * is idempotent (RFC 9110 9.2.2): then it was the idle race and nothing else. */
+ * Sent again at most once, on a fresh connection: what was provably not processed, if nothing of
+ * its body was taken; else only when the first went out on a connection that had served before, no
+ * byte of a response came, nothing of the body was taken, and the method is idempotent (RFC
+ * 9110 9.2.2): then it was the idle race and nothing else. */
 #include "base/limits.h"
 #include "proxy/endpoint_choice.h"
 #include "proxy/exchange_priv.h"
@@ -183,6 +184,8 @@ static enum fault fault_of_open(enum rc rc)
 		return FAULT_UPSTREAM_UNRESOLVED;
 	case RC_INVALID:
 		return FAULT_UPSTREAM_TLS;
+	case RC_UNSUPPORTED: /* it speaks something else */
+		return FAULT_UPSTREAM_PROTOCOL;
 	case RC_FULL:
 		return FAULT_UPSTREAM_BUSY;
 	case RC_CLOSED: /* it was up, and reset before that was noticed */
@@ -248,8 +251,8 @@ static bool may_retry(const struct exchange *e)
 	bool is_race = a->reset_why == HTTP_RESET_CLOSED || a->reset_why == HTTP_RESET_IO;
 	bool is_safe = is_race && http_method_is_idempotent(e->down->request->method) &&
 		       a->up->bytes_received == 0;
-	return !a->is_retry && a->on_reused && !a->body_was_taken &&
-	       (is_safe || a->reset_why == HTTP_RESET_REFUSED) &&
+	return !a->is_retry && !a->body_was_taken &&
+	       ((is_safe && a->on_reused) || a->reset_why == HTTP_RESET_REFUSED) &&
 	       e->response_state == RESPONSE_WAIT;
 }
 

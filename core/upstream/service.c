@@ -12,7 +12,8 @@ static struct str own(struct str s)
 
 static bool is_default_port(const struct service_options *o)
 {
-	return o->port == (str_eq(o->scheme, STR("https")) ? 443 : 80);
+	bool is_secure = o->tls || str_eq(o->scheme, STR("https"));
+	return o->port == (is_secure ? 443 : 80);
 }
 
 static struct str make_authority(const struct service_options *o)

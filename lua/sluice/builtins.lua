@@ -77,7 +77,7 @@ builtins["tls-outbound"] = {
 		local settings = tls.outbound(binding, config, state.found.Secret, state.report)
 		if service.address and service.address.scheme == "http" then
 			state.report:error(binding.ref, binding.path .. ".policyRef", "the address of "
-				.. service.id .. " is http://; tls-outbound needs https://", binding.resource)
+				.. service.id .. " is http://; tls-outbound needs https:// or h2://", binding.resource)
 		end
 		set_once(service, "tls", settings or nodes.map(binding.ref), binding, state.report)
 	end,

@@ -44,7 +44,8 @@ descriptions.fields = {
 	["ApiInstance.limits"] = { "How much, how long and how slow a message may be; before those of a Configuration." },
 	["ApiInstance.services"] = { "Upstreams by name, each with the routes that take it." },
 	["ApiInstance.services.*"] = { "An upstream; bindings may name it <API>-<NAME>." },
-	["ApiInstance.services.*.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
+	["ApiInstance.services.*.address"] = { "http://host:port/prefix, https://…, h2://…, http+unix:///path." },
+	["ApiInstance.services.*.http2"] = { "How HTTP/2 is spoken; on https:// it is offered then (ALPN)." },
 	["ApiInstance.services.*.endpoints"] = { "Several addresses in place of one." },
 	["ApiInstance.services.*.hostRewrite"] = { "What upstreams see in Host: service (its own name), keep (what the client "
 		.. "asked for), or the literal in host." },
@@ -71,7 +72,7 @@ descriptions.fields = {
 	["ApiInstance.paths.parameters"] = { ";x=y behind a segment: as it stands, 400, or taken out.", "keep" },
 	["ApiInstance.paths.case"] = { "lower: paths lose their capitals.", "keep" },
 
-	["Service.address"] = { "http://host:port/prefix, https://…, http+unix:///path." },
+	["Service.address"] = { "http://host:port/prefix, https://…, h2://…, http+unix:///path." },
 	["Service.endpoints"] = { "Several addresses in place of one." },
 	["Service.hostRewrite"] = { "What upstreams see in Host: the service's own name, what the client asked for, "
 		.. "or the literal in host; without it as routing.rewriteHostHeader says." },
@@ -87,6 +88,11 @@ descriptions.fields = {
 	["outlierDetection.maxEjectionSeconds"] = { "How long at most.", 300 },
 	["outlierDetection.maxEjectionPercent"] = { "How many may be out at once; one at least, unless 0.", 50 },
 	["outlierDetection.minHealthyPercent"] = { "With fewer to ask, those that are out are asked again.", 50 },
+	["Service.http2"] = { "How HTTP/2 is spoken; on https:// it is offered then (ALPN)." },
+	["upstreamHttp2.maxConcurrentStreams"] = { "Of one connection; the upstream may allow fewer.", 100 },
+	["upstreamHttp2.initialWindowSize"] = { "Bytes of one response on their way.", 65535 },
+	["upstreamHttp2.connectionWindowSize"] = { "Bytes of all responses of a connection on their way.", 1048576 },
+	["upstreamHttp2.pingSeconds"] = { "A silent upstream is asked after so long, and given up after twice that; 0: never.", 0 },
 	["loadBalancing.algorithm"] = { "Whom the next request goes to.", "roundRobin" },
 
 	["PolicyBinding.targetRef"] = { "What the policy is bound to." },

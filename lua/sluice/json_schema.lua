@@ -16,6 +16,7 @@ local rules = require("sluice.rules")
 local api_instance = require("sluice.kinds.api_instance")
 local balancing = require("sluice.balancing")
 local configuration = require("sluice.kinds.configuration")
+local upstream_http2 = require("sluice.upstream_http2")
 
 local json_schema = {}
 
@@ -35,6 +36,7 @@ local shared = {
 	[balancing.fields.endpoints] = "endpoints",
 	[balancing.fields.loadBalancing] = "loadBalancing",
 	[balancing.fields.outlierDetection] = "outlierDetection",
+	[upstream_http2.shape] = "upstreamHttp2",
 	[errors.shape] = "errors",
 	[configuration.listener_shape] = "listener",
 	[limits.shape] = "limits",

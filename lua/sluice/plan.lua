@@ -8,6 +8,7 @@ local nodes = require("sluice.nodes")
 local overload = require("sluice.overload")
 local outward = require("sluice.outward")
 local paths = require("sluice.paths")
+local upstream_http2 = require("sluice.upstream_http2")
 
 local plan = {}
 
@@ -90,6 +91,7 @@ function plan.service_node(service, settings)
 	nodes.put(out, "maxRequests", nodes.get(thresholds, "maxRequests"))
 	nodes.put(out, "maxRetries", nodes.get(thresholds, "maxRetries"))
 	balancing.put(out, service)
+	upstream_http2.put(out, service)
 	return nodes.put(out, "tls", service.tls)
 end
 

@@ -5,13 +5,14 @@ local address = require("sluice.address")
 local balancing = require("sluice.balancing")
 local outward = require("sluice.outward")
 local schema = require("sluice.schema")
+local upstream_http2 = require("sluice.upstream_http2")
 
 local service = {}
 
 service.address_shape = { type = "string" }
 
 -- Those of a service, wherever it is declared; one of `address` and `endpoints` has to be there.
-service.fields = { address = service.address_shape }
+service.fields = { address = service.address_shape, http2 = upstream_http2.shape }
 for _, part in ipairs({ balancing, outward }) do
 	for name, field in pairs(part.fields) do
 		service.fields[name] = field
@@ -21,7 +22,7 @@ end
 service.shape = { type = "map", fields = service.fields }
 
 local schemes = { http = true, https = true, h2 = true, unix = true,
-	shown = "http://host:port or https://host:port" }
+	shown = "http://host:port, https://host:port or h2://host:port" }
 
 -- Fills in what the address says. `owner` is the resource that mistakes belong to.
 function service.read_address(target, node, path, report, owner)
@@ -30,9 +31,6 @@ function service.read_address(target, node, path, report, owner)
 		return
 	end
 	local parsed, message = address.parse(node.value, schemes, report.host)
-	if parsed and parsed.scheme == "h2" then
-		parsed, message = nil, "HTTP/2 upstreams are not supported by this version"
-	end
 	if parsed and parsed.host == "*" then
 		parsed, message = nil, '"*" is no host name'
 	end
@@ -52,6 +50,7 @@ end
 function service.read_parts(target, spec, path, report, owner)
 	balancing.read(target, spec, path, report, owner, service.read_address)
 	outward.read(target, spec, path, report, owner)
+	upstream_http2.check(target, spec, path, report, owner)
 end
 
 function service.read(resource, report)

@@ -86,7 +86,6 @@ START_TEST(each_reset_before_the_head_has_its_reason)
 		{HTTP_RESET_CLOSED, 502, "upstream_reset"},
 		{HTTP_RESET_IO, 502, "upstream_reset"},
 		{HTTP_RESET_CANCELLED, 502, "upstream_reset"},
-		{HTTP_RESET_REFUSED, 502, "upstream_reset"},
 		{HTTP_RESET_PROTOCOL, 502, "upstream_protocol"},
 		{HTTP_RESET_TIMEOUT, 504, "upstream_timeout"},
 	};
@@ -166,9 +165,9 @@ static const struct race races[] = {
 	/* but provably not processed */
 	{"POST /shop/items", true, NO_BODY, HTTP_RESET_REFUSED, false, true},
 	{"POST /shop/items", true, BODY_WAITS, HTTP_RESET_REFUSED, false, true},
+	{"POST /shop/items", false, NO_BODY, HTTP_RESET_REFUSED, false, true},
 	/* a fresh connection has no idle race */
 	{"GET /shop/items", false, NO_BODY, HTTP_RESET_CLOSED, false, false},
-	{"GET /shop/items", false, NO_BODY, HTTP_RESET_REFUSED, false, false},
 	/* its body is gone */
 	{"PUT /shop/items", true, BODY_TAKEN, HTTP_RESET_CLOSED, false, false},
 	{"POST /shop/items", true, BODY_TAKEN, HTTP_RESET_REFUSED, false, false},
