@@ -63,3 +63,16 @@ size_t utf8_length(struct str s)
 	}
 	return count;
 }
+
+bool utf8_stream_take(struct utf8_stream *u, struct str bytes)
+{
+	for (size_t i = 0; i < bytes.n; i++) {
+		unsigned char c = (unsigned char)bytes.p[i];
+		size_t n = u->missing == 0 ? length_of(c) : 1;
+		if (n == 0 || (u->missing > 0 && !is_second(u->lead, c)))
+			return false;
+		u->lead = u->missing == 0 ? c : 0;
+		u->missing = (uint8_t)(u->missing == 0 ? n - 1 : u->missing - 1u);
+	}
+	return true;
+}

@@ -9,3 +9,16 @@ size_t utf8_sequence(struct str s);
 bool utf8_is_valid(struct str s);
 /* Code points of valid UTF-8; a bad byte counts as one. */
 size_t utf8_length(struct str s);
+
+/* The same of bytes that come in pieces. Zeroed at the beginning. */
+struct utf8_stream {
+	uint8_t missing; /* bytes that the sequence at hand still needs */
+	uint8_t lead;    /* its first byte until the second has come */
+};
+/* False at the first byte that no text can have there. */
+bool utf8_stream_take(struct utf8_stream *u, struct str bytes);
+/* No sequence is cut. */
+static inline bool utf8_stream_is_whole(const struct utf8_stream *u)
+{
+	return u->missing == 0;
+}
