@@ -122,6 +122,12 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 		.grace_ms = ms_of(limits, PLAN_LIMIT_RESPONSE_GRACE_MS),
 		.stall_ms = ms_of(limits, PLAN_LIMIT_RESPONSE_STALL_MS),
 	};
+	out->websocket = (struct websocket_limits){
+		.frame_bytes = bounded(limits, PLAN_LIMIT_WEBSOCKET_FRAME_BYTES, INT64_MAX),
+		.message_bytes = bounded(limits, PLAN_LIMIT_WEBSOCKET_MESSAGE_BYTES, INT64_MAX),
+		.messages_per_second = count_of(limits, PLAN_LIMIT_WEBSOCKET_MESSAGE_RATE),
+		.ping_ms = ms_of(limits, PLAN_LIMIT_WEBSOCKET_PING_MS),
+	};
 	out->response_message = message_of(settings_limits(b));
 	out->response_message.head_bytes = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_BYTES);
 	out->response_message.fields = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_FIELDS);

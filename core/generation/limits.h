@@ -25,6 +25,13 @@ struct pace_limit {
 	int stall_ms; /* without a byte */
 };
 
+/* Of a WebSocket. */
+struct websocket_limits {
+	int64_t frame_bytes, message_bytes; /* of payload; INT64_MAX: any */
+	uint32_t messages_per_second;       /* of a client, control frames among them; 0: any */
+	int ping_ms;                        /* of silence, then a peer is asked; 0: never */
+};
+
 /* Of an exchange with one API. */
 struct api_limits {
 	int64_t request_body_bytes; /* INT64_MAX: any */
@@ -33,5 +40,6 @@ struct api_limits {
 	struct pace_limit request_body;
 	struct pace_limit response;
 	struct message_limits response_message;
+	struct websocket_limits websocket;
 	uint32_t buffered_body_bytes; /* of a policy whose definition does not say */
 };

@@ -56,7 +56,14 @@
 	X(RESPONSE_STALL_MS, "responseStallMs", LIMIT_PACE_STALL_MS, "responseStallSeconds",       \
 		"reset")                                                                           \
 	X(UPSTREAM_IDLE_MS, "upstreamIdleMs", LIMIT_UPSTREAM_BYTES_IDLE_MS, "upstreamIdleSeconds", \
-		"504")
+		"504")                                                                             \
+	X(WEBSOCKET_FRAME_BYTES, "websocketFrameBytes", PLAN_UNLIMITED, "websocketFrameBytes",     \
+		"close 1009")                                                                      \
+	X(WEBSOCKET_MESSAGE_BYTES, "websocketMessageBytes", PLAN_UNLIMITED,                        \
+		"websocketMessageBytes", "close 1009")                                             \
+	X(WEBSOCKET_MESSAGE_RATE, "websocketMessagesPerSecond", 0, "websocketMessagesPerSecond",   \
+		"close 1008")                                                                      \
+	X(WEBSOCKET_PING_MS, "websocketPingMs", 0, "websocketPingSeconds", "close 1001")
 
 enum plan_limit {
 #define X(id, member, fallback, name, excess) PLAN_LIMIT_##id,

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "process/binding_metrics.h"
+#include "proxy/tunnel.h"
 
 #include <time.h>
 
@@ -26,6 +27,13 @@
 		"Idle client connections closed to make room")                                     \
 	X(OVERLOADED, METRIC_COUNTER, "sluice_overloaded_total",                                   \
 		"Requests refused or cut because memory was short")                                \
+	X(WEBSOCKETS, METRIC_GAUGE, "sluice_websockets", "WebSockets that are open")               \
+	X(WS_ENDED, METRIC_COUNTER, "sluice_websockets_ended_total",                               \
+		"WebSockets that have ended, whoever ended them")                                  \
+	X(WS_DRAINED, METRIC_COUNTER, "sluice_websockets_drained_total",                           \
+		"WebSockets closed because what served them was replaced or stopped")              \
+	X(WS_CLOSED, METRIC_COUNTER, "sluice_websockets_closed_total",                             \
+		"WebSockets closed for a limit, a policy, or a peer that was silent or wrong")     \
 	X(UP_OPEN, METRIC_GAUGE, "sluice_upstream_connections", "Connections to services")         \
 	X(UP_IDLE, METRIC_GAUGE, "sluice_upstream_connections_idle",                               \
 		"Connections to services that wait for a request")                                 \
@@ -121,6 +129,17 @@ static void add_pool(void *arg, struct str service, const struct upstream_stats 
 	told[TOLD_UP_REUSES] += stats->reuses;
 }
 
+static void add_websockets(const struct proxy_worker *proxy, uint64_t *told)
+{
+	told[TOLD_WEBSOCKETS] = proxy->websockets_active;
+	told[TOLD_WS_DRAINED] = proxy->websockets_ended[TUNNEL_DRAINED];
+	for (unsigned i = 0; i < WEBSOCKET_ENDS; i++) {
+		told[TOLD_WS_ENDED] += proxy->websockets_ended[i];
+		if (i != TUNNEL_PEERS && i != TUNNEL_DRAINED)
+			told[TOLD_WS_CLOSED] += proxy->websockets_ended[i];
+	}
+}
+
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
@@ -142,6 +161,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_OVERLOADED] = proxy->overloaded_count,
 		[TOLD_POOL_IDLE] = pool_bytes_idle(loop_pool(w->thread->loop)),
 	};
+	add_websockets(proxy, told);
 	upstream_each(proxy->upstream, add_pool, told);
 	upstream_tell(proxy->upstream);
 	w->answer_count = answer_tally_take(proxy->answers, w->answers, ANSWERS_MAX);

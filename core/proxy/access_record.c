@@ -7,6 +7,7 @@
 #include "policy/claims.h"
 #include "proxy/exchange_priv.h"
 #include "proxy/listener.h"
+#include "proxy/tunnel.h"
 
 /* Names and values: a comma before all but the first. */
 static void add_name(struct buffer *b, const char *name)
@@ -68,6 +69,8 @@ struct str access_record_reason(const struct exchange *e)
 {
 	if (e->fault != FAULT_NONE)
 		return str_of(fault_row(e->fault)->reason);
+	if (UNLIKELY(e->tunnel != NULL))
+		return str_of(tunnel_reason(e->tunnel));
 	if (e->x.local)
 		return e->x.local->reason.n > 0 ? e->x.local->reason : STR("answered_by_policy");
 	return STR("ok");
@@ -202,6 +205,21 @@ static void add_sizes_and_times(struct buffer *b, const struct exchange *e, int6
 	add_ms(b, "upstreamMs", head_us - a->started_us);
 }
 
+/* What went over a WebSocket, and how it was closed. */
+static void add_frames(struct buffer *b, const struct tunnel *t)
+{
+	const struct tunnel_way *in = &t->way[CHAIN_REQUEST], *out = &t->way[CHAIN_RESPONSE];
+	add_number(b, "messagesIn", in->messages);
+	add_number(b, "messagesOut", out->messages);
+	bool by_peers = t->end == TUNNEL_PEERS;
+	const struct tunnel_way *by = t->is_closer_client ? in : out;
+	if (by_peers && !by->sequence.is_closed)
+		return;
+	add_text(b, "closedBy",
+		!by_peers ? STR("gateway") : t->is_closer_client ? STR("client") : STR("upstream"));
+	add_number(b, "closeStatus", by_peers ? by->close_status : t->status[CHAIN_RESPONSE]);
+}
+
 static void hand_over(struct proxy_worker *w, struct buffer *b)
 {
 	buffer_add(b, STR("}\n"));
@@ -239,6 +257,8 @@ static inline void write(const struct exchange *e, struct buffer *b, int64_t now
 	add_outcome(b, e);
 	add_upstream(b, e);
 	add_sizes_and_times(b, e, now_us);
+	if (UNLIKELY(e->tunnel != NULL))
+		add_frames(b, e->tunnel);
 }
 
 void access_record_write(struct exchange *e)

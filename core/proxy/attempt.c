@@ -6,6 +6,7 @@
  * byte of a response came, nothing of the body was taken, and the method is idempotent (RFC
  * 9110 9.2.2): then it was the idle race and nothing else. */
 #include "base/limits.h"
+#include "proxy/tunnel.h"
 #include "proxy/endpoint_choice.h"
 #include "proxy/exchange_priv.h"
 
@@ -279,6 +280,8 @@ bool attempt_await(struct exchange *e)
 	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
 	if (has_head && a->up->in_ended)
 		return false; /* what there is of it is whole */
+	if (tunnel_is_closing(e))
+		return false; /* it has what it was told */
 	if (!has_head && may_retry(e) && take_place(e, BREAKER_RETRIES))
 		retry(e);
 	else

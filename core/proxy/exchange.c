@@ -13,6 +13,7 @@
 #include "policy/local_stream.h"
 #include "proxy/listener.h"
 #include "proxy/shed.h"
+#include "proxy/tunnel.h"
 
 struct state_row {
 	const char *name;
@@ -251,7 +252,7 @@ static bool wait_for_slow(struct exchange *e)
 /* Whose silence it was. */
 static void note_timer(struct exchange *e)
 {
-	if (wait_for_slow(e))
+	if (wait_for_slow(e) || tunnel_take_timer(e))
 		return;
 	const struct http_stream *up = e->attempt.up;
 	bool waits_for_client = e->request_state != REQUEST_DONE && !e->down->in_ended &&
@@ -294,6 +295,8 @@ static void note_facts(struct exchange *e)
 		exchange_refuse_body(e);
 	else if (facts & FACT_ANSWER_ABORTED)
 		fail_aborted(e);
+	else if (facts & FACT_DRAIN)
+		tunnel_drain(e);
 	else if (facts & FACTS_OF_SWEEP)
 		sweep_act(e, facts);
 	else if (facts & FACT_TIMER)
@@ -361,6 +364,8 @@ static void exchange_end(struct exchange *e)
 	end_upstream(e);
 	tally_bindings(e);
 	chain_finish(&e->x);
+	if (UNLIKELY(e->tunnel != NULL))
+		tunnel_end(e);
 	access_record_write(e);
 	if (UNLIKELY(e->trace != NULL))
 		trace_end(e);

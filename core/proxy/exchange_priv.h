@@ -82,8 +82,9 @@ enum {
 	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG,
 	FACT_OVERLOAD = 1 << 12, /* memory is short, and this one is to give its own back */
 	FACT_ANSWER_ABORTED = 1 << 13, /* a policy gave up the answer that it wrote */
+	FACT_DRAIN = 1 << 14, /* a WebSocket is older than what is served */
 	FACTS_THAT_END = FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_OVERLOAD | FACT_BODY_EXCESS |
-			 FACT_TIMER | FACTS_OF_SWEEP | FACT_ANSWER_ABORTED,
+			 FACT_TIMER | FACTS_OF_SWEEP | FACT_ANSWER_ABORTED | FACT_DRAIN,
 };
 
 struct attempt {
@@ -138,6 +139,7 @@ struct exchange {
 	struct service *service;           /* borrowed from the API */
 	bool rewrites_host;                /* Host becomes the service's */
 	struct chunk_queue local_body;     /* of a local answer */
+	struct tunnel *tunnel;             /* of a WebSocket, behind its 101; tunnel.h */
 	struct trace *trace;               /* owned; NULL: nobody follows it */
 	struct str allowed_methods;        /* for Allow, when the method failed */
 	struct local_response spent_local; /* when the arena cannot hold an answer */
@@ -213,6 +215,8 @@ bool request_policies(struct exchange *e);
 bool request_select(struct exchange *e);
 bool request_body(struct exchange *e);
 bool response_wait(struct exchange *e);
+/* x.response goes to the client; `end`: nothing follows. */
+void response_send_head(struct exchange *e, bool end);
 bool response_local(struct exchange *e);
 bool response_policies(struct exchange *e);
 bool response_body(struct exchange *e);

@@ -4,7 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/local_stream.h"
-#include "proxy/upgrade.h"
+#include "proxy/tunnel.h"
 
 static bool is_local(const struct exchange *e)
 {
@@ -25,7 +25,7 @@ static void set_request_id(struct exchange *e, struct fields *f)
 	(void)rc;
 }
 
-static void send_head(struct exchange *e, bool end)
+void response_send_head(struct exchange *e, bool end)
 {
 	struct http_response *r = e->x.response;
 	set_request_id(e, &r->fields);
@@ -38,31 +38,13 @@ static void send_head(struct exchange *e, bool end)
 	http_stream_send_response(e->down, r, end);
 }
 
-/* A 101 answers a request that is whole; what a chain still had to say about its end is void. */
-static void begin_tunnel(struct exchange *e)
-{
-	const char *mistake = upgrade_mistake(e);
-	if (mistake) {
-		exchange_fail(e, FAULT_UPSTREAM_PROTOCOL, mistake);
-		return;
-	}
-	e->x.response = e->attempt.up->response;
-	forward_clean_response(&e->x.response->fields);
-	e->attempt.is_request_sent = true;
-	if (e->request_state != REQUEST_DONE)
-		request_go(e, REQUEST_DONE);
-	send_head(e, false);
-	exchange_await_bytes(e);
-	response_go(e, RESPONSE_TUNNEL);
-}
-
 bool response_wait(struct exchange *e)
 {
 	if (e->attempt.state != ATTEMPT_AWAIT || !(e->facts & FACT_UPSTREAM_HEAD))
 		return false;
 	timer_stop(&e->timer);
 	if (wants_tunnel(e)) {
-		begin_tunnel(e);
+		tunnel_begin(e);
 		return true;
 	}
 	e->x.response = e->attempt.up->response;
@@ -166,7 +148,7 @@ bool response_policies(struct exchange *e)
 	if (exchange_chain_stopped(e, CHAIN_RESPONSE, result))
 		return true;
 	if (e->x.run[CHAIN_RESPONSE].head_done) {
-		send_head(e, !e->x.response->has_content);
+		response_send_head(e, !e->x.response->has_content);
 		response_go(e, RESPONSE_BODY);
 		return true;
 	}
@@ -228,34 +210,5 @@ bool response_body(struct exchange *e)
 		response_go(e, RESPONSE_DONE);
 	else
 		exchange_await_bytes(e);
-	return true;
-}
-
-/* One direction of a tunnel; whether bytes moved. */
-static bool pass(struct exchange *e, struct http_stream *from, struct http_stream *to, bool *closed)
-{
-	size_t n = from->in.bytes;
-	bool ends = from->in_ended && !*closed;
-	if ((n == 0 && !ends) || !http_stream_can_send(to))
-		return false;
-	http_stream_send_data(to, &from->in, ends);
-	if (n > 0)
-		http_stream_credit(from, n);
-	*closed |= ends;
-	exchange_await_bytes(e);
-	return true;
-}
-
-bool response_tunnel(struct exchange *e)
-{
-	struct http_stream *up = e->attempt.up;
-	/* It had ended before, and takes no more: what came from it still goes to the client. */
-	if (e->facts & FACT_UPSTREAM_RESET)
-		e->tunnel_closed[0] = true;
-	bool moved = pass(e, e->down, up, &e->tunnel_closed[0]);
-	moved |= pass(e, up, e->down, &e->tunnel_closed[1]);
-	if (!e->tunnel_closed[0] || !e->tunnel_closed[1])
-		return moved;
-	response_go(e, RESPONSE_DONE);
 	return true;
 }

@@ -8,6 +8,7 @@
 #include "policy/local_stream.h"
 #include "proxy/exchange_priv.h"
 #include "proxy/listener.h"
+#include "proxy/tunnel.h"
 
 /* How often idle connections are looked for: a pass over 25,000 takes a millisecond, and that once
  * in 100 at most. */
@@ -117,7 +118,7 @@ void shed_idle(struct proxy_worker *w, unsigned count)
 static size_t bytes_held(const struct exchange *e)
 {
 	size_t n = e->down->in.bytes + e->x.arena->bytes_used + e->local_body.bytes +
-		   http_stream_queued(e->down);
+		   http_stream_queued(e->down) + tunnel_bytes_held(e);
 	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
 		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
 	const struct local_stream *written = local_stream_of(&e->x);

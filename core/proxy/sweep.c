@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "policy/local_stream.h"
 #include "proxy/exchange_priv.h"
+#include "proxy/tunnel.h"
 
 /* So many a tick: below a millisecond of work, even when none of them is in a cache. */
 #define VISITS_MAX 4096
@@ -240,6 +241,8 @@ static void visit(struct exchange *e)
 		exchange_note(e, FACT_UPSTREAM_SILENT);
 	else if (lasts_too_long(e))
 		exchange_note(e, FACT_TOO_LONG);
+	else
+		tunnel_look(e);
 }
 
 /* --- the facts ------------------------------------------------------------------------------- */

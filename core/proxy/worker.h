@@ -39,6 +39,9 @@ struct proxy_worker_events {
 	void (*api_retired)(void *owner, unsigned worker, struct api *api);
 };
 
+/* proxy/tunnel.h says which. */
+#define WEBSOCKET_ENDS 9
+
 struct proxy_worker {
 	unsigned index;
 	struct loop *loop;                   /* borrowed */
@@ -66,6 +69,8 @@ struct proxy_worker {
 	uint64_t proxy_refused_count; /* connections without a PROXY header that counts, ever */
 	uint64_t evicted_count;    /* idle connections closed for want of room, ever */
 	uint64_t overloaded_count; /* exchanges refused or cut for want of memory, ever */
+	unsigned websockets_active;
+	uint64_t websockets_ended[WEBSOCKET_ENDS]; /* by why: enum tunnel_end */
 	unsigned exchanges_active;
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;

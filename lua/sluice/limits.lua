@@ -33,6 +33,10 @@ local of_api = {
 	responseGraceSeconds = seconds(0.001),
 	responseStallSeconds = seconds(0.001),
 	upstreamIdleSeconds = seconds(0),
+	websocketFrameBytes = count(125, MOST),
+	websocketMessageBytes = count(125, MOST),
+	websocketMessagesPerSecond = count(0, 1000000),
+	websocketPingSeconds = seconds(0),
 }
 
 -- Known before any API is.
@@ -60,6 +64,7 @@ local api_names = {
 	"requestBodyBytes", "bufferedBodyBytes", "responseHeadBytes", "responseHeadFields",
 	"interimResponses", "requestSeconds", "requestBodyBytesPerSecond", "requestBodyGraceSeconds",
 	"responseBytesPerSecond", "responseGraceSeconds", "responseStallSeconds", "upstreamIdleSeconds",
+	"websocketFrameBytes", "websocketMessageBytes", "websocketMessagesPerSecond", "websocketPingSeconds",
 }
 local connection_names = {
 	"targetBytes", "headBytes", "headFields", "fieldNameBytes", "fieldValueBytes", "trailerBytes",

@@ -13,6 +13,8 @@ API_LIMITS = {
     "responseHeadFields": 20, "interimResponses": 2, "requestSeconds": 20,
     "requestBodyBytesPerSecond": 100, "requestBodyGraceSeconds": 2, "responseBytesPerSecond": 100,
     "responseGraceSeconds": 2, "responseStallSeconds": 9, "upstreamIdleSeconds": 9,
+    "websocketFrameBytes": 999, "websocketMessageBytes": 999, "websocketMessagesPerSecond": 9,
+    "websocketPingSeconds": 9,
 }
 LIMITS = {
     **API_LIMITS, "targetBytes": 1024, "headBytes": 8192, "headFields": 40, "fieldNameBytes": 64,

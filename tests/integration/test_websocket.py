@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """WebSockets and other switches: who may leave HTTP, and when."""
+import signal
+import threading
+
 from harness import *
 from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, asks, close_payload, echo_frames, frame_bytes,
                                open_by, serves, switch_bytes)
@@ -146,6 +149,137 @@ def what_follows_a_refused_handshake_is_http():
         client.send(asks("/1")[0] + "GET /2 HTTP/1.1\r\nhost: h\r\n\r\n")
         equal([client.read().status, client.read().status], [200, 200])
         equal([r.target for r in backend.requests], ["/1", "/2"])
+
+
+def limited(backend, **limits):
+    document = api("a", backend)
+    document["spec"]["limits"] = limits
+    return document
+
+
+@case
+def a_changed_api_closes_its_websockets_and_no_other():
+    """The frame that is on its way passes whole, and both peers get 1012 behind it."""
+    closed = []
+
+    def talk(peer):
+        closed.append(peer.expect_close())
+        peer.send(CLOSE, closed[-1].payload)
+    with Backend(serves(talk)) as changed, Backend(serves(echo_frames)) as other, \
+            Gateway({"a.yaml": [api("a", changed)], "b.yaml": [api("b", other)]}) as gateway, \
+            gateway.client() as one, gateway.client(gateway.ports[1]) as two:
+        peer, untouched = open_by(one), open_by(two)
+        frame = frame_bytes(BINARY, b"x" * 1000, mask=True)
+        one.send(frame[:500])
+        document = api("a", changed, port=gateway.port)
+        document["spec"]["limits"] = {"websocketPingSeconds": 1000}
+        gateway.save("a.yaml", [document])
+        one.send(frame[500:])
+        close = peer.read()
+        equal((close.opcode, close.code), (CLOSE, 1012))
+        peer.send(CLOSE, close.payload)
+        check(one.is_closed(), "the gateway ends it")
+        wait_for(lambda: closed, "the upstream's close")
+        equal(closed[0].code, 1012)
+        record = gateway.records(1)[0]
+        equal((record["reason"], record["closedBy"], record["closeStatus"], record["messagesIn"]),
+              ("websocket_drained", "gateway", 1012, 1))
+        untouched.text("still here")
+        equal(untouched.read().payload, b"still here")
+        wait_for(lambda: gateway.metrics()["sluice_websockets_drained_total"] == 1, "the count")
+        equal(gateway.metrics()["sluice_websockets"], 1)
+
+
+@case
+def a_stop_closes_websockets():
+    with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        peer = open_by(client)
+        peer.text("a")
+        equal(peer.read().payload, b"a")
+        gateway.signal(signal.SIGTERM)
+        close = peer.read()
+        equal((close.opcode, close.code), (CLOSE, 1012))
+        peer.send(CLOSE, close.payload)
+        check(client.is_closed(), "the gateway ends it")
+
+
+@case
+def limits_close_with_their_status():
+    for name, limits, frames, status, reason in [
+        ("a frame", {"websocketFrameBytes": 200}, [(TEXT, "x" * 200, True), (TEXT, "x" * 201, True)], 1009,
+         "websocket_too_large"),
+        ("fragments", {"websocketMessageBytes": 200},
+         [(TEXT, "x" * 200, True), (TEXT, "x" * 150, False), (PING, "", True), (0, "x" * 51, True)], 1009,
+         "websocket_too_large"),
+        ("too many", {"websocketMessagesPerSecond": 4}, [(TEXT, "x", True)] * 40, 1008, "websocket_too_many"),
+        ("no frame", {"websocketFrameBytes": 200}, [(TEXT, "x", False), (TEXT, "y", True)], 1002,
+         "websocket_protocol"),
+    ]:
+        with rows(name), Backend(serves(echo_frames)) as backend, \
+                Gateway([limited(backend, **limits)]) as gateway, gateway.client() as client:
+            peer = open_by(client)
+            for frame in frames:
+                try:
+                    peer.send(*frame)
+                except OSError:
+                    break
+            equal(peer.expect_close().code, status)
+            record = gateway.records(1)[0]
+            equal((record["reason"], record["closeStatus"]), (reason, status))
+
+
+@case
+def a_silent_peer_is_asked_and_closed():
+    with Backend(serves(echo_frames)) as backend, \
+            Gateway([limited(backend, websocketPingSeconds=0.4)]) as gateway, gateway.client() as client:
+        peer = open_by(client)
+        for _ in range(3):
+            while peer.read().opcode != PING:  # the upstream's answers to its own pass
+                pass
+            peer.send(PONG)
+        equal(peer.expect_close().code, 1001)
+        record = gateway.records(1)[0]
+        equal((record["reason"], record["detail"]), ("websocket_idle", "the client answers no ping"))
+
+
+@case
+def a_record_tells_who_closed():
+    with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway, \
+            gateway.client() as client:
+        peer = open_by(client)
+        for text in ("a", "b"):
+            peer.text(text)
+            peer.read()
+        peer.close(3001)
+        equal(peer.read().code, 3001)
+        client.close()
+        record = gateway.records(1)[0]
+        equal([record[name] for name in ("reason", "messagesIn", "messagesOut", "closedBy", "closeStatus")],
+              ["ok", 2, 2, "client", 3001])
+
+
+@case
+def events_and_long_polls_come_at_once():
+    """A response without a declared end: each piece is there before the next is sent."""
+    def script(connection):
+        request = connection.read_request()
+        kind = "text/event-stream" if request.target == "/events" else "text/plain"
+        connection.send(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n")
+        for i in range(3):
+            if goes_on.acquire(timeout=20):
+                connection.send(f"8\r\ndata: {i}\n\r\n")
+        connection.send("0\r\n\r\n")
+    for target in ("/events", "/poll"):
+        goes_on = threading.Semaphore(0)
+        with rows(target), Backend(script) as backend, Gateway([api("a", backend)]) as gateway, \
+                gateway.client() as client:
+            client.send(f"GET {target} HTTP/1.1\r\nhost: h\r\n\r\n")
+            equal(client.read_head().status, 200)
+            for i in range(3):
+                goes_on.release()
+                equal(client.reader.until(b"\n\r\n"), f"8\r\ndata: {i}\n\r\n".encode())
+            equal(client.reader.exactly(5), b"0\r\n\r\n")
 
 
 main()
