@@ -60,6 +60,8 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 			refuse(b, mistake.at, "tls", mistake.message);
 			return false;
 		}
+		l->client_cert_mode = build_client_cert_mode(tls);
+		l->client_cert_details = build_client_cert_details(tls);
 		build_tls_terms(tls, digest);
 		memcpy(&l->tls_identity, digest, sizeof(l->tls_identity));
 		l->tls_identity |= 1;

@@ -118,6 +118,8 @@ struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m);
 struct tls_context *build_tls_client(const struct plan_node *tls,
 	enum http_client_protocol protocol, struct build_tls_mistake *m);
+enum client_cert_mode build_client_cert_mode(const struct plan_node *tls);
+unsigned build_client_cert_details(const struct plan_node *tls);
 /* Of what connections were made under; the certificates themselves do not count. */
 void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES]);
 /* What of it will work, and maybe not as it was meant: certificates out of date or order. */

@@ -95,6 +95,40 @@ static size_t alpn_of_port(const struct plan_node *tls, bool h2, struct str out[
 	return n;
 }
 
+/* --- X-Forwarded-Client-Cert --- */
+
+static const char *const modes[] = {
+	[CLIENT_CERT_SANITIZE] = "SANITIZE",
+	[CLIENT_CERT_FORWARD_ONLY] = "FORWARD_ONLY",
+	[CLIENT_CERT_APPEND_FORWARD] = "APPEND_FORWARD",
+	[CLIENT_CERT_SANITIZE_SET] = "SANITIZE_SET",
+	[CLIENT_CERT_ALWAYS_FORWARD_ONLY] = "ALWAYS_FORWARD_ONLY",
+};
+
+enum client_cert_mode build_client_cert_mode(const struct plan_node *tls)
+{
+	struct str text = plan_string(tls, "forwardClientCertDetails", STR_EMPTY);
+	for (size_t i = 0; i < ARRAY_COUNT(modes); i++)
+		if (str_eq(text, str_of(modes[i])))
+			return (enum client_cert_mode)i;
+	return CLIENT_CERT_SANITIZE;
+}
+
+unsigned build_client_cert_details(const struct plan_node *tls)
+{
+	static const struct {
+		const char *name;
+		enum client_cert_detail detail;
+	} rows[] = {{"cert", CLIENT_CERT_CERT}, {"chain", CLIENT_CERT_CHAIN},
+		{"subject", CLIENT_CERT_SUBJECT}, {"uri", CLIENT_CERT_URI},
+		{"dns", CLIENT_CERT_DNS}};
+	const struct plan_node *wanted = plan_get(tls, "setCurrentClientCertDetails");
+	unsigned details = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		details |= plan_bool(wanted, rows[i].name, false) ? rows[i].detail : 0;
+	return details;
+}
+
 /* `of`: the port itself, or one of its names; versions and ciphers are always the port's. */
 static struct tls_context *context_of(const struct plan_node *tls, const struct plan_node *of,
 	struct str scope, bool h2, struct build_tls_mistake *m)
@@ -120,6 +154,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.crl_pem = plan_string(of, "crl", STR_EMPTY),
 		.depth = (int)plan_integer(of, "depth", 0),
 		.session_scope = scope,
+		.keeps_chain = (build_client_cert_details(tls) & CLIENT_CERT_CHAIN) != 0,
 	};
 	struct tls_context *context = NULL;
 	if (are_files_there(of, m) &&
@@ -177,7 +212,8 @@ struct tls_context *build_tls_server(
 /* Certificates come and go, and clients stay; under other terms they do not. */
 void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES])
 {
-	static const char *const certificates[] = {"certificate", "others", "names", NULL};
+	static const char *const certificates[] = {"certificate", "others", "names",
+		"forwardClientCertDetails", "setCurrentClientCertDetails", NULL};
 	const struct plan_node *names = plan_get(tls, "names");
 	struct buffer terms;
 	buffer_init(&terms, SIZE_MAX);

@@ -23,6 +23,7 @@ struct compile {
 	const char *schema_name; /* of make_schema */
 	struct lua_input input;
 	struct reuse reuse;
+	struct lookups includes; /* files that the gateway shall look at */
 	bool incomplete;
 };
 
@@ -132,6 +133,25 @@ static void write_files(struct plan_writer *w, const struct sources *s)
 	plan_close(w);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct lookup *)a)->name, ((const struct lookup *)b)->name);
+}
+
+/* Files that documents refer to, for the gateway to look at: in the order of their names, since the
+ * order of asking depends on what stood. */
+static void write_includes(struct plan_writer *w, struct lookups *l)
+{
+	const struct position none = {0};
+	if (l->count == 0)
+		return;
+	qsort(l->items, l->count, sizeof(l->items[0]), compare_names);
+	plan_open_array(w, "includes", none);
+	for (size_t i = 0; i < l->count; i++)
+		plan_write_string(w, NULL, none, str_of(l->items[i].name + 1));
+	plan_close(w);
+}
+
 /* The members of the plan that Lua made, at `index`, then what C knows. */
 static void write_plan(lua_State *L, int index, struct compile *c)
 {
@@ -153,6 +173,7 @@ static void write_plan(lua_State *L, int index, struct compile *c)
 		plan_write_bool(w, "incomplete", none, true);
 	plan_write_diagnostics(w, c->diagnostics);
 	write_files(w, &c->sources);
+	write_includes(w, &c->includes);
 	plan_close(w);
 }
 
@@ -235,6 +256,7 @@ static enum rc run_lua(struct compile *c, lua_CFunction function)
 	struct lua_program *program = lua_program_new(c->options->getenv, &c->sources);
 	if (c->options->record_out)
 		lua_program_note_lookups(program, &c->reuse.lookups);
+	lua_program_note_includes(program, &c->includes);
 	enum rc rc = RC_OK;
 	if (lua_cpcall(program->lua, function, c) != 0) {
 		const char *message = lua_tostring(program->lua, -1);
@@ -252,6 +274,7 @@ static void deinit(struct compile *c)
 	lua_input_deinit(&c->input);
 	sources_deinit(&c->sources);
 	reuse_deinit(&c->reuse);
+	lookups_deinit(&c->includes);
 	plan_writer_free(c->writer);
 	plan_parts_deinit(&c->parts);
 }
@@ -326,6 +349,7 @@ enum rc config_compile(
 	struct compile c = {.options = options, .diagnostics = diagnostics};
 	c.writer = plan_writer_new();
 	plan_parts_init(&c.parts);
+	lookups_init(&c.includes);
 	reuse_begin(&c.reuse, options);
 	enum rc rc = sources_read(&c.sources, options->paths, options->path_count, c.reuse.record,
 		options->settled_s, diagnostics);

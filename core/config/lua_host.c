@@ -157,7 +157,8 @@ static char *resolve_path(const struct lua_host *host, const char *from, const c
 	return heap_printf("%.*s/%s", (int)(slash - base), base, path);
 }
 
-/* read_file(from, path) -> text; or nil, reason. Relative paths start at the folder of `from`. */
+/* read_file(from, path, watched) -> text; or nil, reason. Relative paths start at the folder of
+ * `from`. Watched: the gateway shall read the folder again when the file changes. */
 static int read_file(lua_State *L)
 {
 	const char *from = luaL_checkstring(L, 1);
@@ -169,10 +170,12 @@ static int read_file(lua_State *L)
 	bool is_found = rc == RC_OK;
 	if (!is_found)
 		file_read_reason(rc, INCLUDED_FILE_BYTES_MAX, reason, sizeof(reason));
-	struct lookups *lookups = host_of(L)->lookups;
+	struct lookups *lookups = host_of(L)->lookups, *includes = host_of(L)->includes;
 	if (lookups)
 		lookups_add(lookups, LOOKUP_FILE, full, is_found,
 			is_found ? str_n(bytes, size) : str_of(reason));
+	if (includes && lua_toboolean(L, 3))
+		lookups_add(includes, LOOKUP_FILE, full, false, STR_EMPTY);
 	free(full);
 	if (!is_found) {
 		lua_pushnil(L);

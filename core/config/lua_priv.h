@@ -32,6 +32,7 @@ struct lua_host {
 	const char *(*getenv)(const char *name);
 	const struct sources *sources; /* for paths relative to a file */
 	struct lookups *lookups;       /* what was asked for; or NULL */
+	struct lookups *includes;      /* files that the gateway shall look at; or NULL */
 };
 
 struct lua_program {

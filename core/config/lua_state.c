@@ -169,6 +169,11 @@ struct lua_program *lua_program_new(
 	return p;
 }
 
+void lua_program_note_includes(struct lua_program *p, struct lookups *includes)
+{
+	p->host.includes = includes;
+}
+
 void lua_program_note_lookups(struct lua_program *p, struct lookups *lookups)
 {
 	p->host.lookups = lookups;

@@ -24,6 +24,8 @@ void lua_program_free(struct lua_program *p);
 struct lookups;
 /* From now on, what is asked of the environment and of included files goes into `lookups`, borrowed. */
 void lua_program_note_lookups(struct lua_program *p, struct lookups *lookups);
+/* The files among them that the gateway shall look at. */
+void lua_program_note_includes(struct lua_program *p, struct lookups *includes);
 void lua_program_set_limits(struct lua_program *p, uint64_t instructions);
 /* Runs a chunk of Lua text, which may `require` the modules and gets the table of bindings as its
  * argument. RC_INVALID with the error message. For tests. */

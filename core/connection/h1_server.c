@@ -37,6 +37,7 @@ static void begin_request(struct http_server *c)
 	if (r->h.s.tls_version) {
 		r->h.s.tls_server_name = arena_copy(&r->arena, stream_tls_server_name(c->stream));
 		r->h.s.tls_certificate = arena_copy(&r->arena, stream_tls_certificate(c->stream));
+		r->h.s.tls_chain = arena_copy(&r->arena, stream_tls_chain(c->stream));
 	}
 	c->current = r;
 }

@@ -34,6 +34,7 @@ static void take_facts(struct h2_request *r, struct stream *stream)
 		return;
 	s->tls_server_name = arena_copy(&r->arena, stream_tls_server_name(stream));
 	s->tls_certificate = arena_copy(&r->arena, stream_tls_certificate(stream));
+	s->tls_chain = arena_copy(&r->arena, stream_tls_chain(stream));
 }
 
 struct h2_request *h2_request_new(struct h2_server *v)

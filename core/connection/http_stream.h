@@ -95,6 +95,7 @@ struct http_stream {
 	const char *tls_version;    /* or NULL */
 	struct str tls_server_name;
 	struct str tls_certificate; /* the client's, as DER; or STR_EMPTY */
+	struct str tls_chain;       /* what came with it, where somebody wants it; or STR_EMPTY */
 	uint64_t body_received;  /* content, without its framing */
 	uint64_t bytes_received; /* on the wire of this stream, heads included */
 	uint64_t bytes_sent;

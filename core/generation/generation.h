@@ -14,16 +14,37 @@
 #include "net/tls.h"
 #include "policy/contracts.h"
 
+/* What becomes of X-Forwarded-Client-Cert on a TLS port, in Envoy's words. All but the last take it
+ * out where the client has shown no certificate. */
+enum client_cert_mode {
+	CLIENT_CERT_SANITIZE, /* taken out */
+	CLIENT_CERT_FORWARD_ONLY,
+	CLIENT_CERT_APPEND_FORWARD, /* what came, and this connection's behind it */
+	CLIENT_CERT_SANITIZE_SET,   /* this connection's alone */
+	CLIENT_CERT_ALWAYS_FORWARD_ONLY
+};
+
+/* What is said of this connection's, beside By and Hash. */
+enum client_cert_detail {
+	CLIENT_CERT_CERT = 1,
+	CLIENT_CERT_CHAIN = 2,
+	CLIENT_CERT_SUBJECT = 4,
+	CLIENT_CERT_URI = 8,
+	CLIENT_CERT_DNS = 16
+};
+
 struct generation_listener {
 	char *key; /* owned: "0.0.0.0:8081" */
 	struct address address;
 	struct position position; /* where it was written; file: owned */
-	struct tls_context *tls; /* ref; NULL: plain */
-	uint64_t tls_identity;   /* hash of its settings, in which generations differ; 0: plain */
-	struct route_table *routes; /* owned: base paths to indices of apis */
-	struct api **apis;          /* borrowed: the generation's */
-	bool hides_queries;         /* some API of the generation has secrets in queries */
-	int *fds;                   /* borrowed from whoever keeps the ports */
+	struct tls_context *tls;  /* ref; NULL: plain */
+	uint64_t tls_identity;    /* hash of its settings, in which generations differ; 0: plain */
+	enum client_cert_mode client_cert_mode;
+	unsigned client_cert_details; /* enum client_cert_detail */
+	struct route_table *routes;   /* owned: base paths to indices of apis */
+	struct api **apis;            /* borrowed: the generation's */
+	bool hides_queries;           /* some API of the generation has secrets in queries */
+	int *fds;                     /* borrowed from whoever keeps the ports */
 	unsigned fd_count; /* at least worker_count: worker w has w, w + worker_count, ... */
 	unsigned worker_count;
 };
@@ -43,9 +64,9 @@ struct generation {
 	struct edge edge;
 	struct api **apis; /* refs; NULL: taken out */
 	size_t api_count;
-	bool hides_queries;        /* some API has secrets in queries, or may have */
+	bool hides_queries;          /* some API has secrets in queries, or may have */
 	struct contracts *contracts; /* owned */
-	struct api **dropped_apis; /* borrowed: the former generation's that this one has not */
+	struct api **dropped_apis;   /* borrowed: the former generation's that this one has not */
 	size_t dropped_api_count;
 	struct generation_listener *listeners;
 	size_t listener_count;
@@ -56,7 +77,7 @@ struct generation {
 	uint32_t part_count;
 	uint32_t *items; /* owned: numbers of services or APIs; GENERATION_NONE: not to be kept */
 	uint8_t settings_sha256[32]; /* of what is the same for all APIs */
-	struct service **dropped; /* refs: the former generation's that this one has not */
+	struct service **dropped;    /* refs: the former generation's that this one has not */
 	size_t dropped_count;
 };
 

@@ -31,7 +31,8 @@ struct stream_tls {
 	bool is_open;
 	char error[160];
 	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
-	int certificate_n;
+	int certificate_n, chain_n;
+	unsigned char *chain; /* owned: what it sent above that, one behind the other */
 };
 
 /* --- the BIO --------------------------------------------------------------------------------- */
@@ -151,6 +152,7 @@ void stream_tls_free(struct stream *s)
 	if (t->held)
 		block_unref(t->held);
 	OPENSSL_free(t->certificate);
+	free(t->chain);
 	free(t);
 	s->tls = NULL;
 }
@@ -416,13 +418,37 @@ struct str stream_tls_server_name(const struct stream *s)
 }
 
 /* A context that asks for certificates accepts verified ones alone. */
+static void read_certificates(struct stream_tls *t)
+{
+	X509 *x = SSL_get0_peer_certificate(t->ssl);
+	STACK_OF(X509) *above = t->context->keeps_chain ? SSL_get_peer_cert_chain(t->ssl) : NULL;
+	int n = x ? i2d_X509(x, &t->certificate) : 0;
+	if (n <= 0)
+		return;
+	t->certificate_n = n;
+	for (int i = 0; i < sk_X509_num(above); i++) {
+		unsigned char *der = NULL;
+		n = i2d_X509(sk_X509_value(above, i), &der);
+		if (n > 0) {
+			t->chain = heap_realloc(t->chain, (size_t)(t->chain_n + n));
+			memcpy(t->chain + t->chain_n, der, (size_t)n);
+			t->chain_n += n;
+		}
+		OPENSSL_free(der);
+	}
+}
+
 struct str stream_tls_certificate(const struct stream *s)
 {
 	struct stream_tls *t = s->tls;
-	X509 *x = t && !t->certificate ? SSL_get0_peer_certificate(t->ssl) : NULL;
-	if (x)
-		t->certificate_n = i2d_X509(x, &t->certificate);
-	return t && t->certificate && t->certificate_n > 0
-		       ? str_n((const char *)t->certificate, (size_t)t->certificate_n)
-		       : STR_EMPTY;
+	if (t && !t->certificate)
+		read_certificates(t);
+	return t && t->certificate ? str_n((const char *)t->certificate, (size_t)t->certificate_n)
+				   : STR_EMPTY;
+}
+
+struct str stream_tls_chain(const struct stream *s)
+{
+	return s->tls && s->tls->chain ? str_n((const char *)s->tls->chain, (size_t)s->tls->chain_n)
+				       : STR_EMPTY;
 }

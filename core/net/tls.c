@@ -35,6 +35,7 @@ void tls_context_unref(struct tls_context *c)
 		return;
 	SSL_CTX_free(c->ctx);
 	tls_names_free(c->names);
+	free(c->uri);
 	free(c->alpn);
 	free(c);
 }
@@ -221,6 +222,8 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 		return RC_INVALID;
 	}
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets carry the state */
+	c->keeps_chain = o->keeps_chain;
+	c->uri = tls_own_uri(c->ctx);
 	if (c->alpn_length > 0)
 		SSL_CTX_set_alpn_select_cb(c->ctx, choose_alpn, c);
 	*out = c;

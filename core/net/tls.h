@@ -42,6 +42,7 @@ struct tls_server_options {
 		crl_pem; /* what these authorities have revoked; STR_EMPTY: nothing is looked up */
 	int depth;       /* how many authorities may stand above a client's certificate; 0: 4 */
 	struct str session_scope; /* sessions are resumed only where this is the same */
+	bool keeps_chain;         /* streams shall tell what clients send above their certificate */
 };
 
 struct tls_client_options {
@@ -75,6 +76,8 @@ MUST_USE enum rc tls_context_add_name(
  * clients that say none, unless `serves_nameless`. */
 void tls_context_be_strict(struct tls_context *port, bool serves_nameless);
 
+/* The first URI that the certificate of that name is for; STR_EMPTY: none. As long as the port. */
+struct str tls_context_uri(const struct tls_context *port, struct str server_name);
 /* Whether a connection that was made to `server_name` may ask for `host` (which may have a port):
  * the same client certificates are asked for at both. Any thread. */
 bool tls_context_covers(const struct tls_context *port, struct str server_name, struct str host);

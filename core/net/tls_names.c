@@ -171,14 +171,20 @@ static struct str without_port(struct str authority)
 	return str_slice(authority, 0, end);
 }
 
-static uint64_t clients_at(const struct tls_context *port, struct str name)
+static const struct tls_context *context_at(const struct tls_context *port, struct str name)
 {
-	const struct tls_context *found = name.n > 0 ? find(port, name) : NULL;
-	return found ? found->clients : port->clients;
+	const struct tls_context *found = port->names && name.n > 0 ? find(port, name) : NULL;
+	return found ? found : port;
+}
+
+struct str tls_context_uri(const struct tls_context *port, struct str server_name)
+{
+	return str_of(context_at(port, server_name)->uri);
 }
 
 bool tls_context_covers(const struct tls_context *port, struct str server_name, struct str host)
 {
 	return !port->names || !port->names->differs ||
-	       clients_at(port, server_name) == clients_at(port, without_port(host));
+	       context_at(port, server_name)->clients ==
+		       context_at(port, without_port(host))->clients;
 }

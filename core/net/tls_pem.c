@@ -3,8 +3,11 @@
  * behind a good certificate makes all of it unusable, since nobody knows what it was to say. */
 #include "net/tls_priv.h"
 
+#include "base/memory.h"
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include <stdio.h>
 
@@ -143,6 +146,23 @@ int tls_use_certificate(
 {
 	return use_chain(ctx, certificate->crt_pem, message, size) &&
 	       use_key(ctx, certificate->key_pem, certificate->key_passphrase, message, size);
+}
+
+char *tls_own_uri(SSL_CTX *ctx)
+{
+	X509 *own = SSL_CTX_get0_certificate(ctx);
+	GENERAL_NAMES *names = own ? X509_get_ext_d2i(own, NID_subject_alt_name, NULL, NULL) : NULL;
+	char *uri = NULL;
+	for (int i = 0; !uri && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		if (name->type != GEN_URI)
+			continue;
+		const ASN1_IA5STRING *text = name->d.uniformResourceIdentifier;
+		uri = heap_strndup(str_n((const char *)ASN1_STRING_get0_data(text),
+			(size_t)ASN1_STRING_length(text)));
+	}
+	GENERAL_NAMES_free(names);
+	return uri;
 }
 
 /* --- whom to believe ------------------------------------------------------------------------- */

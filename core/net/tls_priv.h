@@ -14,6 +14,8 @@ struct tls_context {
 	unsigned char *alpn; /* owned: protocols in wire form */
 	unsigned alpn_length;
 	bool verifies;
+	bool keeps_chain;
+	char *uri;               /* owned: the first of its own certificate's; NULL: none */
 	uint64_t clients;        /* which certificates clients have to show; 0: none is asked for */
 	struct tls_names *names; /* owned, of a port's context; NULL: it has one for all names */
 };
@@ -31,6 +33,8 @@ int tls_use_certificate(
 int tls_trust(SSL_CTX *ctx, struct str pem, char *message, size_t size);
 /* Lists of what they have revoked: from now on each of a chain's authorities needs one. */
 int tls_revoke(SSL_CTX *ctx, struct str pem, char *message, size_t size);
+/* The first URI that the context's certificate is for, on the heap; NULL: none. */
+char *tls_own_uri(SSL_CTX *ctx);
 
 /* --- tls_names.c --- */
 void tls_names_free(struct tls_names *names);

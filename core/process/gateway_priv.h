@@ -16,6 +16,7 @@
 
 #include "admin/admin.h"
 #include "base/diagnostics.h"
+#include "loop/file_list.h"
 #include "loop/file_watch.h"
 #include "observe/metrics.h"
 #include "process/activation.h"
@@ -88,6 +89,8 @@ struct gateway {
 	struct composer_options composer_options;
 	struct composer *composer;
 	struct file_watch *watch;
+	struct file_list *includes; /* files that the newest plan refers to */
+	int64_t reading_wall_us;    /* when the composition under way was begun */
 	struct plugin_watch **plugin_watches; /* owned; of each folder, NULL where none can be */
 	struct last_good *last_good;
 	struct offer pending;           /* came while an activation ran */

@@ -26,6 +26,7 @@ static void begin(struct gateway *g)
 {
 	if (g->reload_started_us == 0)
 		g->reload_started_us = loop_now_us(g->loop);
+	g->reading_wall_us = loop_wall_us(g->loop);
 	composer_start(g->composer);
 }
 
@@ -388,6 +389,18 @@ static void refuse_avoided(struct gateway *g, struct offer *offer)
 	offer_deinit(offer);
 }
 
+/* Also of a plan that is refused: what is wrong may be a file that is half written. */
+static void watch_includes(struct gateway *g, const struct plan *plan)
+{
+	const struct plan_node *list = plan_get(plan_root(plan), "includes");
+	file_list_begin(g->includes, g->reading_wall_us);
+	for (size_t i = 0; i < plan_count(list); i++) {
+		const struct plan_node *path = plan_at(list, i);
+		if (path->type == PLAN_STRING)
+			file_list_add(g->includes, path->u.string);
+	}
+}
+
 static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 {
 	struct gateway *g = owner;
@@ -410,6 +423,7 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 			serve_last_good(g, unusable);
 		return;
 	}
+	watch_includes(g, offer.plan);
 	if (is_avoided(g, offer.plan)) {
 		refuse_avoided(g, &offer);
 		return;
@@ -493,6 +507,7 @@ bool reload_start(struct gateway *g)
 			strerror(errno));
 		return false;
 	}
+	g->includes = file_list_new(g->loop, on_change, g);
 	watch_plugins(g);
 	resume(g);
 	begin(g);
@@ -504,6 +519,8 @@ void reload_stop(struct gateway *g)
 	if (g->watch)
 		file_watch_free(g->watch);
 	g->watch = NULL;
+	file_list_free(g->includes);
+	g->includes = NULL;
 	for (size_t i = 0; g->plugin_watches && i < g->plugin_dir_count; i++)
 		plugin_watch_free(g->plugin_watches[i]);
 	free(g->plugin_watches);

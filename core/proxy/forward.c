@@ -7,6 +7,8 @@
 #include "proxy/exchange_priv.h"
 
 #include "http/trace_context.h"
+#include "proxy/client_certificate.h"
+#include "proxy/listener.h"
 #include "proxy/origin.h"
 
 #define BIT(id) ((uint64_t)1 << FIELD_##id)
@@ -22,7 +24,7 @@ static const uint64_t gateway_owned = BIT(X_FORWARDED_FOR) | BIT(X_FORWARDED_PRO
 /* Of what was taken out, that which may come back. */
 struct taken {
 	struct str request_id;
-	struct str parent, state;
+	struct str parent, state, client_cert;
 	uint32_t parents;
 	bool has_state;
 };
@@ -41,7 +43,7 @@ static bool name_is(struct str name, struct str plain, bool is_prefix)
 	return true;
 }
 
-enum rule { RULE_ALWAYS, RULE_UNLESS_BELIEVED, RULE_OVERRIDE, RULE_TRACE_STATE };
+enum rule { RULE_ALWAYS, RULE_UNLESS_BELIEVED, RULE_OVERRIDE, RULE_TRACE_STATE, RULE_CLIENT_CERT };
 
 static const struct {
 	struct str name;
@@ -49,6 +51,7 @@ static const struct {
 	enum rule rule;
 } foreign_names[] = {
 	{{"x-sluice-", 9}, true, RULE_ALWAYS},
+	{{"x-forwarded-client-cert", 23}, false, RULE_CLIENT_CERT},
 	{{"x-forwarded-", 12}, true, RULE_UNLESS_BELIEVED},
 	{{"x-envoy-", 8}, true, RULE_UNLESS_BELIEVED},
 	/* CGI makes HTTP_PROXY of it, which is where programs look for a proxy. */
@@ -76,12 +79,12 @@ static inline bool is_suspect(struct str name)
 	return first == 'p' || (first == 't' && name.n == 10);
 }
 
-static void take_state(struct exchange *e, struct taken *taken, struct str value)
+/* Two fields of a list are one. */
+static struct str joined(struct exchange *e, struct str former, struct str value)
 {
-	taken->has_state = true;
-	taken->state = taken->state.n == 0 ? value
-					   : arena_printf(e->x.arena, "%.*s,%.*s",
-						     STR_ARG(taken->state), STR_ARG(value));
+	return former.n == 0
+		       ? value
+		       : arena_printf(e->x.arena, "%.*s,%.*s", STR_ARG(former), STR_ARG(value));
 }
 
 /* Of a field without an id. */
@@ -94,8 +97,12 @@ static bool is_taken_out(struct exchange *e, const struct edge *edge, bool is_be
 	for (size_t i = 0; i < ARRAY_COUNT(foreign_names); i++) {
 		if (!name_is(f->name, foreign_names[i].name, foreign_names[i].is_prefix))
 			continue;
-		if (foreign_names[i].rule == RULE_TRACE_STATE)
-			take_state(e, taken, f->value);
+		if (foreign_names[i].rule == RULE_TRACE_STATE) {
+			taken->state = joined(e, taken->state, f->value);
+			taken->has_state = true;
+		}
+		if (foreign_names[i].rule == RULE_CLIENT_CERT)
+			taken->client_cert = joined(e, taken->client_cert, f->value);
 		if (foreign_names[i].rule == RULE_OVERRIDE)
 			return !edge->passes_overrides;
 		return foreign_names[i].rule != RULE_UNLESS_BELIEVED || !is_believed;
@@ -194,6 +201,16 @@ static bool put_trace(struct exchange *e, const struct taken *taken)
 	       put(e, "tracestate", FIELD_OTHER, taken->state);
 }
 
+/* On a TLS port its settings decide; elsewhere a trusted proxy may tell of its client. */
+static bool put_client_cert(struct exchange *e, const struct taken *taken, bool is_believed)
+{
+	const struct generation_listener *port = proxy_listener_serves(e->listener);
+	struct str value = is_believed ? taken->client_cert : STR_EMPTY;
+	if (port && port->tls)
+		value = client_certificate_field(port, e->down, taken->client_cert, e->x.arena);
+	return value.n == 0 || put(e, "X-Forwarded-Client-Cert", FIELD_OTHER, value);
+}
+
 static bool put_more(struct exchange *e, const struct origin *o)
 {
 	return (o->port.n == 0 || put(e, "X-Forwarded-Port", FIELD_X_FORWARDED_PORT, o->port)) &&
@@ -241,6 +258,9 @@ enum rc forward_prepare_request(struct exchange *e)
 	if (UNLIKELY(taken.parents > 0) && !put_trace(e, &taken))
 		return RC_FULL;
 	if (UNLIKELY(o.port.n > 0 || o.forwarded.n > 0) && !put_more(e, &o))
+		return RC_FULL;
+	if (UNLIKELY(taken.client_cert.n > 0 || e->down->tls_certificate.n > 0) &&
+		!put_client_cert(e, &taken, o.is_believed))
 		return RC_FULL;
 	return UNLIKELY(e->x.arena->failed) ? RC_FULL : RC_OK;
 }

@@ -148,6 +148,16 @@ local function plugins_of(state)
 	return table.concat(names, "\n")
 end
 
+-- Their files are to be watched, which only who reads them can say.
+local function has_tls(api)
+	for _, made in ipairs(api.inline_services) do
+		if made.tls then
+			return true
+		end
+	end
+	return false
+end
+
 local function compose_api(world, api, state)
 	if api.broken or not api.address or not take_services(state, api) then
 		return false
@@ -160,7 +170,7 @@ local function compose_api(world, api, state)
 	api.routes = order.routes(api, state)
 	plan.check_api(api, state)
 	api.uses = uses_of(api)
-	return api.uses ~= nil and not api.tls and not state.is_remarkable
+	return api.uses ~= nil and not api.tls and not has_tls(api) and not state.is_remarkable
 		and #state.report.findings == 0
 end
 

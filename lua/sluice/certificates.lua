@@ -40,7 +40,7 @@ end
 
 -- The text of a file, or nil and what is wrong with it.
 function certificates.read(node, report)
-	local text, reason = report.host.read_file(node.file, node.value)
+	local text, reason = report.host.read_file(node.file, node.value, true)
 	if text then
 		return nodes.string(node, text)
 	end

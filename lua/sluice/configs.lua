@@ -86,7 +86,8 @@ function configs.compile(binding, definition, find_secret, report)
 		return nil
 	end
 	local failed = false
-	local scope = { host = report.host, secret = find_secret, literal = definition.literal }
+	local scope = { host = report.host, secret = find_secret, literal = definition.literal,
+		watches = definition.name == "tls" or definition.name == "tls-outbound" }
 	local copy, foreign = substitute.tree(config, scope, function(node, path, message)
 		failed = true
 		report:error(node, below(base, path), message, binding.resource)

@@ -25,7 +25,7 @@ local function file(scope, node, path)
 	if path == "" then
 		return nil, "expected ${file:path}"
 	end
-	local text, reason = scope.host.read_file(node.file, path)
+	local text, reason = scope.host.read_file(node.file, path, scope.watches)
 	if not text then
 		return nil, "file " .. path .. ": " .. reason
 	end
@@ -131,7 +131,8 @@ local function has_dollar(node)
 end
 
 -- The tree with all texts replaced, a copy where there are any, and the paths of what came from outside.
--- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil}; fail:
+-- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil, watches =
+-- whether a file that changes is to be seen by itself}; fail:
 -- fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
 function substitute.tree(tree, scope, fail)
 	local foreign_paths = {}

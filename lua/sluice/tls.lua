@@ -218,7 +218,8 @@ local function put_settings(out, binding, config, report)
 	nodes.put(out, "minversion", lowest)
 	nodes.put(out, "maxversion", highest)
 	nodes.put(out, "ciphers", ciphers(config))
-	for _, key in ipairs({ "skipValidation", "alpn", "strictSni" }) do
+	for _, key in ipairs({ "skipValidation", "alpn", "strictSni", "forwardClientCertDetails",
+		"setCurrentClientCertDetails" }) do
 		nodes.put(out, key, nodes.get(config, key))
 	end
 	return out

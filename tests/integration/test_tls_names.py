@@ -136,4 +136,35 @@ def mistakes_close_the_port_and_are_told_where_they_stand():
                 equal(gateway.get("/", port=gateway.ports[1]).status, 200)
 
 
+@case
+def files_of_certificates_are_watched_wherever_they_lie():
+    """A new certificate is for new handshakes; while its key is not there yet, the old one serves."""
+    ca, folder = Authority(), scratch("certificates")
+    first, second = ca.issue("first.test"), ca.issue("second.test")
+
+    def put(name, text):
+        with open(f"{folder}/{name}", "w") as f:
+            f.write(text)
+
+    put("shop.crt", first.crt)
+    put("shop.key", first.key)
+    with Backend(reply(200, "x")) as backend, Gateway([https(backend, {"certificate": {
+            "crtFile": f"{folder}/shop.crt", "keyFile": f"{folder}/shop.key"}})]) as gateway:
+        tls = ca.client_tls()
+        tls.check_hostname = False
+        with gateway.client(tls=tls, server_name="shop.test") as client:
+            equal(shown_to(gateway, ca, "shop.test"), "first.test")
+            refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
+            for text in (second.crt[:300], "", second.crt):
+                before = refused()
+                put("shop.crt", text)
+                wait_for(lambda: refused() > before, "a refusal")
+                equal(shown_to(gateway, ca, "shop.test"), "first.test")
+            put("shop.key", second.key)
+            wait_for(lambda: shown_to(gateway, ca, "shop.test") == "second.test",
+                     "the new certificate")
+            answer = client.get("/")
+            equal((answer.status, answer.get("connection")), (200, None))
+
+
 main()

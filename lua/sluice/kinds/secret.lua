@@ -54,7 +54,7 @@ function secret.read(resource, report)
 	if not schema.check(report, resource, spec, secret.shape, "spec") then
 		return
 	end
-	local scope = { host = report.host, secret = no_secrets }
+	local scope = { host = report.host, secret = no_secrets, watches = true }
 	spec = substitute.tree(spec, scope, function(node, path, message)
 		report:error(node, "spec." .. path, message, resource)
 	end)

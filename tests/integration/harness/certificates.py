@@ -49,6 +49,42 @@ class Authority:
         os.chmod(f"{base}.key", 0o600)
         return Certificate(f"{base}.crt", f"{base}.key")
 
+    def issue_authority(self, name):
+        """One below this one."""
+        self.serial += 1
+        below = Authority(name)
+        _openssl("x509", "-x509toreq", "-in", below.crt_path, "-signkey", below.key_path, "-out",
+                 f"{below.dir}/ca.csr")
+        with open(f"{below.dir}/ca.ext", "w") as f:
+            f.write("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
+        _openssl("x509", "-req", "-in", f"{below.dir}/ca.csr", "-CA", self.crt_path, "-CAkey",
+                 self.key_path, "-set_serial", str(self.serial), "-days", "2", "-extfile",
+                 f"{below.dir}/ca.ext", "-out", below.crt_path)
+        with open(below.crt_path) as f:
+            below.crt = f.read()
+        return below
+
+    def with_chain(self, certificate):
+        """The certificate with this authority's behind it."""
+        path = f"{certificate.crt_path}.chain"
+        with open(path, "w") as f:
+            f.write(certificate.crt + self.crt)
+        return Certificate(path, certificate.key_path)
+
+    def revoke(self, *certificates):
+        """A list of what is revoked, as PEM."""
+        base = f"{self.dir}/revoked"
+        with open(f"{base}.cnf", "w") as f:
+            f.write(f"[ca]\ndefault_ca=own\n[own]\ndatabase={base}.txt\ndefault_md=sha256\n"
+                    f"crl_extensions=ext\n[ext]\nauthorityKeyIdentifier=keyid\n")
+        open(f"{base}.txt", "w").close()
+        common = ["ca", "-config", f"{base}.cnf", "-cert", self.crt_path, "-keyfile", self.key_path]
+        for certificate in certificates:
+            _openssl(*common, "-revoke", certificate.crt_path)
+        _openssl(*common, "-gencrl", "-crldays", "2", "-out", f"{base}.crl")
+        with open(f"{base}.crl") as f:
+            return f.read()
+
     def client_tls(self, certificate=None, alpn=None, maximum=None, verify=True):
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         tls.load_verify_locations(self.crt_path)

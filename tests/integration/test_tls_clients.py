@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates of clients: who is let in, and what upstreams are told of them."""
+import hashlib
+import ssl
+import urllib.parse
+
+from harness import *
+
+FIELD = "x-forwarded-client-cert"
+
+
+def https(backend, ca, own, **more):
+    config = {"certificate": {"key": own.key, "crt": own.crt}, "trustedCA": ca.crt, **more}
+    return api("a", backend, scheme="https", policies=[{"policyRef": {"name": "tls"}, "config": config}])
+
+
+def fingerprint(certificate):
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.crt)).hexdigest()
+
+
+def told(gateway, backend, tls, headers=()):
+    """What the upstream was told of the client."""
+    with gateway.client(tls=tls, server_name="shop.test") as client:
+        equal(client.get("/", headers).status, 200)
+    return backend.requests[-1].all(FIELD)
+
+
+@case
+def tells_upstreams_only_what_the_port_was_told_to():
+    ca = Authority()
+    own = ca.issue("shop.test", "DNS:shop.test,URI:spiffe://shop.test/edge")
+    mine = ca.issue("till 7", "DNS:till-7.test,URI:spiffe://shop.test/till/7")
+    forged = {FIELD: "Hash=f0f0;Subject=\"CN=admin\""}
+    element = (f"By=spiffe://shop.test/edge;Hash={fingerprint(mine)};Subject=\"CN=till 7\";"
+               "URI=spiffe://shop.test/till/7;DNS=till-7.test")
+    table = [  # mode, told of a client with a certificate, and of one without
+        (None, [], []),
+        ("SANITIZE", [], []),
+        ("FORWARD_ONLY", [forged[FIELD]], []),
+        ("APPEND_FORWARD", [f"{forged[FIELD]},{element}"], []),
+        ("SANITIZE_SET", [element], []),
+        ("ALWAYS_FORWARD_ONLY", [forged[FIELD]], [forged[FIELD]])]
+    with Backend(reply(200, "x")) as backend:
+        for mode, shown, none in table:
+            more = {"forwardClientCertDetails": mode, "setCurrentClientCertDetails": {
+                "subject": True, "uri": True, "dns": True}} if mode else {}
+            with rows(mode), Gateway([https(backend, ca, own, clientCertificate="optional",
+                                            **more)]) as gateway:
+                equal(told(gateway, backend, ca.client_tls(mine), forged), shown)
+                equal(told(gateway, backend, ca.client_tls(), forged), none)
+
+
+@case
+def tells_upstreams_the_whole_certificate_and_its_chain():
+    ca = Authority()
+    middle = ca.issue_authority("Middle CA")
+    mine = middle.issue("till 7")
+    chained = middle.with_chain(mine)
+    with Backend(reply(200, "x")) as backend, Gateway([https(
+            backend, ca, ca.issue("shop.test"), clientCertificate="required",
+            forwardClientCertDetails="SANITIZE_SET",
+            setCurrentClientCertDetails={"cert": True, "chain": True})]) as gateway:
+        (value,) = told(gateway, backend, ca.client_tls(chained))
+        parts = dict(part.split("=", 1) for part in value.split(";"))
+        plain = lambda name: urllib.parse.unquote(parts[name].strip('"'))
+        equal(ssl.PEM_cert_to_DER_cert(plain("Cert")), ssl.PEM_cert_to_DER_cert(mine.crt))
+        equal(plain("Chain").count("BEGIN CERTIFICATE"), 2)
+        check(plain("Chain").endswith(middle.crt[middle.crt.index("-----BEGIN"):]), plain("Chain"))
+
+
+@case
+def revoked_clients_are_kept_out_from_the_reload_on():
+    """Those that are connected leave after their next answer, and their sessions open nothing."""
+    ca = Authority()
+    good, bad = ca.issue("good"), ca.issue("bad")
+    own = ca.issue("shop.test")
+    with Backend(reply(200, "x")) as backend:
+        documents = lambda *revoked: [https(backend, ca, own, clientCertificate="required",
+                                            crl=ca.revoke(*revoked))]
+        first = documents()
+        port = first[0]["spec"]["address"].rpartition(":")[2]
+        with Gateway({"a.yaml": first}) as gateway, gateway.client(
+                tls=ca.client_tls(bad), server_name="shop.test") as client:
+            equal(client.get("/").get("connection"), None)
+            changed = documents(bad)
+            changed[0]["spec"]["address"] = f"https://127.0.0.1:{port}"
+            gateway.save("a.yaml", changed)
+            equal(client.get("/").get("connection"), "close")
+            equal(told(gateway, backend, ca.client_tls(good)), [])
+            try:
+                told(gateway, backend, ca.client_tls(bad))
+            except (ssl.SSLError, OSError, Closed):
+                return
+            raise AssertionError("a revoked client was let in")
+
+
+main()
