@@ -26,9 +26,12 @@ struct build_options {
 	const struct generation *former; /* or NULL */
 	struct metrics *metrics;         /* where APIs get their cells */
 	struct service_book *services;   /* where services get their rows; NULL: nowhere */
+	const struct ticket_ring
+		*tickets;   /* of TLS sessions; NULL: each port has keys of its own */
 	const char *closed; /* why every API shall answer 503; NULL: as the plan says */
 	bool *lacked;       /* set when what could not be had may be had later; may be NULL */
-	bool only_checks; /* nothing will serve: plugins come from where they lie, `strict` is no matter */
+	bool only_checks;   /* nothing will serve: plugins come from where they lie, `strict` is no
+			       matter */
 };
 
 /* Takes the plan over, also on failure. RC_INVALID: something fatal, which `diagnostics` names.

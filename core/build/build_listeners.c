@@ -54,7 +54,8 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
 	if (tls && tls->type == PLAN_OBJECT) {
-		struct build_tls_port to = {key, b->generation->limits.http2.enabled};
+		struct build_tls_port to = {
+			key, b->generation->limits.http2.enabled, b->options->tickets};
 		l->tls = build_tls_server(tls, &to, &mistake);
 		if (!l->tls) {
 			refuse(b, mistake.at, "tls", mistake.message);
@@ -77,10 +78,6 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 	l->position.file = node->position.file ? heap_strdup(node->position.file) : NULL;
 	l->apis = b->generation->apis;
 	l->hides_queries = b->generation->hides_queries;
-	const struct generation_listener *former =
-		b->options->former ? generation_find_listener(b->options->former, key) : NULL;
-	if (former && former->tls && l->tls)
-		tls_context_inherit_tickets(l->tls, former->tls);
 	return true;
 }
 

@@ -113,6 +113,7 @@ struct build_tls_mistake {
 struct build_tls_port {
 	struct str key; /* sessions are resumed there alone */
 	bool h2;        /* HTTP/2 is offered, unless `alpn` leaves it out */
+	const struct ticket_ring *tickets;
 };
 struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m);

@@ -131,10 +131,10 @@ unsigned build_client_cert_details(const struct plan_node *tls)
 
 /* `of`: the port itself, or one of its names; versions and ciphers are always the port's. */
 static struct tls_context *context_of(const struct plan_node *tls, const struct plan_node *of,
-	struct str scope, bool h2, struct build_tls_mistake *m)
+	struct str scope, const struct build_tls_port *to, struct build_tls_mistake *m)
 {
 	struct str alpn[ALPN_MAX];
-	size_t alpn_count = alpn_of_port(tls, h2, alpn);
+	size_t alpn_count = alpn_of_port(tls, to->h2, alpn);
 	struct tls_certificate others[OTHERS_MAX];
 	const struct plan_node *more = plan_get(of, "others");
 	size_t other_count = 0;
@@ -154,6 +154,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.crl_pem = plan_string(of, "crl", STR_EMPTY),
 		.depth = (int)plan_integer(of, "depth", 0),
 		.session_scope = scope,
+		.tickets = to->tickets,
 		.keeps_chain = (build_client_cert_details(tls) & CLIENT_CERT_CHAIN) != 0,
 	};
 	struct tls_context *context = NULL;
@@ -186,7 +187,7 @@ static bool add_entry(struct tls_context *port, const struct plan_node *tls,
 	buffer_init(&scope, SIZE_MAX);
 	buffer_add(&scope, to->key);
 	plan_canonical(hosts, &scope);
-	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), to->h2, m);
+	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), to, m);
 	buffer_deinit(&scope);
 	bool ok = context && add_names(port, hosts, context, m);
 	tls_context_unref(context);
@@ -197,7 +198,7 @@ struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m)
 {
 	const struct plan_node *names = plan_get(tls, "names");
-	struct tls_context *port = context_of(tls, tls, to->key, to->h2, m);
+	struct tls_context *port = context_of(tls, tls, to->key, to, m);
 	bool ok = port != NULL;
 	for (size_t i = 0; ok && i < plan_count(names); i++)
 		ok = add_entry(port, tls, plan_at(names, i), to, m);

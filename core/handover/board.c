@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC 0x0231006472616f62 /* "board", and its form */
+#define MAGIC 0x0331006472616f62 /* "board", and its form */
 
 struct board *board_map(int fd, bool to_write)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* handover/board.h - what the supervisor tells its gateways: one shared memory that they only read.
  *
- * Which bindings are quarantined, and what happened: starts, crashes, exchanges lost. It outlives
- * every gateway, and the supervisor's own replacement.
+ * Which bindings are quarantined, what happened (starts, crashes, exchanges lost), and the keys of
+ * TLS sessions. It outlives every gateway, and the supervisor's own replacement.
  *
  * Threads      written by the supervisor alone; a reader sees a whole entry once its key, or the
  *              count, says so.
  */
 #pragma once
 
+#include "handover/tickets.h"
 #include "handover/trail.h"
 
 #define BOARD_QUARANTINE_MAX 64
@@ -45,6 +46,7 @@ struct board {
 	_Atomic uint64_t restarts, crashes, lost, upgrades;
 	struct board_crash last[BOARD_CRASHES_MAX]; /* [crashes % MAX] is written next */
 	char upgrade_error[BOARD_TEXT_BYTES];       /* of the last upgrade; "": it went well */
+	struct ticket_ring tickets;
 };
 
 /* A new one, as a descriptor (close-on-exec) and mapped to write; NULL with errno. */

@@ -23,7 +23,7 @@
 
 /* Of everything that a supervisor and its gateways share: messages, board, trail, and what a
  * supervisor hands to its replacement. */
-#define WIRE_FORMAT 3
+#define WIRE_FORMAT 4
 /* Descriptors in one message; the kernel takes 253. */
 #define WIRE_FDS_MAX    64
 #define WIRE_TEXT_BYTES 200

@@ -17,7 +17,6 @@
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
-#define TICKET_KEYS_BYTES   80
 #define CIPHERS_BYTES_MAX   16384
 #define CHAIN_DEPTH_MAX     4
 #define CHAIN_BYTES_MAX     65536
@@ -221,7 +220,7 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 		tls_context_unref(c);
 		return RC_INVALID;
 	}
-	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF); /* tickets carry the state */
+	tls_use_tickets(c->ctx, o->tickets);
 	c->keeps_chain = o->keeps_chain;
 	c->uri = tls_own_uri(c->ctx);
 	if (c->alpn_length > 0)
@@ -262,12 +261,4 @@ enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_co
 		SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_length);
 	*out = c;
 	return RC_OK;
-}
-
-void tls_context_inherit_tickets(struct tls_context *to, const struct tls_context *from)
-{
-	unsigned char keys[TICKET_KEYS_BYTES];
-	if (SSL_CTX_get_tlsext_ticket_keys(from->ctx, keys, sizeof(keys)) == 1)
-		SSL_CTX_set_tlsext_ticket_keys(to->ctx, keys, sizeof(keys));
-	OPENSSL_cleanse(keys, sizeof(keys));
 }

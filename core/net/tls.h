@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 struct tls_context;
+struct ticket_ring; /* handover/tickets.h */
 
 struct tls_certificate {
 	struct str crt_pem; /* leaf first, then its chain */
@@ -41,8 +42,9 @@ struct tls_server_options {
 	struct str
 		crl_pem; /* what these authorities have revoked; STR_EMPTY: nothing is looked up */
 	int depth;       /* how many authorities may stand above a client's certificate; 0: 4 */
-	struct str session_scope; /* sessions are resumed only where this is the same */
-	bool keeps_chain;         /* streams shall tell what clients send above their certificate */
+	struct str session_scope;          /* sessions are resumed only where this is the same */
+	const struct ticket_ring *tickets; /* outlives it; NULL: keys of the context's own */
+	bool keeps_chain; /* streams shall tell what clients send above their certificate */
 };
 
 struct tls_client_options {
@@ -61,9 +63,6 @@ MUST_USE enum rc tls_client_context_new(const struct tls_client_options *options
 	struct tls_context **out, char *message, size_t message_size);
 struct tls_context *tls_context_ref(struct tls_context *c);
 void tls_context_unref(struct tls_context *c);
-/* Ticket keys survive a reload: the new context of the same port continues the old one's. A session
- * is resumed only where the same client certificates are asked for. */
-void tls_context_inherit_tickets(struct tls_context *to, const struct tls_context *from);
 
 /* --- server names: before the port's context serves ------------------------------------------ */
 

@@ -36,5 +36,9 @@ int tls_revoke(SSL_CTX *ctx, struct str pem, char *message, size_t size);
 /* The first URI that the context's certificate is for, on the heap; NULL: none. */
 char *tls_own_uri(SSL_CTX *ctx);
 
+/* --- tls_tickets.c --- */
+/* `ring` NULL: keys of the context's own. */
+void tls_use_tickets(SSL_CTX *ctx, const struct ticket_ring *ring);
+
 /* --- tls_names.c --- */
 void tls_names_free(struct tls_names *names);

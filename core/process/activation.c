@@ -315,6 +315,7 @@ void activation_start(struct activation *a, struct plan *plan, const char *close
 		.former = a->current,
 		.metrics = a->options.metrics,
 		.services = a->options.services,
+		.tickets = a->options.tickets,
 		.closed = closed,
 		.lacked = &a->lacked,
 	};

@@ -26,6 +26,7 @@ struct activation_options {
 	struct metrics *metrics;
 	struct service_book *services;
 	const char *state_dir;
+	const struct ticket_ring *tickets;
 };
 
 /* `generation` NULL: refused, `diagnostics` tells why and the former one serves on. */

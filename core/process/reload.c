@@ -491,6 +491,7 @@ bool reload_start(struct gateway *g)
 		.metrics = g->metrics,
 		.services = g->services,
 		.state_dir = g->state_dir,
+		.tickets = supervision_tickets(g->supervision),
 	};
 	g->activation = activation_new(&activation, on_activated, g);
 	g->last_good = last_good_new(g->state_dir);

@@ -32,7 +32,9 @@ struct supervision {
 	struct link
 		waiting; /* struct unsaid: what the supervisor has not taken yet, oldest first */
 	size_t waiting_count;
-	struct timer again; /* runs while something waits */
+	struct timer again;         /* runs while something waits */
+	struct ticket_ring tickets; /* without a supervisor */
+	struct timer renewal;       /* of them */
 };
 
 /* --- saying ---------------------------------------------------------------------------------- */
@@ -160,6 +162,20 @@ static void on_readable(struct watch *w, int ready)
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+static void on_renewal(struct timer *t)
+{
+	struct supervision *s = CONTAINER_OF(t, struct supervision, renewal);
+	if (ticket_ring_rotate(&s->tickets, loop_wall_us(s->loop)) != RC_OK)
+		log_write(LOG_ERROR, "the system gives no random bytes for a key of TLS sessions");
+	timer_start(s->loop, t, (int64_t)TICKETS_ROTATE_S * 1000);
+}
+
+static void stand_alone(struct supervision *s)
+{
+	s->trail = trail_private();
+	on_renewal(&s->renewal);
+}
+
 static enum rc attach(struct supervision *s)
 {
 	s->trail = trail_map(FD_TRAIL);
@@ -180,12 +196,13 @@ enum rc supervision_new(struct loop *loop, bool is_supervised,
 	*s = (struct supervision){.socket = -1, .loop = loop, .events = events, .owner = owner};
 	list_init(&s->waiting);
 	timer_init(&s->again, on_again);
+	timer_init(&s->renewal, on_renewal);
 	if (is_supervised && attach(s) != RC_OK) {
 		supervision_free(s);
 		return RC_INVALID;
 	}
 	if (!is_supervised)
-		s->trail = trail_private();
+		stand_alone(s);
 	*out = s;
 	return RC_OK;
 }
@@ -199,6 +216,8 @@ void supervision_free(struct supervision *s)
 		close(s->socket);
 	}
 	drop_all(s);
+	timer_stop(&s->renewal);
+	explicit_bzero(&s->tickets, sizeof(s->tickets));
 	trail_unmap(s->trail);
 	board_unmap(s->board);
 	free(s);
@@ -217,6 +236,11 @@ struct trail *supervision_trail(const struct supervision *s)
 const struct board *supervision_board(const struct supervision *s)
 {
 	return s->board;
+}
+
+const struct ticket_ring *supervision_tickets(const struct supervision *s)
+{
+	return s->board ? &s->board->tickets : &s->tickets;
 }
 
 /* --- listening ------------------------------------------------------------------------------- */

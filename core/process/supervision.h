@@ -32,6 +32,9 @@ struct trail *supervision_trail(const struct supervision *s);
 /* NULL without a supervisor. */
 const struct board *supervision_board(const struct supervision *s);
 
+/* The keys of TLS sessions, the supervisor's or its own; as long as `s`. */
+const struct ticket_ring *supervision_tickets(const struct supervision *s);
+
 /* Sockets of an address: `count`, or more when it is open with more. *fds: owned by the caller, as
  * the descriptors are. RC_IO, or RC_REFUSED when it may never be had, with *why, a text that lives
  * until the next call. */

@@ -22,6 +22,8 @@
 
 /* Of this process and each gateway; to serve takes hundreds. */
 #define DESCRIPTORS_MIN 32
+/* How long it sleeps at most: the wall clock, by which keys are renewed, may be set. */
+#define LOOK_MS 60000
 
 int64_t supervisor_now_ms(void)
 {
@@ -169,9 +171,7 @@ static int wait_ms(const struct supervisor *s)
 			next = s->seats[i].deadline_ms;
 	if (s->watchdog_ms && s->watchdog_at_ms < next)
 		next = s->watchdog_at_ms;
-	if (next == INT64_MAX)
-		return -1;
-	return next <= now ? 0 : next - now > 60000 ? 60000 : (int)(next - now) + 1;
+	return next <= now ? 0 : next - now > LOOK_MS ? LOOK_MS : (int)(next - now) + 1;
 }
 
 static void feed_watchdog(struct supervisor *s)
@@ -181,6 +181,16 @@ static void feed_watchdog(struct supervisor *s)
 		return;
 	s->watchdog_at_ms = now + s->watchdog_ms;
 	notify_send("WATCHDOG=1");
+}
+
+/* A key that cannot be made is tried for again in a minute; the newest one serves on. */
+static void renew_tickets(struct supervisor *s)
+{
+	struct ticket_ring *ring = &s->board->tickets;
+	if (ticket_ring_due_ms(ring, supervisor_wall_us()) > 0)
+		return;
+	if (ticket_ring_rotate(ring, supervisor_wall_us()) != RC_OK)
+		log_write(LOG_ERROR, "the system gives no random bytes for a key of TLS sessions");
 }
 
 static void turn(struct supervisor *s)
@@ -201,6 +211,7 @@ static void turn(struct supervisor *s)
 		read_signals(s);
 	kill_late(s);
 	feed_watchdog(s);
+	renew_tickets(s);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -265,6 +276,7 @@ static bool begin(struct supervisor *s)
 		return complain("cannot make", "shared memory");
 	s->board->supervisor_pid = getpid();
 	s->board->started_wall_us = supervisor_wall_us();
+	renew_tickets(s);
 	return true;
 }
 

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "base/limits.h"
+#include "handover/tickets.h"
 
 #include <openssl/ssl.h>
 
@@ -409,6 +410,8 @@ END_TEST
  * ---------------------------------------------------------------------------------------- */
 
 static SSL_SESSION *session;
+static const struct ticket_ring *tickets; /* of contexts that are made */
+static int version;                       /* of clients; 0: the newest */
 
 /* OpenSSL as the client: whether the server took the session up again. */
 static bool visit(struct tls_context *server)
@@ -419,6 +422,8 @@ static bool visit(struct tls_context *server)
 	bench_open();
 	int peer = side_accept(&a, server);
 	SSL_set_fd(ssl, peer);
+	if (version)
+		SSL_set_max_proto_version(ssl, version);
 	if (session)
 		SSL_set_session(ssl, session);
 	for (int i = 0; i < 100 && SSL_connect(ssl) != 1; i++)
@@ -445,6 +450,7 @@ static struct tls_context *new_server(const char *ca_text)
 		.certificate.crt_pem = leaf.crt, .certificate.key_pem = leaf.key};
 	char message[200] = "";
 	struct tls_context *c = NULL;
+	o.tickets = tickets;
 	if (ca_text) {
 		o.client_certificate = TLS_CLIENT_CERTIFICATE_REQUIRED;
 		o.trusted_ca_pem = ca.crt;
@@ -453,19 +459,34 @@ static struct tls_context *new_server(const char *ca_text)
 	return c;
 }
 
-START_TEST(sessions_survive_a_reload_that_inherits_the_tickets)
+START_TEST(sessions_survive_with_their_key_and_for_one_rotation)
 {
-	struct tls_context *old = new_server(NULL), *same = new_server(NULL),
-			   *stranger = new_server(NULL);
-	tls_context_inherit_tickets(same, old);
-	ck_assert(!visit(old));
-	ck_assert(visit(old));
-	ck_assert(visit(same));
-	ck_assert(!visit(stranger));
-	SSL_SESSION_free(session);
-	session = NULL;
+	static struct ticket_ring ring, other;
+	ck_assert_int_eq(ticket_ring_rotate(&ring, 0), RC_OK);
+	ck_assert_int_eq(ticket_ring_rotate(&other, 0), RC_OK);
+	tickets = &ring;
+	struct tls_context *old = new_server(NULL), *next = new_server(NULL);
+	tickets = &other;
+	struct tls_context *stranger = new_server(NULL);
+	for (version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		ck_assert(!visit(old));
+		ck_assert(visit(old));
+		ck_assert(visit(next));
+		ck_assert_int_eq(ticket_ring_rotate(&ring, 0), RC_OK);
+		ck_assert(visit(next)); /* which brings a ticket of the new key */
+		ck_assert_int_eq(ticket_ring_rotate(&ring, 0), RC_OK);
+		ck_assert(visit(next));
+		for (int i = 0; i < 2; i++)
+			ck_assert_int_eq(ticket_ring_rotate(&ring, 0), RC_OK);
+		ck_assert(!visit(next));
+		ck_assert(!visit(stranger));
+		SSL_SESSION_free(session);
+		session = NULL;
+	}
+	version = 0;
+	tickets = NULL;
 	tls_context_unref(old);
-	tls_context_unref(same);
+	tls_context_unref(next);
 	tls_context_unref(stranger);
 }
 END_TEST
@@ -473,8 +494,11 @@ END_TEST
 /* A session that was begun without a certificate must not open a port that now asks for one. */
 START_TEST(sessions_do_not_survive_a_change_of_who_is_believed)
 {
+	static struct ticket_ring ring;
+	ck_assert_int_eq(ticket_ring_rotate(&ring, 0), RC_OK);
+	tickets = &ring;
 	struct tls_context *open = new_server(NULL), *closed = new_server("ca");
-	tls_context_inherit_tickets(closed, open);
+	tickets = NULL;
 	ck_assert(!visit(open));
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	SSL *ssl = SSL_new(ctx);
@@ -507,5 +531,5 @@ UNIT_SUITE(tls, agrees_on_everything_and_carries_bytes, plain_streams_have_no_tl
 	ciphers_of_both_versions_may_stand_in_one_list,
 	refuses_unusable_server_settings_with_a_sentence,
 	refuses_unusable_client_settings_with_a_sentence,
-	sessions_survive_a_reload_that_inherits_the_tickets,
+	sessions_survive_with_their_key_and_for_one_rotation,
 	sessions_do_not_survive_a_change_of_who_is_believed)
