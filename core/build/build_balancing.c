@@ -3,6 +3,8 @@
  * another version's (build_number.c). */
 #include "build/build_priv.h"
 
+#include "upstream/health_grpc.h"
+
 #include <limits.h>
 #include <stdio.h>
 
@@ -81,10 +83,145 @@ static void take_outlier(struct build_numbers *n, struct outlier_options *out)
 	note_mistake(n, &own);
 }
 
+static void refuse(struct build_numbers *n, const struct plan_node *at, const char *message)
+{
+	if (n->at)
+		return;
+	n->at = at ? at : n->object;
+	snprintf(n->message, sizeof(n->message), "%s", message);
+}
+
+/* How many; what does not fit is a mistake. */
+static unsigned take_statuses(struct build_numbers *n, const char *key, uint16_t *to, size_t most)
+{
+	const struct plan_node *list = plan_get(n->object, key);
+	size_t count = plan_count(list);
+	if (count > most) {
+		refuse(n, list, "too many statuses");
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct plan_node *at = plan_at(list, i);
+		bool is_status =
+			at->type == PLAN_INTEGER && at->u.integer >= 100 && at->u.integer < 600;
+		to[i] = is_status ? (uint16_t)at->u.integer : 0;
+		if (!is_status)
+			refuse(n, at, "no status from 100 to 599");
+	}
+	return (unsigned)count;
+}
+
+static int at_least_one(int ms)
+{
+	return ms > 0 ? ms : 1;
+}
+
+static void take_health(struct build_numbers *n, struct health_options *out)
+{
+	struct build_numbers own = {.object = plan_get(n->object, "healthCheck")};
+	if (!own.object)
+		return;
+	*out = (struct health_options){
+		.type = health_type_of(plan_string(own.object, "type", STR("http"))),
+		.path = plan_string(own.object, "path", STR("/")),
+		.host = plan_string(own.object, "host", STR_EMPTY),
+		.grpc_service = plan_string(own.object, "grpcService", STR_EMPTY),
+		.interval_ms = at_least_one(build_ms(&own, "intervalMs", 10000)),
+		.timeout_ms = at_least_one(build_ms(&own, "timeoutMs", 2000)),
+		.healthy_threshold = (unsigned)build_number(&own, "healthyThreshold", 2, 1000),
+		.unhealthy_threshold = (unsigned)build_number(&own, "unhealthyThreshold", 3, 1000),
+	};
+	out->status_count =
+		take_statuses(&own, "expectedStatuses", out->statuses, HEALTH_STATUSES_MAX);
+	if (out->type == HEALTH_TYPE_COUNT)
+		refuse(&own, NULL, "there is no such type of health check");
+	if (out->grpc_service.n > HEALTH_GRPC_SERVICE_MAX)
+		refuse(&own, NULL, "the name of the gRPC service is too long");
+	note_mistake(n, &own);
+}
+
+static enum retry_cause cause_of(struct str name)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		RETRY_CAUSES(X)
+#undef X
+	};
+	enum retry_cause c = 0;
+	while (c < RETRY_CAUSE_COUNT && !str_eq(name, str_of(names[c])))
+		c++;
+	return c;
+}
+
+static struct str text_at(const struct plan_node *list, size_t i)
+{
+	const struct plan_node *at = plan_at(list, i);
+	return at->type == PLAN_STRING ? at->u.string : STR_EMPTY;
+}
+
+static uint8_t take_causes(struct build_numbers *n)
+{
+	const struct plan_node *list = plan_get(n->object, "on");
+	uint8_t causes = 0;
+	if (!list)
+		return 1 << RETRY_CONNECT_FAILURE | 1 << RETRY_RESET | 1 << RETRY_REFUSED_STREAM;
+	for (size_t i = 0; i < plan_count(list); i++) {
+		enum retry_cause c = cause_of(text_at(list, i));
+		if (c < RETRY_CAUSE_COUNT)
+			causes |= (uint8_t)(1u << c);
+		else
+			refuse(n, plan_at(list, i), "nothing that a request is sent again after");
+	}
+	return causes;
+}
+
+/* A method that is not idempotent is none, whoever wrote it. */
+static uint16_t take_methods(struct build_numbers *n)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} all[] = {
+#define X(name) {#name, METHOD_##name},
+		HTTP_METHODS(X)
+#undef X
+	};
+	const struct plan_node *list = plan_get(n->object, "methods");
+	uint16_t methods = 0;
+	for (size_t k = 0; k < ARRAY_COUNT(all); k++) {
+		bool is_meant = !list;
+		for (size_t i = 0; i < plan_count(list); i++)
+			is_meant |= str_eq(text_at(list, i), str_of(all[k].name));
+		if (is_meant && http_method_is_idempotent(all[k].method))
+			methods |= (uint16_t)(1u << all[k].method);
+	}
+	return methods;
+}
+
+static void take_retries(struct build_numbers *n, struct retry_options *out)
+{
+	struct build_numbers own = {.object = plan_get(n->object, "retries")};
+	if (!own.object)
+		return;
+	*out = (struct retry_options){
+		.attempts = (unsigned)build_number(&own, "attempts", 2, 10),
+		.causes = take_causes(&own),
+		.methods = take_methods(&own),
+		.per_try_ms = build_ms(&own, "perTryTimeoutMs", 0),
+		.back_off_ms = build_ms(&own, "backOffMs", 25),
+		.back_off_max_ms = build_ms(&own, "maxBackOffMs", 250),
+		.budget_percent = (unsigned)build_number(&own, "budgetPercent", 20, 100),
+	};
+	out->status_count = take_statuses(&own, "statuses", out->statuses, RETRY_STATUSES_MAX);
+	note_mistake(n, &own);
+}
+
 struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out)
 {
 	take_algorithm(n, &out->balancing);
 	take_outlier(n, &out->balancing.outlier);
+	take_health(n, &out->balancing.health);
+	take_retries(n, &out->retries);
 	return endpoints_of(n, out);
 }
 
@@ -104,11 +241,32 @@ static bool is_same_outlier(const struct outlier_options *a, const struct outlie
 	       a->healthy_percent_min == b->healthy_percent_min;
 }
 
+static bool is_same_health(const struct health_options *a, const struct health_options *b)
+{
+	return a->type == b->type && str_eq(a->path, b->path) && str_eq(a->host, b->host) &&
+	       str_eq(a->grpc_service, b->grpc_service) && a->interval_ms == b->interval_ms &&
+	       a->timeout_ms == b->timeout_ms && a->healthy_threshold == b->healthy_threshold &&
+	       a->unhealthy_threshold == b->unhealthy_threshold &&
+	       a->status_count == b->status_count &&
+	       memcmp(a->statuses, b->statuses, a->status_count * sizeof(a->statuses[0])) == 0;
+}
+
+static bool is_same_retries(const struct retry_options *a, const struct retry_options *b)
+{
+	return a->attempts == b->attempts && a->causes == b->causes && a->methods == b->methods &&
+	       a->per_try_ms == b->per_try_ms && a->back_off_ms == b->back_off_ms &&
+	       a->back_off_max_ms == b->back_off_max_ms && a->budget_percent == b->budget_percent &&
+	       a->status_count == b->status_count &&
+	       memcmp(a->statuses, b->statuses, a->status_count * sizeof(a->statuses[0])) == 0;
+}
+
 bool build_same_balancing(const struct service_options *a, const struct service_options *b)
 {
 	bool is_same = a->endpoint_count == b->endpoint_count &&
 		       a->balancing.algorithm == b->balancing.algorithm &&
-		       is_same_outlier(&a->balancing.outlier, &b->balancing.outlier);
+		       is_same_outlier(&a->balancing.outlier, &b->balancing.outlier) &&
+		       is_same_health(&a->balancing.health, &b->balancing.health) &&
+		       is_same_retries(&a->retries, &b->retries);
 	for (unsigned i = 0; is_same && i < a->endpoint_count; i++)
 		is_same = is_same_endpoint(&a->endpoints[i], &b->endpoints[i]);
 	return is_same;

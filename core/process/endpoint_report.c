@@ -14,8 +14,8 @@ static int64_t ejected_for_ms(const struct endpoint *e, int64_t now_ms)
 static void add_endpoint(struct buffer *b, const struct endpoint *e, int64_t now_ms)
 {
 	int64_t out_ms = ejected_for_ms(e, now_ms);
-	buffer_add(b, STR("{\"authority\":"));
-	buffer_add_json(b, service_authority(e->service));
+	buffer_add(b, STR("{\"name\":"));
+	buffer_add_json(b, e->name);
 	buffer_addf(b, ",\"weight\":%u,\"active\":%u,\"available\":%s", e->weight,
 		atomic_load_explicit(&e->active, memory_order_relaxed),
 		endpoint_is_available(e, now_ms) ? "true" : "false");
@@ -60,7 +60,7 @@ static void print_service(
 	for (unsigned i = 0; balancer && i < balancer->count; i++) {
 		const struct endpoint *e = &balancer->endpoints[i];
 		const struct metric_label labels[] = {{STR("service"), service_options(s)->name},
-			{STR("endpoint"), service_authority(e->service)}};
+			{STR("endpoint"), e->name}};
 		buffer_add(b, str_of(name));
 		metrics_print_labels(b, labels, ARRAY_COUNT(labels));
 		buffer_addf(b, " %llu\n", (unsigned long long)read(e, now_ms));

@@ -190,7 +190,7 @@ static void add_upstream(struct buffer *b, const struct exchange *e)
 		add_text(b, "reroutedBy", chain_binding_id(e->x.way->binding));
 	add_address(b, "upstream", &e->upstream_address);
 	if (e->attempt.is_retry)
-		add_number(b, "retries", 1);
+		add_number(b, "retries", e->attempt.retry_count);
 }
 
 static void add_sizes_and_times(struct buffer *b, const struct exchange *e, int64_t now_us)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The attempt machine: one try to have the upstream answer.
  *
- * Sent again at most once, on a fresh connection: what was provably not processed, if nothing of
- * its body was taken; else only when the first went out on a connection that had served before, no
- * byte of a response came, nothing of the body was taken, and the method is idempotent (RFC
- * 9110 9.2.2): then it was the idle race and nothing else. */
+ * Sent again (where the service has no `retries`, for which see retrier.h) at most once, on a fresh
+ * connection: what was provably not processed, if nothing of its body was taken; else only when the
+ * first went out on a connection that had served before, no byte of a response came, nothing of the
+ * body was taken, and the method is idempotent (RFC 9110 9.2.2): then it was the idle race and
+ * nothing else. */
 #include "base/limits.h"
-#include "proxy/tunnel.h"
 #include "proxy/endpoint_choice.h"
 #include "proxy/exchange_priv.h"
+#include "proxy/retrier.h"
+#include "proxy/tunnel.h"
 
 static struct exchange *of_stream(struct http_stream *s)
 {
@@ -70,7 +72,7 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	exchange_note(e, FACT_UPSTREAM_NONE);
 }
 
-static void open_stream(struct exchange *e)
+void attempt_open(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
 	attempt_go(e, ATTEMPT_CONNECT);
@@ -81,8 +83,7 @@ static void open_stream(struct exchange *e)
 		exchange_fail(e, FAULT_NO_ENDPOINT, NULL);
 		return;
 	}
-	e->facts &= ~(uint32_t)(FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
-				FACT_UPSTREAM_RESET);
+	e->facts &= ~(uint32_t)FACTS_OF_UPSTREAM;
 	a->up = NULL;
 	a->wait.fn = on_open;
 	a->wait.arena = e->x.arena;
@@ -96,8 +97,8 @@ static void open_stream(struct exchange *e)
 		exchange_await_response(e);
 }
 
-/* False: all places of that kind are taken. Most services have no breaker. */
-static bool take_place(struct exchange *e, enum breaker_kind kind)
+/* Most services have no breaker. */
+bool attempt_take_place(struct exchange *e, enum breaker_kind kind)
 {
 	struct breaker *b = service_breaker(e->service);
 	if (LIKELY(!breaker_bounds(b, kind)))
@@ -141,13 +142,15 @@ static void count_end(const struct attempt *a)
 
 void attempt_begin(struct exchange *e)
 {
-	if (!take_place(e, BREAKER_REQUESTS)) {
+	if (!attempt_take_place(e, BREAKER_REQUESTS)) {
 		exchange_fail(e, FAULT_CIRCUIT_BREAKER, breaker_name(BREAKER_REQUESTS));
 		return;
 	}
 	e->attempt.started_us = loop_now_us(e->worker->loop);
 	count_begin(e);
-	open_stream(e);
+	if (UNLIKELY(service_options(e->service)->retries.attempts > 1))
+		retrier_begin(e);
+	attempt_open(e);
 }
 
 static void release_stream(struct exchange *e)
@@ -173,6 +176,8 @@ void attempt_end(struct exchange *e)
 		release_stream(e);
 	if (UNLIKELY(a->places))
 		leave_places(e);
+	if (UNLIKELY(a->retrier != NULL))
+		retrier_end(e);
 	attempt_go(e, is_whole ? ATTEMPT_DONE : ATTEMPT_ABANDONED);
 }
 
@@ -210,9 +215,18 @@ static enum fault fault_of_reset(const struct exchange *e)
 	}
 }
 
+/* Whoever finds too many waiting adds nothing to them. */
+static bool tries_again(struct exchange *e)
+{
+	return e->attempt.open_rc != RC_FULL && e->attempt.retrier &&
+	       retrier_try_again(e, RETRY_CONNECT_FAILURE);
+}
+
 bool attempt_connect(struct exchange *e)
 {
 	if (e->facts & FACT_UPSTREAM_NONE) {
+		if (tries_again(e))
+			return true;
 		if (e->attempt.open_rc == RC_FULL &&
 			breaker_bounds(service_breaker(e->service), BREAKER_PENDING))
 			exchange_fail(e, FAULT_CIRCUIT_BREAKER, breaker_name(BREAKER_PENDING));
@@ -257,34 +271,50 @@ static bool may_retry(const struct exchange *e)
 	       e->response_state == RESPONSE_WAIT;
 }
 
+void attempt_count_retry(struct attempt *a)
+{
+	if (LIKELY(a->row != NULL))
+		metric_add(a->row->retries, 1);
+	a->is_retry = true;
+	a->is_request_sent = false;
+	a->retry_count++;
+}
+
 static void retry(struct exchange *e)
 {
 	release_stream(e);
 	if (UNLIKELY(e->attempt.endpoint != NULL))
 		endpoint_choice_leave(e, OUTCOME_NONE);
-	if (LIKELY(e->attempt.row != NULL))
-		metric_add(e->attempt.row->retries, 1);
-	e->attempt.is_retry = true;
-	e->attempt.is_request_sent = false;
+	attempt_count_retry(&e->attempt);
 	/* The body did not begin: the machine sends it to the new stream. */
 	if (e->request_state == REQUEST_DONE)
 		request_go(e, REQUEST_BODY);
-	open_stream(e);
+	attempt_open(e);
+}
+
+static bool retries_reset(struct exchange *e)
+{
+	const struct attempt *a = &e->attempt;
+	bool is_refused = a->reset_why == HTTP_RESET_REFUSED;
+	return a->retrier && (is_refused || a->up->bytes_received == 0) &&
+	       retrier_try_again(e, is_refused ? RETRY_REFUSED_STREAM : RETRY_RESET);
 }
 
 bool attempt_await(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
+	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
+	if (UNLIKELY(a->retrier != NULL) && has_head && retrier_takes_head(e))
+		return true;
 	if (!(e->facts & FACT_UPSTREAM_RESET))
 		return false;
-	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
 	if (has_head && a->up->in_ended)
 		return false; /* what there is of it is whole */
 	if (tunnel_is_closing(e))
 		return false; /* it has what it was told */
-	if (!has_head && may_retry(e) && take_place(e, BREAKER_RETRIES))
+	if (!has_head && may_retry(e) && attempt_take_place(e, BREAKER_RETRIES))
 		retry(e);
-	else
+	else if (has_head || !retries_reset(e))
 		exchange_fail(e, fault_of_reset(e), a->detail);
 	return true;
 }

@@ -12,6 +12,7 @@
 #include "policy/chain_watch.h"
 #include "policy/local_stream.h"
 #include "proxy/listener.h"
+#include "proxy/retrier.h"
 #include "proxy/shed.h"
 #include "proxy/tunnel.h"
 
@@ -230,6 +231,8 @@ void exchange_await_response(struct exchange *e)
 	int ms = e->api->response_timeout_ms;
 	if (ms == 0)
 		ms = service_options(e->service)->response_timeout_ms;
+	if (UNLIKELY(e->attempt.retrier != NULL))
+		ms = retrier_bound_ms(e, ms);
 	if (ms > 0)
 		timer_start(e->worker->loop, &e->timer, ms);
 	else
@@ -252,6 +255,8 @@ static bool wait_for_slow(struct exchange *e)
 /* Whose silence it was. */
 static void note_timer(struct exchange *e)
 {
+	if (UNLIKELY(e->attempt.retrier != NULL) && retrier_takes_timer(e))
+		return;
 	if (wait_for_slow(e) || tunnel_take_timer(e))
 		return;
 	const struct http_stream *up = e->attempt.up;

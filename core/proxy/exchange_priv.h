@@ -41,11 +41,15 @@
 
 #define ATTEMPT_STATES(X)                                                                          \
 	X(NONE, exchange_stays, S(ATTEMPT, CONNECT)) /* A0: no service is chosen yet */            \
-	X(CONNECT, attempt_connect, S(ATTEMPT, SEND) | S(ATTEMPT, ABANDONED)) /* A1: waiting */    \
+	X(CONNECT, attempt_connect,                                                                \
+		S(ATTEMPT, CONNECT) | S(ATTEMPT, SEND) | S(ATTEMPT, PAUSE) |                       \
+			S(ATTEMPT, ABANDONED)) /* A1: waiting */                                   \
 	X(SEND, attempt_send, S(ATTEMPT, AWAIT) | S(ATTEMPT, ABANDONED)) /* A2: nothing is sent */ \
 	X(AWAIT, attempt_await,                                                                    \
-		S(ATTEMPT, CONNECT) | S(ATTEMPT, DONE) |                                           \
+		S(ATTEMPT, CONNECT) | S(ATTEMPT, PAUSE) | S(ATTEMPT, DONE) |                       \
 			S(ATTEMPT, ABANDONED)) /* A3: `up` is there; the head is on its way */     \
+	X(PAUSE, exchange_stays,                                                                   \
+		S(ATTEMPT, CONNECT) | S(ATTEMPT, ABANDONED)) /* A6: no `up`; it is tried again */  \
 	X(DONE, exchange_stays, 0)      /* A4: both messages are whole; the stream is released */  \
 	X(ABANDONED, exchange_stays, 0) /* A5: nothing of it may reach the client any more */
 
@@ -79,6 +83,8 @@ enum {
 	FACT_SLOW_READER = 1 << 9,    /* the client takes the response too slowly */
 	FACT_UPSTREAM_SILENT = 1 << 10,
 	FACT_TOO_LONG = 1 << 11, /* the exchange as a whole */
+	FACTS_OF_UPSTREAM = FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
+			    FACT_UPSTREAM_RESET,
 	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG,
 	FACT_OVERLOAD = 1 << 12, /* memory is short, and this one is to give its own back */
 	FACT_ANSWER_ABORTED = 1 << 13, /* a policy gave up the answer that it wrote */
@@ -96,9 +102,11 @@ struct attempt {
 	const char *detail; /* in the arena: why there is no stream, or why it died */
 	bool on_reused;     /* the connection had served before: its end may be the idle race */
 	bool is_retry;
+	uint8_t retry_count;
 	uint8_t places;       /* taken of the service's breaker, by 1 << enum breaker_kind */
 	struct endpoint *endpoint; /* taken; NULL: the service has one address */
 	uint64_t tried;            /* endpoints, by endpoint_bit */
+	struct retrier *retrier;   /* owned; NULL: the service has no `retries` */
 	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
 	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
@@ -240,6 +248,11 @@ static inline struct str exchange_path_rest(const struct exchange *e)
 
 /* Starts the first attempt at e->service. */
 void attempt_begin(struct exchange *e);
+/* The next one, of a request that is sent again. */
+void attempt_open(struct exchange *e);
+void attempt_count_retry(struct attempt *a);
+/* False: all places of that kind are taken. */
+bool attempt_take_place(struct exchange *e, enum breaker_kind kind);
 /* Ends it: a stream whose messages are both whole goes back to its pool, another is reset. Harmless
  * when it has ended. */
 void attempt_end(struct exchange *e);

@@ -8,6 +8,7 @@
 #include "proxy/listener.h"
 #include "proxy/redirect.h"
 #include "proxy/reroute.h"
+#include "proxy/retrier.h"
 #include "proxy/upgrade.h"
 
 static bool fail(struct exchange *e, enum fault fault, const char *detail)
@@ -247,6 +248,8 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
 	e->attempt.body_was_taken |= n > 0;
 	if (UNLIKELY(ended && e->down->trailers))
 		exchange_take_trailers(e, CHAIN_REQUEST, e->down->trailers);
+	if (UNLIKELY(e->attempt.retrier != NULL))
+		retrier_keep(e, q, ended);
 	const struct fields *trailers = ended ? exchange_trailers(e, CHAIN_REQUEST) : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(up, q, ended && !trailers);
@@ -284,6 +287,10 @@ bool request_body(struct exchange *e)
 	send_continue(e);
 	if (!http_stream_can_send(e->attempt.up))
 		return false;
+	if (UNLIKELY(e->attempt.retrier != NULL) && retrier_replays(e)) {
+		retrier_replay(e);
+		return true;
+	}
 	enum chain_result result = CHAIN_MORE;
 	if (chain_run_wants_body(&e->x, CHAIN_REQUEST)) {
 		result = step_chain(e);

@@ -32,6 +32,8 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 	buffer_init(&w->record_text, RECORD_BYTES_MAX);
 	w->group = stream_group_new(loop);
 	w->upstream = upstream_new(w->group, resolver);
+	if (index == 0)
+		w->health = health_checks_new(w->upstream);
 }
 
 void proxy_worker_close(struct proxy_worker *w)
@@ -54,6 +56,8 @@ void proxy_worker_deinit(struct proxy_worker *w)
 	sweep_deinit(w);
 	LIST_FOREACH_SAFE(l, &w->listeners)
 	proxy_listener_close(proxy_listener_of_link(l));
+	if (w->health)
+		health_checks_free(w->health);
 	upstream_free(w->upstream);
 	stream_group_free(w->group);
 	buffer_deinit(&w->record_text);
@@ -112,6 +116,8 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 	w->generation = next;
 	stream_group_set_handshake_ms(w->group, next->limits.tls_handshake_ms);
 	update_listeners(w, next);
+	if (w->health)
+		health_checks_set(w->health, next->services, next->service_count);
 	if (!former)
 		return;
 	for (size_t i = 0; i < next->dropped_api_count; i++)

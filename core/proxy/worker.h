@@ -19,6 +19,7 @@
 #include "observe/record.h"
 #include "proxy/answer_tally.h"
 #include "proxy/binding_tally.h"
+#include "upstream/health.h"
 #include "upstream/upstream.h"
 
 struct proxy_listener;
@@ -47,6 +48,7 @@ struct proxy_worker {
 	struct loop *loop;                   /* borrowed */
 	struct stream_group *group;          /* owned */
 	struct upstream *upstream;           /* owned */
+	struct health_checks *health;        /* owned; NULL: another worker asks */
 	struct record_ring *records;         /* borrowed: access log; NULL when it is off */
 	const struct generation *generation; /* borrowed; NULL before the first */
 	const struct proxy_worker_events *events;

@@ -39,7 +39,8 @@ void balancer_leave(struct endpoint *e)
 
 bool endpoint_is_available(const struct endpoint *e, int64_t now_ms)
 {
-	return !outlier_is_out(&e->outlier, now_ms);
+	return !atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed) &&
+	       !outlier_is_out(&e->outlier, now_ms);
 }
 
 unsigned balancer_count_available(const struct balancer *b, int64_t now_ms)
@@ -48,4 +49,14 @@ unsigned balancer_count_available(const struct balancer *b, int64_t now_ms)
 	for (unsigned i = 0; i < b->count; i++)
 		count += endpoint_is_available(&b->endpoints[i], now_ms);
 	return count;
+}
+
+bool balancer_has_untried(const struct balancer *b, uint64_t tried, int64_t now_ms)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		const struct endpoint *e = &b->endpoints[i];
+		if (!(tried & endpoint_bit(e)) && endpoint_is_available(e, now_ms))
+			return true;
+	}
+	return false;
 }

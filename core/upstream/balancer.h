@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/str.h"
+#include "upstream/health.h"
 #include "upstream/outlier.h"
 
 #include <stdatomic.h>
@@ -47,13 +48,16 @@ struct endpoint_options {
 struct balancing {
 	enum balance_algorithm algorithm;
 	struct outlier_options outlier;
+	struct health_options health;
 };
 
 struct endpoint {
 	_Alignas(64) struct service *service; /* owned with the endpoint: no count of its own */
+	struct str name; /* owned: "host:port" or a socket's path; unlike others of the service */
 	unsigned index, weight;
 	atomic_uint active;
 	struct outlier outlier;
+	atomic_bool is_unhealthy; /* health.h says so */
 };
 
 struct balancer {
@@ -63,6 +67,8 @@ struct balancer {
 	_Atomic int64_t
 		ejected_until_ms; /* the latest of the endpoints': nobody is out from then on */
 	atomic_flag is_ejecting;
+	atomic_uint unhealthy;         /* how many */
+	struct health_watch *watch;    /* borrowed: who looks after them; of one worker alone */
 	int64_t *turns[LIMIT_WORKERS]; /* owned: what each endpoint is behind its share */
 };
 
@@ -74,12 +80,14 @@ struct balance_wish {
 	uint64_t tried;  /* by 1 << index % 64: others come first */
 };
 
-/* Takes an endpoint. */
+/* Takes an endpoint; NULL: nobody is healthy. */
 struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish);
 /* Each that was taken, once. */
 void balancer_leave(struct endpoint *e);
 /* How many may be asked: of those that are out, none. */
 unsigned balancer_count_available(const struct balancer *b, int64_t now_ms);
+/* Whether somebody who may be asked is not among `tried`. */
+bool balancer_has_untried(const struct balancer *b, uint64_t tried, int64_t now_ms);
 bool endpoint_is_available(const struct endpoint *e, int64_t now_ms);
 /* "roundRobin"; BALANCE_ALGORITHM_COUNT for what is none. */
 const char *balance_algorithm_name(enum balance_algorithm a);

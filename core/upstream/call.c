@@ -205,7 +205,7 @@ static void on_late(struct timer *t)
 static bool take_place(struct upstream_call *c, enum breaker_kind kind)
 {
 	struct breaker *b = service_breaker(c->service);
-	if (!breaker_bounds(b, kind))
+	if (c->is_probe || !breaker_bounds(b, kind))
 		return true;
 	if (!breaker_take(b, kind))
 		return false;
@@ -323,7 +323,7 @@ static void count_begin(struct upstream_call *c)
 {
 	struct service_row *rows = service_options(c->service)->rows;
 	c->started_us = loop_now_us(c->loop);
-	c->row = rows ? &rows[c->upstream->worker] : NULL;
+	c->row = rows && !c->is_probe ? &rows[c->upstream->worker] : NULL;
 	if (c->row)
 		metric_add(c->row->active, 1);
 }

@@ -74,6 +74,7 @@ struct upstream_call {
 	uint8_t reset_why;     /* enum http_reset */
 	uint8_t open_rc;       /* enum rc */
 	bool is_retry, on_reused;
+	bool is_probe; /* set before it begins: no metrics, no place of the breaker for requests */
 	const char *detail; /* in the arena */
 };
 

@@ -15,12 +15,15 @@ struct candidates {
 	struct balancer *b;
 	int64_t now_ms;
 	uint64_t tried;
-	bool heeds_ejections;
+	bool heeds_health, heeds_ejections;
 };
 
 static bool may_be_asked(const struct candidates *c, const struct endpoint *e)
 {
 	if (c->tried & endpoint_bit(e))
+		return false;
+	if (UNLIKELY(c->heeds_health) &&
+		atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed))
 		return false;
 	return LIKELY(!c->heeds_ejections) || !outlier_is_out(&e->outlier, c->now_ms);
 }
@@ -138,6 +141,7 @@ struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *
 	struct candidates c = {.b = b,
 		.now_ms = wish->now_ms,
 		.tried = wish->tried,
+		.heeds_health = atomic_load_explicit(&b->unhealthy, memory_order_relaxed) > 0,
 		.heeds_ejections = heeds_ejections(b, wish->now_ms)};
 	struct endpoint *e = choose(&c, wish);
 	if (e || wish->tried == 0)

@@ -42,7 +42,7 @@ static void tell(const struct endpoint *e, unsigned failures, int64_t ms)
 	const struct service_options *o = service_options(e->service);
 	struct log_field fields[] = {
 		{"service", o->name},
-		{"endpoint", service_authority(e->service)},
+		{"endpoint", e->name},
 	};
 	char text[96];
 	snprintf(text, sizeof(text), "an endpoint failed %u times in a row: it is out for %lld s",

@@ -68,6 +68,16 @@ static void deinit(struct service *s)
 
 /* --- endpoints ------------------------------------------------------------------------------- */
 
+/* Whatever Host it gets. */
+static struct str endpoint_name(const struct endpoint_options *o)
+{
+	bool is_ip6 = str_index(o->host, ':') < o->host.n;
+	if (o->host.n == 0)
+		return own(o->unix_path);
+	return str_of(heap_printf("%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(o->host),
+		is_ip6 ? "]" : "", o->port));
+}
+
 static void init_endpoint(
 	struct endpoint *e, const struct endpoint_options *o, struct service *owner)
 {
@@ -78,8 +88,16 @@ static void init_endpoint(
 	options.endpoints = NULL;
 	options.endpoint_count = 0;
 	e->service = heap_zalloc(sizeof(*e->service));
+	e->name = endpoint_name(o);
 	e->weight = o->weight;
 	init(e->service, &options, owner);
+}
+
+static void own_health(struct health_options *o)
+{
+	o->path = own(o->path);
+	o->host = own(o->host);
+	o->grpc_service = own(o->grpc_service);
 }
 
 /* The texts of the options are those of the endpoints' own. */
@@ -99,6 +117,7 @@ static void init_endpoints(struct service *s)
 	}
 	s->options.endpoints = copies;
 	s->balancer = heap_zalloc(sizeof(*s->balancer));
+	own_health(&s->options.balancing.health);
 	s->balancer->options = s->options.balancing;
 	s->balancer->endpoints = all;
 	s->balancer->count = count;
@@ -111,9 +130,13 @@ static void deinit_endpoints(struct service *s)
 	for (unsigned i = 0; i < b->count; i++) {
 		deinit(b->endpoints[i].service);
 		free(b->endpoints[i].service);
+		free((char *)b->endpoints[i].name.p);
 	}
 	for (unsigned w = 0; w < LIMIT_WORKERS; w++)
 		free(b->turns[w]);
+	free((char *)b->options.health.path.p);
+	free((char *)b->options.health.host.p);
+	free((char *)b->options.health.grpc_service.p);
 	free(b->endpoints);
 	free(b);
 	free((struct endpoint_options *)s->options.endpoints);
@@ -160,6 +183,11 @@ const struct service_options *service_options(const struct service *s)
 struct breaker *service_breaker(struct service *s)
 {
 	return &counted(s)->breaker;
+}
+
+struct retry_budget *service_retry_budget(struct service *s)
+{
+	return &s->retry_budget;
 }
 
 struct balancer *service_balancer(struct service *s)

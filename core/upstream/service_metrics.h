@@ -18,7 +18,7 @@
 /* X(member, kind, name, help) */
 #define SERVICE_METRICS(X)                                                                         \
 	X(retries, COUNTER, "sluice_service_retries_total",                                        \
-		"Requests sent a second time because the first connection was closed meanwhile")   \
+		"Requests that were sent again")   \
 	X(connects, COUNTER, "sluice_service_connects_total", "Connections that were opened")      \
 	X(connect_failures, COUNTER, "sluice_service_connect_failures_total",                      \
 		"Connections that could not be opened")                                            \

@@ -17,6 +17,7 @@
 #include "net/tls.h"
 #include "upstream/balancer.h"
 #include "upstream/breaker.h"
+#include "upstream/retry_budget.h"
 #include "upstream/service_metrics.h"
 
 struct service_options {
@@ -42,6 +43,7 @@ struct service_options {
 	const struct endpoint_options *endpoints; /* copied */
 	unsigned endpoint_count; /* 0: there is one address, and nothing to choose */
 	struct balancing balancing;
+	struct retry_options retries;
 };
 
 struct service;
@@ -54,6 +56,8 @@ struct breaker *service_breaker(struct service *s);
 /* Whom requests of it go to is for this one to say, and upstream_open is for the service of the
  * endpoint then; NULL: there is one address. */
 struct balancer *service_balancer(struct service *s);
+/* Counts what all workers send again. */
+struct retry_budget *service_retry_budget(struct service *s);
 /* "host:port" as the rewritten Host field has it: without the scheme's default port. */
 struct str service_authority(const struct service *s);
 

@@ -13,6 +13,7 @@ struct service {
 	atomic_bool is_dropped;         /* by a reload: its pools close when idle */
 	struct service *owner;          /* whose endpoint this is; NULL: nobody's */
 	struct breaker breaker;         /* of an endpoint: its owner's */
+	struct retry_budget retry_budget;
 	struct balancer *balancer;      /* owned; NULL: there is one address */
 	struct service_options options; /* texts owned */
 	struct str authority;           /* owned */

@@ -18,7 +18,38 @@ local endpoint = {
 }
 
 local seconds = limits.positive_seconds
+local threshold = { type = "integer", min = 1, max = 1000 }
+local statuses = { type = "list", of = { type = "integer", min = 100, max = 599 }, min = 1 }
+local STATUSES_MAX = 16
+
+-- As requests have it, with a query or without.
+local function check_target(text)
+	if not text:match("^/[%w%-._~!$&'()*+,;=:@/%%?]*$") then
+		return 'expected a path that starts with "/", found "' .. text .. '"'
+	end
+end
+
+local function check_authority(text)
+	if not text:match("^[%w%-._~%[%]:]+$") then
+		return 'expected a host, found "' .. text .. '"'
+	end
+end
+
+local function check_grpc_service(text)
+	if #text > 100 or not text:match("^[%w_.]+$") then
+		return 'expected the name of a gRPC service of at most 100 bytes, found "' .. text .. '"'
+	end
+end
 local percent = { type = "integer", min = 0, max = 100 }
+
+local idempotent = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PUT = true, DELETE = true }
+
+local function check_method(text)
+	if not idempotent[text] then
+		return 'expected one of GET, HEAD, OPTIONS, TRACE, PUT, DELETE, found "' .. text
+			.. '": what may have been processed is not sent again with another method'
+	end
+end
 
 balancing.fields = {
 	endpoints = { type = "list", of = endpoint, min = 1 },
@@ -26,6 +57,20 @@ balancing.fields = {
 		type = "map",
 		fields = {
 			algorithm = { type = "string", enum = { "roundRobin", "random", "leastRequest" } },
+		},
+	},
+	retries = {
+		type = "map",
+		fields = {
+			attempts = { type = "integer", min = 1, max = 10 },
+			on = { type = "list", of = { type = "string", enum = { "connectFailure", "reset",
+				"refusedStream", "timeout", "5xx", "gatewayError" } }, min = 1 },
+			statuses = statuses,
+			methods = { type = "list", of = { type = "string", check = check_method }, min = 1 },
+			perTryTimeoutSeconds = seconds,
+			backOffSeconds = seconds,
+			maxBackOffSeconds = seconds,
+			budgetPercent = percent,
 		},
 	},
 	outlierDetection = {
@@ -37,6 +82,20 @@ balancing.fields = {
 			maxEjectionSeconds = seconds,
 			maxEjectionPercent = percent,
 			minHealthyPercent = percent,
+		},
+	},
+	healthCheck = {
+		type = "map",
+		fields = {
+			type = { type = "string", enum = { "http", "tcp", "grpc" } },
+			path = { type = "string", check = check_target },
+			host = { type = "string", check = check_authority },
+			grpcService = { type = "string", check = check_grpc_service },
+			intervalSeconds = seconds,
+			timeoutSeconds = seconds,
+			healthyThreshold = threshold,
+			unhealthyThreshold = threshold,
+			expectedStatuses = statuses,
 		},
 	},
 }
@@ -107,6 +166,29 @@ end
 
 -- --- from documents -----------------------------------------------------------------------------
 
+local only_of = { path = "http", expectedStatuses = "http", grpcService = "grpc" }
+
+-- statuses have no limit of their own in a shape.
+local function check_count(map, name, path, report, owner)
+	local list = nodes.get(map, name)
+	if nodes.is(list, "list") and #list > STATUSES_MAX then
+		report:error(list, path .. "." .. name, "at most " .. STATUSES_MAX .. " statuses", owner)
+	end
+end
+
+local function check_health(spec, path, report, owner)
+	local check = nodes.get(spec, "healthCheck")
+	local kind = nodes.text(check, "type") or "http"
+	for name, of in pairs(only_of) do
+		local node = nodes.get(check, name)
+		if node and kind ~= of then
+			report:error(node, path .. "healthCheck." .. name, "checks of type " .. kind
+				.. " have none", owner, { at_key = true })
+		end
+	end
+	check_count(check, "expectedStatuses", path .. "healthCheck", report, owner)
+end
+
 -- What would be without effect.
 local function check_use(target, spec, path, report, owner)
 	local outliers = nodes.get(spec, "outlierDetection")
@@ -132,11 +214,16 @@ function balancing.read(target, spec, path, report, owner, read_address)
 		target.broken = true -- told already
 	elseif single then
 		read_address(target, single, path .. "address", report, owner)
+		if target.address and nodes.get(spec, "healthCheck") then -- as one endpoint it can be out
+			target.endpoints = { { address = target.address, node = single } }
+		end
 	else
 		report:error(spec, (path:gsub("%.$", "")), 'missing field "address"', owner)
 		target.broken = true
 	end
 	check_use(target, spec, path, report, owner)
+	check_health(spec, path, report, owner)
+	check_count(nodes.get(spec, "retries"), "statuses", path .. "retries", report, owner)
 end
 
 -- --- to the plan --------------------------------------------------------------------------------
@@ -151,7 +238,7 @@ local function endpoint_node(entry)
 end
 
 local function endpoints_node(service)
-	local list = nodes.list(nodes.get(service.balancing, "endpoints"))
+	local list = nodes.list(nodes.get(service.balancing, "endpoints") or service.address_node)
 	for i, entry in ipairs(service.endpoints) do
 		list[i] = endpoint_node(entry)
 	end
@@ -165,7 +252,10 @@ local function plain(map)
 	end
 	local out = nodes.map(map)
 	for key, node in nodes.pairs(map) do
-		limits.put(out, key, node)
+		local is_number = node.type == "integer" or node.type == "real"
+		if is_number or not key:match("Seconds$") then -- a mistake was told already
+			limits.put(out, key, node)
+		end
 	end
 	return out
 end
@@ -178,6 +268,8 @@ function balancing.put(out, service)
 	end
 	nodes.put(out, "endpoints", service.endpoints and endpoints_node(service))
 	nodes.put(out, "algorithm", nodes.get(nodes.get(spec, "loadBalancing"), "algorithm"))
+	nodes.put(out, "retries", plain(nodes.get(spec, "retries")))
+	nodes.put(out, "healthCheck", plain(nodes.get(spec, "healthCheck")))
 	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))
 end
 

@@ -93,6 +93,19 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, health and retries": ([
+        document("Service", {
+            "address": "http://up.example:9000",
+            "healthCheck": {
+                "type": "http", "path": "/health", "host": "up", "intervalSeconds": 9, "timeoutSeconds": 1,
+                "healthyThreshold": 1, "unhealthyThreshold": 1, "expectedStatuses": [200, 204]},
+            "retries": {
+                "attempts": 3, "on": ["reset", "5xx"], "statuses": [429], "methods": ["GET", "PUT"],
+                "perTryTimeoutSeconds": 1, "backOffSeconds": 1, "maxBackOffSeconds": 1,
+                "budgetPercent": 9}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "PolicyBinding": ([
         binding("header-injection", {"inboundHeaders": [{"key": "x-a", "value": "1"}]},
                 order=7, rules=RULES), api()], 0, ""),
