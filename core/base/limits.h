@@ -86,6 +86,8 @@
 #define LIMIT_H2_OUT_BYTES        (1u << 20)
 #define LIMIT_H2_STREAM_OUT_BYTES 65536
 #define LIMIT_H2_STREAM_OUT_MIN   16384
+/* What stands of each answer at the upstream's end meanwhile. */
+#define LIMIT_H2_ANSWER_BYTES 32768
 /* How long it waits for a window that the peer keeps shut. */
 #define LIMIT_H2_STALL_MS 30000
 

@@ -36,6 +36,7 @@ void h1_stream_init(struct h1_stream *h, struct stream *stream, enum http_role r
 	h->s.peer = stream_peer(stream);
 	h->s.tls_version = stream_tls_version(stream);
 	h->s.started_us = loop_now_us(loop);
+	h->s.in_max = LIMIT_QUEUE_HIGH_BYTES;
 	chunk_queue_init(&h->s.in, loop_pool(loop));
 }
 
@@ -84,7 +85,7 @@ static void take(struct h1_stream *h, struct block *block, struct str bytes)
 enum h1_event h1_stream_feed(struct h1_stream *h, struct block *block, struct str *in)
 {
 	size_t consumed;
-	struct str part = str_slice(*in, 0, LIMIT_QUEUE_HIGH_BYTES - h->uncredited);
+	struct str part = str_slice(*in, 0, h->s.in_max - h->uncredited);
 	enum h1_event event = h1_parser_feed(h->parser, part, &consumed);
 	if (UNLIKELY(event == H1_ERROR))
 		consumed = part.n; /* they came, and go nowhere */
@@ -101,7 +102,7 @@ enum h1_event h1_stream_feed(struct h1_stream *h, struct block *block, struct st
 
 bool h1_stream_read_raw(struct h1_stream *h, struct block *block, struct str *in)
 {
-	struct str part = str_slice(*in, 0, LIMIT_QUEUE_HIGH_BYTES - h->uncredited);
+	struct str part = str_slice(*in, 0, h->s.in_max - h->uncredited);
 	if (part.n == 0) {
 		h1_stream_hold(h);
 		return false;

@@ -95,9 +95,9 @@ static void tell_goaway(struct h2_server *v)
 {
 	struct http_server *c = v->c;
 	enum h2_ending why = h2_session_ending(v->session);
-	if (why == H2_ENDING_NONE || v->goaway_is_told)
+	if (why == v->told)
 		return;
-	v->goaway_is_told = true;
+	v->told = why;
 	if (c->events->on_goaway)
 		c->events->on_goaway(c->owner, c, why, h2_session_detail(v->session));
 }
@@ -228,11 +228,10 @@ size_t h2_server_take(struct http_server *c, struct block *block, const char *p,
 {
 	struct h2_server *v = c->h2;
 	v->block = block;
-	/* A session that has ended still has its GOAWAY to say. */
 	bool lives = h2_session_receive(v->session, str_n(p, n), loop_now_ms(c->loop));
 	v->block = NULL;
-	if (!lives || h2_session_wants_send(v->session))
-		h2_server_wake(v);
+	(void)lives; /* one that has ended still has its GOAWAY to say */
+	h2_server_wake(v);
 	return n;
 }
 

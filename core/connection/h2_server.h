@@ -39,7 +39,7 @@ struct h2_server {
 	uint32_t open;          /* requests of any phase */
 	uint32_t heads_refused; /* for their size */
 	int64_t ticked_ms;
-	bool goaway_is_told;
+	enum h2_ending told; /* of a GOAWAY; DRAINED may become worse */
 	bool has_losses;
 };
 

@@ -13,7 +13,7 @@
  *            H3  http_stream_release is the owner's last call, exactly once; then the codec may
  *                free or reuse the stream. No event comes after it.
  *            H4  in.bytes grows only by what was received and shrinks only by the owner's taking.
- * Back-pressure  receiving: the codec lets at most LIMIT_QUEUE_HIGH_BYTES stand uncredited; the
+ * Back-pressure  receiving: the codec lets at most in_max (LIMIT_QUEUE_HIGH_BYTES) stand uncredited; the
  *            owner takes chunks out of `in` and then calls http_stream_credit for as many bytes as
  *            it has passed on. Sending: http_stream_can_send is false above LIMIT_QUEUE_HIGH_BYTES
  *            (or without peer window); on_writable tells when it turns true again.
@@ -86,6 +86,7 @@ struct http_stream {
 	const struct fields *trailers;  /* received; NULL when none */
 
 	struct chunk_queue in;
+	size_t in_max;     /* how much may stand uncredited; HTTP/2 has windows instead */
 	bool in_ended;     /* the received message is whole */
 	bool closes_after; /* server role: the owner wants no request behind this one */
 	bool upgraded;     /* after a 101: `in` and send_data carry raw bytes, end is FIN */

@@ -33,7 +33,7 @@ static int go_on(const struct h2_session *s)
 
 /* --- budgets --------------------------------------------------------------------------------- */
 
-static void note_glitch(struct h2_session *s, uint32_t count)
+void h2_session_note_glitch(struct h2_session *s, uint32_t count)
 {
 	if (!h2_bucket_take(&s->glitches, s->now_ms, count)) {
 		h2_session_end(s, H2_ENDING_GLITCHES, "too many frames that move nothing");
@@ -58,7 +58,7 @@ static void note_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 	switch (hd->type) {
 	case NGHTTP2_DATA:
 		if (hd->length == 0 && !(hd->flags & NGHTTP2_FLAG_END_STREAM))
-			note_glitch(s, 1);
+			h2_session_note_glitch(s, 1);
 		break;
 	case NGHTTP2_HEADERS:
 	case NGHTTP2_RST_STREAM:
@@ -69,16 +69,55 @@ static void note_frame(struct h2_session *s, const nghttp2_frame_hd *hd)
 		if (s->updates < UPDATES_AT_FIRST)
 			s->updates++;
 		else
-			note_glitch(s, 1);
+			h2_session_note_glitch(s, 1);
 		break;
 	case NGHTTP2_CONTINUATION:
 		if (hd->length < SMALL_CONTENT_BYTES && !(hd->flags & NGHTTP2_FLAG_END_HEADERS))
-			note_glitch(s, 1);
+			h2_session_note_glitch(s, 1);
 		break;
 	default:
-		note_glitch(s, 1);
+		h2_session_note_glitch(s, 1);
 		break;
 	}
+}
+
+/* --- frames on streams that are over ---------------------------------------------------------- */
+
+/* What was on its way when we reset a stream is no fault of the peer's. Of those that are not
+ * remembered any more nothing is said. */
+static bool may_be_late(const struct h2_session *s, int32_t id)
+{
+	if (s->cut_count >= H2_CUT_MAX && id <= s->cut[s->cut_count % H2_CUT_MAX])
+		return true;
+	for (uint32_t i = 0; i < s->cut_count && i < H2_CUT_MAX; i++)
+		if (s->cut[i] == id)
+			return true;
+	return false;
+}
+
+static void note_cut(struct h2_session *s, int32_t id)
+{
+	if (s->is_server && nghttp2_session_get_stream_remote_close(s->codec, id) != 1)
+		s->cut[s->cut_count++ % H2_CUT_MAX] = id;
+}
+
+/* RFC 9113 5.1 and 5.1.1: whoever goes on with a stream that it has ended, or opens one behind a
+ * later one, does not know its own streams any more. The library lets both pass unseen. */
+void h2_session_check_stream(struct h2_session *s, int32_t id)
+{
+	if (!s->is_server || id > s->last_opened || id % 2 == 0 ||
+		nghttp2_session_find_stream(s->codec, id) || may_be_late(s, id))
+		return;
+	if (id > s->gap_from && id < s->last_opened)
+		h2_session_end(s, H2_ENDING_PROTOCOL, "a stream was opened out of order");
+	else
+		h2_session_end(s, H2_ENDING_CLOSED, "frames on a stream that the client had ended");
+}
+
+static void note_opened(struct h2_session *s, int32_t id)
+{
+	s->gap_from = s->last_opened;
+	s->last_opened = id;
 }
 
 static int on_begin_frame(nghttp2_session *codec, const nghttp2_frame_hd *hd, void *user)
@@ -86,6 +125,8 @@ static int on_begin_frame(nghttp2_session *codec, const nghttp2_frame_hd *hd, vo
 	struct h2_session *s = user;
 	(void)codec;
 	note_frame(s, hd);
+	if (hd->type == NGHTTP2_HEADERS)
+		h2_session_check_stream(s, hd->stream_id);
 	return go_on(s);
 }
 
@@ -175,6 +216,7 @@ static int on_begin_headers(nghttp2_session *codec, const nghttp2_frame *frame, 
 		return 0;
 	struct h2_stream *s = stream_of(codec, id);
 	if (!s && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+		note_opened(session, id);
 		s = session->events->on_begin(session->owner);
 		if (!s)
 			return refuse_stream(session, id, H2_REFUSED_STREAM);
@@ -301,7 +343,7 @@ static void take_reset(struct h2_session *session, struct h2_stream *s)
 	if (s)
 		s->reset_by_peer = true;
 	else
-		note_glitch(session, 1);
+		h2_session_note_glitch(session, 1);
 }
 
 static void take_data_end(struct h2_session *session, struct h2_stream *s)
@@ -348,7 +390,7 @@ static int on_invalid_frame(
 	(void)codec, (void)frame;
 	if (s->detail[0] == 0)
 		snprintf(s->detail, sizeof(s->detail), "%s", nghttp2_strerror(error));
-	note_glitch(s, INVALID_GLITCHES);
+	h2_session_note_glitch(s, INVALID_GLITCHES);
 	return go_on(s);
 }
 
@@ -440,6 +482,8 @@ static int on_frame_send(nghttp2_session *codec, const nghttp2_frame *frame, voi
 	struct h2_stream *s = stream_of(codec, frame->hd.stream_id);
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		note_goaway(session, frame);
+	else if (frame->hd.type == NGHTTP2_RST_STREAM)
+		note_cut(session, frame->hd.stream_id);
 	if (!s)
 		return 0;
 	if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&

@@ -6,6 +6,7 @@
  *   h2_stream.c    what is submitted for one stream
  *   h2_head.c      fields received, to a request, a response or trailers
  *   h2_fields.c    fields to be sent, in the library's form
+ *   h2_scan.c      frames that the library does not speak of
  *   h2_budget.c    rates of what is no request
  *   h2_memory.c    the library's memory
  */
@@ -13,7 +14,11 @@
 
 #include "http/h2_budget.h"
 #include "http/h2_memory.h"
+#include "http/h2_scan.h"
 #include "http/h2_session.h"
+
+/* More than a peer may have on its way of streams that were reset by us. */
+#define H2_CUT_MAX 256
 
 struct h2_session {
 	nghttp2_session *codec; /* owned */
@@ -25,6 +30,7 @@ struct h2_session {
 	struct h2_budgets budgets;
 	struct h2_bucket resets, glitches;
 	struct h2_share premature;
+	struct h2_scan scan;
 	struct link streams;     /* of struct h2_stream, those with an id */
 	struct chunk_queue *out; /* while frames are produced */
 	size_t out_bytes;        /* content that waits */
@@ -32,7 +38,10 @@ struct h2_session {
 	uint32_t pongs;
 	uint32_t stream_count;
 	int32_t updates; /* windows opened, beyond what our content asked for */
-	uint16_t section_continuations;
+	/* Of the peer's streams: the last that it opened, and what it left out before that. */
+	int32_t last_opened, gap_from;
+	int32_t cut[H2_CUT_MAX]; /* the last ones that we reset before the peer had ended them */
+	uint32_t cut_count;      /* ever */
 	bool is_server;
 	bool connect_protocol; /* offered */
 	bool was_full;         /* out_bytes was at its most: streams wait for room */
@@ -52,6 +61,9 @@ nghttp2_session_callbacks *h2_callbacks_new(void);
 void h2_stream_detach(struct h2_stream *s);
 /* A reset that the peer caused, of a stream of that age. */
 void h2_session_note_reset(struct h2_session *s, bool is_premature);
+/* A frame came on a stream: whether it can be. */
+void h2_session_check_stream(struct h2_session *s, int32_t id);
+void h2_session_note_glitch(struct h2_session *s, uint32_t count);
 
 /* --- h2_stream.c */
 /* Content of a stream became a frame, or was dropped. */

@@ -119,6 +119,7 @@ struct h2_session *h2_session_new(struct pool *pool, bool is_server,
 	list_init(&s->streams);
 	h2_memory_init(&s->memory, pool, budgets->memory_max);
 	init_budgets(s);
+	h2_scan_init(&s->scan, is_server ? NGHTTP2_CLIENT_MAGIC_LEN : 0);
 	if (open_codec(s) && submit_settings(s, settings))
 		return s;
 	h2_session_free(s);
@@ -192,6 +193,7 @@ void h2_session_settle(struct h2_session *s)
 	if (s->is_settled || s->is_closed)
 		return;
 	s->is_settled = s->is_draining = true;
+	s->ending = H2_ENDING_DRAINED;
 	int32_t last = nghttp2_session_get_last_proc_stream_id(s->codec);
 	if (nghttp2_submit_goaway(s->codec, NGHTTP2_FLAG_NONE, last, H2_NO_ERROR, NULL, 0) != 0)
 		h2_session_end(s, H2_ENDING_MEMORY, "no memory");
@@ -206,14 +208,36 @@ void h2_session_ping(struct h2_session *s)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
+static void feed(struct h2_session *s, const char *from, const char *to)
+{
+	if (s->is_closed || from == to)
+		return;
+	ssize_t n = nghttp2_session_mem_recv(s->codec, (const uint8_t *)from, (size_t)(to - from));
+	if (n < 0)
+		h2_session_end(s, ending_of((int)n), nghttp2_strerror((int)n));
+}
+
 bool h2_session_receive(struct h2_session *s, struct str in, int64_t now_ms)
 {
 	s->now_ms = now_ms;
-	if (s->is_closed)
-		return false;
-	ssize_t n = nghttp2_session_mem_recv(s->codec, (const uint8_t *)in.p, in.n);
-	if (n < 0)
-		h2_session_end(s, ending_of((int)n), nghttp2_strerror((int)n));
+	const char *fed = in.p;
+	enum h2_scan_event event;
+	while (!s->is_closed && (event = h2_scan_next(&s->scan, &in)) != H2_SCAN_MORE) {
+		switch (event) {
+		case H2_SCAN_UNKNOWN:
+			h2_session_note_glitch(s, 1);
+			break;
+		case H2_SCAN_BAD_PRIORITY:
+			h2_session_end(s, H2_ENDING_PROTOCOL, "a priority that cannot be");
+			break;
+		default: /* what it is depends on all that came before */
+			feed(s, fed, in.p);
+			fed = in.p;
+			h2_session_check_stream(s, s->scan.stream);
+			break;
+		}
+	}
+	feed(s, fed, in.p);
 	return !s->is_closed;
 }
 

@@ -38,6 +38,7 @@ enum h2_code {
 	H2_PROTOCOL_ERROR = 1,
 	H2_INTERNAL_ERROR = 2,
 	H2_FLOW_CONTROL_ERROR = 3,
+	H2_STREAM_CLOSED = 5,
 	H2_REFUSED_STREAM = 7,
 	H2_CANCEL = 8,
 	H2_CONNECT_ERROR = 10,
@@ -50,6 +51,7 @@ enum h2_code {
 #define H2_ENDINGS(X)                                                                              \
 	X(NONE, "none", NO_ERROR)                                                                  \
 	X(DRAINED, "drained", NO_ERROR)                                                            \
+	X(CLOSED, "closed_stream", STREAM_CLOSED)                                                  \
 	X(PROTOCOL, "protocol", PROTOCOL_ERROR)                                                    \
 	X(RESETS, "resets", ENHANCE_YOUR_CALM)                                                     \
 	X(PREMATURE, "premature_resets", ENHANCE_YOUR_CALM)                                        \

@@ -25,6 +25,8 @@
 		"Connections closed for want of a PROXY header that counts")                       \
 	X(EVICTED, METRIC_COUNTER, "sluice_connections_evicted_total",                             \
 		"Idle client connections closed to make room")                                     \
+	X(REFUSED_STREAMS, METRIC_COUNTER, "sluice_http2_streams_refused_total",                   \
+		"Streams beyond those that a client's connection may have open")                   \
 	X(OVERLOADED, METRIC_COUNTER, "sluice_overloaded_total",                                   \
 		"Requests refused or cut because memory was short")                                \
 	X(WEBSOCKETS, METRIC_GAUGE, "sluice_websockets", "WebSockets that are open")               \
@@ -88,7 +90,8 @@ struct worker_pulse {
 struct pulse {
 	struct loop *loop;
 	struct timer timer;
-	struct metric_series *series[TOLD_COUNT]; /* refs */
+	struct metric_series *series[TOLD_COUNT];       /* refs */
+	struct metric_series *goaways[H2_ENDING_COUNT]; /* refs; NULL: none of that name */
 	struct metric_family *answers;
 	struct binding_metrics bindings;
 	struct worker_pulse *workers; /* owned */
@@ -158,6 +161,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_REFUSED] = proxy->refused_count,
 		[TOLD_PROXY_REFUSED] = proxy->proxy_refused_count,
 		[TOLD_EVICTED] = proxy->evicted_count,
+		[TOLD_REFUSED_STREAMS] = proxy->refused_stream_count,
 		[TOLD_OVERLOADED] = proxy->overloaded_count,
 		[TOLD_POOL_IDLE] = pool_bytes_idle(loop_pool(w->thread->loop)),
 	};
@@ -169,6 +173,9 @@ static void tell_on_worker(void *arg)
 	w->bindings = proxy->bindings->rows;
 	for (size_t i = 0; i < TOLD_COUNT; i++)
 		metric_set(metric_series_cell(w->pulse->series[i], w->index), told[i]);
+	for (size_t i = H2_ENDING_NONE + 1; i < H2_ENDING_COUNT; i++)
+		metric_set(metric_series_cell(w->pulse->goaways[i], w->index),
+			proxy->goaway_counts[i]);
 	loop_post(w->pulse->loop, answered, w);
 }
 
@@ -189,6 +196,17 @@ static void on_timer(struct timer *t)
 	struct pulse *p = CONTAINER_OF(t, struct pulse, timer);
 	pulse_ask(p);
 	timer_start(p->loop, &p->timer, PULSE_MS);
+}
+
+static void init_goaways(struct pulse *p, struct metrics *metrics)
+{
+	struct metric_family *f = metrics_family(metrics, "sluice_http2_goaways_total",
+		"Connections of clients ended by GOAWAY, by why", METRIC_COUNTER, NULL, 0);
+	for (size_t i = H2_ENDING_NONE + 1; i < H2_ENDING_COUNT; i++) {
+		struct metric_label label = {
+			STR("reason"), str_of(h2_ending_text((enum h2_ending)i))};
+		p->goaways[i] = metrics_series(f, &label, 1);
+	}
 }
 
 struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worker_thread **threads,
@@ -212,6 +230,7 @@ struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worke
 			metrics_family(metrics, rows[i].name, rows[i].help, rows[i].kind, NULL, 0);
 		p->series[i] = metrics_series(f, NULL, 0);
 	}
+	init_goaways(p, metrics);
 	timer_init(&p->timer, on_timer);
 	timer_start(loop, &p->timer, PULSE_MS);
 	pulse_ask(p);

@@ -65,6 +65,9 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	if (rc == RC_OK) {
 		e->attempt.up = stream;
 		e->attempt.on_reused = reused;
+		/* One client may have a hundred answers that it does not take. */
+		if (UNLIKELY(e->down->request->version_major == 2))
+			stream->in_max = LIMIT_H2_ANSWER_BYTES;
 		exchange_note(e, FACT_UPSTREAM_OPEN);
 		return;
 	}

@@ -27,7 +27,7 @@ struct proxy_listener {
 	struct link pending;                      /* of struct proxy_accept */
 	uint64_t tls_identity;                    /* of what it serves */
 	struct http_server_options options;
-	struct message_limits message; /* a copy: connections outlive their generation */
+	struct message_limits message;   /* a copy: connections outlive their generation */
 	struct admission_port *admitted; /* ref; NULL without admission */
 	bool is_closed;
 };
@@ -73,8 +73,8 @@ static void free_if_unused(struct proxy_listener *l)
 	free(l);
 }
 
-static struct str error_body(void *owner, uint16_t status, const char *text, struct arena *arena,
-	struct fields *fields)
+static struct str error_body(
+	void *owner, uint16_t status, const char *text, struct arena *arena, struct fields *fields)
 {
 	struct proxy_listener *l = owner;
 	return local_answer_of_refusal(&l->worker->generation->edge, status, text, arena, fields);
@@ -90,6 +90,26 @@ static void on_refused(
 {
 	struct proxy_listener *l = owner;
 	access_record_refused(l->worker, s, status, detail);
+}
+
+static void on_goaway(
+	void *owner, struct http_server *server, enum h2_ending why, const char *detail)
+{
+	struct proxy_listener *l = owner;
+	char text[ADDRESS_TEXT_BYTES];
+	const struct address *peer = http_server_peer(server);
+	l->worker->goaway_counts[why]++;
+	if (why == H2_ENDING_DRAINED || !log_is_on(LOG_INFO))
+		return;
+	log_write(LOG_INFO, "the HTTP/2 connection of %.*s was ended: %s: %s",
+		STR_ARG(peer ? address_text(peer, text) : STR("a client")), h2_ending_text(why),
+		detail);
+}
+
+static void on_refused_stream(void *owner)
+{
+	struct proxy_listener *l = owner;
+	l->worker->refused_stream_count++;
 }
 
 static void leave(struct proxy_listener *l)
@@ -112,6 +132,8 @@ static void on_closed(void *owner, struct http_server *server)
 static const struct http_server_events server_events = {
 	.on_request = on_request,
 	.on_refused = on_refused,
+	.on_goaway = on_goaway,
+	.on_refused_stream = on_refused_stream,
 	.on_closed = on_closed,
 };
 
@@ -207,8 +229,8 @@ static void on_proxy_header(void *owner, enum rc rc, int fd, const struct addres
 
 /* Who is not to send a header might claim to be anybody by not sending one: nobody is served
  * without. */
-static void expect_proxy_header(struct proxy_listener *l, const struct cidr_set *from, int fd,
-	const struct address *peer)
+static void expect_proxy_header(
+	struct proxy_listener *l, const struct cidr_set *from, int fd, const struct address *peer)
 {
 	if (from->count > 0 && !cidr_set_contains(from, peer)) {
 		leave(l);

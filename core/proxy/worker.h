@@ -64,19 +64,22 @@ struct proxy_worker {
 	enum pressure pressure;
 	struct admission *admission; /* borrowed; NULL: everybody may come. Before the first swap */
 	int64_t shed_ms;             /* when idle connections were looked for */
-	struct buffer record_text; /* the access record being written */
-	uint64_t connection_count; /* accepted, ever */
-	uint64_t exchange_count;   /* begun, ever */
-	uint64_t refused_count;    /* heads that the codec answered itself, ever */
+	struct buffer record_text;   /* the access record being written */
+	uint64_t connection_count;   /* accepted, ever */
+	uint64_t exchange_count;     /* begun, ever */
+	uint64_t refused_count;      /* heads that the codec answered itself, ever */
 	uint64_t proxy_refused_count; /* connections without a PROXY header that counts, ever */
-	uint64_t evicted_count;    /* idle connections closed for want of room, ever */
-	uint64_t overloaded_count; /* exchanges refused or cut for want of memory, ever */
+	uint64_t evicted_count;       /* idle connections closed for want of room, ever */
+	uint64_t goaway_counts[H2_ENDING_COUNT]; /* of HTTP/2 connections, ever */
+	uint64_t refused_stream_count; /* beyond those that a connection may have open, ever */
+	uint64_t overloaded_count;     /* exchanges refused or cut for want of memory, ever */
 	unsigned websockets_active;
 	uint64_t websockets_ended[WEBSOCKET_ENDS]; /* by why: enum tunnel_end */
 	unsigned exchanges_active;
 	_Atomic uint32_t *exchanges_told; /* the same for whoever survives a crash; NULL: nobody */
 	unsigned connections_active;
-	struct answer_tally *answers; /* borrowed; NULL: nobody asks why requests were answered here */
+	struct answer_tally
+		*answers;      /* borrowed; NULL: nobody asks why requests were answered here */
 	struct tracer *tracer; /* ref; trace.h; NULL: nobody follows requests */
 	struct binding_tally *bindings; /* borrowed; NULL: nor what the bindings did */
 };

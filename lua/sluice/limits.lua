@@ -81,6 +81,7 @@ for _, group in ipairs({ of_api, of_connections, of_services }) do
 end
 limits.shape = { type = "map", fields = limits.fields }
 limits.positive_seconds = seconds(0.001)
+limits.seconds = seconds
 limits.api_shape = { type = "map", fields = of_api }
 
 local function is_number(node)
@@ -97,6 +98,9 @@ local function usable(node, field)
 		and (field.type == "number" or node.type == "integer")
 	return is_usable and node or nil
 end
+
+limits.usable = usable
+limits.milliseconds = milliseconds
 
 -- As the plan has it: seconds become milliseconds, and so does the name.
 function limits.put(out, name, node)

@@ -139,6 +139,9 @@ SPECIMENS = {
         circuitBreaker={"thresholds": THRESHOLDS},
         timeouts={"streamIdleSeconds": 9, "upstreamResponseSeconds": 9,
                   "upstreamConnectionIdleSeconds": 9}),
+    "Configuration, http2": settings(http2={
+        "enabled": True, "maxConcurrentStreams": 50, "initialWindowSize": 65535,
+        "initialConnectionWindowSize": 1048576, "windowStallSeconds": 9}),
     "Configuration, edge": settings(
         clientAddress={"trustedProxies": TRUST, "hops": 2, "header": "X-Forwarded-For",
                        "emitForwarded": True},

@@ -7,6 +7,7 @@
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
 local edge = require("sluice.edge")
+local http2 = require("sluice.http2")
 local limits = require("sluice.limits")
 local overload = require("sluice.overload")
 local schema = require("sluice.schema")
@@ -94,6 +95,7 @@ local shapes = {
 	},
 	routing = { type = "map", fields = { rewriteHostHeader = { type = "boolean" } } },
 	overload = overload.shape,
+	http2 = http2.shape,
 	strict = { type = "boolean" },
 	fallback = { type = "string", enum = { "lastGood", "closed" } },
 	tracing = object,
@@ -157,6 +159,7 @@ readers.probe = read_listener("probe")
 readers.metrics = read_listener("metrics")
 
 readers.overload = overload.read
+readers.http2 = http2.read
 
 function readers.timeouts(settings, node)
 	settings.timeouts = node

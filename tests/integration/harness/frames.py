@@ -103,7 +103,9 @@ class FrameClient(Client):
                 return status, content
         raise Closed(f"before an answer on stream {stream}")
 
-    def goaway(self, timeout=None):
-        """The code of the GOAWAY that comes, or came; None when there is none."""
-        f = self.until(GOAWAY, timeout=timeout)
-        return f and struct.unpack(">I", f.payload[4:8])[0]
+    def goaway(self):
+        """The code of the last GOAWAY before the connection ends; None when there is none."""
+        while self.read_frame():
+            pass
+        codes = [struct.unpack(">I", f.payload[4:8])[0] for f in self.seen if f.kind == GOAWAY]
+        return codes[-1] if codes else None

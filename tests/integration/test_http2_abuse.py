@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a hostile client does to HTTP/2: each ends in a GOAWAY within its budget, with a reason of its own,
+and nobody else notices."""
+import struct
+
+from harness import *
+from harness.frames import *
+
+
+def told_off(what, abuse, reason, code=ENHANCE_YOUR_CALM, backend=None, config=()):
+    """Runs `abuse` of a connection while another client is served; both find what they should."""
+    with Backend(backend or reply(200, "ok")) as origin, \
+            Gateway([api("a", origin), *config]) as gateway:
+        with FrameClient(gateway.port) as client, FrameClient(gateway.port) as other:
+            abuse(client)
+            equal(client.goaway(), code, what)
+            other.send(headers(1))
+            equal(other.answer(1)[0], 200, "another client's answer")
+        metric = f'sluice_http2_goaways_total{{reason="{reason}"}}'
+        wait_for(lambda: gateway.metrics().get(metric) == 1, metric)
+        gateway.says(reason)
+        return gateway, origin
+
+
+@case
+def rapid_resets():
+    def abuse(client):
+        for stream in range(1, 1000, 2):
+            client.send(headers(stream) + rst(stream))
+    told_off("resets", abuse, "premature_resets")
+
+
+@case
+def resets_of_streams_that_were_answered():
+    """Not premature, since there was an answer; their number alone is too much."""
+    def stall(connection):
+        while connection.read_head():
+            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello")
+            connection.read_head()
+
+    def abuse(client):
+        for stream in range(1, 700, 2):
+            client.send(headers(stream))
+            client.until(HEADERS, stream)
+            client.send(rst(stream))
+            if any(f.kind == GOAWAY for f in client.seen):
+                break
+        client.send(frame(PING, 0, 0, b"12345678"))
+    with Backend(stall) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port) as client:
+            abuse(client)
+            equal(client.goaway(), ENHANCE_YOUR_CALM)
+        metric = 'sluice_http2_goaways_total{reason="resets"}'
+        wait_for(lambda: gateway.metrics().get(metric) == 1, metric)
+
+
+# --- resets that the server is made to send (CVE-2025-8671) ---------------------------------------
+
+PRIMITIVES = {
+    "a window opened by nothing": lambda s: window_update(s, 0),
+    "a window too wide": lambda s: window_update(s, 0x7fffffff) * 2,
+    "a malformed field": lambda s: b"",
+    "content on a half-closed stream": lambda s: frame(DATA, 0, s, b"x"),
+    "a head on a half-closed stream": lambda s: headers(s),
+    "a priority of wrong length": lambda s: frame(PRIORITY, 0, s, b"xxxx"),
+}
+
+
+@case(seconds=90)
+def resets_that_the_server_is_made_to_send():
+    """Whatever makes it do so: the stream dies, and they are counted as the client's own are."""
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        for name, primitive in PRIMITIVES.items():
+            with rows(name), FrameClient(gateway.port) as client:
+                for stream in range(1, 400, 2):
+                    bad = [("Upper", "x")] if name == "a malformed field" else []
+                    client.send(headers(stream, fields=bad) + primitive(stream))
+                check(client.goaway() in (PROTOCOL_ERROR, FLOW_CONTROL_ERROR, 5, 6,
+                                          ENHANCE_YOUR_CALM), "no GOAWAY")
+        equal(gateway.get("/").status, 200)
+        wait_for(lambda: gateway.status() and gateway.memory_kib() < 200000, "memory", 5)
+
+
+# --- heads -----------------------------------------------------------------------------------------
+
+@case
+def continuations_without_end():
+    def abuse(client):
+        client.send(frame(HEADERS, END_STREAM, 1, block()))
+        for _ in range(100):
+            client.send(frame(CONTINUATION, 0, 1, field("x-a", "b" * 2000)))
+    told_off("continuations", abuse, "continuations")
+
+
+@case
+def empty_continuations():
+    def abuse(client):
+        client.send(frame(HEADERS, END_STREAM, 1, block()))
+        client.send(frame(CONTINUATION, 0, 1) * 1000)
+    told_off("continuations", abuse, "continuations")
+
+
+def bomb(value_bytes, references):
+    """One entry of the dynamic table, and many references of a byte to it."""
+    entry = b"\x40\x01x" + b"\x7f" + _length(value_bytes - 127) + b"v" * value_bytes
+    return block() + entry + b"\xbe" * references
+
+
+def _length(n):
+    out = b""
+    while n >= 128:
+        out += bytes([n % 128 + 128])
+        n //= 128
+    return out + bytes([n])
+
+
+@case
+def a_bomb_of_references():
+    def abuse(client):
+        client.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb(3900, 12000)))
+    told_off("HPACK bomb", abuse, "header_list")
+
+
+@case
+def a_bomb_of_tiny_references():
+    def abuse(client):
+        client.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb(128, 12000)))
+    told_off("HPACK bomb", abuse, "header_list")
+
+
+@case
+def a_head_that_is_too_large_is_answered_once():
+    large = [(f"x-{i}", "v" * 4000) for i in range(18)]
+
+    def head(stream):
+        whole = block(fields=large)
+        parts = [whole[i:i + 16000] for i in range(0, len(whole), 16000)]
+        out = frame(HEADERS, END_STREAM, stream, parts[0])
+        for i, part in enumerate(parts[1:], 2):
+            out += frame(CONTINUATION, END_HEADERS if i == len(parts) else 0, stream, part)
+        return out
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port) as client:
+            client.send(head(1))
+            client.answer(1)
+            equal(gateway.records(1)[0]["status"], 431)
+            client.send(headers(3))
+            equal(client.answer(3), (200, b"ok"))
+            client.send(head(5))
+            equal(client.goaway(), ENHANCE_YOUR_CALM)
+        equal(len(backend.requests), 1)
+
+
+@case
+def cookie_crumbs():
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port) as client:
+            client.send(headers(1, fields=[("cookie", f"a{i}=b") for i in range(200)]))
+            equal(client.answer(1), (200, b"ok"), "as many as a browser may have")
+            client.send(headers(3, fields=[("cookie", "a=b")] * 300))
+            client.answer(3)
+            equal([r["status"] for r in gateway.records(2)], [200, 431])
+
+
+@case
+def a_head_that_never_ends():
+    limits = configuration("c", {"limits": {"headSeconds": 0.5}})
+
+    def abuse(client):
+        client.send(frame(HEADERS, END_STREAM, 1, block()))
+    told_off("head", abuse, "stalled", config=[limits])
+
+
+# --- frames that move nothing ----------------------------------------------------------------------
+
+FLOODS = {
+    "settings": settings((4, 65535)),
+    "pings": frame(PING, 0, 0, b"12345678"),
+    "priorities": frame(PRIORITY, 0, 1, b"\0\0\0\3\x10"),
+    "windows": window_update(0, 1),
+    "unknown frames": frame(0xbb, 0, 0, b"x"),
+    "resets of nothing": rst(1),
+}
+
+
+@case
+def floods_of_frames_that_move_nothing():
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        for name, one in FLOODS.items():
+            with rows(name), FrameClient(gateway.port) as client:
+                client.send(headers(1))
+                equal(client.answer(1), (200, b"ok"))
+                client.send(one * 4000)
+                equal(client.goaway(), ENHANCE_YOUR_CALM)
+
+        def told_off():
+            metrics = gateway.metrics()
+            return sum(metrics[f'sluice_http2_goaways_total{{reason="{r}"}}']
+                       for r in ("glitches", "unsent_acks"))
+        try:
+            wait_for(lambda: told_off() == len(FLOODS), "a reason for each")
+        except AssertionError:
+            print({k: v for k, v in gateway.metrics().items() if "goaways" in k})
+            raise
+
+
+@case
+def empty_content():
+    def abuse(client):
+        client.send(headers(1, end=False, method="POST"))
+        client.send(frame(DATA, 0, 1) * 3000)
+    told_off("empty DATA", abuse, "glitches")
+
+
+@case
+def settings_with_too_many_entries():
+    def abuse(client):
+        client.send(settings(*[(4, 65535)] * 40))
+    told_off("settings", abuse, "protocol")
+
+
+@case
+def a_loop_of_dependencies():
+    """There is no tree of priorities to loop in: they are taken for noise."""
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port) as client:
+            for a, b in ((1, 3), (3, 5), (5, 1)):
+                client.send(frame(PRIORITY, 0, a, struct.pack(">IB", 0x80000000 | b, 16)))
+            client.send(headers(7))
+            equal(client.answer(7), (200, b"ok"))
+
+
+# --- windows ---------------------------------------------------------------------------------------
+
+@case(seconds=90)
+def shut_windows_hold_little_memory():
+    """99 streams of a megabyte each, and a client that never opens a window."""
+    big = reply(200, "x" * 1000000)
+    with Backend(big) as backend, Gateway([api("a", backend)]) as gateway:
+        before = gateway.memory_kib()
+        with FrameClient(gateway.port, (4, 0)) as client:
+            for stream in range(1, 199, 2):
+                client.send(headers(stream))
+            for _ in range(99):
+                client.until(HEADERS)
+            wait_for(lambda: len(backend.requests) == 99, "all requests")
+            grown = gateway.memory_kib() - before
+            check(grown < 16000, f"grew by {grown} KiB")
+            with FrameClient(gateway.port) as other:
+                other.send(window_update(0, 1000000) + headers(1))
+                check(other.until(HEADERS, 1), "another client")
+
+
+@case
+def a_window_that_stays_shut_costs_its_stream():
+    limits = configuration("c", {"http2": {"windowStallSeconds": 0.5}})
+    with Backend(reply(200, "x" * 1000)) as backend, Gateway([api("a", backend), limits]) as gateway:
+        with FrameClient(gateway.port, (4, 0)) as client:
+            client.send(headers(1))
+            equal(client.answer(1), (None, CANCEL))
+            client.send(settings((4, 65535)) + headers(3))
+            equal(client.answer(3)[0], 200)
+
+
+@case
+def windows_of_one_byte():
+    with Backend(reply(200, "hello")) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port, (4, 1)) as client:
+            client.send(headers(1))
+            content = b""
+            while True:
+                f = client.until(DATA, 1)
+                content += f.payload
+                if f.flags & END_STREAM:
+                    break
+                client.send(window_update(1, 1))
+            equal(content, b"hello")
+
+
+# --- too many streams ------------------------------------------------------------------------------
+
+@case
+def streams_beyond_those_allowed_are_refused():
+    """Its SETTINGS are not acknowledged, so that the client may not know yet."""
+    limits = configuration("c", {"http2": {"maxConcurrentStreams": 10}})
+
+    def stall(connection):
+        connection.read_head()
+        wait_for(lambda: done, "the end")
+    done = []
+    with Backend(stall) as backend, Gateway([api("a", backend), limits]) as gateway:
+        with FrameClient(gateway.port) as client:
+            for stream in range(1, 25, 2):
+                client.send(headers(stream))
+            refused = [client.until(RST_STREAM) for _ in range(2)]
+            equal([struct.unpack(">I", f.payload)[0] for f in refused], [REFUSED_STREAM] * 2)
+            wait_for(lambda: len(backend.requests) == 10, "ten requests")
+            done.append(1)
+
+
+@case
+def a_broken_preface():
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        with gateway.client() as client:
+            client.send("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n" + "\0" * 40)
+            answered = client.reader.to_end()
+            check(b"HTTP/1" not in answered, answered)
+            equal(answered[answered.find(b"\0\0\x08\x07"):][13:17], b"\0\0\0\1")
+        with gateway.client() as client:
+            client.send("INVALID CONNECTION PREFACE\r\n\r\n")
+            equal(client.read().status, 400)
+
+
+main()
