@@ -167,6 +167,8 @@ static void add_claims(struct buffer *b, const struct exchange *e)
 static void add_outcome(struct buffer *b, const struct exchange *e)
 {
 	add_number(b, "status", e->status);
+	if (UNLIKELY(e->grpc != GRPC_NONE))
+		add_text(b, "grpcStatus", grpc_status_told(e));
 	add_text(b, "reason", access_record_reason(e));
 	add_text(b, "detail", str_of(e->fault_detail));
 	const struct chain_binding *by = access_record_answerer(e);

@@ -7,6 +7,7 @@
 #include "proxy/access_record.h"
 #include "proxy/exchange.h"
 #include "proxy/fault.h"
+#include "proxy/grpc.h"
 #include "proxy/sweep.h"
 #include "proxy/trace.h"
 #include "proxy/worker.h"
@@ -83,9 +84,11 @@ enum {
 	FACT_SLOW_READER = 1 << 9,    /* the client takes the response too slowly */
 	FACT_UPSTREAM_SILENT = 1 << 10,
 	FACT_TOO_LONG = 1 << 11, /* the exchange as a whole */
+	FACT_DEADLINE = 1 << 15, /* the caller has given up by now */
 	FACTS_OF_UPSTREAM = FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
 			    FACT_UPSTREAM_RESET,
-	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG,
+	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG |
+			 FACT_DEADLINE,
 	FACT_OVERLOAD = 1 << 12, /* memory is short, and this one is to give its own back */
 	FACT_ANSWER_ABORTED = 1 << 13, /* a policy gave up the answer that it wrote */
 	FACT_DRAIN = 1 << 14, /* a WebSocket is older than what is served */
@@ -136,6 +139,8 @@ struct exchange {
 	bool is_swept;
 	bool continue_is_due;  /* 100 (Continue) was asked for and not yet sent */
 	bool is_proxied;       /* a believed proxy told who the client is */
+	enum grpc_kind grpc;   /* what the client speaks, by its content type */
+	int64_t deadline_ms;   /* of a call; 0: it has none */
 	bool tunnel_closed[2]; /* towards the upstream, towards the client: FIN was passed on */
 	uint16_t status;       /* what the client was told; 0: nothing */
 

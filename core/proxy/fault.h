@@ -52,6 +52,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 		"the upstream's response is malformed")                                            \
 	X(UPSTREAM_TIMEOUT, UPSTREAM, 504, "upstream_timeout",                                     \
 		"the upstream did not answer in time")                                             \
+	X(DEADLINE, UPSTREAM, 504, "deadline_exceeded", "the deadline of the call has passed")     \
 	X(UPSTREAM_IDLE, UPSTREAM, 504, "upstream_idle", "the upstream stopped sending")           \
 	X(NO_ENDPOINT, UPSTREAM, 503, "no_healthy_endpoint",                                       \
 		"no endpoint of the upstream is healthy")                                          \

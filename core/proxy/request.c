@@ -42,6 +42,8 @@ bool request_head(struct exchange *e)
 			"Connection names the field of the client's address");
 	if (rc != RC_OK)
 		return fail_full(e);
+	if (UNLIKELY(fields_may_have(&e->down->request->fields, FIELD_CONTENT_TYPE, STR_EMPTY)))
+		grpc_begin(e);
 	request_go(e, REQUEST_ROUTE);
 	return true;
 }

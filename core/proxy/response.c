@@ -57,6 +57,8 @@ bool response_local(struct exchange *e)
 {
 	struct local_response *local = e->x.local;
 	chunk_queue_clear(&e->local_body);
+	if (UNLIKELY(e->grpc != GRPC_NONE))
+		grpc_word(e, local);
 	if (local->body.n > 0 && !http_asked_head(e->down->request))
 		chunk_queue_add_copy(&e->local_body, local->body);
 	local->head.has_content =

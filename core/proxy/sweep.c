@@ -226,6 +226,15 @@ int64_t sweep_taken_ms(struct exchange *e)
 	return e->sweep.taken_ms[is_client ? TO_CLIENT : TO_UPSTREAM];
 }
 
+/* Once: the answer that follows is not late. */
+static bool is_past_deadline(struct exchange *e)
+{
+	if (LIKELY(e->deadline_ms == 0) || now_of(e) < e->deadline_ms)
+		return false;
+	e->deadline_ms = 0;
+	return true;
+}
+
 static void visit(struct exchange *e)
 {
 	if (!e->api || e->facts & FACT_CLIENT_RESET)
@@ -233,7 +242,9 @@ static void visit(struct exchange *e)
 	if (!e->is_swept)
 		begin(e, now_of(e) - LIMIT_SWEEP_MS);
 	look(e);
-	if (!sends_fast_enough(e))
+	if (UNLIKELY(is_past_deadline(e)))
+		exchange_note(e, FACT_DEADLINE);
+	else if (!sends_fast_enough(e))
 		exchange_note(e, FACT_SLOW_BODY);
 	else if (e->sweep.has_begun_out && !takes_fast_enough(e))
 		exchange_note(e, FACT_SLOW_READER);
@@ -269,7 +280,9 @@ static void fail_whole(struct exchange *e)
 
 void sweep_act(struct exchange *e, uint32_t facts)
 {
-	if (facts & FACT_SLOW_BODY)
+	if (facts & FACT_DEADLINE)
+		exchange_fail(e, FAULT_DEADLINE, "longer than the call's grpc-timeout");
+	else if (facts & FACT_SLOW_BODY)
 		exchange_fail(e, FAULT_CLIENT_TIMEOUT,
 			"the body came slower than requestBodyBytesPerSecond");
 	else if (facts & FACT_SLOW_READER)

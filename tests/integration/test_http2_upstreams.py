@@ -166,8 +166,17 @@ def over_tls_the_upstream_agrees_by_alpn():
             with rows(name), Gateway(documents) as gateway:
                 seen = json.loads(gateway.get("/echo").body)
                 equal(seen["headers"][":scheme"], "https")
-        with rows("unasked"), Gateway(over_tls(origin, ca, https)) as gateway:
-            one_of(gateway.get("/hello").status, (502, 503))
+
+
+@case
+def https_is_http1_unless_it_is_asked_for():
+    ca = Authority()
+    server = ca.server_tls(ca.issue("localhost"))
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    with Backend(reply(200, "one"), tls=server) as backend:
+        address = f"https://localhost:{backend.port}"
+        with Gateway(over_tls(backend, ca, address)) as gateway:
+            equal(gateway.get("/").text(), "one")
 
 
 @case

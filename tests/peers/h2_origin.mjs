@@ -76,6 +76,14 @@ const actions = {
   },
   held: stream => answer(stream, 200, String(held.length)),
   silent: () => {},
+  // A gRPC answer: one message and its status behind it, or no more than the status.
+  call: (stream, headers, status) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': status }))
+    stream.end('\0\0\0\0\x02ok')
+  },
+  'refuse-call': (stream, headers, status) => stream.respond({
+    ':status': 200, 'content-type': 'application/grpc', 'grpc-status': status }, { endStream: true }),
   fields: (stream, headers, n) => {
     const fields = {}
     for (let i = 0; i < +n; i++) fields['x-' + i] = 'v'.repeat(100)

@@ -3,6 +3,7 @@
 #
 #   packages_install build test     installs what is missing of these groups, nothing else
 #   validator_provide               a validator of JSON Schema, and a YAML parser, for tests
+#   peers_provide                   clients and servers of others (tests/peers), where there is an npm
 #   llhttp_provide                  sets LLHTTP_ARGS, what cmake needs to find llhttp
 #
 # Works on Debian 12 and 13, as root or through sudo. When all is there, apt is not even started.
@@ -89,6 +90,17 @@ llhttp_provide() {
 	fi
 	LLHTTP_ARGS=(-DLLHTTP_SOURCE_DIR="$dir/usr/share/llhttp"
 		-DLLHTTP_INCLUDE_DIR="$dir/usr/share/include/llhttp")
+}
+
+# gRPC's and WebSocket's stock libraries below build/peers, as tests/peers/package-lock.json has them.
+peers_provide() {
+	local dir=$TOP/build/peers
+	command -v npm >/dev/null || return 0
+	! cmp -s "$TOP/tests/peers/package-lock.json" "$dir/package-lock.json" ||
+		[ ! -d "$dir/node_modules" ] || return 0
+	mkdir -p "$dir" && cp "$TOP"/tests/peers/package*.json "$dir"
+	npm ci --prefix "$dir" --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved \
+		--loglevel=error
 }
 
 # ajv and js-yaml below build/node: by npm where there is one, else from Debian's packages, unpacked beside

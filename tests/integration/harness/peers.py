@@ -46,3 +46,51 @@ class H2Origin:
         self.stop()
         self.reader.join()
         self.process.stdout.close()
+
+
+class H2Client:
+    """An HTTP/2 client (tests/peers/h2_client.mjs): many requests on one connection."""
+
+    def __init__(self, port):
+        self.process = subprocess.Popen(["node", f"{TOP}/tests/peers/h2_client.mjs", str(port)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.count, self.early = 0, {}
+
+    def start(self, path, headers=None, body=None, method="GET", **more):
+        """Sends a request; its number is for `end`."""
+        self.count += 1
+        request = {"id": self.count, **more,
+                   "headers": {":method": method, ":path": path, **(headers or {})}}
+        if body is not None:
+            request["body"] = body
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self.count
+
+    def end(self, number):
+        """What came of it: headers, body, trailers, code."""
+        while number not in self.early:
+            line = self.process.stdout.readline()
+            if not line:
+                raise AssertionError("the HTTP/2 client has ended")
+            told = json.loads(line)
+            self.early[told.get("id")] = told
+        return self.early.pop(number)
+
+    def ask(self, *args, **kwargs):
+        return self.end(self.start(*args, **kwargs))
+
+    def call(self, path, message="", headers=None, **more):
+        """A gRPC call with one message."""
+        frame = "\0" + len(message).to_bytes(4, "big").decode("latin1") + message
+        return self.ask(path, {"content-type": "application/grpc", "te": "trailers", **(headers or {})},
+                        frame, "POST", **more)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()

@@ -37,6 +37,7 @@ static const struct {
 	{FAULT_UPSTREAM_RESET, 502, "upstream_reset"},
 	{FAULT_UPSTREAM_PROTOCOL, 502, "upstream_protocol"},
 	{FAULT_UPSTREAM_TIMEOUT, 504, "upstream_timeout"},
+	{FAULT_DEADLINE, 504, "deadline_exceeded"},
 	{FAULT_UPSTREAM_IDLE, 504, "upstream_idle"},
 	{FAULT_NO_ENDPOINT, 503, "no_healthy_endpoint"},
 	{FAULT_CIRCUIT_BREAKER, 503, "circuit_breaker"},
