@@ -142,6 +142,8 @@
 #define LIMIT_KEEPALIVE_IDLE_MS    60000
 #define LIMIT_KEEPALIVE_MAX_AGE_MS 3600000
 #define LIMIT_CONNECT_MS           3000
+/* A connection that is one client's own waits for its next request. */
+#define LIMIT_PRIVATE_IDLE_MS 10000
 /* RFC 8305 section 8: then the next address of a name is tried beside the one before; later where a
  * TLS handshake is a part of the attempt. */
 #define LIMIT_NEXT_ADDRESS_MS      250

@@ -3,6 +3,7 @@
 #include "connection/client_priv.h"
 
 #include "base/check.h"
+#include "connection/way_out.h"
 
 void client_close(struct http_client *c, enum stream_close_how how)
 {
@@ -83,6 +84,10 @@ struct http_client *http_client_dial(struct stream_group *group,
 	};
 	list_init(&c->link);
 	task_init(&c->closed, on_finish);
+	if (UNLIKELY(way_out_is_needed(target))) {
+		c->stream = way_out_dial(group, target, &dial_events, c);
+		return c;
+	}
 	c->stream = stream_dial(group, &target->address, target->connect_timeout_ms, target->tls,
 		target->server_name, &dial_events, c);
 	return c;

@@ -43,6 +43,8 @@ struct http_client_target {
 	struct tls_context *tls; /* or NULL */
 	struct str server_name;  /* for SNI and verification */
 	int connect_timeout_ms;
+	struct str preamble; /* goes before everything, TLS too; copied */
+	struct str connect; /* asks a forward proxy at `address` for the way; copied; empty: none */
 	enum http_client_protocol protocol;
 	struct http2_options http2;
 };

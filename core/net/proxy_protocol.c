@@ -4,6 +4,9 @@
 #include "base/check.h"
 #include "base/limits.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
+
 /* --- version 1: a line ----------------------------------------------------------------------- */
 
 /* With its line end. */
@@ -14,13 +17,15 @@ static const struct str line_start = {"PROXY ", 6};
 static bool is_port(struct str s, uint16_t *port)
 {
 	uint64_t value;
-	if (s.n == 0 || s.n > 5 || (s.n > 1 && s.p[0] == '0') || str_to_u64(s, 65535, &value) != RC_OK)
+	if (s.n == 0 || s.n > 5 || (s.n > 1 && s.p[0] == '0') ||
+		str_to_u64(s, 65535, &value) != RC_OK)
 		return false;
 	*port = (uint16_t)value;
 	return true;
 }
 
-static bool take_address(struct str ip, struct str port_text, sa_family_t family, struct address *out)
+static bool take_address(
+	struct str ip, struct str port_text, sa_family_t family, struct address *out)
 {
 	uint16_t port;
 	if (ip.n == 0 || ip.p[0] == '[' || !is_port(port_text, &port))
@@ -176,4 +181,70 @@ enum proxy_header_event proxy_header_parse(struct str in, struct proxy_header *o
 	if (event == PROXY_HEADER_DONE)
 		*out = h;
 	return event;
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+/* AF_INET or AF_INET6, of both; 0: of neither. */
+static sa_family_t family_of_both(const struct address *a, const struct address *b)
+{
+	sa_family_t family = a->n > 0 ? a->u.sa.sa_family : AF_UNSPEC;
+	bool is_told = family == AF_INET || family == AF_INET6;
+	return is_told && b->n > 0 && b->u.sa.sa_family == family ? family : AF_UNSPEC;
+}
+
+static size_t write_line(sa_family_t family, const struct address *source,
+	const struct address *destination, char *to)
+{
+	char from_ip[INET6_ADDRSTRLEN], to_ip[INET6_ADDRSTRLEN];
+	if (family == AF_UNSPEC)
+		return (size_t)snprintf(to, PROXY_HEADER_WRITTEN_BYTES, "PROXY UNKNOWN\r\n");
+	bool is_v4 = family == AF_INET;
+	inet_ntop(family, is_v4 ? (const void *)&source->u.v4.sin_addr : &source->u.v6.sin6_addr,
+		from_ip, sizeof(from_ip));
+	inet_ntop(family,
+		is_v4 ? (const void *)&destination->u.v4.sin_addr : &destination->u.v6.sin6_addr,
+		to_ip, sizeof(to_ip));
+	return (size_t)snprintf(to, PROXY_HEADER_WRITTEN_BYTES, "PROXY TCP%c %s %s %u %u\r\n",
+		is_v4 ? '4' : '6', from_ip, to_ip, address_port(source), address_port(destination));
+}
+
+static char *put_ip(char *to, const struct address *a)
+{
+	bool is_v4 = a->u.sa.sa_family == AF_INET;
+	size_t n = is_v4 ? sizeof(a->u.v4.sin_addr) : sizeof(a->u.v6.sin6_addr);
+	memcpy(to, is_v4 ? (const void *)&a->u.v4.sin_addr : &a->u.v6.sin6_addr, n);
+	return to + n;
+}
+
+static char *put_port(char *to, const struct address *a)
+{
+	uint16_t port = htons(address_port(a));
+	memcpy(to, &port, sizeof(port));
+	return to + sizeof(port);
+}
+
+static size_t write_binary(sa_family_t family, const struct address *source,
+	const struct address *destination, char *to)
+{
+	bool is_told = family != AF_UNSPEC;
+	char *at = to + signature.n + 4;
+	memcpy(to, signature.p, signature.n);
+	if (is_told)
+		at = put_port(
+			put_port(put_ip(put_ip(at, source), destination), source), destination);
+	char kind = family == AF_INET ? 0x11 : 0x21;
+	to[12] = is_told ? 0x21 : 0x20; /* version 2; PROXY, or LOCAL */
+	to[13] = is_told ? kind : 0;
+	to[14] = 0;
+	to[15] = (char)(at - to - 16);
+	return (size_t)(at - to);
+}
+
+size_t proxy_header_write(unsigned version, const struct address *source,
+	const struct address *destination, char to[PROXY_HEADER_WRITTEN_BYTES])
+{
+	sa_family_t family = family_of_both(source, destination);
+	return version == 1 ? write_line(family, source, destination, to)
+			    : write_binary(family, source, destination, to);
 }

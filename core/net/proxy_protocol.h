@@ -16,8 +16,8 @@ enum proxy_header_event {
 
 struct proxy_header {
 	size_t bytes; /* of the header; what follows is the connection's */
-	/* The client as the balancer saw it. n 0: it tells of none (LOCAL, UNKNOWN, a UNIX socket), and
-	 * the connection is the peer's own. */
+	/* The client as the balancer saw it. n 0: it tells of none (LOCAL, UNKNOWN, a UNIX socket),
+	 * and the connection is the peer's own. */
 	struct address source;
 	struct address destination;
 };
@@ -25,3 +25,12 @@ struct proxy_header {
 /* All bytes of the connection so far; *out is set with PROXY_HEADER_DONE. What is longer than
  * LIMIT_PROXY_HEADER_BYTES is invalid. */
 enum proxy_header_event proxy_header_parse(struct str in, struct proxy_header *out);
+
+/* What is written is no longer. */
+#define PROXY_HEADER_WRITTEN_BYTES 108
+
+/* A header of version 1 or 2 into `to`; how long it is. Of a connection that nobody stands behind
+ * (source.n 0), or whose addresses are of two families or of none that has a name there, it tells
+ * nothing but that (UNKNOWN, LOCAL). */
+size_t proxy_header_write(unsigned version, const struct address *source,
+	const struct address *destination, char to[PROXY_HEADER_WRITTEN_BYTES]);

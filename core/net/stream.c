@@ -440,6 +440,25 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	return s;
 }
 
+void stream_start_tls(struct stream *s, struct tls_context *tls, struct str server_name)
+{
+	if (s->is_closed)
+		return;
+	if (!stream_write_queue(s, &s->out)) {
+		stream_fail(s, RC_IO, "what goes before TLS could not be sent at once");
+		return;
+	}
+	s->is_open = false;
+	timer_start(s->group->loop, &s->timer, s->group->handshake_ms);
+	stream_mark_dirty(s); /* begins the handshake */
+	stream_tls_start(s, tls, false, server_name);
+}
+
+void stream_give_up(struct stream *s, enum rc rc, const char *text)
+{
+	stream_fail(s, rc, text);
+}
+
 /* --- facts ----------------------------------------------------------------------------------- */
 
 void *stream_owner(const struct stream *s)

@@ -39,8 +39,8 @@ struct stream_events {
 	 * LIMIT_QUEUE_HIGH_BYTES. */
 	void (*on_drained)(struct stream *s);
 	/* Output that is made only when it is due: the flush of the turn calls it after
-	 * stream_want_produce, again whenever there is room, and until it returns false, for there is
-	 * no more. It queues some, up to LIMIT_QUEUE_HIGH_BYTES, and may close. May be NULL. */
+	 * stream_want_produce, again whenever there is room, and until it returns false, for there
+	 * is no more. It queues some, up to LIMIT_QUEUE_HIGH_BYTES, and may close. May be NULL. */
 	bool (*on_produce)(struct stream *s);
 	/* `rc` RC_OK after stream_close; else why it broke: RC_CLOSED reset (what had come before
 	 * it was handed up), RC_TIMEOUT, RC_REFUSED, RC_INVALID TLS failure, RC_IO;
@@ -70,6 +70,12 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	struct tls_context *tls, struct str server_name, const struct stream_events *events,
 	void *owner);
 
+/* A dialled, plain stream that is open goes on by TLS: what is queued leaves first, and has to fit
+ * into the kernel's buffer; on_open comes again. Not from inside on_data. */
+void stream_start_tls(struct stream *s, struct tls_context *tls, struct str server_name);
+/* Breaks it: on_close(rc). `text` is static, or lives until then. */
+void stream_give_up(struct stream *s, enum rc rc, const char *text);
+
 void *stream_owner(const struct stream *s);
 /* Hands the stream to another layer: a tunnel after 101, a pooled connection's next owner. */
 void stream_set_events(struct stream *s, const struct stream_events *events, void *owner);
@@ -81,7 +87,8 @@ const char *stream_tls_version(const struct stream *s);
 /* The protocol ALPN chose, or STR_EMPTY. */
 struct str stream_tls_alpn(const struct stream *s);
 struct str stream_tls_server_name(const struct stream *s);
-/* What the other side has proved itself with, as DER; STR_EMPTY: nothing. Lasts as long as the stream.
+/* What the other side has proved itself with, as DER; STR_EMPTY: nothing. Lasts as long as the
+ * stream.
  */
 struct str stream_tls_certificate(const struct stream *s);
 /* What came with it, as DER, one behind the other, once the certificate was asked for: of a context

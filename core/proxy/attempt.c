@@ -75,6 +75,27 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	exchange_note(e, FACT_UPSTREAM_NONE);
 }
 
+/* The listener's address and port, as they are configured: "192.0.2.1:80", "[::]:80". */
+static enum rc parse_listener(struct str text, struct address *out)
+{
+	uint64_t port;
+	size_t at = text.n;
+	while (at > 0 && text.p[at - 1] != ':')
+		at--;
+	if (at == 0 || str_to_u64(str_from(text, at), 65535, &port) != RC_OK)
+		return RC_INVALID;
+	return address_from_ip(str_slice(text, 0, at - 1), (uint16_t)port, out);
+}
+
+/* Copied when the connection is asked for. */
+static void tell_client(struct exchange *e)
+{
+	struct upstream_wait *w = &e->attempt.wait;
+	struct address *local = arena_alloc(e->x.arena, sizeof(*local));
+	w->client = e->down->peer;
+	w->local = local && parse_listener(e->x.local_address, local) == RC_OK ? local : NULL;
+}
+
 void attempt_open(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
@@ -94,6 +115,8 @@ void attempt_open(struct exchange *e)
 	a->wait.events = &upstream_events;
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
+	if (UNLIKELY(service_options(to)->proxy_header))
+		tell_client(e);
 	upstream_open(e->worker->upstream, to, &a->wait);
 	/* Behind others that keep all connections busy. */
 	if (!(e->facts & (FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE)))

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "net/proxy_protocol.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,12 +90,19 @@ static void connect_to_next(struct pooled *c)
 	struct upstream *u = c->pool->upstream;
 	const struct service_options *o = options_of(c);
 	struct racer *r = heap_zalloc(sizeof(*r));
+	char header[PROXY_HEADER_WRITTEN_BYTES];
+	size_t header_n = 0;
+	if (o->proxy_header)
+		header_n = proxy_header_write(
+			o->proxy_header, &c->pool->client, &c->pool->local, header);
 	*r = (struct racer){.place = c, .upstream = u, .address = d->addresses[d->tried++]};
 	struct http_client_target target = {
 		.address = r->address,
 		.tls = o->tls,
 		.server_name = o->host,
 		.connect_timeout_ms = o->connect_timeout_ms,
+		.preamble = str_n(header, header_n),
+		.connect = c->pool->service->connect,
 		.protocol = o->protocol,
 		.http2 = o->http2,
 	};
@@ -165,7 +173,8 @@ static void put_in_order(struct address *to, const struct address *all, size_t c
 static void take_addresses(struct pooled *c, const struct address *addresses, size_t count)
 {
 	struct dial *d = c->dial;
-	uint16_t port = options_of(c)->port;
+	const struct service_options *o = options_of(c);
+	uint16_t port = o->via_host.n > 0 ? o->via_port : o->port;
 	size_t first = first_address(c->pool, addresses, count);
 	d->addresses = heap_alloc(count * sizeof(struct address));
 	put_in_order(d->addresses, addresses, count, first);
@@ -173,6 +182,12 @@ static void take_addresses(struct pooled *c, const struct address *addresses, si
 		address_set_port(&d->addresses[i], port);
 	d->count = count;
 	connect_to_next(c);
+}
+
+/* Whose address is dialled. */
+static struct str name_to_ask(const struct service_options *o)
+{
+	return o->via_host.n > 0 ? o->via_host : o->host;
 }
 
 static void on_resolved(void *owner, enum rc rc, const struct address *addresses, size_t count)
@@ -183,7 +198,7 @@ static void on_resolved(void *owner, enum rc rc, const struct address *addresses
 	d->query = NULL;
 	if (rc != RC_OK) {
 		snprintf(d->text, sizeof(d->text), "the name %.*s could not be resolved: %s",
-			STR_ARG(o->host), rc_name(rc));
+			STR_ARG(name_to_ask(o)), rc_name(rc));
 		fail_later(c, RC_NOT_FOUND);
 		return;
 	}
@@ -197,7 +212,7 @@ static void find_address(struct pooled *c)
 	struct address socket;
 	struct resolver_query *query;
 	if (o->unix_path.n == 0) {
-		resolver_ask(c->pool->upstream->resolver, o->host, on_resolved, c, &query);
+		resolver_ask(c->pool->upstream->resolver, name_to_ask(o), on_resolved, c, &query);
 		d->query = query;
 	} else if (address_from_path(o->unix_path, &socket) == RC_OK) {
 		take_addresses(c, &socket, 1);

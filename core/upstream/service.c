@@ -30,12 +30,27 @@ static struct str make_authority(const struct service_options *o)
 	return str_of(text);
 }
 
+/* RFC 9110 9.3.6: always with a port. */
+static struct str make_connect(const struct service_options *o)
+{
+	if (o->via_host.n == 0)
+		return STR_EMPTY;
+	bool is_ip6 = str_index(o->host, ':')<o->host.n, has = o->via_credentials.n> 0;
+	char *to = heap_printf(
+		"%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(o->host), is_ip6 ? "]" : "", o->port);
+	char *text = heap_printf("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%.*s%s\r\n", to, to,
+		has ? "Proxy-Authorization: " : "", STR_ARG(o->via_credentials), has ? "\r\n" : "");
+	free(to);
+	return str_of(text);
+}
+
 /* No part but the last may hold a line feed: names, hosts and schemes are checked before. */
 static struct str make_key(const struct service_options *o)
 {
-	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%.*s", STR_ARG(o->name),
-		STR_ARG(o->scheme), STR_ARG(o->host), o->port, STR_ARG(o->tls_identity),
-		STR_ARG(o->unix_path)));
+	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%.*s\n%.*s",
+		STR_ARG(o->name), STR_ARG(o->scheme), STR_ARG(o->host), o->port,
+		STR_ARG(o->tls_identity), o->proxy_header, STR_ARG(o->via_host), o->via_port,
+		STR_ARG(o->via_credentials), STR_ARG(o->unix_path)));
 }
 
 static void init(struct service *s, const struct service_options *options, struct service *owner)
@@ -49,18 +64,22 @@ static void init(struct service *s, const struct service_options *options, struc
 	s->options.host = own(options->host);
 	s->options.unix_path = own(options->unix_path);
 	s->options.tls_identity = own(options->tls_identity);
+	s->options.via_host = own(options->via_host);
+	s->options.via_credentials = own(options->via_credentials);
 	if (options->tls)
 		s->options.tls = tls_context_ref(options->tls);
 	s->breaker.limits = options->breaker;
 	s->authority = make_authority(options);
 	s->options.authority = options->authority.n > 0 ? s->authority : STR_EMPTY;
+	s->connect = make_connect(&s->options);
 	s->key = make_key(&s->options);
 }
 
 static void deinit(struct service *s)
 {
 	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
-		s->options.unix_path, s->options.tls_identity, s->authority, s->key};
+		s->options.unix_path, s->options.tls_identity, s->options.via_host,
+		s->options.via_credentials, s->authority, s->connect, s->key};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
 		free((char *)texts[i].p);
 	tls_context_unref(s->options.tls);

@@ -10,6 +10,7 @@
 #include "upstream/upstream_priv.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "connection/coarse.h"
 
@@ -40,10 +41,11 @@ static void clear_gauges(struct service_row *row)
 	set_gauges(row);
 }
 
-static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
+static struct upstream_pool *add_pool(struct upstream *u, struct service *s, struct str key)
 {
 	struct upstream_pool *p = heap_zalloc(sizeof(*p));
 	p->upstream = u;
+	p->key = str_n(heap_strndup(key), key.n);
 	p->service = service_ref(s);
 	list_init(&p->idle);
 	list_init(&p->waits);
@@ -53,7 +55,7 @@ static struct upstream_pool *add_pool(struct upstream *u, struct service *s)
 	p->streams_per_dial =
 		s->options.protocol == HTTP_CLIENT_1 ? 1 : s->options.http2.streams_max;
 	list_append(&u->pool_list, &p->link);
-	map_put(&u->pools, s->key, p);
+	map_put(&u->pools, key, p);
 	return p;
 }
 
@@ -68,7 +70,8 @@ static void free_pool(struct upstream_pool *p)
 	u->gone.reuses += p->stats.reuses;
 	if (pool_row(p))
 		clear_gauges(pool_row(p));
-	map_remove(&u->pools, p->service->key);
+	map_remove(&u->pools, p->key);
+	free((char *)p->key.p);
 	list_remove(&p->link);
 	timer_stop(&p->timer);
 	service_unref(p->service);
@@ -86,14 +89,37 @@ static void adopt(struct upstream_pool *p, struct service *s)
 	service_unref(former);
 }
 
-static struct upstream_pool *pool_of(struct upstream *u, struct service *s)
+/* Whose connections tell the service for whom they are: nobody else may have them. */
+static struct upstream_pool *private_pool_of(
+	struct upstream *u, struct service *s, const struct upstream_wait *w)
+{
+	static const struct address nobody;
+	char text[ADDRESS_TEXT_BYTES];
+	const struct address *client = w->client ? w->client : &nobody;
+	struct str who = client->n > 0 ? address_text(client, text) : STR("nobody");
+	char *key = heap_printf("%.*s\n%.*s", STR_ARG(s->key), STR_ARG(who));
+	struct upstream_pool *p = map_get(&u->pools, str_of(key));
+	if (!p)
+		p = add_pool(u, s, str_of(key));
+	free(key);
+	p->is_private = true;
+	p->client = *client;
+	p->local = w->local ? *w->local : nobody;
+	adopt(p, s);
+	return p;
+}
+
+static struct upstream_pool *pool_of(
+	struct upstream *u, struct service *s, const struct upstream_wait *w)
 {
 	struct upstream_pool **slot = &u->cache[(uintptr_t)s / 64 % POOL_CACHE_SLOTS];
 	if (LIKELY(*slot && (*slot)->service == s))
 		return *slot;
+	if (s->options.proxy_header)
+		return private_pool_of(u, s, w);
 	struct upstream_pool *p = map_get(&u->pools, s->key);
 	if (!p)
-		p = add_pool(u, s);
+		p = add_pool(u, s, s->key);
 	adopt(p, s);
 	*slot = p;
 	return p;
@@ -102,7 +128,8 @@ static struct upstream_pool *pool_of(struct upstream *u, struct service *s)
 static void free_if_done(struct upstream_pool *p)
 {
 	bool is_empty = p->stats.connections == 0 && p->stats.waiting == 0;
-	if (is_empty && is_dropped(p->service) && !p->upstream->is_closing)
+	bool is_over = p->is_private || is_dropped(p->service);
+	if (is_empty && is_over && !p->upstream->is_closing)
 		free_pool(p);
 }
 
@@ -150,6 +177,13 @@ static void close_idle(struct upstream_pool *p)
 		close_oldest(p);
 }
 
+/* Its client may have gone. */
+static int64_t idle_bound_ms(const struct upstream_pool *p)
+{
+	int64_t ms = p->service->options.idle_timeout_ms;
+	return p->is_private && ms > LIMIT_PRIVATE_IDLE_MS ? LIMIT_PRIVATE_IDLE_MS : ms;
+}
+
 static void go_idle(struct pooled *c)
 {
 	struct upstream_pool *p = c->pool;
@@ -160,14 +194,14 @@ static void go_idle(struct pooled *c)
 	list_prepend(&p->idle, &c->link);
 	p->stats.idle++;
 	if (!timer_is_running(&p->timer))
-		timer_start(p->upstream->loop, &p->timer, p->service->options.idle_timeout_ms);
+		timer_start(p->upstream->loop, &p->timer, idle_bound_ms(p));
 }
 
 static void on_timer(struct timer *t)
 {
 	struct upstream_pool *p = CONTAINER_OF(t, struct upstream_pool, timer);
 	int64_t now_ms = loop_now_ms(p->upstream->loop);
-	int64_t whole_ms = p->service->options.idle_timeout_ms;
+	int64_t whole_ms = idle_bound_ms(p);
 	while (!list_is_empty(&p->idle)) {
 		struct pooled *oldest = CONTAINER_OF(p->idle.prev, struct pooled, link);
 		int64_t left_ms = oldest->idle_since_ms + whole_ms - now_ms;
@@ -381,7 +415,7 @@ static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream
 
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w)
 {
-	struct upstream_pool *p = pool_of(u, s);
+	struct upstream_pool *p = pool_of(u, s, w);
 	struct pooled *c = take(p, w->fresh);
 	if (LIKELY(c)) {
 		serve(c, w);
@@ -433,11 +467,23 @@ void upstream_cancel(struct upstream_wait *w)
 		leave_waits(w);
 }
 
+static void forget_private(struct upstream *u, const struct service *s)
+{
+	LIST_FOREACH_SAFE(l, &u->pool_list)
+	{
+		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		if (p->service == s)
+			close_idle(p);
+	}
+}
+
 void upstream_forget(struct upstream *u, struct service *s)
 {
 	atomic_store_explicit(&s->is_dropped, true, memory_order_relaxed);
 	for (unsigned i = 0; s->balancer && i < s->balancer->count; i++)
 		upstream_forget(u, s->balancer->endpoints[i].service);
+	if (s->options.proxy_header)
+		forget_private(u, s);
 	struct upstream_pool *p = map_get(&u->pools, s->key);
 	if (!p || p->service != s)
 		return;

@@ -7,8 +7,8 @@
  *
  * Reuse: one with streams that has room (HTTP/2), else the most recently idle connection; idle ones
  * close after idle_timeout_ms, or when the peer sends or closes. Names are resolved again by TTL;
- * new connections take the addresses in turn; each is tried once per attempt to connect, the next one
- * beside the one before when that stays silent (RFC 8305), the families in turn.
+ * new connections take the addresses in turn; each is tried once per attempt to connect, the next
+ * one beside the one before when that stays silent (RFC 8305), the families in turn.
  */
 #pragma once
 
@@ -25,9 +25,14 @@ struct service_options {
 	struct str scheme; /* "http", "https", "h2" */
 	struct str host;   /* name or IP literal; empty for a UNIX socket */
 	uint16_t port;
-	struct str authority;    /* what it is called by; empty: by host and port */
-	struct str unix_path;    /* "unix:/path" services */
-	struct tls_context *tls; /* ref taken; NULL when plain */
+	struct str authority;  /* what it is called by; empty: by host and port */
+	unsigned proxy_header; /* connections begin with one of that version, and are a client's
+				  own; 0: without */
+	struct str via_host;   /* of a forward proxy that is asked for the way; empty: none */
+	uint16_t via_port;
+	struct str via_credentials; /* what Proxy-Authorization says; empty: none */
+	struct str unix_path;       /* "unix:/path" services */
+	struct tls_context *tls;    /* ref taken; NULL when plain */
 	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
 	enum http_client_protocol protocol;
 	struct http2_options http2; /* where protocol is not HTTP_CLIENT_1 */
@@ -88,7 +93,9 @@ struct upstream_wait {
 	const struct message_limits *limits;     /* of the response; outlives the stream */
 	const struct http_stream_events *events; /* of the stream to open */
 	void *owner;
-	bool fresh;              /* do not reuse: a retry after the idle race */
+	bool fresh; /* do not reuse: a retry after the idle race */
+	/* For whom it asks, and where that one came in, until fn is called; NULL: for nobody. */
+	const struct address *client, *local;
 	struct breaker *counted; /* has a place of BREAKER_PENDING there; NULL: nowhere */
 };
 void upstream_wait_init(struct upstream_wait *w);

@@ -17,6 +17,7 @@ struct service {
 	struct balancer *balancer;      /* owned; NULL: there is one address */
 	struct service_options options; /* texts owned */
 	struct str authority;           /* owned */
+	struct str connect;             /* owned: asks its forward proxy; empty: it has none */
 	struct str key;                 /* owned: what makes its pools different from others */
 };
 
@@ -48,11 +49,14 @@ struct upstream_pool {
 	struct link link; /* in upstream.pool_list */
 	struct upstream *upstream;
 	struct service *service; /* ref: the newest with this key */
-	struct link idle;        /* of struct pooled; the most recently used first */
-	struct link waits;       /* of struct upstream_wait, in the order of coming */
-	struct link room;        /* of struct pooled: those that fell full go to the end */
-	struct link busy;        /* of struct pooled: full, being connected, or closing */
-	struct timer timer;      /* looks for connections that were idle too long */
+	struct str key;          /* owned: in upstream.pools */
+	bool is_private; /* of one client, who is told to the service; gone when it is empty */
+	struct address client, local;
+	struct link idle;   /* of struct pooled; the most recently used first */
+	struct link waits;  /* of struct upstream_wait, in the order of coming */
+	struct link room;   /* of struct pooled: those that fell full go to the end */
+	struct link busy;   /* of struct pooled: full, being connected, or closing */
+	struct timer timer; /* looks for connections that were idle too long */
 	unsigned dials;
 	unsigned streams_per_dial; /* that a new connection is expected to carry */
 	unsigned next_address;     /* new connections take the addresses in turn */

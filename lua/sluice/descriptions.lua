@@ -50,6 +50,11 @@ descriptions.fields = {
 	["ApiInstance.services.*.hostRewrite"] = { "What upstreams see in Host: service (its own name), keep (what the client "
 		.. "asked for), or the literal in host." },
 	["ApiInstance.services.*.host"] = { "The literal: a host, or host:port." },
+	["ApiInstance.services.*.proxyProtocol"] = { "Connections begin with a PROXY header of that version, and are a client's own." },
+	["ApiInstance.services.*.forwardProxy"] = { "A proxy that is asked by CONNECT for the way to the service." },
+	["ApiInstance.services.*.forwardProxy.address"] = { "http://host:port" },
+	["ApiInstance.services.*.forwardProxy.username"] = { "Of its Basic authentication." },
+	["ApiInstance.services.*.forwardProxy.password"] = { "Of its Basic authentication.", "" },
 	["ApiInstance.services.*.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["ApiInstance.services.*.outlierDetection"] = { "Endpoints that keep failing are passed over for a while." },
 	["ApiInstance.services.*.healthCheck"] = { "Endpoints are asked how they are." },
@@ -79,6 +84,11 @@ descriptions.fields = {
 	["Service.hostRewrite"] = { "What upstreams see in Host: the service's own name, what the client asked for, "
 		.. "or the literal in host; without it as routing.rewriteHostHeader says." },
 	["Service.host"] = { "The literal: a host, or host:port." },
+	["Service.proxyProtocol"] = { "Connections begin with a PROXY header of that version, and are a client's own." },
+	["Service.forwardProxy"] = { "A proxy that is asked by CONNECT for the way to the service." },
+	["Service.forwardProxy.address"] = { "http://host:port" },
+	["Service.forwardProxy.username"] = { "Of its Basic authentication." },
+	["Service.forwardProxy.password"] = { "Of its Basic authentication.", "" },
 	["Service.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["Service.outlierDetection"] = { "Endpoints that keep failing are passed over for a while." },
 	["Service.healthCheck"] = { "Endpoints are asked how they are." },

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- How requests go out to a service: under which name. The same fields for a Service and for a service
+-- How requests go out to a service: under which name, for whom, and by which way. The same fields for a Service and for a service
 -- inside of an ApiInstance.
 local address = require("sluice.address")
 local nodes = require("sluice.nodes")
@@ -17,16 +17,50 @@ local function check_authority(text, host)
 	return 'expected a host, or host:port, found "' .. text .. '"'
 end
 
+local proxies = { http = true, shown = "http://host:port" }
+
+local function check_proxy(text, host)
+	local parsed, message = address.parse(text, proxies, host)
+	if not parsed then
+		return message
+	elseif parsed.host == "*" or parsed.path ~= "" then
+		return 'expected http://host:port, found "' .. text .. '"'
+	end
+end
+
+-- RFC 7617 2: the first colon ends the name.
+local function check_user(text)
+	if text == "" or text:find("[:%c]") then
+		return "expected a name without a colon"
+	end
+end
+
+local function check_password(text)
+	return text:find("%c") and "a password holds no control characters" or nil
+end
+
+local forward_proxy = {
+	type = "map",
+	required = { "address" },
+	fields = {
+		address = { type = "string", check = check_proxy },
+		username = { type = "string", check = check_user, max = 255 },
+		password = { type = "string", check = check_password, max = 255 },
+	},
+}
+
 outward.fields = {
 	hostRewrite = { type = "string", enum = { "service", "keep", "literal" } },
 	host = { type = "string", check = check_authority, max = 255 },
+	proxyProtocol = { type = "string", enum = { "v1", "v2" } },
+	forwardProxy = forward_proxy,
 }
 
--- `path`: what stands before the names, with its dot.
-function outward.read(target, spec, path, report, owner)
+-- --- from documents -----------------------------------------------------------------------------
+
+local function read_host(target, spec, path, report, owner)
 	local rewrite, host = nodes.get(spec, "hostRewrite"), nodes.get(spec, "host")
 	local is_literal = nodes.is(rewrite, "string") and rewrite.value == "literal"
-	target.outward = spec
 	if is_literal and not host then
 		report:error(rewrite, path .. "hostRewrite", 'a literal needs "host" beside it', owner)
 		target.broken = true
@@ -37,9 +71,77 @@ function outward.read(target, spec, path, report, owner)
 	end
 end
 
+local function read_way(target, spec, path, report, owner)
+	local proxy = nodes.get(spec, "forwardProxy")
+	if not nodes.is(proxy, "map") then
+		target.broken = target.broken or proxy ~= nil
+		return
+	end
+	local message
+	if nodes.get(spec, "proxyProtocol") then
+		message = "the PROXY header would be the forward proxy's: leave out proxyProtocol"
+	elseif target.address and target.address.unix then
+		message = "a UNIX socket is not reached by a proxy"
+	elseif nodes.get(proxy, "password") and not nodes.get(proxy, "username") then
+		message = 'a password needs "username" beside it'
+	end
+	if message then
+		report:error(proxy, path .. "forwardProxy", message, owner, { at_key = true })
+	end
+	local given = nodes.get(proxy, "address")
+	target.forward_proxy = nodes.is(given, "string")
+		and address.parse(given.value, proxies, report.host)
+	target.broken = target.broken or message ~= nil or not target.forward_proxy
+end
+
+-- `path`: what stands before the names, with its dot. A service that would be asked in another way than
+-- was meant is not asked at all.
+function outward.read(target, spec, path, report, owner)
+	target.outward = spec
+	read_host(target, spec, path, report, owner)
+	read_way(target, spec, path, report, owner)
+	if target.broken then
+		target.address = nil
+	end
+end
+
+-- --- to the plan --------------------------------------------------------------------------------
+
+local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function base64(text)
+	local out = {}
+	for at = 1, #text, 3 do
+		local a, b, c = text:byte(at, at + 2)
+		local bits = a * 65536 + (b or 0) * 256 + (c or 0)
+		for i, shift in ipairs({ 262144, 4096, 64, 1 }) do
+			local digit = math.floor(bits / shift) % 64 + 1
+			out[#out + 1] = i - 1 > (c and 3 or b and 2 or 1) and "=" or digits:sub(digit, digit)
+		end
+	end
+	return table.concat(out)
+end
+
+local function forward_proxy_node(service)
+	local parsed = service.forward_proxy
+	if not parsed then
+		return nil
+	end
+	local at = nodes.get(service.outward, "forwardProxy")
+	local user, password = nodes.get(at, "username"), nodes.get(at, "password")
+	local out = nodes.map(at)
+	nodes.put(out, "host", nodes.string(at, parsed.host))
+	nodes.put(out, "port", nodes.integer(at, parsed.port))
+	return nodes.put(out, "credentials", user and nodes.string(user,
+		"Basic " .. base64(user.value .. ":" .. (password and password.value or ""))))
+end
+
+local versions = { v1 = 1, v2 = 2 }
+
 -- What a service's node has of it.
 function outward.put(out, service, settings)
 	local spec = service.outward
+	local header = nodes.get(spec, "proxyProtocol")
 	local rewrite = nodes.get(spec, "hostRewrite")
 	local keeps = settings.rewrite_host == false
 	if nodes.is(rewrite, "string") then
@@ -49,6 +151,8 @@ function outward.put(out, service, settings)
 		nodes.put(out, "rewriteHost", nodes.boolean(rewrite or service.address_node, false))
 	end
 	nodes.put(out, "authority", nodes.get(spec, "host"))
+	nodes.put(out, "proxyHeader", header and nodes.integer(header, versions[header.value]))
+	nodes.put(out, "forwardProxy", forward_proxy_node(service))
 end
 
 return outward

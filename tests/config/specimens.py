@@ -82,6 +82,17 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, PROXY header": ([
+        document("Service", {"address": "http://up.example:9000/x", "proxyProtocol": "v2"}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
+    "Service, forward proxy": ([
+        document("Service", {"address": "https://up.example:9000/x", "forwardProxy": {
+            "address": "http://proxy.example:3128", "username": "u", "password": "p"}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "Service, endpoints": ([
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},

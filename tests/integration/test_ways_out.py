@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How a connection to a service begins: with a PROXY header, or by asking a forward proxy."""
+import base64
+import socket
+import struct
+import threading
+
+from harness import *
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def headed(received, version):
+    """A backend that takes a PROXY header off each connection and notes it."""
+    def script(connection):
+        reader = connection.reader
+        if version == "v1":
+            received.append(bytes(reader.until(b"\r\n")).decode())
+        else:
+            head = reader.exactly(16)
+            received.append((bytes(head), bytes(reader.exactly(head[15]))))
+        echo(connection)
+    return script
+
+
+def told(received, version):
+    """(client's port, the gateway's port) of the last header."""
+    if version == "v1":
+        words = received[-1].split()
+        equal(words[:4], ["PROXY", "TCP4", "127.0.0.1", "127.0.0.1"])
+        return int(words[4]), int(words[5])
+    head, rest = received[-1]
+    equal((head[:12], head[12], head[13], len(rest)), (SIGNATURE, 0x21, 0x11, 12))
+    equal(rest[:8], socket.inet_aton("127.0.0.1") * 2)
+    return struct.unpack("!HH", rest[8:])
+
+
+def service_at(backend, **more):
+    return api("a", services={"up": {"address": backend.address, **more}})
+
+
+@case
+def a_header_tells_who_the_client_is():
+    for version in ("v1", "v2"):
+        received = []
+        with rows(version), Backend(headed(received, version)) as backend, \
+                Gateway([service_at(backend, proxyProtocol=version)]) as gateway, \
+                gateway.client() as client:
+            for _ in range(3):
+                equal(client.request("GET", "/").status, 200)
+            equal(len(received), 1, "connections of one client")
+            equal(told(received, version), (client.sock.getsockname()[1], gateway.port))
+
+
+@case
+def connections_are_a_clients_own():
+    received = []
+    with Backend(headed(received, "v1")) as backend, \
+            Gateway([service_at(backend, proxyProtocol="v1")]) as gateway:
+        ports = []
+        for _ in range(3):
+            with gateway.client() as client:
+                equal(client.request("GET", "/").status, 200)
+                ports.append(client.sock.getsockname()[1])
+                equal(told(received, "v1")[0], ports[-1])
+        equal(len(received), 3)
+
+
+@case
+def a_header_goes_before_tls():
+    authority = Authority()
+    received = []
+    with Backend(echo, tls=authority.server_tls(authority.issue("up", san="DNS:localhost"))) as backend:
+        with Relay(backend, received) as relay:
+            documents = [service_at(relay, proxyProtocol="v2"),
+                         binding("t", "tls-outbound", {"trustedCA": authority.crt},
+                                 kind="Service", target="a-up")]
+            with Gateway(documents) as gateway:
+                equal(gateway.get("/").status, 200)
+                equal(received[0][:12], SIGNATURE)
+
+
+class Listener:
+    """Serves each connection by `serve(sock)` in a thread of its own."""
+
+    def __init__(self, scheme="http"):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.address = f"{scheme}://127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+
+    def accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.run, args=(sock,), daemon=True).start()
+
+    def run(self, sock):
+        with sock:
+            try:
+                self.serve(sock)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def pump(one, other):
+    """Bytes both ways, until either ends."""
+    def copy(source, to):
+        try:
+            while data := source.recv(65536):
+                to.sendall(data)
+            to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+    back = threading.Thread(target=copy, args=(other, one), daemon=True)
+    back.start()
+    copy(one, other)
+    back.join()
+
+
+class Relay(Listener):
+    """Takes a header of version 2 off, and passes the rest on."""
+
+    def __init__(self, backend, received):
+        super().__init__("https")
+        self.address = f"https://localhost:{self.port}"
+        self.backend, self.received = backend, received
+
+    def serve(self, sock):
+        head = sock.recv(28, socket.MSG_WAITALL)
+        self.received.append(head)
+        with socket.create_connection(("127.0.0.1", self.backend.port)) as up:
+            pump(sock, up)
+
+
+class ForwardProxy(Listener):
+    """Answers CONNECT: by `answer`, or with a way to the port that is asked for."""
+
+    def __init__(self, answer=None, credentials=None):
+        super().__init__()
+        self.answer, self.credentials, self.heads = answer, credentials, []
+
+    def serve(self, sock):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = sock.recv(4096)
+            if not data:
+                return
+            head += data
+        self.heads.append(head.decode())
+        wanted = self.credentials and f"Proxy-Authorization: Basic {self.credentials}\r\n"
+        if self.answer is not None:
+            sock.sendall(self.answer)
+            sock.recv(1)
+        elif wanted and wanted not in self.heads[-1]:
+            sock.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+        else:
+            port = int(self.heads[-1].split()[1].rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port)) as up:
+                sock.sendall(b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n")
+                pump(sock, up)
+
+
+@case
+def a_forward_proxy_is_asked_for_the_way():
+    authority = Authority()
+    secret = base64.b64encode(b"ann:s3cret:x").decode()
+    tls = authority.server_tls(authority.issue("up", san="DNS:up.test"))
+    for scheme in ("http", "https"):
+        with rows(scheme), Backend(echo, tls=tls if scheme == "https" else None) as backend, \
+                ForwardProxy(credentials=secret) as proxy:
+            # The proxy alone knows the name.
+            up = {"address": f"{scheme}://up.test:{backend.port}", "forwardProxy": {
+                "address": proxy.address, "username": "ann", "password": "s3cret:x"}}
+            documents = [api("a", services={"up": up})]
+            if scheme == "https":
+                documents.append(binding("t", "tls-outbound", {"trustedCA": authority.crt},
+                                         kind="Service", target="a-up"))
+            with Gateway(documents) as gateway, gateway.client() as client:
+                for _ in range(2):
+                    equal(client.request("GET", "/x").status, 200)
+                equal(len(proxy.heads), 1, "connections")
+                contains(proxy.heads[0], f"CONNECT up.test:{backend.port} HTTP/1.1\r\n"
+                                         f"Host: up.test:{backend.port}\r\n")
+                equal(backend.requests[0].get("host"), f"up.test:{backend.port}")
+                check(not backend.requests[0].has("proxy-authorization"), "told the service")
+
+
+@case
+def what_a_forward_proxy_refuses_is_said():
+    table = [("407", b"HTTP/1.1 407 No\r\n\r\n", "credentials (407)"),
+             ("403", b"HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno", "refused to connect (403)"),
+             ("502", b"HTTP/1.0 502\r\n\r\n", "refused to connect (502)"),
+             ("garbage", b"SSH-2.0-x\r\n\r\n", "did not answer by HTTP"),
+             ("surplus", b"HTTP/1.1 200 OK\r\n\r\nhello", "bytes of its own"),
+             ("endless", b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 2000, "too long"),
+             ("closed", b"", "closed before it was of use")]
+    for name, answer, text in table:
+        with rows(name), ForwardProxy(answer) as proxy:
+            if not answer:
+                proxy.serve = lambda sock: sock.recv(65536)
+            up = {"address": "http://up.test:80", "forwardProxy": {"address": proxy.address}}
+            with Gateway([api("a", services={"up": up})]) as gateway:
+                equal(gateway.get("/").status, 503)
+                contains(str(gateway.records(1)[0]), text)
+
+
+main()
