@@ -54,7 +54,7 @@ def finds_the_key_where_it_is_told_to():
                                              scheme="Bearer", forwardKey=True)])]
         with Gateway(documents) as gateway:
             query, cookie, header = gateway.ports
-            gateway.get("/a?b=1&key=canary-4711", port=query)
+            gateway.get("/a?b=1&key=canary-zq11", port=query)
             equal(gateway.records(1)[0]["target"], "/a?b=1&key=***")
             answer = gateway.get("/a?x=%20&key=plain%2Dkey-1&y=2", port=query)
             equal((answer.status, answer.get("x-target")), (200, "/a?x=%20&y=2"))
@@ -74,7 +74,7 @@ def finds_the_key_where_it_is_told_to():
 def hidden(documents, asks, **config):
     """All that the gateway writes of requests with a key in the query; asks: (port's index, target, reason)."""
     # No value of these may be shown; the second as some clients write it.
-    keys = ("canary-4711-key", "canary%2D4711%2Dkey")
+    keys = ("canary-zq11-key", "canary%2Dzq11%2Dkey")
     with Gateway(documents, options=["--log-level", "debug"]) as gateway, \
             Stories(gateway, len(asks)) as stories:
         for i, (port, target, reason) in enumerate(asks):
@@ -84,14 +84,14 @@ def hidden(documents, asks, **config):
                 record = gateway.records(i + 1)[i]
                 equal(record["reason"], reason)
                 contains(record["target"], "*")
-                check("4711" not in json.dumps(record) + json.dumps(story), "the key got out")
-        check("4711" not in gateway.error_text(), "the key got into the log")
+                check("zq11" not in json.dumps(record) + json.dumps(story), "the key got out")
+        check("zq11" not in gateway.error_text(), "the key got into the log")
         gateway.says("asked for")
 
 
 @case
 def hides_the_key_whoever_answers():
-    key_in_query = keys(key("canary-4711-key", "c"), **{"in": "query", "name": "key"})
+    key_in_query = keys(key("canary-zq11-key", "c"), **{"in": "query", "name": "key"})
     blocks = {"policyRef": {"name": "ip-blocklist"}, "config": {"ips": ["127.0.0.1"]},
               "rules": [{"path": "/blocked"}]}
     tells = {"policyRef": {"name": "message-logging"}, "config": {"loggingConfiguration": [
@@ -126,28 +126,28 @@ def hides_a_key_in_a_field_from_the_log():
         {"itemName": "all", "itemData": {"message": "#['by ' ++ attributes.headers['x-api-key']]",
                                          "firstSection": True}}]}}
     with Backend(reply(200, "x")) as backend, Gateway(
-            [api("a", backend, policies=[tells, keys(key("canary-4711-key", "c"))])]) as gateway:
-        equal(gateway.get("/", {"x-api-key": "canary-4711-key"}).status, 200)
+            [api("a", backend, policies=[tells, keys(key("canary-zq11-key", "c"))])]) as gateway:
+        equal(gateway.get("/", {"x-api-key": "canary-zq11-key"}).status, 200)
         gateway.records(1)
         gateway.says("by ***")
-        check("4711" not in gateway.error_text(), "the key got into the log")
+        check("zq11" not in gateway.error_text(), "the key got into the log")
 
 
 @case
 def takes_keys_from_secrets_and_never_shows_them():
-    secret = document("Secret", "partners", {"data": {"acme": "canary-4711-secret"}})
-    policies = [keys(key("${secret:partners.acme}", "acme"), key("canary-4711-inline", "other"),
+    secret = document("Secret", "partners", {"data": {"acme": "canary-zq11-secret"}})
+    policies = [keys(key("${secret:partners.acme}", "acme"), key("canary-zq11-inline", "other"),
                      key("$T_KEY", "third"))]
     with Backend(reply(200, "x")) as backend, \
             Gateway([secret, api("a", backend, policies=policies)],
-                    options=["--log-level", "debug"], env={"T_KEY": "canary-4711-env"}) as gateway:
-        for given in ("canary-4711-secret", "canary-4711-inline", "canary-4711-env"):
+                    options=["--log-level", "debug"], env={"T_KEY": "canary-zq11-env"}) as gateway:
+        for given in ("canary-zq11-secret", "canary-zq11-inline", "canary-zq11-env"):
             equal(gateway.get("/", {"x-api-key": given}).status, 200)
-        equal(gateway.get("/", {"x-api-key": "canary-4711-wrong"}).status, 401)
+        equal(gateway.get("/", {"x-api-key": "canary-zq11-wrong"}).status, 401)
         gateway.records(4)
         everything = gateway.error_text() + json.dumps(gateway.records_now()) + "".join(
             gateway.admin("GET", path).text() for path in ("/dump", "/metrics", "/status"))
-        check("canary-4711" not in everything, "a key got out")
+        check("canary-zq11" not in everything, "a key got out")
 
 
 @case
