@@ -113,20 +113,37 @@ static bool close_if_done(struct h2_server *v)
 	return true;
 }
 
+/* Whether there is more. */
+static bool produce(struct h2_server *v)
+{
+	struct http_server *c = v->c;
+	struct chunk_queue out;
+	size_t pending = stream_pending(c->stream);
+	if (pending >= LIMIT_QUEUE_HIGH_BYTES)
+		return true;
+	chunk_queue_init(&out, server_pool(c));
+	bool has_more = h2_session_produce(
+		v->session, &out, LIMIT_QUEUE_HIGH_BYTES - pending, loop_now_ms(c->loop));
+	stream_send_queue(c->stream, &out);
+	tell_goaway(v);
+	return has_more;
+}
+
 static bool on_produce(struct stream *stream)
 {
 	struct http_server *c = stream_owner(stream);
-	struct h2_server *v = c->h2;
-	struct chunk_queue out;
-	size_t pending = stream_pending(stream);
-	chunk_queue_init(&out, server_pool(c));
-	tell_losses(v);
-	bool has_more = pending >= LIMIT_QUEUE_HIGH_BYTES ||
-			h2_session_produce(v->session, &out, LIMIT_QUEUE_HIGH_BYTES - pending,
-				loop_now_ms(c->loop));
-	stream_send_queue(stream, &out);
-	tell_goaway(v);
-	return !close_if_done(v) && has_more;
+	tell_losses(c->h2);
+	bool has_more = produce(c->h2);
+	return !close_if_done(c->h2) && has_more;
+}
+
+/* Nothing is under way. A client that takes nothing hears its GOAWAY as little as anything else. */
+static void close_idle(struct h2_server *v)
+{
+	h2_session_settle(v->session);
+	produce(v);
+	if (!v->c->is_closing)
+		server_close(v->c, STREAM_CLOSE_FLUSH);
 }
 
 /* --- what the session tells ------------------------------------------------------------------- */
@@ -305,9 +322,26 @@ static bool has_late_head(const struct h2_server *v)
 	return false;
 }
 
+/* The exchanges are over, and of what is left of their answers nothing is taken. */
+static bool takes_nothing(struct h2_server *v)
+{
+	struct http_server *c = v->c;
+	int64_t now_ms = loop_now_ms(c->loop);
+	uint64_t sent = stream_bytes_sent(c->stream);
+	if (v->owned > 0 || stream_pending(c->stream) == 0 || sent != v->sent) {
+		v->sent = sent;
+		v->sent_ms = now_ms;
+	}
+	return now_ms - v->sent_ms >= c->options->keepalive_idle_ms;
+}
+
 static void tick(struct h2_server *v)
 {
 	struct http_server *c = v->c;
+	if (takes_nothing(v)) {
+		server_close(c, STREAM_CLOSE_RESET);
+		return;
+	}
 	int stall_ms = c->options->http2.stall_ms;
 	/* What waits for the transport is not the window's fault. */
 	if (stall_ms > 0 && stream_pending(c->stream) == 0)
@@ -324,7 +358,8 @@ static void expire(struct http_server *c)
 		h2_session_settle(v->session);
 	if (v->open > 0) {
 		tick(v);
-		start_timer(v);
+		if (!c->is_closing)
+			start_timer(v);
 		return;
 	}
 	int64_t whole_ms = c->options->keepalive_idle_ms;
@@ -333,8 +368,7 @@ static void expire(struct http_server *c)
 		timer_start(c->loop, &c->timer, coarse_wait_ms(left_ms, whole_ms));
 		return;
 	}
-	h2_session_settle(v->session);
-	h2_server_wake(v);
+	close_idle(v);
 }
 
 /* --- from above ------------------------------------------------------------------------------ */
@@ -348,8 +382,7 @@ static void drain(struct http_server *c)
 
 static void evict(struct http_server *c)
 {
-	h2_session_settle(c->h2->session);
-	h2_server_wake(c->h2);
+	close_idle(c->h2);
 }
 
 static bool is_busy(const struct http_server *c)

@@ -38,7 +38,8 @@ struct h2_server {
 	uint32_t owned;
 	uint32_t open;          /* requests of any phase */
 	uint32_t heads_refused; /* for their size */
-	int64_t ticked_ms;
+	uint64_t sent; /* by the transport, when it was seen to move last */
+	int64_t sent_ms;
 	enum h2_ending told; /* of a GOAWAY; DRAINED may become worse */
 	bool has_losses;
 };

@@ -14,7 +14,8 @@ are off but where they are measured. What is measured, per request:
   idle memory  private dirty memory per idle keep-alive connection
 
 The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies run over 16, with every
-proxy's buffers tuned for them. `log` is the plain case with an access log in a file, each in its own
+proxy's buffers tuned for them. `http2` is HTTP/2 over TLS (h2load -t1), eight streams on each of 16
+connections, towards the same backend. `log` is the plain case with an access log in a file, each in its own
 format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies. `sdk` is Sluice alone, too: what
 policies cost that only continue (twenty of them), that evaluate an expression, read two fields in a script, or ask a service
 (sdk/examples/authorizer), in instructions and in CPU beside a request without any.
@@ -53,17 +54,40 @@ def cpu_ns(pids):
     return total
 
 
-def wrk(port, connections, seconds):
+class Wrk:
+    """HTTP/1.1 in clear text."""
+    many = re.compile(r"(\d+) requests in")
+    bad = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
+    rate = re.compile(r"Requests/sec: +([\d.]+)")
+
+    @staticmethod
+    def command(port, connections, seconds):
+        return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", AUTHORIZATION,
+                f"http://127.0.0.1:{port}/"]
+
+
+class H2load:
+    """HTTP/2 over TLS 1.3, eight streams on each connection."""
+    many = re.compile(r"(\d+) succeeded")
+    bad = re.compile(r"[1-9]\d* failed|[1-9]\d* errored|[1-9]\d* timeout")
+    rate = re.compile(r"finished in [\d.]+m?s, ([\d.]+) req/s")
+
+    @staticmethod
+    def command(port, connections, seconds):
+        return ["h2load", "-t1", f"-c{connections}", "-m8", f"-D{seconds}",
+                f"https://127.0.0.1:{port}/"]
+
+
+def send_load(client, port, connections, seconds):
     """Requests that were answered well."""
     done = subprocess.run(
-        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
-         "-H", AUTHORIZATION, f"http://127.0.0.1:{port}/"], capture_output=True, text=True)
-    requests = re.search(r"(\d+) requests in", done.stdout)
+        ["taskset", "-c", str(LOAD_CORE), *client.command(port, connections, seconds)],
+        capture_output=True, text=True)
+    requests = client.many.search(done.stdout)
     if not requests or int(requests[1]) == 0:
-        raise RuntimeError(f"wrk: {done.stdout}{done.stderr}")
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", done.stdout)
-    if bad:
-        raise RuntimeError(f"wrk: {bad[0]}")
+        raise RuntimeError(f"the load: {done.stdout}{done.stderr}")
+    if bad := client.bad.search(done.stdout):
+        raise RuntimeError(f"the load: {bad[0]}")
     return int(requests[1])
 
 
@@ -115,17 +139,17 @@ def median_and_spread(values):
             "low": ordered[quarter], "high": ordered[-1 - quarter], "values": values}
 
 
-def measure_cpu(proxies, connections, rounds, seconds):
+def measure_cpu(client, proxies, connections, rounds, seconds):
     """{name: statistics} of microseconds per request, in interleaved rounds."""
     for p in proxies:
-        wrk(p.port, connections, 1)
+        send_load(client, p.port, connections, 1)
     samples = {p.label: [] for p in proxies}
     for number in range(rounds):
         # The order turns, so that nobody always runs after the same neighbour.
         for p in proxies[number % len(proxies):] + proxies[:number % len(proxies)]:
             pids = p.pids()
             before = cpu_ns(pids)
-            requests = wrk(p.port, connections, seconds)
+            requests = send_load(client, p.port, connections, seconds)
             samples[p.label].append((cpu_ns(pids) - before) / 1000 / requests)
     return samples
 
@@ -148,11 +172,11 @@ def strace_calls(pids, seconds):
     return int(m[1]) if m else None
 
 
-def measure_calls(p, connections, seconds):
+def measure_calls(client, p, connections, seconds):
     """Counts calls for a while inside a longer load; requests by the same load's rate."""
     load = subprocess.Popen(
-        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds + 2}s",
-         "-H", AUTHORIZATION, f"http://127.0.0.1:{p.port}/"], stdout=subprocess.PIPE, text=True)
+        ["taskset", "-c", str(LOAD_CORE), *client.command(p.port, connections, seconds + 2)],
+        stdout=subprocess.PIPE, text=True)
     time.sleep(1)
     calls, how = None, "perf"
     if shutil.which("perf"):
@@ -160,7 +184,7 @@ def measure_calls(p, connections, seconds):
     if calls is None:
         calls, how = strace_calls(p.pids(), seconds), "strace"
     output = load.communicate()[0]
-    rate = float(re.search(r"Requests/sec: +([\d.]+)", output)[1])
+    rate = float(client.rate.search(output)[1])
     return None if calls is None else {"calls": calls / seconds / rate, "by": how}
 
 
@@ -283,17 +307,18 @@ class Bench:
     def say(self, text):
         print(text, flush=True)
 
-    def case_cpu(self, title, body_bytes, connections, variant, plans=None):
+    def case_cpu(self, title, body_bytes, connections, variant, plans=None, client=Wrk):
         rounds, seconds = (3, 1) if self.quick else (15, 2)
         self.say(f"\n{title} ({rounds} interleaved rounds)")
         origin = self.origin(body_bytes)
-        plans = plans or [(n, variant if n != "relay" else "", n) for n in self.names()]
+        plans = plans or [(n, variant if n != "relay" else "", n) for n in self.names()
+                          if n != "relay" or client is Wrk]
         proxies = [self.start(self.make(name, origin, kind, label)) for name, kind, label in plans]
-        samples = measure_cpu(proxies, connections, rounds, seconds)
+        samples = measure_cpu(client, proxies, connections, rounds, seconds)
         rows = {}
         for p in proxies:
             row = median_and_spread(samples[p.label])
-            row["calls"] = measure_calls(p, connections, 2)
+            row["calls"] = measure_calls(client, p, connections, 2)
             for other in ("nginx", "haproxy", "relay", "sluice"):
                 if other in samples and other != p.label:
                     row[f"to_{other}"] = statistics.median(
@@ -428,6 +453,9 @@ class Bench:
             "eight": lambda: self.case_cpu(
                 "1 KiB, 64 connections, eight policies", 1024, 64, "",
                 [("sluice", "", "sluice"), ("sluice", "eight policies", "eight policies")]),
+            "http2": lambda: self.case_cpu(
+                "HTTP/2 over TLS 1.3, 1 KiB, 16 connections of 8 streams", 1024, 16, "http2",
+                client=H2load),
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,
             "sdk": self.case_sdk,

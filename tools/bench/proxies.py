@@ -51,6 +51,18 @@ class Proxy:
         os.makedirs(self.dir, exist_ok=True)
         self.port, self.process = free_port(), None
 
+    def certificate(self):
+        """Key and certificate, ECDSA P-256, in one file, of this folder."""
+        path = f"{self.dir}/pem"
+        if not os.path.exists(path):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
+                            "-keyout", f"{self.dir}/key", "-out", f"{self.dir}/crt"],
+                           check=True, capture_output=True)
+            with open(f"{self.dir}/key") as key, open(f"{self.dir}/crt") as crt:
+                self.write("pem", crt.read() + key.read())
+        return path
+
     def write(self, name, text):
         with open(f"{self.dir}/{name}", "w") as f:
             f.write(text)
@@ -102,6 +114,9 @@ class Nginx(Proxy):
         tuned = """
     proxy_buffer_size 16k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;
     client_body_buffer_size 256k;""" if self.variant == "tuned" else ""
+        http2 = f"""
+        ssl_certificate {self.certificate()}; ssl_certificate_key {self.certificate()};
+        ssl_protocols TLSv1.3;""" if self.variant == "http2" else ""
         log = f"{self.dir}/access.log combined buffer=64k flush=1s" \
             if self.variant == "logged" else "off"
         path = self.write("nginx.conf", f"""
@@ -117,7 +132,7 @@ http {{
         server 127.0.0.1:{self.backend_port}; keepalive 256; keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{self.port} backlog=4096;
+        listen 127.0.0.1:{self.port} {"ssl http2 " if http2 else ""}backlog=4096;{http2}
         location / {{
             proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_set_header Host $proxy_host;
@@ -138,6 +153,8 @@ class Haproxy(Proxy):
     option httplog
 """ if self.variant == "logged" else ""
         tuned = "    tune.bufsize 131072\n" if self.variant == "tuned" else ""
+        http2 = f" ssl crt {self.certificate()} alpn h2 ssl-min-ver TLSv1.3" \
+            if self.variant == "http2" else ""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         path = self.write("haproxy.cfg", f"""
 global
@@ -152,7 +169,7 @@ global
     option http-keep-alive
     http-reuse always
 frontend front
-    bind 127.0.0.1:{self.port} backlog 4096
+    bind 127.0.0.1:{self.port} backlog 4096{http2}
     option forwardfor
     unique-id-format %{{+X}}o%ci%cp%Ts%rt
     unique-id-header X-Request-Id
@@ -196,10 +213,16 @@ class Sluice(Proxy):
     name = "sluice"
 
     def command(self):
-        spec = {"address": f"http://127.0.0.1:{self.port}",
+        scheme = "https" if self.variant == "http2" else "http"
+        spec = {"address": f"{scheme}://127.0.0.1:{self.port}",
                 "services": {"origin": {"address": f"http://127.0.0.1:{self.backend_port}"}}}
         if policies := sdk_policies(self.variant, self.backend_port):
             spec["policies"] = policies
+        if self.variant == "http2":
+            self.certificate()
+            with open(f"{self.dir}/key") as key, open(f"{self.dir}/crt") as crt:
+                spec["policies"] = [{"policyRef": {"name": "tls"}, "config": {
+                    "certificate": {"key": key.read(), "crt": crt.read()}}}]
         os.makedirs(f"{self.dir}/config", exist_ok=True)
         if self.variant == "eight policies":
             shutil.copy(f"{self.top}/tools/bench/eight.yaml", f"{self.dir}/config")
@@ -213,7 +236,7 @@ class Sluice(Proxy):
             "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration",
             "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}}}))
         build = f"{self.top}/build/release"
-        extra = ["--plugins", f"{self.top}/build/bench/policies"] if "policies" in spec else []
+        extra = ["--plugins", f"{self.top}/build/bench/policies"] if policies else []
         log = f"{self.dir}/access.log" if self.variant == "logged" else "off"
         return [f"{build}/bin/sluice", "run", "--config", f"{self.dir}/config", "--plugins",
                 f"{build}/lib/sluice/plugins", *extra, "--state", f"{self.dir}/state", "--workers", "1",
