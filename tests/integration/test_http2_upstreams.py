@@ -124,6 +124,40 @@ def a_client_that_goes_away_ends_its_stream_alone():
 
 
 @case
+def a_thousand_requests_over_one_connection_reconcile():
+    """Among them such as are reset by either side: each has one record, and the others their answer."""
+    paths = ["/hello", "/big/70000", "/trailers", "/reset/8", "/refuse-once/{}", "/cut", "/silent"]
+    with H2Origin() as origin, Gateway([api("a", origin)]) as gateway, \
+            H2Client(gateway.port) as client:
+        asked = {}
+        for i in range(1000):
+            path = paths[i % len(paths)].format(i)
+            more = {"cancelMs": i % 50} if path == "/silent" else {}
+            asked[client.start(path, **more)] = path
+            if i % 100 == 99:
+                for number in list(asked)[-100:]:
+                    asked[number] = (asked[number], client.end(number))
+        records = gateway.records(1000)
+        equal(len(records), 1000)
+        for path, answer in asked.values():
+            name = path.split("/")[1]
+            status, code = answer["headers"].get(":status"), answer["code"]
+            # The head of what is cut may have gone to the client, or not.
+            expected = {"reset": [(502, 0)], "cut": [(200, 2), (502, 0)], "silent": [(None, 8)]}
+            one_of((status, code), expected.get(name, [(200, 0)]), path)
+        reasons = {}
+        for record in records:
+            key = (record["target"].split("/")[1], record["reason"])
+            reasons[key] = reasons.get(key, 0) + 1
+        equal(reasons, {
+            ("hello", "ok"): 143, ("big", "ok"): 143, ("trailers", "ok"): 143,
+            ("reset", "upstream_reset"): 143, ("refuse-once", "ok"): 143,
+            ("cut", "upstream_reset"): 143, ("silent", "client_aborted"): 142})
+        # What was refused goes to another connection.
+        check(origin.connections() <= 4, f"{origin.connections()} connections")
+
+
+@case
 def a_large_head_is_refused():
     with H2Origin() as origin, Gateway([api("a", origin)]) as gateway:
         equal(gateway.get("/fields/100").status, 200)

@@ -234,7 +234,7 @@ static void on_idle(void *owner, struct http_client *c)
 {
 	struct rig *g = owner;
 	g->idles++;
-	must(http_client_capacity(c) == 1);
+	must(http_client_is_multiplexed(c) || http_client_capacity(c) == 1);
 }
 
 static void on_client_closed(void *owner, struct http_client *c, enum rc rc, const char *text)
@@ -350,7 +350,12 @@ void rig_serve(struct rig *g)
 
 void rig_try_to_dial(struct rig *g)
 {
-	struct http_client_target target = {.address = g->address, .connect_timeout_ms = 1000};
+	struct http_client_target target = {
+		.address = g->address,
+		.connect_timeout_ms = 1000,
+		.protocol = g->protocol,
+		.http2 = g->http2,
+	};
 	g->is_open = false;
 	g->client = http_client_dial(g->group, &target, &client_events, g);
 }
@@ -368,7 +373,7 @@ void rig_dial(struct rig *g)
 struct probe *rig_open(struct rig *g)
 {
 	struct probe *p = &g->probes[g->taken++];
-	ck_assert_uint_eq(http_client_capacity(g->client), 1);
+	ck_assert_uint_ge(http_client_capacity(g->client), 1);
 	p->stream = http_client_open(g->client, &p->arena, NULL, &probe_events, p);
 	return p;
 }

@@ -58,6 +58,8 @@ struct rig {
 	struct http_server *server; /* NULL once closed */
 	struct http_client *client; /* likewise */
 	struct address address;     /* where rig_dial finds the bare socket */
+	enum http_client_protocol protocol; /* of what rig_dial makes */
+	struct http2_options http2;
 	int listen_fd;
 	bool is_tcp; /* else a UNIX socket, on which everything arrives at once */
 	char folder[32];
