@@ -3,6 +3,7 @@
  * another version's (build_number.c). */
 #include "build/build_priv.h"
 
+#include "expr/expr.h"
 #include "upstream/health_grpc.h"
 
 #include <limits.h>
@@ -219,10 +220,28 @@ static void take_retries(struct build_numbers *n, struct retry_options *out)
 struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out)
 {
 	take_algorithm(n, &out->balancing);
+	out->balancing.hash_text = plan_string(n->object, "hashOn", STR_EMPTY);
 	take_outlier(n, &out->balancing.outlier);
 	take_health(n, &out->balancing.health);
 	take_retries(n, &out->retries);
 	return endpoints_of(n, out);
+}
+
+bool build_hash(struct service_options *o, char *message, size_t message_size)
+{
+	struct str text = o->balancing.hash_text;
+	struct expr *e = NULL;
+	struct expr_error error = {.message = "no expression"};
+	if (text.n == 0 || o->endpoint_count == 0)
+		return true;
+	if (!expr_is_expression(text) ||
+		expr_compile(str_slice(text, 2, text.n - 3), 0, &e, &error) != RC_OK) {
+		snprintf(message, message_size, "its service's hashOn: %s", error.message);
+		return false;
+	}
+	o->balancing.hash_on = e;
+	o->balancing.hash_free = expr_free;
+	return true;
 }
 
 /* --- what a reload leaves as it was ---------------------------------------------------------- */
@@ -264,6 +283,7 @@ bool build_same_balancing(const struct service_options *a, const struct service_
 {
 	bool is_same = a->endpoint_count == b->endpoint_count &&
 		       a->balancing.algorithm == b->balancing.algorithm &&
+		       str_eq(a->balancing.hash_text, b->balancing.hash_text) &&
 		       is_same_outlier(&a->balancing.outlier, &b->balancing.outlier) &&
 		       is_same_health(&a->balancing.health, &b->balancing.health) &&
 		       is_same_retries(&a->retries, &b->retries);

@@ -87,6 +87,8 @@ const struct built_service *build_service_facts(struct build *b, uint32_t i);
 /* Endpoints of a service and what concerns them, as `n->object` has it; what they point into is the
  * caller's to free. NULL: it has an address. */
 struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out);
+/* Compiles the expression of a key, if there is one; a service that is made of the options owns it. */
+bool build_hash(struct service_options *o, char *message, size_t message_size);
 bool build_same_balancing(const struct service_options *a, const struct service_options *b);
 
 void build_edge(struct build *b);

@@ -153,7 +153,7 @@ static struct service *make_new(
 		if (!o->tls)
 			return NULL;
 	}
-	struct service *s = service_new(o);
+	struct service *s = build_hash(o, message, message_size) ? service_new(o) : NULL;
 	tls_context_unref(o->tls);
 	return s;
 }

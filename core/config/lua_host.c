@@ -124,6 +124,23 @@ static int uses_payload(lua_State *L)
 	return 1;
 }
 
+/* expression(text) -> true; or nil and what is wrong */
+static int expression(lua_State *L)
+{
+	struct str text = check_str(L, 1);
+	struct expr *e = NULL;
+	struct expr_error error = {.message = "it stands between #[ and ]"};
+	if (!expr_is_expression(text) ||
+		expr_compile(str_slice(text, 2, text.n - 3), 0, &e, &error) != RC_OK) {
+		lua_pushnil(L);
+		lua_pushstring(L, error.message);
+		return 2;
+	}
+	expr_free(e);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* getenv(name) -> text or nil */
 static int environment(lua_State *L)
 {
@@ -338,6 +355,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"all_nearest", all_nearest},
 		{"regex", regex},
 		{"uses_payload", uses_payload},
+		{"expression", expression},
 		{"getenv", environment},
 		{"read_file", read_file},
 		{"check_json", check_json},

@@ -6,6 +6,7 @@
 #include "policy/pause.h"
 #include "process/crash.h"
 #include "services/services.h"
+#include "services/text_of.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ static void *run(void *arg)
 	pause_worker_start(o.index, t->loop);
 	services_worker_start(o.index, t->loop);
 	proxy_worker_init(&t->proxy, o.index, t->loop, o.records, o.resolver, o.events, o.owner);
+	t->proxy.text_of = services_text_of;
 	t->proxy.answers = &t->answers;
 	t->proxy.bindings = &t->bindings;
 	upstream_set_worker(t->proxy.upstream, o.index);

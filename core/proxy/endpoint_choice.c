@@ -3,14 +3,27 @@
 
 #include "proxy/exchange_priv.h"
 
+/* What cannot be told, or is null, is no key: the choice is another one then. */
+static void take_key(struct exchange *e, const struct balancer *b, struct balance_wish *wish)
+{
+	struct str key;
+	if (!b->options.hash_on || !e->worker->text_of ||
+		!e->worker->text_of(b->options.hash_on, &e->x, &key))
+		return;
+	wish->hash = ring_hash(key);
+	wish->has_hash = true;
+}
+
 struct service *endpoint_choice_take(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
+	struct balancer *b = service_balancer(e->service);
 	struct balance_wish wish = {.worker = e->worker->index,
 		.now_ms = loop_now_ms(e->worker->loop),
 		.random = prng_next(&e->worker->prng),
 		.tried = a->tried};
-	a->endpoint = balancer_take(service_balancer(e->service), &wish);
+	take_key(e, b, &wish);
+	a->endpoint = balancer_take(b, &wish);
 	if (!a->endpoint)
 		return NULL;
 	a->tried |= endpoint_bit(a->endpoint);

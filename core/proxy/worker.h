@@ -22,7 +22,9 @@
 #include "upstream/health.h"
 #include "upstream/upstream.h"
 
+struct expr;
 struct proxy_listener;
+struct sluice_exchange;
 struct tracer;
 
 /* How short memory is; each step does what those before it do, too. */
@@ -48,6 +50,8 @@ struct proxy_worker {
 	struct loop *loop;                   /* borrowed */
 	struct stream_group *group;          /* owned */
 	struct upstream *upstream;           /* owned */
+	/* A text of an expression of the configuration; NULL: nobody can tell. */
+	bool (*text_of)(const struct expr *e, struct sluice_exchange *x, struct str *out);
 	struct health_checks *health;        /* owned; NULL: another worker asks */
 	struct record_ring *records;         /* borrowed: access log; NULL when it is off */
 	const struct generation *generation; /* borrowed; NULL before the first */

@@ -17,19 +17,23 @@
 #include "base/str.h"
 #include "upstream/health.h"
 #include "upstream/outlier.h"
+#include "upstream/ring.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct expr;
 struct service;
 
 /* X(id, as configurations and reports name it) */
 #define BALANCE_ALGORITHMS(X)                                                                      \
 	X(ROUND_ROBIN, "roundRobin")     /* smooth and weighted; each worker for itself */         \
 	X(RANDOM, "random")              /* by weight */                                           \
-	X(LEAST_REQUEST, "leastRequest") /* of two at random, who has less to do for its weight */
+	X(LEAST_REQUEST, "leastRequest") /* of two at random, who has less to do for its weight */ \
+	X(RING_HASH, "ringHash")         /* the same for the same key, by ring.h */                \
+	X(MAGLEV, "maglev")              /* likewise */
 
 enum balance_algorithm {
 #define X(id, name) BALANCE_##id,
@@ -49,6 +53,9 @@ struct balancing {
 	enum balance_algorithm algorithm;
 	struct outlier_options outlier;
 	struct health_options health;
+	struct str hash_text; /* of the key, as it is written: an expression; "": there is none */
+	const struct expr *hash_on; /* owned by the service: the same, compiled */
+	void (*hash_free)(struct expr *e);
 };
 
 struct endpoint {
@@ -68,6 +75,7 @@ struct balancer {
 		ejected_until_ms; /* the latest of the endpoints': nobody is out from then on */
 	atomic_flag is_ejecting;
 	atomic_uint unhealthy;         /* how many */
+	struct ring *ring;             /* owned; NULL: another algorithm */
 	struct health_watch *watch;    /* borrowed: who looks after them; of one worker alone */
 	int64_t *turns[LIMIT_WORKERS]; /* owned: what each endpoint is behind its share */
 };
@@ -77,6 +85,8 @@ struct balance_wish {
 	unsigned worker;
 	int64_t now_ms;
 	uint64_t random; /* drawn for this choice */
+	uint64_t hash;   /* of the key */
+	bool has_hash;   /* without one it is by turn */
 	uint64_t tried;  /* by 1 << index % 64: others come first */
 };
 

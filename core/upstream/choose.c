@@ -125,6 +125,22 @@ static struct endpoint *by_load(const struct candidates *c, const struct balance
 	return load_beside(b, a) < load_beside(a, b) ? b : a;
 }
 
+/* --- by key ---------------------------------------------------------------------------------- */
+
+static bool may_member_be_asked(void *arg, unsigned member)
+{
+	const struct candidates *c = arg;
+	return may_be_asked(c, &c->b->endpoints[member]);
+}
+
+static struct endpoint *by_key(const struct candidates *c, const struct balance_wish *wish)
+{
+	struct candidates copy = *c;
+	int found =
+		wish->has_hash ? ring_find(c->b->ring, wish->hash, may_member_be_asked, &copy) : -1;
+	return found >= 0 ? &c->b->endpoints[found] : by_turn(c, wish);
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 typedef struct endpoint *choose_fn(const struct candidates *c, const struct balance_wish *wish);
@@ -133,6 +149,8 @@ static choose_fn *const algorithms[BALANCE_ALGORITHM_COUNT] = {
 	[BALANCE_ROUND_ROBIN] = by_turn,
 	[BALANCE_RANDOM] = by_chance,
 	[BALANCE_LEAST_REQUEST] = by_load,
+	[BALANCE_RING_HASH] = by_key,
+	[BALANCE_MAGLEV] = by_key,
 };
 
 struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *wish)

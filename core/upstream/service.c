@@ -119,6 +119,19 @@ static void own_health(struct health_options *o)
 	o->grpc_service = own(o->grpc_service);
 }
 
+static void init_ring(struct balancer *b)
+{
+	bool is_maglev = b->options.algorithm == BALANCE_MAGLEV;
+	if (!is_maglev && b->options.algorithm != BALANCE_RING_HASH)
+		return;
+	struct ring_member *members = heap_alloc(b->count * sizeof(*members));
+	for (unsigned i = 0; i < b->count; i++)
+		members[i] =
+			(struct ring_member){b->endpoints[i].name, b->endpoints[i].weight};
+	b->ring = ring_new(members, b->count, is_maglev);
+	free(members);
+}
+
 /* The texts of the options are those of the endpoints' own. */
 static void init_endpoints(struct service *s)
 {
@@ -137,10 +150,12 @@ static void init_endpoints(struct service *s)
 	s->options.endpoints = copies;
 	s->balancer = heap_zalloc(sizeof(*s->balancer));
 	own_health(&s->options.balancing.health);
+	s->options.balancing.hash_text = own(s->options.balancing.hash_text);
 	s->balancer->options = s->options.balancing;
 	s->balancer->endpoints = all;
 	s->balancer->count = count;
 	atomic_flag_clear(&s->balancer->is_ejecting);
+	init_ring(s->balancer);
 }
 
 static void deinit_endpoints(struct service *s)
@@ -153,6 +168,10 @@ static void deinit_endpoints(struct service *s)
 	}
 	for (unsigned w = 0; w < LIMIT_WORKERS; w++)
 		free(b->turns[w]);
+	ring_free(b->ring);
+	free((char *)b->options.hash_text.p);
+	if (b->options.hash_on)
+		b->options.hash_free((struct expr *)b->options.hash_on);
 	free((char *)b->options.health.path.p);
 	free((char *)b->options.health.host.p);
 	free((char *)b->options.health.grpc_service.p);

@@ -42,6 +42,16 @@ local function check_grpc_service(text)
 end
 local percent = { type = "integer", min = 0, max = 100 }
 
+local function check_key(text, host)
+	local ok, message = host.expression(text)
+	if not ok then
+		return "expected an expression such as #[attributes.headers['x-user']] (" .. message .. ")"
+	end
+	if host.uses_payload(text) then
+		return "an endpoint is chosen before the body has come: payload cannot be told"
+	end
+end
+
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PUT = true, DELETE = true }
 
 local function check_method(text)
@@ -56,7 +66,9 @@ balancing.fields = {
 	loadBalancing = {
 		type = "map",
 		fields = {
-			algorithm = { type = "string", enum = { "roundRobin", "random", "leastRequest" } },
+			algorithm = { type = "string", enum = { "roundRobin", "random", "leastRequest",
+				"ringHash", "maglev" } },
+			hashOn = { type = "string", check = check_key },
 		},
 	},
 	retries = {
@@ -168,6 +180,21 @@ end
 
 local only_of = { path = "http", expectedStatuses = "http", grpcService = "grpc" }
 
+local by_key = { ringHash = true, maglev = true }
+
+local function check_balancing(spec, path, report, owner)
+	local map = nodes.get(spec, "loadBalancing")
+	local algorithm, key = nodes.get(map, "algorithm"), nodes.get(map, "hashOn")
+	local name = algorithm and algorithm.value or "roundRobin"
+	if by_key[name] and not key then
+		report:error(algorithm, path .. "loadBalancing.algorithm",
+			name .. " needs hashOn, what the same endpoint is chosen by", owner)
+	elseif key and not by_key[name] then
+		report:error(key, path .. "loadBalancing.hashOn", "only ringHash and maglev choose by a key",
+			owner, { at_key = true })
+	end
+end
+
 -- statuses have no limit of their own in a shape.
 local function check_count(map, name, path, report, owner)
 	local list = nodes.get(map, name)
@@ -222,6 +249,7 @@ function balancing.read(target, spec, path, report, owner, read_address)
 		target.broken = true
 	end
 	check_use(target, spec, path, report, owner)
+	check_balancing(spec, path, report, owner)
 	check_health(spec, path, report, owner)
 	check_count(nodes.get(spec, "retries"), "statuses", path .. "retries", report, owner)
 end
@@ -268,6 +296,7 @@ function balancing.put(out, service)
 	end
 	nodes.put(out, "endpoints", service.endpoints and endpoints_node(service))
 	nodes.put(out, "algorithm", nodes.get(nodes.get(spec, "loadBalancing"), "algorithm"))
+	nodes.put(out, "hashOn", nodes.get(nodes.get(spec, "loadBalancing"), "hashOn"))
 	nodes.put(out, "retries", plain(nodes.get(spec, "retries")))
 	nodes.put(out, "healthCheck", plain(nodes.get(spec, "healthCheck")))
 	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))

@@ -84,6 +84,19 @@ def chance_reaches_everybody():
 
 
 @case
+def a_key_stays_with_its_endpoint():
+    for algorithm in ("ringHash", "maglev"):
+        balancing = {"algorithm": algorithm, "hashOn": "#[attributes.headers['x-user']]"}
+        with Fleet(3) as fleet, rows(algorithm), Gateway([api("a", services={
+                "up": balanced(fleet.backends, loadBalancing=balancing)})]) as gateway:
+            of = {user: answers(gateway, 3, headers={"x-user": user}) for user in map(str, range(40))}
+            equal({len(set(names)) for names in of.values()}, {1})
+            equal({names[0] for names in of.values()}, {"a", "b", "c"})
+            # Without a key it goes round.
+            equal(set(answers(gateway, 3)), {"a", "b", "c"})
+
+
+@case
 def turns_and_connections_outlive_a_reload():
     with Fleet(3) as fleet, Backend() as other:
         documents = [api("a", services={"up": balanced(fleet.backends)})]
