@@ -165,7 +165,8 @@ size_t ws_close_write(uint16_t status, struct str reason, const uint8_t *mask, c
 	char payload[WS_CONTROL_BYTES_MAX];
 	struct ws_head h = {.opcode = WS_CLOSE, .is_final = true, .length = 2 + reason.n};
 	write_big_endian(payload, status, 2);
-	memcpy(payload + 2, reason.p, reason.n);
+	if (reason.n > 0)
+		memcpy(payload + 2, reason.p, reason.n);
 	if (mask) {
 		h.is_masked = true;
 		memcpy(h.mask, mask, sizeof(h.mask));

@@ -35,7 +35,8 @@
 	X(JOB_DONE, "job_done")                                                                    \
 	X(ANSWER, "answer")                                                                        \
 	X(DROPPED, "dropped")                                                                      \
-	X(STREAM, "stream")
+	X(STREAM, "stream")                                                                        \
+	X(FRAME, "frame")
 
 enum callback {
 #define X(name, text) CALLBACK_##name,

@@ -151,6 +151,7 @@ struct sluice_exchange {
 	struct str principal, client_id, client_name;
 	struct exchange_claims *claims; /* in the arena; NULL: none; policy/claims.h */
 	struct exchange_violation *violation; /* in the arena; NULL: none */
+	struct frames *frames; /* of a WebSocket; NULL: nobody looks; policy/frames.h */
 	struct exchange_way *way;             /* in the arena; NULL: as the routes say */
 	/* Behind the content, by direction; NULL: none. The proxy gives what came with the message,
 	 * before the chain gets its last piece; a policy that changes them has them copied. */

@@ -36,6 +36,7 @@ static void binding_init(
 	b->end[CHAIN_REQUEST] = TAKE(REQUEST_END, request_end);
 	b->end[CHAIN_RESPONSE] = TAKE(RESPONSE_END, response_end);
 	b->log = TAKE(LOG, log);
+	b->frame = TAKE(FRAME, frame);
 #undef TAKE
 	b->done = p->done;
 	for (int d = 0; d < 2; d++) {
@@ -93,6 +94,8 @@ static void fill(struct chain *c)
 		walk_add(&c->walk[CHAIN_REQUEST], b, CHAIN_REQUEST);
 		if (b->instance->secrets)
 			c->secretive |= b->bit;
+		if (b->frame)
+			c->frames |= b->bit;
 		if (b->log)
 			list_add(&c->logs, b);
 		if (b->done)

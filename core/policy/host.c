@@ -257,9 +257,10 @@ static int32_t callbacks_omit(struct sluice_instance *i, uint32_t callbacks)
 {
 	if (!host_allows_instance(i, HOST_callbacks_omit))
 		return host_refuse(HOST_callbacks_omit);
-	if (callbacks >= IN(DONE))
+	if (callbacks >= SLUICE_OMIT_FRAME << 1)
 		return SLUICE_E_INVALID;
-	i->omitted |= callbacks;
+	i->omitted |= callbacks & ~(uint32_t)SLUICE_OMIT_FRAME;
+	i->omitted |= callbacks & SLUICE_OMIT_FRAME ? IN(FRAME) : 0;
 	return SLUICE_OK;
 }
 

@@ -24,7 +24,7 @@ struct sluice_instance;
 #define IN_BODIES   (IN(REQUEST_BODY) | IN(RESPONSE_BODY))
 #define IN_ENDS     (IN(REQUEST_END) | IN(RESPONSE_END))
 #define IN_LIVE     (IN_HEADS | IN_BODIES | IN_ENDS)
-#define IN_EXCHANGE (IN_LIVE | IN(LOG) | IN(DONE))
+#define IN_EXCHANGE (IN_LIVE | IN(FRAME) | IN(LOG) | IN(DONE))
 #define IN_RESPONSE (IN(RESPONSE_HEAD) | IN(RESPONSE_BODY) | IN(RESPONSE_END))
 
 /* What services call by themselves, on a worker. */

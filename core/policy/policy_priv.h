@@ -85,6 +85,7 @@ struct sluice_instance {
 	struct sluice_field *fields; /* owned: list, on the instance's account */
 	struct secret_name *secrets; /* owned: list, likewise; policy/secrets.h */
 	struct policy_companion *companions; /* owned: list; run.h */
+	size_t message_bytes_max; /* frames come as whole messages; 0: as they come */
 	struct sluice_target *targets;       /* owned; in the order of the plan */
 	size_t target_count;
 };
@@ -116,6 +117,7 @@ struct chain_binding {
 	body_fn *body[2]; /* NULL when the contract is none */
 	head_fn *end[2];
 	last_fn *log, *done;
+	body_fn *frame;
 };
 
 struct chain_list {
@@ -138,6 +140,7 @@ struct chain {
 	struct chain_walk walk[2];
 	struct chain_list logs, dones;
 	uint64_t secretive; /* bits of bindings that have named secrets */
+	uint64_t frames;    /* bits of bindings that look at frames */
 	struct chain_facts *facts; /* owned; NULL: none were told; policy/chain_facts.h */
 	struct chain_binding bindings[];
 };

@@ -191,11 +191,6 @@ static enum rc copy_policies(
 		take_sized(own, sizeof(*own), given, given->size);
 		if (!name_is_valid(own->name))
 			return complain(to, "its policy %zu has no name of [a-z0-9._-]", i);
-		if (own->frame)
-			return complain(to,
-				"its policy %s has a frame callback, which this "
-				"gateway does not run",
-				own->name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(plugin->policies[j].name, own->name) == 0)
 				return complain(to, "it has two policies named %s", own->name);

@@ -83,6 +83,11 @@ struct policy_companion *policy_companion(const struct sluice_instance *i, const
 	return c;
 }
 
+void policy_collect_messages(struct sluice_instance *i, size_t bytes_max)
+{
+	i->message_bytes_max = bytes_max;
+}
+
 void policy_hold(struct sluice_instance *i)
 {
 	atomic_fetch_add_explicit(&i->holds, 1, memory_order_relaxed);

@@ -74,6 +74,9 @@ struct policy_companion *policy_companion(const struct sluice_instance *i, const
 void policy_hold(struct sluice_instance *i);
 void policy_let_go(struct sluice_instance *i);
 
+/* In configure only: its `frame` callback gets whole messages of at most so many bytes. */
+void policy_collect_messages(struct sluice_instance *i, size_t bytes_max);
+
 /* How many workers there are; any thread. */
 uint32_t policy_workers(const struct sluice_instance *i);
 /* Where it counts; NULL: nowhere. Main thread. */

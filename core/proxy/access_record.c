@@ -213,6 +213,10 @@ static void add_frames(struct buffer *b, const struct tunnel *t)
 	const struct tunnel_way *in = &t->way[CHAIN_REQUEST], *out = &t->way[CHAIN_RESPONSE];
 	add_number(b, "messagesIn", in->messages);
 	add_number(b, "messagesOut", out->messages);
+	if (t->binding) {
+		add_text(b, "binding", chain_binding_id(t->binding));
+		add_text(b, "policy", chain_binding_policy(t->binding));
+	}
 	bool by_peers = t->end == TUNNEL_PEERS;
 	const struct tunnel_way *by = t->is_closer_client ? in : out;
 	if (by_peers && !by->sequence.is_closed)

@@ -3,6 +3,7 @@
 #include "proxy/exchange_priv.h"
 
 #include "base/limits.h"
+#include "policy/frames.h"
 #include "policy/quarantine.h"
 #include "policy/secrets.h"
 #include "proxy/listener.h"
@@ -228,6 +229,8 @@ bool request_select(struct exchange *e)
 		return fail_full(e);
 	if (has_way)
 		reroute_override(e);
+	if (UNLIKELY(e->down->request->upgrade.n > 0) && chain_wants_frames(&e->x))
+		upgrade_hide_extensions(e);
 	return begin_attempt(e);
 }
 

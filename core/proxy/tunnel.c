@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "crypto/crypto.h"
+#include "policy/frames.h"
 #include "proxy/tunnel_priv.h"
 #include "proxy/upgrade.h"
 
@@ -36,7 +37,7 @@ static bool follow_frames(struct exchange *e)
 	}
 	e->tunnel = t;
 	e->worker->websockets_active++;
-	return true;
+	return tunnel_frames_begin(e);
 }
 
 void tunnel_begin(struct exchange *e)
@@ -106,12 +107,13 @@ void tunnel_end(struct exchange *e)
 	e->worker->websockets_ended[t->end]++;
 	for (int d = 0; d < 2; d++)
 		chunk_queue_clear(&t->way[d].out);
+	frames_free(&e->x);
 }
 
 size_t tunnel_bytes_held(const struct exchange *e)
 {
 	const struct tunnel *t = e->tunnel;
-	return t ? t->way[0].out.bytes + t->way[1].out.bytes : 0;
+	return t ? t->way[0].out.bytes + t->way[1].out.bytes + frames_bytes_held(&e->x) : 0;
 }
 
 /* --- looked at now and then ------------------------------------------------------------------ */
@@ -312,17 +314,16 @@ static size_t follow(struct exchange *e, enum chain_direction d, const struct ch
 	return w->is_lost ? q->bytes : q->bytes - c.left;
 }
 
-static void send_some(struct exchange *e, enum chain_direction d, size_t n, bool ends)
+static void send_some(struct exchange *e, enum chain_direction d, size_t n)
 {
-	struct http_stream *from = tunnel_from(e, d), *to = tunnel_to(e, d);
+	struct http_stream *from = tunnel_from(e, d);
 	struct chunk_queue *out = &from->in;
 	if (n < from->in.bytes) {
 		out = &e->tunnel->way[d].out;
 		chunk_queue_move_n(out, &from->in, n);
 	}
-	http_stream_send_data(to, out, ends);
-	if (n > 0)
-		http_stream_credit(from, n);
+	http_stream_send_data(tunnel_to(e, d), out, false);
+	http_stream_credit(from, n);
 }
 
 static void send_own(struct exchange *e, enum chain_direction d, struct str bytes)
@@ -332,9 +333,7 @@ static void send_own(struct exchange *e, enum chain_direction d, struct str byte
 	http_stream_send_data(tunnel_to(e, d), out, false);
 }
 
-/* Random, so that no client can choose what stands on the wire towards an upstream (RFC 6455 10.3);
- * NULL towards a client. */
-static const uint8_t *mask_for(enum chain_direction d, uint8_t mask[4])
+const uint8_t *tunnel_mask_for(enum chain_direction d, uint8_t mask[4])
 {
 	if (d != CHAIN_REQUEST)
 		return NULL;
@@ -342,15 +341,22 @@ static const uint8_t *mask_for(enum chain_direction d, uint8_t mask[4])
 	return mask;
 }
 
+/* Of a frame, as whom it goes to sees it. */
+static bool is_inside(const struct exchange *e, const struct tunnel_way *w)
+{
+	return (e->x.frames ? w->out_left : w->left) > 0;
+}
+
 static bool send_ping(struct exchange *e, enum chain_direction d)
 {
 	struct tunnel_way *w = &e->tunnel->way[d];
 	struct ws_head h = {.opcode = WS_PING, .is_final = true};
 	char bytes[WS_HEAD_BYTES_MAX];
-	if (!w->ping_is_due || w->left > 0 || w->is_lost || w->sequence.is_closed)
+	if (!w->ping_is_due || is_inside(e, w) || w->has_closed || w->is_lost ||
+		w->sequence.is_closed)
 		return false;
 	w->ping_is_due = false;
-	h.is_masked = mask_for(d, h.mask) != NULL;
+	h.is_masked = tunnel_mask_for(d, h.mask) != NULL;
 	send_own(e, d, str_n(bytes, ws_head_write(&h, bytes)));
 	return true;
 }
@@ -363,28 +369,43 @@ static void await_more(struct exchange *e)
 		exchange_await_bytes(e);
 }
 
+/* As it came; how much there was of it. */
+static size_t pass_frames(struct exchange *e, enum chain_direction d)
+{
+	struct http_stream *from = tunnel_from(e, d);
+	size_t n = follow(e, d, &from->in);
+	if (from->in_ended && !tunnel_is_closing(e))
+		n = from->in.bytes;
+	if (n > 0)
+		send_some(e, d, n);
+	return n;
+}
+
+/* What is left before it is no frame. */
+static bool pass_end(struct exchange *e, enum chain_direction d)
+{
+	struct tunnel_way *w = &e->tunnel->way[d];
+	if (!tunnel_from(e, d)->in_ended || tunnel_is_closing(e) ||
+		!http_stream_can_send(tunnel_to(e, d)))
+		return false;
+	http_stream_send_data(tunnel_to(e, d), &w->out, true);
+	return w->is_ended = true;
+}
+
 /* One direction; whether anything moved. */
 static bool pass(struct exchange *e, enum chain_direction d)
 {
-	struct http_stream *from = tunnel_from(e, d);
 	struct tunnel_way *w = &e->tunnel->way[d];
-	bool ends = from->in_ended && !w->is_ended;
-	if ((chunk_queue_is_empty(&from->in) && !ends && !w->ping_is_due) || w->is_ended ||
-		!http_stream_can_send(tunnel_to(e, d)))
+	if (w->is_ended || !http_stream_can_send(tunnel_to(e, d)))
 		return false;
-	size_t n = follow(e, d, &from->in);
-	if (tunnel_is_closing(e))
-		ends = false;
-	else if (ends)
-		n = from->in.bytes;
-	if (n > 0 || ends) {
-		send_some(e, d, n, ends);
-		w->is_ended = ends;
+	bool moved = e->x.frames ? tunnel_frames_take(e, d, false) : pass_frames(e, d) > 0;
+	moved |= pass_end(e, d);
+	if (moved) {
 		w->heard_ms = loop_now_ms(e->worker->loop);
 		w->is_pinged = false;
 		await_more(e);
 	}
-	return send_ping(e, d) || n > 0 || ends;
+	return send_ping(e, d) || moved;
 }
 
 /* --- closing --------------------------------------------------------------------------------- */
@@ -422,6 +443,21 @@ static bool drop_rest(struct exchange *e, enum chain_direction d)
 	return dropped > 0;
 }
 
+/* A policy has refused what would complete the frame at hand. */
+static bool is_content_refused(const struct exchange *e)
+{
+	enum tunnel_end why = e->tunnel->end;
+	return e->x.frames &&
+	       (why == TUNNEL_POLICY || why == TUNNEL_FAILED || why == TUNNEL_NOT_TEXT);
+}
+
+static bool finish_frame(struct exchange *e, enum chain_direction d)
+{
+	if (!e->x.frames)
+		return pass_frames(e, d) > 0;
+	return !is_content_refused(e) && tunnel_frames_take(e, d, true);
+}
+
 /* The frame at hand, and behind it the CLOSE. */
 static bool close_way(struct exchange *e, enum chain_direction d)
 {
@@ -433,17 +469,17 @@ static bool close_way(struct exchange *e, enum chain_direction d)
 		return drop_rest(e, d);
 	if (!http_stream_can_send(tunnel_to(e, d)))
 		return false;
-	size_t n = follow(e, d, &tunnel_from(e, d)->in);
-	if (n > 0)
-		send_some(e, d, n, false);
-	bool is_cut = w->left > 0 && has_ended(e, d);
-	if (w->left > 0 && !is_cut)
-		return n > 0;
+	bool moved = finish_frame(e, d);
+	bool is_cut = is_inside(e, w) && (has_ended(e, d) || is_content_refused(e));
+	if (is_inside(e, w) && !is_cut)
+		return moved;
+	if (w->has_closed)
+		return true;
 	w->has_closed = true;
-	if (!w->sequence.is_closed && !w->is_lost && !is_cut && !w->is_ended)
+	if ((e->x.frames || !w->sequence.is_closed) && !w->is_lost && !is_cut && !w->is_ended)
 		send_own(e, d,
-			str_n(bytes,
-				ws_close_write(t->status[d], t->reason, mask_for(d, mask), bytes)));
+			str_n(bytes, ws_close_write(t->status[d], t->reason,
+					     tunnel_mask_for(d, mask), bytes)));
 	return true;
 }
 

@@ -16,6 +16,7 @@
  * tunnel_end before that goes. */
 #pragma once
 
+#include "base/utf8.h"
 #include "http/ws_frame.h"
 #include "proxy/exchange_priv.h"
 
@@ -43,8 +44,15 @@ _Static_assert(TUNNEL_END_COUNT == WEBSOCKET_ENDS, "the worker counts each");
 /* One direction: enum chain_direction, by where it comes from. */
 struct tunnel_way {
 	struct ws_sequence sequence;
-	struct ws_head head; /* of the frame at hand; where policies look */
-	uint64_t left;       /* of its payload, that has not passed */
+	/* where policies look */
+	struct ws_head head;     /* of the frame at hand */
+	struct utf8_stream text; /* of the message at hand */
+	uint8_t message;         /* its opcode */
+	bool in_frame;
+	struct ws_head out_head; /* of the frame that goes out */
+	uint64_t out_left;
+	/* everywhere */
+	uint64_t left; /* of its payload, that has not passed */
 	uint64_t message_bytes;
 	uint64_t messages;
 	uint16_t close_status; /* of the CLOSE that came; 0: none, or without */
@@ -59,9 +67,10 @@ struct tunnel_way {
 
 struct tunnel {
 	struct tunnel_way way[2];
-	enum tunnel_end end;   /* not PEERS: it is closing */
-	uint16_t status[2];    /* of the CLOSE, by direction */
-	struct str reason;     /* likewise; in the arena */
+	enum tunnel_end end;                 /* not PEERS: it is closing */
+	uint16_t status[2];                  /* of the CLOSE, by direction */
+	const struct chain_binding *binding; /* whose policy closed it; NULL: none */
+	struct str reason;                   /* likewise; in the arena */
 	int64_t allowed_us;    /* up to here what came of the client's messages is paid for */
 	bool is_closer_client; /* whose CLOSE came first, when both sides end it */
 };

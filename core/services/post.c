@@ -14,8 +14,8 @@
 enum { OPEN, WORKER, SEND };
 static const struct policy_call calls[] = {
 	[OPEN] = {"sluice.post/1 open", IN(CONFIGURE)},
-	[WORKER] = {"sluice.post/1 worker", IN_WORKER},
-	[SEND] = {"sluice.post/1 send", IN_WORKER | IN(JOB)},
+	[WORKER] = {"sluice.post/1 worker", IN_WORKER | IN(FRAME)},
+	[SEND] = {"sluice.post/1 send", IN_WORKER | IN(FRAME) | IN(JOB)},
 };
 
 

@@ -8,6 +8,7 @@
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
+#include "sluice/frames.h"
 #include "sluice/http.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
@@ -44,6 +45,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_TLS_SERVICE, services_tls_table());
 	add(r, SLUICE_WORK_SERVICE, services_work_table());
 	add(r, SLUICE_STREAM_SERVICE, services_stream_table());
+	add(r, SLUICE_FRAMES_SERVICE, services_frames_table());
 	add(r, SLUICE_CONTRACTS_SERVICE, services_contracts_table());
 	add(r, SLUICE_CACHE_SERVICE, services_cache_table());
 	add(r, SLUICE_HTTP_SERVICE, services_http_table());

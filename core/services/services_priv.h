@@ -36,6 +36,7 @@ const void *services_http_table(void);
 /* In configure: what the http service has of an instance that has a target. */
 void services_http_accompany(struct sluice_instance *i);
 const void *services_stream_table(void);
+const void *services_frames_table(void);
 const void *services_contracts_table(void);
 const void *services_cache_table(void);
 

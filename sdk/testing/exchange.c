@@ -36,6 +36,7 @@ struct sluice_test_exchange {
 	bool is_begun, is_answer; /* a policy's answer is on its way back */
 	bool is_streaming;        /* and is written meanwhile */
 	bool is_stalled;          /* its client takes nothing */
+	struct testing_frames *frames; /* owned; NULL: it is no WebSocket */
 	char *texts[TEXTS_MAX];   /* owned: what was handed out */
 	size_t text_count;
 };
@@ -58,6 +59,16 @@ bool testing_runs(const struct sluice_test_exchange *x, const struct chain *chai
 struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x)
 {
 	return x->test;
+}
+
+struct sluice_exchange *testing_view_of(struct sluice_test_exchange *x)
+{
+	return &x->x;
+}
+
+struct testing_frames **testing_frames_of(struct sluice_test_exchange *x)
+{
+	return &x->frames;
 }
 
 const struct sluice_test_exchange *testing_next(const struct sluice_test_exchange *x)
@@ -423,6 +434,8 @@ void sluice_test_cancel(struct sluice_test_exchange *t)
 	t->is_streaming = false;
 	if (t->is_begun)
 		chain_finish(&t->x);
+	testing_frames_free(t->frames, &t->x);
+	t->frames = NULL;
 	task_cancel(&t->task);
 	t->is_begun = false;
 	t->outcome = SLUICE_TEST_DENIED;

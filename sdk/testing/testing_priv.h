@@ -7,6 +7,7 @@
  *   judge.c      what is wrong with the plugin itself
  *   rebind.c     another configuration, and what it replaces
  *   exchange.c   requests and responses through the chain
+ *   frames.c     frames of WebSockets likewise
  *   upstreams.c  services that policies call, scripted
  *   host.c       the host table that the policy gets: the gateway's, with faults and suspicion
  *   blocking.c   calls of the C library that may block
@@ -43,6 +44,7 @@ struct testing_retired {
 
 struct asked;
 struct target_options;
+struct testing_frames;
 struct testing_pending;
 
 struct sluice_test {
@@ -121,6 +123,13 @@ struct sluice_test *testing_gateway_of(const struct sluice_test_exchange *x);
 /* The request that `like` is, which is not sent itself, from its head to its last callback, by t. */
 enum sluice_test_outcome testing_replay(
 	struct sluice_test_exchange *t, const struct sluice_test_exchange *like, struct str body);
+
+struct sluice_exchange *testing_view_of(struct sluice_test_exchange *x);
+struct testing_frames **testing_frames_of(struct sluice_test_exchange *x);
+
+/* --- frames.c -------------------------------------------------------------------------------- */
+/* Before the exchange's memory goes; NULL is harmless. */
+void testing_frames_free(struct testing_frames *f, struct sluice_exchange *x);
 
 /* --- store.c --------------------------------------------------------------------------------- */
 /* A new gateway's stores answer at once. */

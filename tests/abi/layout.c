@@ -421,10 +421,11 @@ static void print_frames(void)
 	FINISH(sluice_frame);
 	BEGIN(sluice_frames_service);
 #define S(f) FIELD(sluice_frames_service, f)
-	S(size), S(reserved), S(frame), S(replace), S(drop), S(inject), S(close);
+	S(size), S(reserved), S(frame), S(replace), S(drop), S(inject), S(close), S(collect);
 #undef S
 	FINISH(sluice_frames_service);
 	printf("service %s\n", SLUICE_FRAMES_SERVICE);
+	VALUE(SLUICE_FRAMES_MESSAGE_BYTES_MAX);
 	VALUE(SLUICE_FRAME_CONTINUATION);
 	VALUE(SLUICE_FRAME_TEXT);
 	VALUE(SLUICE_FRAME_BINARY);
@@ -505,6 +506,7 @@ static void print_results(void)
 	VALUE(SLUICE_OMIT_RESPONSE_BODY);
 	VALUE(SLUICE_OMIT_RESPONSE_END);
 	VALUE(SLUICE_OMIT_LOG);
+	VALUE(SLUICE_OMIT_FRAME);
 	VALUE(SLUICE_EXPR_CONSTANT);
 	VALUE(SLUICE_EXPR_PAYLOAD);
 }

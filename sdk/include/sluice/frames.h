@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice/frames.h - the service "sluice.frames/1": what a policy may do with the frames of a WebSocket.
  *
- * Declared, and not offered yet: host->service gives NULL, and a plugin that requires it is refused with
- * the service's name. Until it is offered it may still change.
- *
  *	frame:  struct sluice_frame f = {.size = sizeof(f)};
  *	        if (frames->frame(x, &f) == SLUICE_OK && f.opcode == SLUICE_FRAME_TEXT && is_bad(piece->bytes))
  *	                frames->close(x, SLUICE_FRAMES_BOTH, 1008, SLUICE_STR("not here"));
  *	        return SLUICE_CONTINUE;
  *
  * The `frame` callback of a policy gets each frame of both directions (RFC 6455), piece by piece as its
- * payload comes: `bytes` is the piece without its mask, `end` is set with the frame's last one. Frames of the
- * client come in the order of the chain, those of the upstream in the reverse order. Masks, and the
- * limits of frames, are the gateway's; pings and pongs come by like any frame. With `SLUICE_FAIL` the
- * connection is closed with 1011.
+ * payload comes: `bytes` is the piece without its mask, `end` is set with the frame's last one. Control
+ * frames come whole. Frames of the client come in the order of the chain, those of the upstream in the
+ * reverse order. Masks, the order of frames, and the text in text messages are checked before, by the
+ * gateway; pings and pongs come by like any frame. Where an instance takes frames, extensions
+ * (compression) are not negotiated.
+ *
+ * Verdicts: SLUICE_CONTINUE; with any other the connection is closed with 1011, unless the binding's
+ * failures are skipped. There is no pause. Legal in `frame` beside this service: what only reads, or
+ * counts, and messages to other workers.
  */
 #ifndef SLUICE_FRAMES_H
 #define SLUICE_FRAMES_H
@@ -25,6 +27,9 @@ extern "C" {
 #endif
 
 #define SLUICE_FRAMES_SERVICE "sluice.frames/1"
+
+/* What an instance may collect of one message. */
+#define SLUICE_FRAMES_MESSAGE_BYTES_MAX (16u << 20)
 
 /* As on the wire (RFC 6455 5.2). */
 enum sluice_frame_opcode {
@@ -61,27 +66,32 @@ struct sluice_frames_service {
 	uint32_t size;
 	uint32_t reserved;
 
-	/* All: the `frame` callback only; SLUICE_E_WRONG_CALLBACK elsewhere. */
+	/* All but `collect`: the `frame` callback only; SLUICE_E_WRONG_CALLBACK elsewhere. */
 	int32_t (*frame)(struct sluice_exchange *exchange, struct sluice_frame *frame);
-	/* Other bytes in the place of the piece; copied; several calls follow one another. The frame is then
-	 * sent as one whose length is known at its end: it is held until then, at most 1 MiB of it
-	 * (SLUICE_E_FULL). SLUICE_E_INVALID: control frames hold 125 bytes at most. */
+	/* Other bytes in the place of the piece; copied; several calls follow one another. From a frame's
+	 * first piece on, or not at all: it is held until its last, since its length goes before it, at most
+	 * 1 MiB of it (SLUICE_E_FULL). Of a text message they have to be text. SLUICE_E_INVALID: a later
+	 * piece of a frame that is on its way, a CLOSE, or more than the 125 bytes of a control frame. */
 	int32_t (*replace)(struct sluice_exchange *exchange, struct sluice_str bytes);
-	/* The whole frame goes nowhere: with its first piece; later it is SLUICE_E_INVALID. Of a message
-	 * all of whose frames are to go each is dropped; one that is cut out of a message is
-	 * SLUICE_E_INVALID unless it is the only one. */
+	/* The frame goes nowhere, and what follows of its message neither; nothing more of it is shown. With
+	 * the first piece of a message or of a control frame; else, and of a CLOSE, SLUICE_E_INVALID. */
 	int32_t (*drop)(struct sluice_exchange *exchange);
-	/* A frame of the policy's own, whole (is_final), to one or both, behind those that have passed; never
-	 * between the frames of another message's fragments unless it is a control frame. It is shown to the
-	 * policies between this one and that peer. SLUICE_E_INVALID: no such opcode, CLOSE (which `close` sends), or a
-	 * control frame that is too long; SLUICE_E_FULL: the peer takes too little. */
+	/* A frame of the policy's own, whole, to one or both, behind the one at hand; a message waits for the
+	 * end of another whose fragments pass. It is shown to the policies between this one and that peer.
+	 * SLUICE_E_INVALID: an opcode that is none, a CONTINUATION, a CLOSE (which `close` sends), or a
+	 * control frame that is too long; SLUICE_E_FULL: 64 of them for one piece, 256 KiB that wait, or
+	 * the peer takes too little. */
 	int32_t (*inject)(struct sluice_exchange *exchange, uint32_t to, uint32_t opcode,
 		struct sluice_str payload);
-	/* A CLOSE with that status (1000 to 1003, 1007 to 1014, 3000 to 4999; else SLUICE_E_INVALID) and reason (UTF-8, at most
-	 * 123 bytes) to one or both; nothing of the other frames passes any more, and what the peers answer
-	 * is waited for as RFC 6455 says. */
+	/* A CLOSE with that status (1000 to 1003, 1007 to 1014, 3000 to 4999; else SLUICE_E_INVALID) and
+	 * reason (UTF-8, at most 123 bytes); a peer that is told nothing gets 1001. Nothing of the other
+	 * frames passes any more, and what the peers answer is waited for as RFC 6455 says. */
 	int32_t (*close)(struct sluice_exchange *exchange, uint32_t to, uint32_t status,
 		struct sluice_str reason);
+	/* `configure` only: the instance is shown whole messages, the fragments of one as a single frame
+	 * and a single piece; control frames as ever. A message of more bytes closes the connection with
+	 * 1009. 1 to SLUICE_FRAMES_MESSAGE_BYTES_MAX; else SLUICE_E_INVALID. */
+	int32_t (*collect)(struct sluice_instance *instance, uint64_t bytes_max);
 };
 
 #ifdef __cplusplus

@@ -153,7 +153,8 @@ enum {
 	SLUICE_OMIT_RESPONSE_HEAD = 8,
 	SLUICE_OMIT_RESPONSE_BODY = 16,
 	SLUICE_OMIT_RESPONSE_END = 32,
-	SLUICE_OMIT_LOG = 64
+	SLUICE_OMIT_LOG = 64,
+	SLUICE_OMIT_FRAME = 128
 };
 
 /* A slice of a body; valid until the callback returns. */

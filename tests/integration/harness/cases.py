@@ -29,6 +29,7 @@ def plugin_dir(name):
 
 HOSTILE = plugin_dir("hostile")  # misbehaves when it is told to
 STEERING = plugin_dir("steering")  # changes of an exchange what it is told to
+FRAMING = plugin_dir("framing")  # does with frames what their first letter says
 CALLOUT = plugin_dir("callout")  # calls services and tells the upstream what they have answered
 WITNESS = plugin_dir("witness")  # tells the upstream what services tell it
 MODE = os.environ.get("SLUICE_TEST_MODE", "quick")

@@ -334,7 +334,7 @@ static int32_t omit_some(struct probe *p, const struct sluice_call *call)
 	ck_assert_int_eq(call->host->callbacks_omit(call->instance, some), SLUICE_OK);
 	ck_assert_int_eq(
 		call->host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_END), SLUICE_OK);
-	ck_assert_int_eq(call->host->callbacks_omit(call->instance, 128), SLUICE_E_INVALID);
+	ck_assert_int_eq(call->host->callbacks_omit(call->instance, 256), SLUICE_E_INVALID);
 	return SLUICE_OK;
 }
 

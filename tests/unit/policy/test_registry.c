@@ -134,21 +134,6 @@ START_TEST(refuses_names_and_counts_that_cannot_be)
 }
 END_TEST
 
-static int32_t frame(
-	const struct sluice_call *call, struct sluice_exchange *x, const struct sluice_body *body)
-{
-	return SLUICE_CONTINUE;
-}
-
-START_TEST(refuses_a_callback_that_would_never_run)
-{
-	struct registry *r = begin();
-	policy.frame = frame;
-	assert_refused(r, "frame");
-	registry_free(r);
-}
-END_TEST
-
 START_TEST(fields_beyond_the_given_size_count_as_absent)
 {
 	struct registry *r = begin();
@@ -228,6 +213,6 @@ START_TEST(a_load_that_fails_refuses_the_plugin)
 END_TEST
 
 UNIT_SUITE(registry, keeps_a_plugin_under_its_digest, refuses_another_abi,
-	refuses_names_and_counts_that_cannot_be, refuses_a_callback_that_would_never_run,
+	refuses_names_and_counts_that_cannot_be,
 	fields_beyond_the_given_size_count_as_absent, a_larger_descriptor_of_a_later_sdk_is_taken,
 	a_required_service_must_be_there, tells_its_services, a_load_that_fails_refuses_the_plugin)

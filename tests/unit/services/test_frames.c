@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A service that is declared and not offered. */
+/* What frames do is shown by tests/framing; here: where the service may be called. */
 #include "unit.h"
 
 #include "rig.h"
 
 #include "sluice/frames.h"
 
-START_TEST(a_plugin_that_requires_frames_is_refused_by_name)
+START_TEST(outside_of_its_callbacks_every_call_is_refused)
 {
-	static const char *const services[] = {SLUICE_FRAMES_SERVICE, NULL};
-	static const struct sluice_policy policy = {
-		.size = sizeof(policy), .name = "framing", .version = "1.0.0"};
-	static const struct sluice_policy *const policies[] = {&policy};
-	static const struct sluice_plugin plugin = {.size = sizeof(plugin),
-		.abi_major = SLUICE_ABI_MAJOR,
-		.abi_minor = SLUICE_ABI_MINOR,
-		.policy_count = 1,
-		.name = "framing",
-		.version = "1.0.0",
-		.policies = policies,
-		.requires_services = services};
-	static const uint8_t sha256[32] = {1};
 	struct rig *r = rig_new(1);
-	char message[300] = "";
-	struct plugin *made = NULL;
-	ck_assert_ptr_null(registry_service(r->registry, SLUICE_FRAMES_SERVICE));
-	ck_assert_int_ne(registry_add_plugin(r->registry, &plugin, sha256, &made, message, sizeof(message)),
-		RC_OK);
-	ck_assert_ptr_nonnull(strstr(message, "sluice.frames/1"));
+	const struct sluice_frames_service *frames =
+		registry_service(r->registry, SLUICE_FRAMES_SERVICE);
+	struct sluice_frame f = {.size = sizeof(f)};
+	ck_assert_ptr_nonnull(frames);
+	ck_assert_int_eq(frames->frame(NULL, &f), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(frames->replace(NULL, SLUICE_STR("x")), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(frames->drop(NULL), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(frames->inject(NULL, 1, 1, SLUICE_STR("")), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(frames->close(NULL, 1, 1000, SLUICE_STR("")), SLUICE_E_WRONG_CALLBACK);
+	ck_assert_int_eq(frames->collect(NULL, 10), SLUICE_E_WRONG_CALLBACK);
 	rig_free(r);
 }
 END_TEST
 
-UNIT_SUITE(frames, a_plugin_that_requires_frames_is_refused_by_name)
+UNIT_SUITE(frames, outside_of_its_callbacks_every_call_is_refused)

@@ -180,6 +180,30 @@ SLUICE_EXPORT const char *sluice_test_way(
 /* The word of the violation that was told; NULL: none. */
 SLUICE_EXPORT const char *sluice_test_violation(struct sluice_test_exchange *x);
 
+/* --- WebSockets ------------------------------------------------------------------------------ */
+enum sluice_test_peer { SLUICE_TEST_CLIENT = 1, SLUICE_TEST_UPSTREAM = 2 };
+
+struct sluice_test_frame {
+	uint32_t size;   /* set by the caller */
+	uint32_t opcode; /* enum sluice_frame_opcode, as is_final: sluice/frames.h */
+	uint32_t is_final;
+	uint32_t reserved;
+	struct sluice_str bytes; /* with a NUL behind them; until the next of this exchange */
+};
+
+/* The upstream has switched to a WebSocket; after SLUICE_TEST_PASSED of the request. */
+SLUICE_EXPORT void sluice_test_upgrade(struct sluice_test_exchange *x);
+/* A frame by that peer goes through the policies, in pieces as sluice_test_split says. 0: they have
+ * ended the connection, or had done so before. */
+SLUICE_EXPORT int sluice_test_frame_send(struct sluice_test_exchange *x, enum sluice_test_peer from,
+	uint32_t opcode, int is_final, const void *bytes, size_t n);
+/* The next frame that has gone on to that peer, the oldest first; 0: there is none. */
+SLUICE_EXPORT int sluice_test_frame_next(struct sluice_test_exchange *x, enum sluice_test_peer to,
+	struct sluice_test_frame *frame);
+/* The status of the CLOSE that the policies had sent to that peer; 1011 when one has failed; 0: none. */
+SLUICE_EXPORT int sluice_test_close_status(
+	struct sluice_test_exchange *x, enum sluice_test_peer to);
+
 /* --- what a request costs -------------------------------------------------------------------- */
 struct sluice_test_cost {
 	uint32_t size; /* set by the caller */
