@@ -33,6 +33,7 @@ static struct tls_certificate certificate_of(const struct plan_node *node)
 		.crt_pem = plan_string(node, "crt", STR_EMPTY),
 		.key_pem = plan_string(node, "key", STR_EMPTY),
 		.key_passphrase = plan_string(node, "passphrase", STR_EMPTY),
+		.ocsp = plan_string(node, "ocsp", STR_EMPTY),
 	};
 }
 
@@ -285,6 +286,9 @@ static void warn_of_certificate(
 	if (!crt || crt->type != PLAN_STRING)
 		return;
 	certificates_check_chain(crt->u.string, time(NULL), warn, &w);
+	w = (struct warning){b->diagnostics, plan_get(certificate, "ocsp"), "certificate.ocspFile"};
+	if (w.at && w.at->type == PLAN_STRING)
+		certificates_check_ocsp(crt->u.string, w.at->u.string, time(NULL), warn, &w);
 	w.path = "hosts";
 	for (size_t i = 0; i < plan_count(hosts); i++) {
 		w.at = plan_at(hosts, i);

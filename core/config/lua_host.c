@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CANDIDATES_MAX          4096
+#define CANDIDATES_MAX 4096
 
 static struct str check_str(lua_State *L, int index)
 {
@@ -244,8 +244,8 @@ static int canonical_ip(lua_State *L)
 	if (inet_pton(AF_INET6, ip, &v6) == 1) {
 		bool is_mapped = IN6_IS_ADDR_V4MAPPED(&v6);
 		const void *bits = is_mapped ? v6.s6_addr + 12 : v6.s6_addr;
-		lua_pushstring(L,
-			inet_ntop(is_mapped ? AF_INET : AF_INET6, bits, text, sizeof(text)));
+		lua_pushstring(
+			L, inet_ntop(is_mapped ? AF_INET : AF_INET6, bits, text, sizeof(text)));
 	} else if (inet_pton(AF_INET, ip, &v4) == 1) {
 		lua_pushstring(L, inet_ntop(AF_INET, &v4, text, sizeof(text)));
 	} else {
@@ -297,6 +297,16 @@ static int limit_default(lua_State *L)
 			return 1;
 		}
 	return 0;
+}
+
+/* to_base64(bytes) -> text */
+static int to_base64(lua_State *L)
+{
+	struct str in = check_str(L, 1);
+	char *out = heap_alloc((in.n + 2) / 3 * 4 + 1);
+	lua_pushlstring(L, out, base64_encode(in, out));
+	free(out);
+	return 1;
 }
 
 /* base64(text) -> decoded, or nil. White space between lines is taken out before. */
@@ -364,6 +374,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"canonical_path", canonical_path},
 		{"limit_default", limit_default},
 		{"base64", base64},
+		{"to_base64", to_base64},
 		{"secret_digest", digest_secret},
 		{"scalar", scalar},
 		{NULL, NULL},

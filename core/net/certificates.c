@@ -2,6 +2,7 @@
 #include "net/certificates.h"
 
 #include "base/memory.h"
+#include "net/tls_priv.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -120,6 +121,27 @@ void certificates_check_host(struct str pem, struct str host, certificates_fn *f
 		tell(&l, text);
 	}
 	free(name);
+	X509_free(leaf);
+	BIO_free(bio);
+	ERR_clear_error();
+}
+
+void certificates_check_ocsp(
+	struct str pem, struct str ocsp, time_t now, certificates_fn *fn, void *arg)
+{
+	struct look l = {.fn = fn, .arg = arg};
+	char message[160];
+	time_t until;
+	BIO *bio = bio_of(pem);
+	X509 *leaf = next(bio, &l), *issuer = leaf ? next(bio, &l) : NULL;
+	struct str der = tls_ocsp_decode(ocsp);
+	const char *problem = leaf ? tls_ocsp_problem(der, leaf, issuer, now, &until) : NULL;
+	if (problem) {
+		snprintf(message, sizeof(message), "it %s, and is not stapled", problem);
+		fn(arg, message);
+	}
+	free((void *)(uintptr_t)der.p);
+	X509_free(issuer);
 	X509_free(leaf);
 	BIO_free(bio);
 	ERR_clear_error();

@@ -17,5 +17,8 @@ typedef void certificates_fn(void *arg, const char *message);
 /* Of PEM texts that are usable (net/tls.h); `now` is what validity counts by. */
 void certificates_check_chain(struct str pem, time_t now, certificates_fn *fn, void *arg);
 void certificates_check_authorities(struct str pem, time_t now, certificates_fn *fn, void *arg);
+/* Whether clients can use that OCSP response (base64) for the leaf of `pem`. */
+void certificates_check_ocsp(
+	struct str pem, struct str ocsp, time_t now, certificates_fn *fn, void *arg);
 /* Whether the leaf of `pem` is for that server name, "shop.test" or "*.shop.test". */
 void certificates_check_host(struct str pem, struct str host, certificates_fn *fn, void *arg);

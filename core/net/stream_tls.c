@@ -29,6 +29,8 @@ struct stream_tls {
 	struct block *held; /* ref: records that could not be decrypted yet, since nobody reads */
 	struct chunk_queue wire; /* encrypted, not yet sent */
 	bool is_open;
+	bool has_failed;
+	char *name; /* owned, of a client: whom it expects */
 	char error[160];
 	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
 	int certificate_n, chain_n;
@@ -106,10 +108,11 @@ static bool expect_name(struct stream_tls *t, struct str name)
 		return false;
 	if (name.n > 1 && name.p[name.n - 1] == '.') /* RFC 6066 3: without the final dot */
 		name.n--;
-	char *text = heap_strndup(name);
-	bool ok = expect_text(t, text);
-	free(text);
+	t->name = heap_strndup(name);
+	bool ok = expect_text(t, t->name);
 	ERR_clear_error();
+	if (ok)
+		tls_sessions_resume(t->ssl, t->name);
 	return ok;
 }
 
@@ -146,8 +149,12 @@ void stream_tls_start(
 void stream_tls_free(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
+	/* Else OpenSSL takes a session for bad whose connection ended without a word. */
+	if (t->is_open && !t->has_failed)
+		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
 	tls_context_unref(t->context);
+	free(t->name);
 	chunk_queue_clear(&t->wire);
 	if (t->held)
 		block_unref(t->held);
@@ -179,6 +186,7 @@ static void fail(struct stream *s, const char *fallback)
 {
 	struct stream_tls *t = s->tls;
 	long verified = SSL_get_verify_result(t->ssl);
+	t->has_failed = true;
 	if (!SSL_is_server(t->ssl) && t->context->verifies && verified != X509_V_OK) {
 		snprintf(t->error, sizeof(t->error), "certificate verify failed: %s",
 			X509_verify_cert_error_string(verified));

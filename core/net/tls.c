@@ -34,6 +34,8 @@ void tls_context_unref(struct tls_context *c)
 		return;
 	SSL_CTX_free(c->ctx);
 	tls_names_free(c->names);
+	tls_sessions_free(c->sessions);
+	tls_staples_free(c->staples);
 	free(c->uri);
 	free(c->alpn);
 	free(c);
@@ -162,12 +164,21 @@ static int ask_for_certificates(
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int use_certificates(
-	SSL_CTX *ctx, const struct tls_server_options *o, char *message, size_t size)
+static int use_certificate(struct tls_context *c, const struct tls_certificate *certificate,
+	char *message, size_t size)
 {
-	int ok = tls_use_certificate(ctx, &o->certificate, message, size);
+	int ok = tls_use_certificate(c->ctx, certificate, message, size);
+	if (ok)
+		tls_staple_add(c, certificate->ocsp);
+	return ok;
+}
+
+static int use_certificates(
+	struct tls_context *c, const struct tls_server_options *o, char *message, size_t size)
+{
+	int ok = use_certificate(c, &o->certificate, message, size);
 	for (size_t i = 0; ok && i < o->other_count; i++)
-		ok = tls_use_certificate(ctx, &o->others[i], message, size);
+		ok = use_certificate(c, &o->others[i], message, size);
 	return ok;
 }
 
@@ -214,7 +225,7 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
-		 use_certificates(c->ctx, o, message, message_size) &&
+		 use_certificates(c, o, message, message_size) &&
 		 ask_for_certificates(c, o, message, message_size);
 	if (!ok) {
 		tls_context_unref(c);
@@ -246,6 +257,7 @@ enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_co
 	if (!c)
 		return RC_INVALID;
 	c->verifies = !o->skip_validation;
+	c->sessions = tls_sessions_new(c->ctx);
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
 		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&

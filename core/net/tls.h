@@ -19,6 +19,7 @@ struct tls_certificate {
 	struct str crt_pem; /* leaf first, then its chain */
 	struct str key_pem;
 	struct str key_passphrase; /* or STR_EMPTY */
+	struct str ocsp; /* base64: sent with it while it is of use (server), or STR_EMPTY */
 };
 
 /* Whether clients are asked for a certificate. One that is shown has to be vouched for. */

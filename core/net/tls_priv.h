@@ -6,7 +6,11 @@
 
 #include <openssl/ssl.h>
 
-struct tls_names; /* tls_names.c */
+#include <time.h>
+
+struct tls_names;    /* tls_names.c */
+struct tls_staple;   /* tls_ocsp.c */
+struct tls_sessions; /* tls_sessions.c */
 
 struct tls_context {
 	_Atomic unsigned refs;
@@ -15,7 +19,9 @@ struct tls_context {
 	unsigned alpn_length;
 	bool verifies;
 	bool keeps_chain;
-	char *uri;               /* owned: the first of its own certificate's; NULL: none */
+	struct tls_sessions *sessions; /* owned, of a client: what servers offered */
+	struct tls_staple *staples;    /* owned */
+	char *uri;                     /* owned: the first of its own certificate's; NULL: none */
 	uint64_t clients;        /* which certificates clients have to show; 0: none is asked for */
 	struct tls_names *names; /* owned, of a port's context; NULL: it has one for all names */
 };
@@ -39,6 +45,25 @@ char *tls_own_uri(SSL_CTX *ctx);
 /* --- tls_tickets.c --- */
 /* `ring` NULL: keys of the context's own. */
 void tls_use_tickets(SSL_CTX *ctx, const struct ticket_ring *ring);
+
+/* --- tls_ocsp.c --- */
+/* Why clients cannot use that response, in a few words behind "it"; NULL: they can, until *until
+ * (0: for ever). `issuer` NULL: it is not known. */
+const char *tls_ocsp_problem(
+	struct str der, X509 *leaf, const X509 *issuer, time_t now, time_t *until);
+/* On the heap; STR_EMPTY: that is no base64. */
+struct str tls_ocsp_decode(struct str base64);
+/* For the certificate that the context has got last; nothing where they cannot use it. */
+void tls_staple_add(struct tls_context *c, struct str base64);
+void tls_staples_free(struct tls_staple *staples);
+
+/* --- tls_sessions.c --- */
+struct tls_sessions *tls_sessions_new(SSL_CTX *ctx);
+/* Its context is freed before. */
+void tls_sessions_free(struct tls_sessions *all);
+/* The last session with that name goes on, and the next ones are kept for it. `name` outlives
+ * `ssl`. */
+void tls_sessions_resume(SSL *ssl, const char *name);
 
 /* --- tls_names.c --- */
 void tls_names_free(struct tls_names *names);

@@ -84,7 +84,22 @@ local function parts_of(binding, node, path, secrets, report)
 	return parts
 end
 
--- {crt, key, passphrase, mistake} of a certificate's node; nil when the report says what is wrong.
+-- A file of bytes; one that cannot be read is not missed.
+local function ocsp_of(binding, node, path, report)
+	local file = nodes.get(node, "ocspFile")
+	if not file then
+		return nil
+	end
+	local bytes, reason = report.host.read_file(file.file, file.value, true)
+	if not bytes then
+		report:warning(file, binding.path .. ".config." .. path .. ".ocspFile", "file " .. file.value
+			.. ": " .. reason .. ": nothing is stapled", binding.resource)
+		return nil
+	end
+	return nodes.string(file, report.host.to_base64(bytes))
+end
+
+-- {crt, key, passphrase, ocsp, mistake} of a certificate's node; nil when the report says what is wrong.
 function certificates.node(binding, node, path, secrets, report)
 	local parts = parts_of(binding, node, path, secrets, report)
 	if not parts then
@@ -101,6 +116,7 @@ function certificates.node(binding, node, path, secrets, report)
 	nodes.put(out, "crt", parts.crt)
 	nodes.put(out, "key", parts.key)
 	nodes.put(out, "passphrase", parts.passphrase)
+	nodes.put(out, "ocsp", ocsp_of(binding, node, path, report))
 	return nodes.put(out, "mistake", parts.mistake)
 end
 

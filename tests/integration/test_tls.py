@@ -4,6 +4,7 @@
 import hashlib
 import socket
 import ssl
+import threading
 
 from harness import *
 from harness.cases import WITNESS
@@ -205,6 +206,46 @@ def resumes_sessions_across_workers():
                 resumed += s.session_reused
                 session = s.session
         equal(resumed, 19)
+
+
+class Resumptions:
+    """A TLS server that ends each connection after its answer, and tells which were resumed."""
+
+    def __init__(self, tls):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.tls, self.seen = tls, []
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                raw, _ = self.listening.accept()
+            except OSError:
+                return
+            with self.tls.wrap_socket(raw, server_side=True) as s:
+                s.recv(65536)
+                self.seen.append(s.session_reused)
+                s.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+
+
+@case
+def resumes_sessions_with_upstreams():
+    ca = Authority()
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        tls = ca.server_tls(ca.issue("localhost", "DNS:localhost,IP:127.0.0.1"))
+        tls.minimum_version = tls.maximum_version = version
+        server = Resumptions(tls)
+        documents = [api("a"), {
+            "apiVersion": "gateway.sluice.dev/v1", "kind": "Service", "metadata": {"name": "up"},
+            "spec": {"address": f"https://127.0.0.1:{server.port}"}},
+            binding("route", "route", {"destinationRef": {"name": "up"}}, target="a"),
+            outbound("up", trustedCA=ca.crt)]
+        with rows(version.name), Gateway(documents) as gateway:
+            for _ in range(4):
+                equal(gateway.get("/").status, 200)
+            equal(server.seen, [False, True, True, True])
+        server.listening.close()
 
 
 @case

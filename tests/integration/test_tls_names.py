@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several certificates on one port, each with its own demands on clients."""
 import ssl
+import subprocess
 
 from harness import *
 
@@ -165,6 +166,31 @@ def files_of_certificates_are_watched_wherever_they_lie():
                      "the new certificate")
             answer = client.get("/")
             equal((answer.status, answer.get("connection")), (200, None))
+
+
+@case
+def staples_the_response_of_a_file_while_it_is_of_use():
+    ca = Authority()
+    shop, other = ca.issue("shop.test"), ca.issue("other.test")
+    folder = scratch("ocsp")
+
+    def stapled(gateway):
+        done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.port}",
+                               "-servername", "shop.test", "-status"], input=b"",
+                              capture_output=True, timeout=30)
+        return b"OCSP Response Status: successful" in done.stdout
+
+    table = [("good", ca.answer(f"{folder}/good", shop, shop), True, None),
+             ("another's", ca.answer(f"{folder}/other", shop, other), False, "is of another certificate"),
+             ("garbage", shop.crt_path, False, "is no successful OCSP response"),
+             ("missing", f"{folder}/none", False, "nothing is stapled")]
+    with Backend(reply(200, "x")) as backend:
+        for name, path, expected, warning in table:
+            with rows(name), Gateway([https(backend, {
+                    "certificate": {**pair(shop), "ocspFile": path}})]) as gateway:
+                equal(stapled(gateway), expected)
+                said = [p["message"] for p in gateway.status()["problems"]]
+                check(any(warning in m for m in said) if warning else not said, said)
 
 
 main()
