@@ -13,7 +13,7 @@ struct way {
 	struct stream *stream;
 	struct tls_context *tls; /* ref; NULL: plain */
 	struct str server_name;  /* owned */
-	struct str preamble;     /* owned: goes first */
+	struct str preamble;     /* owned: what the upstream hears first */
 	struct str connect;      /* owned: asks a forward proxy; empty: there is none */
 	int timeout_ms;
 	bool begins_tls;                    /* all is said: the next on_open is the last one */
@@ -62,10 +62,11 @@ static void on_close(struct stream *s, enum rc rc)
 
 /* --- steps ----------------------------------------------------------------------------------- */
 
-/* All is said in plain text. */
+/* The way is open: what is said now is heard by the upstream. */
 static void go_on(struct way *w)
 {
 	timer_stop(&w->timer);
+	stream_send_copy(w->stream, w->preamble);
 	w->begins_tls = w->tls != NULL;
 	if (w->begins_tls)
 		stream_start_tls(w->stream, w->tls, w->server_name);
@@ -91,12 +92,12 @@ static void on_open(struct stream *s)
 		arrive(w);
 		return;
 	}
-	stream_send_copy(s, w->preamble);
-	stream_send_copy(s, w->connect);
-	if (w->connect.n > 0)
-		timer_start(stream_loop(s), &w->timer, w->timeout_ms);
-	else
+	if (w->connect.n == 0) {
 		go_on(w);
+		return;
+	}
+	stream_send_copy(s, w->connect);
+	timer_start(stream_loop(s), &w->timer, w->timeout_ms);
 }
 
 /* --- the forward proxy's answer -------------------------------------------------------------- */

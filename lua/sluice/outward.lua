@@ -3,6 +3,7 @@
 -- inside of an ApiInstance.
 local address = require("sluice.address")
 local nodes = require("sluice.nodes")
+local schema = require("sluice.schema")
 
 local outward = {}
 
@@ -49,6 +50,36 @@ local forward_proxy = {
 	},
 }
 
+local function check_no_proxy(text)
+	if not text:match("^%.?[%w_:][%w_.:-]*$") then
+		return 'expected a host, or .suffix for all names that end so, found "' .. text .. '"'
+	end
+end
+
+-- Of a Configuration: services by https go through it, unless they have one of their own.
+outward.proxy_shape = {
+	type = "map",
+	required = { "https" },
+	fields = {
+		https = {
+			type = "map",
+			required = { "address" },
+			fields = {
+				address = { type = "string", check = check_proxy },
+				basicAuth = {
+					type = "map",
+					required = { "username", "password" },
+					fields = {
+						username = forward_proxy.fields.username,
+						password = forward_proxy.fields.password,
+					},
+				},
+			},
+		},
+		noProxy = { type = "list", of = { type = "string", check = check_no_proxy } },
+	},
+}
+
 outward.fields = {
 	hostRewrite = { type = "string", enum = { "service", "keep", "literal" } },
 	host = { type = "string", check = check_authority, max = 255 },
@@ -78,9 +109,7 @@ local function read_way(target, spec, path, report, owner)
 		return
 	end
 	local message
-	if nodes.get(spec, "proxyProtocol") then
-		message = "the PROXY header would be the forward proxy's: leave out proxyProtocol"
-	elseif target.address and target.address.unix then
+	if target.address and target.address.unix then
 		message = "a UNIX socket is not reached by a proxy"
 	elseif nodes.get(proxy, "password") and not nodes.get(proxy, "username") then
 		message = 'a password needs "username" beside it'
@@ -105,6 +134,16 @@ function outward.read(target, spec, path, report, owner)
 	end
 end
 
+-- With a mistake it is unknown which services would not go through it.
+function outward.read_settings(settings, node, path, report, resource)
+	if not schema.check(report, resource, node, outward.proxy_shape, path) then
+		resource.closes_all = true
+		return
+	end
+	local given = nodes.get(nodes.get(node, "https"), "address")
+	settings.forward_proxy = { node = node, parsed = address.parse(given.value, proxies, report.host) }
+end
+
 -- --- to the plan --------------------------------------------------------------------------------
 
 local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -122,13 +161,39 @@ local function base64(text)
 	return table.concat(out)
 end
 
-local function forward_proxy_node(service)
-	local parsed = service.forward_proxy
+-- An exact name or address, or all that end in .suffix, without regard to case.
+local function is_excepted(host, common)
+	host = host:lower()
+	for _, entry in nodes.each(common, "noProxy") do
+		local text = entry.value:lower()
+		if host == text or text:sub(1, 1) == "." and host:sub(-#text) == text then
+			return true
+		end
+	end
+	return false
+end
+
+-- The service's own; else the Configuration's, where that is for it.
+local function proxy_for(service, settings)
+	if service.forward_proxy then
+		local at = nodes.get(service.outward, "forwardProxy")
+		return service.forward_proxy, at, at
+	end
+	local common, parsed = settings.forward_proxy, service.address
+	if not common or parsed.scheme ~= "https" or parsed.unix
+		or is_excepted(parsed.host, common.node) then
+		return nil
+	end
+	local https = nodes.get(common.node, "https")
+	return common.parsed, https, nodes.get(https, "basicAuth")
+end
+
+local function forward_proxy_node(service, settings)
+	local parsed, at, credentials = proxy_for(service, settings)
 	if not parsed then
 		return nil
 	end
-	local at = nodes.get(service.outward, "forwardProxy")
-	local user, password = nodes.get(at, "username"), nodes.get(at, "password")
+	local user, password = nodes.get(credentials, "username"), nodes.get(credentials, "password")
 	local out = nodes.map(at)
 	nodes.put(out, "host", nodes.string(at, parsed.host))
 	nodes.put(out, "port", nodes.integer(at, parsed.port))
@@ -152,7 +217,7 @@ function outward.put(out, service, settings)
 	end
 	nodes.put(out, "authority", nodes.get(spec, "host"))
 	nodes.put(out, "proxyHeader", header and nodes.integer(header, versions[header.value]))
-	nodes.put(out, "forwardProxy", forward_proxy_node(service))
+	nodes.put(out, "forwardProxy", forward_proxy_node(service, settings))
 end
 
 return outward

@@ -160,6 +160,9 @@ SPECIMENS = {
         requestId={"preserve": True}, reasonHeader=True, errors=PAGES,
         accessRecord={"claims": ["sub", "tenant"]},
         headers={"server": "s", "via": "both", "viaName": "v", "allowOverrides": True}, routing={"rewriteHostHeader": True}),
+    "Configuration, forward proxy": settings(forwardProxy={
+        "https": {"address": "http://proxy.example:3128",
+                  "basicAuth": {"username": "u", "password": "p"}}, "noProxy": [".example"]}),
     "Configuration, without effect": settings(
         tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),
 }

@@ -198,6 +198,35 @@ def a_forward_proxy_is_asked_for_the_way():
 
 
 @case
+def a_configured_proxy_is_for_https_but_for_its_exceptions():
+    authority = Authority()
+    tls = authority.server_tls(authority.issue("up", san="DNS:up.test,DNS:localhost"))
+    trust = [binding(f"t-{name}", "tls-outbound", {"trustedCA": authority.crt}, kind="Service",
+                     target=f"{name}-up") for name in ("far", "near")]
+    with Backend(echo, tls=tls) as secure, Backend(echo) as plain, ForwardProxy() as proxy:
+        ways = configuration("ways", {"forwardProxy": {"https": {"address": proxy.address},
+                                                       "noProxy": ["LOCALHOST", ".near.test"]}})
+        documents = [api("far", services={"up": {"address": f"https://up.test:{secure.port}"}}),
+                     api("near", services={"up": {"address": f"https://localhost:{secure.port}"}}),
+                     api("plain", plain), ways, *trust]
+        with Gateway(documents) as gateway:
+            for port, heads in zip(gateway.ports, (1, 1, 1)):
+                equal(gateway.get("/", port=port).status, 200)
+                equal(len(proxy.heads), heads)
+
+
+@case
+def a_header_goes_through_a_forward_proxy():
+    received = []
+    with Backend(headed(received, "v2")) as backend, ForwardProxy() as proxy:
+        up = {"address": f"http://up.test:{backend.port}", "proxyProtocol": "v2",
+              "forwardProxy": {"address": proxy.address}}
+        with Gateway([api("a", services={"up": up})]) as gateway, gateway.client() as client:
+            equal(client.request("GET", "/").status, 200)
+            equal(told(received, "v2")[0], client.sock.getsockname()[1])
+
+
+@case
 def what_a_forward_proxy_refuses_is_said():
     table = [("407", b"HTTP/1.1 407 No\r\n\r\n", "credentials (407)"),
              ("403", b"HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno", "refused to connect (403)"),

@@ -9,6 +9,7 @@ local diagnose = require("sluice.diagnose")
 local edge = require("sluice.edge")
 local http2 = require("sluice.http2")
 local limits = require("sluice.limits")
+local outward = require("sluice.outward")
 local overload = require("sluice.overload")
 local schema = require("sluice.schema")
 
@@ -108,7 +109,7 @@ local shapes = {
 	limits = limits.shape,
 	platformConnection = object,
 	outputs = object,
-	forwardProxy = object,
+	forwardProxy = { type = "any", of = outward.proxy_shape },
 	defaultTLS = object,
 }
 
@@ -127,7 +128,6 @@ local only_tunes = {
 }
 
 local decides = {
-	forwardProxy = "connections would not go through the proxy",
 	defaultTLS = "connections would not be made with these settings",
 }
 
@@ -200,6 +200,8 @@ local function read_member(settings, key, node, resource, report)
 		settings.is_strict = node.value ~= false -- with a mistake, too: it is to be refused
 	elseif key == "fallback" then
 		settings.fallback = node
+	elseif key == "forwardProxy" then
+		outward.read_settings(settings, node, path, report, resource)
 	elseif edge.read(settings, key, node, path, report, resource) then
 		return
 	elseif readers[key] and node.type == "map" then

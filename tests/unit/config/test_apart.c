@@ -179,7 +179,7 @@ static void other(FILE *f, const char *name)
 {
 	static const char *const settings[] = {"timeouts: {streamIdleSeconds: 9}",
 		"timeouts: {upstreamResponseSeconds: 4}", "routing: {rewriteHostHeader: false}",
-		"probe: {port: 8081}", "tracing: {}", "forwardProxy: {}", "strict: true",
+		"probe: {port: 8081}", "tracing: {}", "forwardProxy: {https: {address: \"http://p:1\"}}", "strict: true",
 		"limits: {requestBodyBytes: 70000}"};
 	switch (below(is_calm ? 2 : 5)) {
 	case 0:
