@@ -572,7 +572,7 @@ static void close_place(struct pooled *c)
 
 static bool close_pools(struct upstream *u)
 {
-	bool is_empty = u->losers == 0;
+	bool is_empty = true;
 	LIST_FOREACH(l, &u->pool_list)
 	{
 		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
@@ -584,7 +584,7 @@ static bool close_pools(struct upstream *u)
 		close_place(CONTAINER_OF(at, struct pooled, link));
 		is_empty &= p->stats.connections == 0;
 	}
-	return is_empty;
+	return is_empty && u->losers == 0;
 }
 
 void upstream_free(struct upstream *u)
