@@ -93,6 +93,13 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, HTTP/2": ([
+        document("Service", {"address": "h2://up.example:9000/x", "http2": {
+            "maxConcurrentStreams": 9, "initialWindowSize": 70000, "connectionWindowSize": 90000,
+            "pingSeconds": 2}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "Service, endpoints": ([
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
