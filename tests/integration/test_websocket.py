@@ -230,6 +230,20 @@ def limits_close_with_their_status():
 
 
 @case
+def frames_may_come_byte_by_byte():
+    with Backend(serves(echo_frames)) as backend, \
+            Gateway([limited(backend, websocketMessageBytes=300)]) as gateway, gateway.client() as client:
+        peer = open_by(client)
+        for n in (0, 1, 126, 200):
+            client.send_slowly(frame_bytes(TEXT, "x" * n, mask=True))
+            equal(peer.read().payload, b"x" * n)
+        client.send_slowly(frame_bytes(CLOSE, close_payload(1000), mask=True))
+        equal(peer.read().code, 1000)
+        client.close()
+        equal(gateway.records(1)[0]["messagesIn"], 4)
+
+
+@case
 def a_silent_peer_is_asked_and_closed():
     with Backend(serves(echo_frames)) as backend, \
             Gateway([limited(backend, websocketPingSeconds=0.4)]) as gateway, gateway.client() as client:
@@ -280,6 +294,67 @@ def events_and_long_polls_come_at_once():
                 goes_on.release()
                 equal(client.reader.until(b"\n\r\n"), f"8\r\ndata: {i}\n\r\n".encode())
             equal(client.reader.exactly(5), b"0\r\n\r\n")
+
+
+def talk_on(gateway, stops, ends):
+    """Message by message; what ends it goes into `ends`: None when it was told to stop."""
+    with gateway.client(gateway.ports[0]) as client:
+        peer, i = open_by(client), 0
+        while not stops.is_set():
+            text, i = f"message {i}".encode() + b"." * (i % 300), i + 1
+            peer.send(TEXT, text)
+            frame = peer.read()
+            if frame.opcode == CLOSE:
+                peer.send(CLOSE, frame.payload)
+                ends.append(frame.code)
+                return
+            if frame.payload != text:
+                ends.append(frame)
+                return
+        ends.append(None)
+
+
+def crowd(gateway, count):
+    stops, ends = threading.Event(), []
+    threads = [threading.Thread(target=talk_on, args=(gateway, stops, ends)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads, stops, ends
+
+
+def reloads_lose_no_message(reloads, sockets):
+    with Backend(serves(echo_frames)) as backend, Backend(reply(200)) as other, \
+            Gateway({"a.yaml": [api("a", backend)], "b.yaml": [api("b", other)]}, workers=2) as gateway:
+        threads, stops, ends = crowd(gateway, sockets)
+        wait_for(lambda: gateway.metrics()["sluice_websockets"] == sockets, "all of them")
+        for i in range(reloads):
+            document = api("b", other, port=gateway.ports[1])
+            document["spec"]["limits"] = {"requestSeconds": 100 + i}
+            gateway.save("b.yaml", [document])
+        equal(ends, [], "ends while another API is edited")
+        document = api("a", backend, port=gateway.ports[0])
+        document["spec"]["limits"] = {"requestSeconds": 100}
+        gateway.save("a.yaml", [document])
+        for thread in threads:
+            thread.join(20 * SCALE)
+        equal(ends, [1012] * sockets)
+        wait_for(lambda: gateway.metrics()["sluice_websockets_drained_total"] == sockets, "the count")
+        threads, stops, ends = crowd(gateway, 2)
+        wait_for(lambda: gateway.metrics()["sluice_websockets"] == 2, "new ones")
+        stops.set()
+        for thread in threads:
+            thread.join(20 * SCALE)
+        equal(ends, [None] * 2)
+
+
+@case
+def a_few_reloads_lose_no_message():
+    reloads_lose_no_message(2, 4)
+
+
+@case(modes="full", seconds=300)
+def a_storm_of_reloads_loses_no_message():
+    reloads_lose_no_message(150, 32)
 
 
 main()
