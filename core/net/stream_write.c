@@ -160,7 +160,7 @@ bool stream_peer_takes(const struct stream *s)
 static bool produce(struct stream *s)
 {
 	size_t before = s->out.bytes;
-	if (!s->wants_produce || !s->is_open || s->end_is_due)
+	if (!s->is_open || s->end_is_due)
 		return false;
 	s->is_producing = true;
 	s->wants_produce = s->events->on_produce(s);
@@ -175,7 +175,8 @@ static void flush(struct stream *s)
 		return;
 	bool has_more;
 	do {
-		has_more = stream_pending(s) < LIMIT_QUEUE_HIGH_BYTES && produce(s);
+		has_more = UNLIKELY(s->wants_produce) &&
+			   stream_pending(s) < LIMIT_QUEUE_HIGH_BYTES && produce(s);
 		if (!s->is_closed)
 			write_out(s);
 		if (s->is_closed || s->is_broken)

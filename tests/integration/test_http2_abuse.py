@@ -246,7 +246,7 @@ def shut_windows_hold_little_memory():
                 client.until(HEADERS)
             wait_for(lambda: len(backend.requests) == 99, "all requests")
             grown = gateway.memory_kib() - before
-            check(grown < 16000, f"grew by {grown} KiB")
+            check(grown < 20000 * SCALE, f"grew by {grown} KiB")
             with FrameClient(gateway.port) as other:
                 other.send(window_update(0, 1000000) + headers(1))
                 check(other.until(HEADERS, 1), "another client")
