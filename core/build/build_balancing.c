@@ -220,6 +220,7 @@ static void take_retries(struct build_numbers *n, struct retry_options *out)
 struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out)
 {
 	take_algorithm(n, &out->balancing);
+	out->balancing.slow_start_ms = build_ms(n, "slowStartMs", 0);
 	out->balancing.hash_text = plan_string(n->object, "hashOn", STR_EMPTY);
 	take_outlier(n, &out->balancing.outlier);
 	take_health(n, &out->balancing.health);
@@ -283,6 +284,7 @@ bool build_same_balancing(const struct service_options *a, const struct service_
 {
 	bool is_same = a->endpoint_count == b->endpoint_count &&
 		       a->balancing.algorithm == b->balancing.algorithm &&
+		       a->balancing.slow_start_ms == b->balancing.slow_start_ms &&
 		       str_eq(a->balancing.hash_text, b->balancing.hash_text) &&
 		       is_same_outlier(&a->balancing.outlier, &b->balancing.outlier) &&
 		       is_same_health(&a->balancing.health, &b->balancing.health) &&

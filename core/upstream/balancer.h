@@ -51,6 +51,7 @@ struct endpoint_options {
 
 struct balancing {
 	enum balance_algorithm algorithm;
+	int slow_start_ms; /* how long who comes back gets less than its share; 0: not at all */
 	struct outlier_options outlier;
 	struct health_options health;
 	struct str hash_text; /* of the key, as it is written: an expression; "": there is none */
@@ -64,7 +65,8 @@ struct endpoint {
 	unsigned index, weight;
 	atomic_uint active;
 	struct outlier outlier;
-	atomic_bool is_unhealthy; /* health.h says so */
+	atomic_bool is_unhealthy;      /* health.h says so */
+	_Atomic int64_t well_since_ms; /* when it said so no more; 0: it never did */
 };
 
 struct balancer {

@@ -37,6 +37,26 @@ static bool heeds_ejections(const struct balancer *b, int64_t now_ms)
 	       b->count * b->options.outlier.healthy_percent_min;
 }
 
+#define WHOLE 1000 /* of a weight that grows */
+#define LEAST 100
+
+/* Who has come back gets a tenth of its share at first, then more from moment to moment: its caches
+ * are cold, and whatever took it away may not be over. */
+static uint64_t weight_of(const struct candidates *c, const struct endpoint *e)
+{
+	int64_t whole_ms = c->b->options.slow_start_ms;
+	if (LIKELY(whole_ms == 0))
+		return e->weight;
+	int64_t well_ms = atomic_load_explicit(&e->well_since_ms, memory_order_relaxed);
+	int64_t back_ms = atomic_load_explicit(&e->outlier.ejected_until_ms, memory_order_relaxed);
+	int64_t since_ms = well_ms > back_ms ? well_ms : back_ms;
+	int64_t age_ms = c->now_ms - since_ms;
+	if (since_ms == 0 || age_ms >= whole_ms)
+		return (uint64_t)e->weight * WHOLE;
+	int64_t part = age_ms > 0 ? age_ms * WHOLE / whole_ms : 0;
+	return (uint64_t)e->weight * (uint64_t)(part > LEAST ? part : LEAST);
+}
+
 /* --- by turn --------------------------------------------------------------------------------- */
 
 static int64_t *turns_of(struct balancer *b, unsigned worker)
@@ -57,8 +77,9 @@ static struct endpoint *by_turn(const struct candidates *c, const struct balance
 		struct endpoint *e = &c->b->endpoints[i];
 		if (!may_be_asked(c, e))
 			continue;
-		turns[i] += e->weight;
-		total += e->weight;
+		int64_t weight = (int64_t)weight_of(c, e);
+		turns[i] += weight;
+		total += weight;
 		if (!best || turns[i] > turns[best->index])
 			best = e;
 	}
@@ -74,7 +95,7 @@ static struct endpoint *by_chance(const struct candidates *c, const struct balan
 	uint64_t total = 0;
 	for (unsigned i = 0; i < c->b->count; i++)
 		if (may_be_asked(c, &c->b->endpoints[i]))
-			total += c->b->endpoints[i].weight;
+			total += weight_of(c, &c->b->endpoints[i]);
 	if (total == 0)
 		return NULL;
 	uint64_t at = wish->random % total;
@@ -82,9 +103,10 @@ static struct endpoint *by_chance(const struct candidates *c, const struct balan
 		struct endpoint *e = &c->b->endpoints[i];
 		if (!may_be_asked(c, e))
 			continue;
-		if (at < e->weight)
+		uint64_t weight = weight_of(c, e);
+		if (at < weight)
 			return e;
-		at -= e->weight;
+		at -= weight;
 	}
 	return NULL;
 }
@@ -108,10 +130,11 @@ static unsigned count_candidates(const struct candidates *c)
 }
 
 /* With the request at hand, for its weight. */
-static uint64_t load_beside(const struct endpoint *e, const struct endpoint *other)
+static uint64_t load_beside(
+	const struct candidates *c, const struct endpoint *e, const struct endpoint *other)
 {
 	uint64_t active = atomic_load_explicit(&e->active, memory_order_relaxed);
-	return (active + 1) * other->weight;
+	return (active + 1) * weight_of(c, other);
 }
 
 static struct endpoint *by_load(const struct candidates *c, const struct balance_wish *wish)
@@ -122,7 +145,7 @@ static struct endpoint *by_load(const struct candidates *c, const struct balance
 	unsigned first = (uint32_t)wish->random % count;
 	unsigned second = (first + 1 + (uint32_t)(wish->random >> 32) % (count - 1)) % count;
 	struct endpoint *a = nth(c, first), *b = nth(c, second);
-	return load_beside(b, a) < load_beside(a, b) ? b : a;
+	return load_beside(c, b, a) < load_beside(c, a, b) ? b : a;
 }
 
 /* --- by key ---------------------------------------------------------------------------------- */

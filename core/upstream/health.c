@@ -89,6 +89,9 @@ static void set_health(struct check *c, bool is_well, const char *why)
 	bool was_well = !atomic_load_explicit(&c->endpoint->is_unhealthy, memory_order_relaxed);
 	if (is_well == was_well)
 		return;
+	if (is_well)
+		atomic_store_explicit(
+			&c->endpoint->well_since_ms, loop_now_ms(loop_of(c)), memory_order_relaxed);
 	atomic_store_explicit(&c->endpoint->is_unhealthy, !is_well, memory_order_relaxed);
 	if (is_well)
 		atomic_fetch_sub_explicit(&b->unhealthy, 1, memory_order_relaxed);

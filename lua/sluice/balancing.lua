@@ -68,6 +68,7 @@ balancing.fields = {
 		fields = {
 			algorithm = { type = "string", enum = { "roundRobin", "random", "leastRequest",
 				"ringHash", "maglev" } },
+			slowStartSeconds = seconds,
 			hashOn = { type = "string", check = check_key },
 		},
 	},
@@ -295,8 +296,10 @@ function balancing.put(out, service)
 		return
 	end
 	nodes.put(out, "endpoints", service.endpoints and endpoints_node(service))
-	nodes.put(out, "algorithm", nodes.get(nodes.get(spec, "loadBalancing"), "algorithm"))
-	nodes.put(out, "hashOn", nodes.get(nodes.get(spec, "loadBalancing"), "hashOn"))
+	local balancing_node = nodes.get(spec, "loadBalancing")
+	nodes.put(out, "algorithm", nodes.get(balancing_node, "algorithm"))
+	nodes.put(out, "slowStartMs", nodes.get(plain(balancing_node), "slowStartMs"))
+	nodes.put(out, "hashOn", nodes.get(balancing_node, "hashOn"))
 	nodes.put(out, "retries", plain(nodes.get(spec, "retries")))
 	nodes.put(out, "healthCheck", plain(nodes.get(spec, "healthCheck")))
 	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))

@@ -107,6 +107,7 @@ descriptions.fields = {
 	["upstreamHttp2.initialWindowSize"] = { "Bytes of one response on their way.", 65535 },
 	["upstreamHttp2.connectionWindowSize"] = { "Bytes of all responses of a connection on their way.", 1048576 },
 	["upstreamHttp2.pingSeconds"] = { "A silent upstream is asked after so long, and given up after twice that; 0: never.", 0 },
+	["loadBalancing.slowStartSeconds"] = { "How long an endpoint that comes back gets less than its share; without it: not at all." },
 	["loadBalancing.hashOn"] = { "Of ringHash and maglev: an expression; requests of one value go to one endpoint." },
 	["healthCheck.type"] = { "A request, a connection, or gRPC's health checking protocol.", "http" },
 	["healthCheck.path"] = { "What is asked for by GET.", "/" },

@@ -104,7 +104,8 @@ SPECIMENS = {
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
                           {"address": "http://up.example:9001/x"}],
-            "loadBalancing": {"algorithm": "ringHash", "hashOn": "#[attributes.headers['x-user']]"},
+            "loadBalancing": {"algorithm": "ringHash", "hashOn": "#[attributes.headers['x-user']]",
+                              "slowStartSeconds": 9},
             "outlierDetection": {
                 "consecutiveFailures": 3, "intervalSeconds": 9, "baseEjectionSeconds": 9,
                 "maxEjectionSeconds": 99, "maxEjectionPercent": 10, "minHealthyPercent": 20}}),

@@ -135,6 +135,37 @@ START_TEST(one_may_be_out_at_least_but_never_the_last)
 }
 END_TEST
 
+/* How many of 110 choices fall on the first. */
+static unsigned share_of_first(void)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < 110; i++) {
+		struct balance_wish wish = {.now_ms = now_ms};
+		struct endpoint *e = balancer_take(balancer, &wish);
+		count += e->index == 0;
+		balancer_leave(e);
+	}
+	return count;
+}
+
+START_TEST(who_comes_back_gets_its_share_little_by_little)
+{
+	begin(2, 50, 0);
+	balancer->options.slow_start_ms = 1000;
+	ck_assert_uint_eq(share_of_first(), 55);
+	ck_assert(fail_times(0, 3));
+	ck_assert_uint_eq(share_of_first(), 0);
+	now_ms += 5000;
+	ck_assert_uint_le(share_of_first(), 11); /* a tenth beside a whole */
+	now_ms += 500;
+	ck_assert_uint_le(share_of_first(), 38);
+	ck_assert_uint_ge(share_of_first(), 35);
+	now_ms += 500;
+	ck_assert_uint_ge(share_of_first(), 54);
+	service_unref(service);
+}
+END_TEST
+
 START_TEST(with_too_few_left_those_that_are_out_are_asked_again)
 {
 	begin(4, 75, 50);
@@ -149,5 +180,5 @@ END_TEST
 
 UNIT_SUITE(outlier, failures_in_a_row_take_an_endpoint_out_for_a_while,
 	it_is_out_longer_each_time_until_that_wears_off, no_more_are_out_than_allowed,
-	one_may_be_out_at_least_but_never_the_last,
+	one_may_be_out_at_least_but_never_the_last, who_comes_back_gets_its_share_little_by_little,
 	with_too_few_left_those_that_are_out_are_asked_again)
