@@ -15,7 +15,8 @@ are off but where they are measured. What is measured, per request:
 
 The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies run over 16, with every
 proxy's buffers tuned for them. `http2` is HTTP/2 over TLS (h2load -t1), eight streams on each of 16
-connections, towards the same backend. `log` is the plain case with an access log in a file, each in its own
+connections, towards the same backend; `tls` is HTTP/1.1 over it, `handshakes` are full ones (ECDSA P-256) and nothing else, a connection
+each, and `tls-idle` is the memory of idle connections that speak TLS. `log` is the plain case with an access log in a file, each in its own
 format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies. `sdk` is Sluice alone, too: what
 policies cost that only continue (twenty of them), that evaluate an expression, read two fields in a script, or ask a service
 (sdk/examples/authorizer), in instructions and in CPU beside a request without any.
@@ -29,6 +30,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import struct
 import subprocess
@@ -66,6 +68,26 @@ class Wrk:
                 f"http://127.0.0.1:{port}/"]
 
 
+class WrkTls(Wrk):
+    """HTTP/1.1 over TLS 1.3."""
+
+    @staticmethod
+    def command(port, connections, seconds):
+        return [word.replace("http://", "https://") for word in Wrk.command(port, connections, seconds)]
+
+
+class Handshakes:
+    """Connections that end after a full handshake of TLS 1.3, one after the other."""
+    many = re.compile(r"(\d+) connections in \d+ real")
+    bad = re.compile(r"ERROR")
+    rate = re.compile(r"([\d.]+) connections/user sec")
+
+    @staticmethod
+    def command(port, connections, seconds):
+        return ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-tls1_3", "-time",
+                str(max(seconds, 1))]
+
+
 class H2load:
     """HTTP/2 over TLS 1.3, eight streams on each connection."""
     many = re.compile(r"(\d+) succeeded")
@@ -94,10 +116,12 @@ def send_load(client, port, connections, seconds):
 class Load:
     """A fixed number of requests over keep-alive connections, a wave of one per connection."""
 
-    def __init__(self, port, connections):
+    def __init__(self, port, connections, tls=None):
         self.sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
         for s in self.sockets:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sockets = [tls.wrap_socket(s) for s in self.sockets]
         self.request = (f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{AUTHORIZATION}\r\n\r\n"
                         ).encode()
 
@@ -251,15 +275,23 @@ def private_dirty_kib(pids):
     return total
 
 
+def trusting():
+    """A client that takes any certificate."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    return tls
+
+
 def measure_idle(p, connections):
     """Bytes per connection that has served one request and waits for the next."""
-    first = Load(p.port, 64)
+    tls = trusting() if p.variant == "tls" else None
+    first = Load(p.port, 64, tls)
     first.send(64 * 20)
     time.sleep(0.5)
     before = private_dirty_kib(p.pids())
     loads = []
     for at in range(0, connections, 200):
-        load = Load(p.port, min(200, connections - at))
+        load = Load(p.port, min(200, connections - at), tls)
         load.wave()
         loads.append(load)
     time.sleep(2)
@@ -385,23 +417,24 @@ class Bench:
         self.stop_all()
         self.result["cases"]["allocations"] = rows
 
-    def case_idle(self):
+    def case_idle(self, variant=""):
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        connections = 1000 if self.quick else min(10000, int(hard * 0.4))
-        self.say(f"\nPrivate memory per idle connection ({connections} connections)")
+        connections = 1000 if self.quick or variant else min(10000, int(hard * 0.4))
+        self.say(f"\nPrivate memory per idle {variant or 'plain'} connection "
+                 f"({connections} connections)")
         origin = self.origin(1024)
         rows = {}
         for name in self.names():
             if name == "relay":
                 continue
-            p = self.start(self.make(name, origin))
+            p = self.start(self.make(name, origin, variant))
             rows[name] = measure_idle(p, connections)
             self.say(f"  {name:10}{rows[name]['bytes_per_connection']:10.0f} bytes")
             self.running.remove(p)
             p.stop()
         self.stop_all()
-        self.result["cases"]["idle memory"] = rows
+        self.result["cases"][f"idle memory{variant and ', ' + variant}"] = rows
 
     def case_apis(self):
         count, edits, rounds, seconds = (2000, 5, 3, 1) if self.quick else (10000, 15, 9, 2)
@@ -456,6 +489,11 @@ class Bench:
             "http2": lambda: self.case_cpu(
                 "HTTP/2 over TLS 1.3, 1 KiB, 16 connections of 8 streams", 1024, 16, "http2",
                 client=H2load),
+            "tls": lambda: self.case_cpu("TLS 1.3, 1 KiB, 64 connections", 1024, 64, "tls",
+                                         client=WrkTls),
+            "handshakes": lambda: self.case_cpu("Full handshakes of TLS 1.3, ECDSA P-256", 1024, 1,
+                                                "tls", client=Handshakes),
+            "tls-idle": lambda: self.case_idle("tls"),
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,
             "sdk": self.case_sdk,

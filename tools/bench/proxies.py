@@ -10,6 +10,7 @@ import subprocess
 import time
 
 PROXY_CORE, LOAD_CORE = 0, 1
+TLS_VARIANTS = ("tls", "http2")
 
 
 def free_port():
@@ -116,7 +117,8 @@ class Nginx(Proxy):
     client_body_buffer_size 256k;""" if self.variant == "tuned" else ""
         http2 = f"""
         ssl_certificate {self.certificate()}; ssl_certificate_key {self.certificate()};
-        ssl_protocols TLSv1.3;""" if self.variant == "http2" else ""
+        ssl_protocols TLSv1.3;""" if self.variant in TLS_VARIANTS else ""
+        kind = "" if not http2 else "ssl http2 " if self.variant == "http2" else "ssl "
         log = f"{self.dir}/access.log combined buffer=64k flush=1s" \
             if self.variant == "logged" else "off"
         path = self.write("nginx.conf", f"""
@@ -132,7 +134,7 @@ http {{
         server 127.0.0.1:{self.backend_port}; keepalive 256; keepalive_requests 1000000000;
     }}
     server {{
-        listen 127.0.0.1:{self.port} {"ssl http2 " if http2 else ""}backlog=4096;{http2}
+        listen 127.0.0.1:{self.port} {kind}backlog=4096;{http2}
         location / {{
             proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_set_header Host $proxy_host;
@@ -153,8 +155,9 @@ class Haproxy(Proxy):
     option httplog
 """ if self.variant == "logged" else ""
         tuned = "    tune.bufsize 131072\n" if self.variant == "tuned" else ""
-        http2 = f" ssl crt {self.certificate()} alpn h2 ssl-min-ver TLSv1.3" \
-            if self.variant == "http2" else ""
+        alpn = "h2" if self.variant == "http2" else "http/1.1"
+        http2 = f" ssl crt {self.certificate()} alpn {alpn} ssl-min-ver TLSv1.3" \
+            if self.variant in TLS_VARIANTS else ""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         path = self.write("haproxy.cfg", f"""
 global
@@ -213,12 +216,12 @@ class Sluice(Proxy):
     name = "sluice"
 
     def command(self):
-        scheme = "https" if self.variant == "http2" else "http"
+        scheme = "https" if self.variant in TLS_VARIANTS else "http"
         spec = {"address": f"{scheme}://127.0.0.1:{self.port}",
                 "services": {"origin": {"address": f"http://127.0.0.1:{self.backend_port}"}}}
         if policies := sdk_policies(self.variant, self.backend_port):
             spec["policies"] = policies
-        if self.variant == "http2":
+        if self.variant in TLS_VARIANTS:
             self.certificate()
             with open(f"{self.dir}/key") as key, open(f"{self.dir}/crt") as crt:
                 spec["policies"] = [{"policyRef": {"name": "tls"}, "config": {
