@@ -265,11 +265,13 @@ enum rc forward_prepare_request(struct exchange *e)
 	return UNLIKELY(e->x.arena->failed) ? RC_FULL : RC_OK;
 }
 
-/* Of a message that came by that version of HTTP. */
-static inline enum rc put_via(
-	struct fields *f, const struct edge *edge, unsigned major, unsigned minor)
+/* Of a message that came by that version of HTTP. A copy: a request that waits for a connection
+ * outlives the generation whose edge it passed. */
+static inline enum rc put_via(struct exchange *e, struct fields *f, const struct edge *edge,
+	unsigned major, unsigned minor)
 {
-	return fields_append(f, STR("Via"), FIELD_VIA, edge->via[major == 2 ? 2 : minor != 0]);
+	struct str via = arena_copy(e->x.arena, edge->via[major == 2 ? 2 : minor != 0]);
+	return via.n == 0 ? RC_FULL : fields_append(f, STR("Via"), FIELD_VIA, via);
 }
 
 enum rc forward_address_service(struct exchange *e)
@@ -280,7 +282,7 @@ enum rc forward_address_service(struct exchange *e)
 		r->authority = service_authority(e->service);
 	if (UNLIKELY(!edge->adds_via_to_request))
 		return RC_OK;
-	return put_via(&r->fields, edge, r->version_major, r->version_minor);
+	return put_via(e, &r->fields, edge, r->version_major, r->version_minor);
 }
 
 void forward_address_endpoint(struct exchange *e, struct service *endpoint)
@@ -321,7 +323,7 @@ void forward_finish_response(struct exchange *e, struct http_response *r, bool i
 	if (edge->server.n > 0)
 		rc = fields_append(&r->fields, STR("Server"), FIELD_SERVER, edge->server);
 	if (edge->adds_via_to_response && !is_local)
-		rc = put_via(&r->fields, edge, r->version_major, r->version_minor);
+		rc = put_via(e, &r->fields, edge, r->version_major, r->version_minor);
 	if (edge->tells_reason && is_local)
 		rc = fields_set(&r->fields, STR("x-sluice-reason"), access_record_reason(e));
 	(void)rc;

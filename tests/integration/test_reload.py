@@ -121,6 +121,38 @@ def storm(reloads, pause):
             check(gateway.descriptors() < descriptors + 40, "descriptors leak")
 
 
+@case
+def what_waits_for_a_connection_outlives_the_edge_that_it_passed():
+    """Its own fields were written by a generation that is freed meanwhile."""
+    goes_on = threading.Event()
+
+    def held(connection):
+        while connection.read_request():
+            goes_on.wait(30 * SCALE)
+            connection.send(reply(200, "x"))
+
+    def documents(backend, served, name):
+        breaker = binding("b", "circuit-breaker", {"thresholds": {
+            "maxConnections": 1, "maxPendingRequests": 1}}, target="a-up", kind="Service")
+        return {"a.yaml": [served, breaker],
+                "edge.yaml": [configuration("edge", {"headers": {"viaName": name}})]}
+    with Backend(held) as backend:
+        served = api("a", backend)
+        with Gateway(documents(backend, served, "the-first")) as gateway, \
+                gateway.client() as first, gateway.client() as second:
+            first.send("GET /1 HTTP/1.1\r\nhost: h\r\n\r\n")
+            wait_for(lambda: backend.requests, "the one that holds the connection")
+            second.send("GET /2 HTTP/1.1\r\nhost: h\r\n\r\n")
+            wait_for(lambda: gateway.get("/3").status == 503, "the one that waits")
+            for i in range(4):
+                before = gateway.generation()
+                gateway.write("edge.yaml", documents(backend, served, f"number-{i}")["edge.yaml"])
+                wait_for(lambda: gateway.generation() > before, "the next generation")
+            goes_on.set()
+            equal([first.read().status, second.read().status], [200, 200])
+            equal([r.get("via") for r in backend.requests], ["1.1 the-first"] * 2)
+
+
 @case(serial=True, seconds=120)
 def reloads_under_load_lose_nothing():
     storm(100, 0.05)
