@@ -196,6 +196,7 @@ CONFIGS = {
         "contentTypes": ["text/*"], "compressWithCredentials": True, "removeAcceptEncoding": True,
         "maxStreams": 9},
     "decompression": {"codings": ["br", "gzip"], "maximumBytes": 9, "maximumRatio": 9},
+    "grpc-web": {},
     "header-injection": {"inboundHeaders": [{"key": "x-a", "value": "#[attributes.method]"}],
                          "outboundHeaders": [{"key": "x-a", "value": "1"}]},
     "header-removal": {"inboundHeaders": ["x-a"], "outboundHeaders": ["x-b"]},

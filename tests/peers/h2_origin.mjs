@@ -12,6 +12,7 @@ const settings = streams ? { maxConcurrentStreams: +streams } : {}
 const tell = what => process.stdout.write(JSON.stringify(what) + '\n')
 const seen = new Map()
 const held = []
+const turns = new Map()
 let connections = 0
 
 const first = path => {
@@ -84,6 +85,20 @@ const actions = {
   },
   'refuse-call': (stream, headers, status) => stream.respond({
     ':status': 200, 'content-type': 'application/grpc', 'grpc-status': status }, { endStream: true }),
+  // A call with four messages: the next, and then its status, go out when somebody asks for /turn.
+  turns: (stream, headers, name) => {
+    let next = 0
+    const send = () => stream.write(Buffer.from([0, 0, 0, 0, 2, 0x6d, 0x30 + next++]))
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+    turns.set(name, () => next < 4 ? send() : stream.end())
+    send()
+  },
+  turn: (stream, headers, name) => { turns.get(name)(); answer(stream, 200, 'done') },
+  'cut-call': stream => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.write('part', () => stream.destroy(new Error('cut')))
+  },
   fields: (stream, headers, n) => {
     const fields = {}
     for (let i = 0; i < +n; i++) fields['x-' + i] = 'v'.repeat(100)
