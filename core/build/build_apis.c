@@ -449,10 +449,11 @@ static struct api *kept_or_built(
 	return api;
 }
 
-/* Of an API with an error nobody knows. */
-static void note_secrets(struct generation *g, const struct api *api)
+/* Of an API with an error nobody knows what it would hide. */
+static void note_needs(struct generation *g, const struct api *api)
 {
 	g->hides_queries |= api->error || (api->has_secrets && chain_hides_queries(api->chain));
+	g->takes_upgrades |= !api->upgrades || api->upgrades[0] != '\0';
 }
 
 /* --- what stands in a part of the same bytes --------------------------------------------------- */
@@ -549,7 +550,7 @@ static bool take_api(struct build *b, struct formers *formers, uint32_t i)
 		api = kept_or_built(b, formers, node);
 	build_note_item(b, PLAN_APIS, i, (uint32_t)g->api_count);
 	note_base(b, api, i, listener);
-	note_secrets(g, api);
+	note_needs(g, api);
 	g->apis[g->api_count++] = api;
 	return true;
 }

@@ -78,6 +78,7 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 	l->position.file = node->position.file ? heap_strdup(node->position.file) : NULL;
 	l->apis = b->generation->apis;
 	l->hides_queries = b->generation->hides_queries;
+	l->takes_upgrades = b->generation->takes_upgrades;
 	return true;
 }
 

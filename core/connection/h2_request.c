@@ -51,6 +51,7 @@ struct h2_request *h2_request_new(struct h2_server *v)
 	r->s.arena = &r->arena;
 	r->s.request = &r->request;
 	chunk_queue_init(&r->s.in, pool);
+	chunk_queue_init(&r->early, pool);
 	http_request_init(&r->request, &r->arena);
 	take_facts(r, v->c->stream);
 	list_append(&v->requests, &r->link);
@@ -64,6 +65,7 @@ void h2_request_free(struct h2_request *r)
 	list_remove(&r->link);
 	v->open--;
 	chunk_queue_clear(&r->s.in);
+	chunk_queue_clear(&r->early);
 	arena_reset(&r->arena);
 	pool_put(server_pool(v->c), r, sizeof(*r));
 	h2_server_note_gone(v);
@@ -115,18 +117,18 @@ void h2_request_announce(struct h2_request *r)
 	r->server->owned++;
 	r->request.scheme = r->s.tls_version ? STR("https") : STR("http");
 	/* What is asked to switch is whole; what comes behind is the other protocol's. */
-	r->s.in_ended = r->h.in_ended || r->request.upgrade.n > 0;
+	r->s.in_ended = r->h.in_ended || r->request.is_connect;
 	r->s.bytes_received = r->h.bytes_received;
 	c->events->on_request(c->owner, &r->s);
 }
 
 void h2_request_take(struct h2_request *r, struct str bytes)
 {
-	struct chunk_queue *in = &r->s.in;
-	bool is_early = r->request.upgrade.n > 0 && !r->s.upgraded;
+	bool is_early = r->request.is_connect && !r->s.upgraded;
+	struct chunk_queue *in = is_early ? &r->early : &r->s.in;
 	r->s.body_received += bytes.n;
 	r->s.bytes_received = r->h.bytes_received;
-	if (r->phase != REQUEST_OWNED || r->is_dead || is_early) {
+	if (r->phase != REQUEST_OWNED || r->is_dead || (is_early && r->h.head_sent)) {
 		h2_stream_credit(&r->h, bytes.n);
 		h2_server_wake(r->server);
 		return;
@@ -136,13 +138,14 @@ void h2_request_take(struct h2_request *r, struct str bytes)
 		chunk_queue_add_copy(in, bytes);
 	else
 		chunk_queue_add_slice(in, block, bytes.p, bytes.n);
-	r->s.events->on_data(&r->s);
+	if (!is_early)
+		r->s.events->on_data(&r->s);
 }
 
 void h2_request_end(struct h2_request *r)
 {
 	r->s.in_ended = true;
-	r->s.trailers = r->h.trailers;
+	r->s.trailers = r->request.is_connect ? NULL : r->h.trailers;
 	r->s.bytes_received = r->h.bytes_received;
 	if (r->phase == REQUEST_OWNED && !r->is_dead)
 		r->s.events->on_data(&r->s);
@@ -171,6 +174,7 @@ static void send_switch(struct h2_request *r, struct http_response *a)
 	note_sent(r, h2_stream_respond(&r->h, a, loop_http_date(r->server->c->loop), false));
 	r->s.upgraded = true;
 	r->s.in_ended = r->h.in_ended;
+	chunk_queue_move(&r->s.in, &r->early);
 }
 
 static void send_response(struct http_stream *s, struct http_response *a, bool end)
@@ -323,6 +327,7 @@ static void release(struct http_stream *s)
 	/* The rest of the answer is still here, and perhaps some of the request to come. */
 	h2_stream_credit(&r->h, r->h.uncredited);
 	chunk_queue_clear(&s->in);
+	chunk_queue_clear(&r->early);
 	arena_reset(&r->arena);
 	h2_stream_finish(&r->h);
 	h2_server_wake(v);

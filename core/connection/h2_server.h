@@ -24,6 +24,7 @@ struct h2_request {
 	struct arena arena;
 	struct http_request request;
 	struct address gone_peer; /* s.peer points here once the connection is gone */
+	struct chunk_queue early; /* what came for the other protocol before the switch */
 	enum request_phase phase;
 	bool is_dead;     /* nothing comes or goes any more */
 	bool loss_is_due; /* on_reset is owed, at the end of the turn */

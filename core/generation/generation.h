@@ -44,6 +44,7 @@ struct generation_listener {
 	struct route_table *routes;   /* owned: base paths to indices of apis */
 	struct api **apis;            /* borrowed: the generation's */
 	bool hides_queries;           /* some API of the generation has secrets in queries */
+	bool takes_upgrades;          /* some API of it lets requests switch protocols */
 	int *fds;                     /* borrowed from whoever keeps the ports */
 	unsigned fd_count; /* at least worker_count: worker w has w, w + worker_count, ... */
 	unsigned worker_count;
@@ -65,6 +66,7 @@ struct generation {
 	struct api **apis; /* refs; NULL: taken out */
 	size_t api_count;
 	bool hides_queries;          /* some API has secrets in queries, or may have */
+	bool takes_upgrades;         /* some API lets requests switch protocols */
 	struct contracts *contracts; /* owned */
 	struct api **dropped_apis;   /* borrowed: the former generation's that this one has not */
 	size_t dropped_api_count;

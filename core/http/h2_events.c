@@ -271,7 +271,8 @@ static void end_tunnel_request(struct h2_session *session, struct h2_stream *s)
 static void take_message_head(struct h2_session *session, struct h2_stream *s, bool ends)
 {
 	enum h1_error error = h2_head_finish(session, s, ends);
-	s->has_head = session->is_server || s->response->status >= 200 || s->is_tunnel;
+	s->has_head =
+		session->is_server || s->response->status >= 200 || s->response->status == 101;
 	s->in_ended = ends;
 	if (session->is_server)
 		s->asked_head = s->request->method == METHOD_HEAD;

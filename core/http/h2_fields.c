@@ -35,6 +35,15 @@ static void add_fields(struct h2_list *l, const struct fields *f)
 		add(l, f->items[i].name, f->items[i].value);
 }
 
+/* RFC 8441 5: what HTTP/1.1 proves by them, the settings say here. */
+static void add_switch_fields(struct h2_list *l, const struct fields *f)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (!str_eq_nocase(f->items[i].name, STR("sec-websocket-key")) &&
+			!str_eq_nocase(f->items[i].name, STR("sec-websocket-accept")))
+			add(l, f->items[i].name, f->items[i].value);
+}
+
 static void add_length(struct h2_list *l, int64_t length)
 {
 	if (length < 0)
@@ -78,7 +87,10 @@ bool h2_list_request(
 	}
 	if (r->authority.n > 0)
 		add(l, STR(":authority"), r->authority);
-	add_fields(l, &r->fields);
+	if (extends)
+		add_switch_fields(l, &r->fields);
+	else
+		add_fields(l, &r->fields);
 	if (has_content || r->content_length == 0)
 		add_length(l, r->content_length);
 	if (takes_trailers(r))

@@ -331,6 +331,7 @@ static void take_protocol(struct h2_head *h, struct http_request *r)
 	r->method_name = STR("GET");
 	r->method = METHOD_GET;
 	r->upgrade = h->protocol;
+	r->is_connect = true;
 	r->content_length = CONTENT_LENGTH_NONE;
 }
 

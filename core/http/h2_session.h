@@ -224,8 +224,9 @@ void h2_stream_init(struct h2_stream *s, struct pool *pool, struct arena *arena)
  * an extended CONNECT. False: no memory; the stream is gone. */
 MUST_USE bool h2_stream_open(
 	struct h2_session *session, struct h2_stream *s, const struct http_request *r, bool end);
-/* Server role. Status below 200 but 101: an interim one. 101 answers an extended CONNECT. A date is
- * added when there is none and `date` is not empty. False: the stream had to be reset. */
+/* Server role. Status below 200 but 101: an interim one. 101 answers an extended CONNECT, which no
+ * 2xx may. A date is added when there is none and `date` is not empty. False: the stream had to be
+ * reset. */
 MUST_USE bool h2_stream_respond(
 	struct h2_stream *s, const struct http_response *r, struct str date, bool end);
 /* Moves all chunks of q; they may be empty. False: it does not fit the declared length (the stream

@@ -131,6 +131,12 @@ static bool frame_response(struct h2_stream *s, struct http_response *r, bool en
 	return !end && !is_bare;
 }
 
+/* The client would take content for the other protocol's bytes. */
+static bool is_false_switch(const struct h2_stream *s, const struct http_response *r)
+{
+	return s->request->is_connect && r->status >= 200 && r->status <= 299;
+}
+
 bool h2_stream_respond(
 	struct h2_stream *s, const struct http_response *r, struct str date, bool end)
 {
@@ -138,6 +144,10 @@ bool h2_stream_respond(
 	struct http_response framed = *r;
 	if (!s->session || s->head_sent)
 		return true;
+	if (is_false_switch(s, r)) {
+		h2_stream_abandon(s, H2_CONNECT_ERROR);
+		return false;
+	}
 	if (r->status == 101) {
 		framed.status = 200;
 		framed.content_length = CONTENT_LENGTH_NONE;

@@ -182,8 +182,9 @@ struct http_request {
 	uint8_t version_major, version_minor; /* 1.0, 1.1, 2.0 */
 	bool expects_continue;
 	bool takes_trailers; /* "te: trailers" came; HTTP/2 */
-	bool lost_fields;   /* those that its Connection field named were taken out */
-	struct str upgrade; /* the Upgrade field's value when Connection names it; else empty */
+	bool lost_fields;    /* those that its Connection field named were taken out */
+	bool is_connect;     /* by an extended CONNECT (RFC 8441): a 2xx would be its switch */
+	struct str upgrade;  /* the Upgrade field's value when Connection names it; else empty */
 	int64_t content_length;
 	struct fields fields; /* without Host, which is `authority` */
 };

@@ -282,6 +282,7 @@ static void set_options(struct proxy_listener *l)
 		.error_body = error_body,
 		.http2 = limits->http2,
 	};
+	l->options.http2.settings.connect_protocol = l->serves->takes_upgrades;
 	shed_adjust(l->worker, &l->options);
 }
 

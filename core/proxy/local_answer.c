@@ -28,12 +28,17 @@ struct str local_answer_body(struct arena *arena, struct str message, struct str
 
 #define JSON_TYPE STR("application/json; charset=UTF-8")
 
+static bool add_version(struct fields *f)
+{
+	return fields_append(f, STR("Sec-WebSocket-Version"), FIELD_OTHER, STR("13")) == RC_OK;
+}
+
 /* What has to be asked for instead (RFC 9110 15.5.22, RFC 6455 4.4). */
 static bool add_switch(struct fields *f)
 {
 	return fields_append(f, STR("Upgrade"), FIELD_UPGRADE, STR("websocket")) == RC_OK &&
 	       fields_append(f, STR("Connection"), FIELD_CONNECTION, STR("upgrade")) == RC_OK &&
-	       fields_append(f, STR("Sec-WebSocket-Version"), FIELD_OTHER, STR("13")) == RC_OK;
+	       add_version(f);
 }
 
 static void fill_head(struct exchange *e, struct local_response *local, uint16_t status)
@@ -55,6 +60,8 @@ static void fill_head(struct exchange *e, struct local_response *local, uint16_t
 				 STR(RETRY_AFTER_SECONDS)) == RC_OK;
 	if (e->fault == FAULT_WEBSOCKET_VERSION)
 		added &= add_switch(&head->fields);
+	if (e->fault == FAULT_WEBSOCKET_HANDSHAKE)
+		added &= add_version(&head->fields);
 	if (!added)
 		fields_init(&head->fields, e->x.arena);
 }
@@ -95,8 +102,7 @@ void local_answer_word(struct exchange *e, struct local_response *local)
 		struct fields *f = &local->head.fields;
 		struct str copy = arena_copy(e->x.arena, buffer_str(&body));
 		/* A message may quote what a client sent: it is to be nothing but its type. */
-		if (copy.n == body.n &&
-			fields_set(f, STR("Content-Type"), content_type) == RC_OK &&
+		if (copy.n == body.n && fields_set(f, STR("Content-Type"), content_type) == RC_OK &&
 			fields_set(f, STR("X-Content-Type-Options"), STR("nosniff")) == RC_OK) {
 			local->body = copy;
 			local->head.content_length = (int64_t)copy.n;
@@ -138,8 +144,8 @@ struct str local_answer_of_refusal(const struct edge *edge, uint16_t status, con
 	}
 	if (fields_append(fields, STR("Content-Type"), FIELD_CONTENT_TYPE, type) != RC_OK)
 		return STR_EMPTY;
-	if (edge->tells_reason && fields_append(fields, STR("x-sluice-reason"), FIELD_OTHER,
-					  values.reason) != RC_OK)
+	if (edge->tells_reason &&
+		fields_append(fields, STR("x-sluice-reason"), FIELD_OTHER, values.reason) != RC_OK)
 		return STR_EMPTY;
 	return body;
 }

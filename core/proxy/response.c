@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "policy/local_stream.h"
 #include "proxy/tunnel.h"
+#include "proxy/upgrade.h"
 
 static bool is_local(const struct exchange *e)
 {
@@ -150,6 +151,8 @@ bool response_policies(struct exchange *e)
 	if (exchange_chain_stopped(e, CHAIN_RESPONSE, result))
 		return true;
 	if (e->x.run[CHAIN_RESPONSE].head_done) {
+		if (UNLIKELY(e->down->request->is_connect) && upgrade_is_false(e, is_local(e)))
+			return true;
 		response_send_head(e, !e->x.response->has_content);
 		response_go(e, RESPONSE_BODY);
 		return true;

@@ -53,6 +53,10 @@ void tunnel_begin(struct exchange *e)
 	}
 	e->x.response = e->attempt.up->response;
 	forward_clean_response(&e->x.response->fields);
+	if (!upgrade_translate(e)) {
+		exchange_fail(e, FAULT_MEMORY, NULL);
+		return;
+	}
 	/* A 101 answers a request that is whole; what a chain still had to say about its end is
 	 * void. */
 	e->attempt.is_request_sent = true;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that speak what this harness does not: scripts of tests/peers, run by node."""
 import json
+import socket
 import subprocess
 import threading
 
-from .cases import TOP, wait_for
+from .cases import SCALE, TOP, wait_for
+from .wire import Reader
 
 
 class H2Origin:
@@ -94,3 +96,41 @@ class H2Client:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+
+
+class H2Tunnel:
+    """What an HTTP/2 client asks by an extended CONNECT (tests/peers/h2_websocket.mjs), and the bytes behind."""
+
+    def __init__(self, port, target="/ws", early=b"", protocol="websocket", **fields):
+        names = {":method": "CONNECT", ":protocol": protocol, ":scheme": "http", ":path": target,
+                 ":authority": "h", "sec-websocket-version": "13"}
+        names.update({name.replace("_", "-"): value for name, value in fields.items()})
+        headers = {name: value for name, value in names.items() if value is not None}
+        self.sock, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            ["node", f"{TOP}/tests/peers/h2_websocket.mjs", str(port), json.dumps(headers), early.hex()],
+            stdin=theirs, stdout=subprocess.PIPE, text=True)
+        theirs.close()
+        self.reader = Reader(self.sock, 20 * SCALE)
+        told = json.loads(self.process.stdout.readline())
+        self.offered, self.headers, self.code = told["offered"], told.get("headers", {}), told.get("code")
+        self.status = self.headers.get(":status")
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def is_closed(self):
+        return self.reader.is_ended()
+
+    def close(self):
+        """No more comes from here."""
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.sock.close()

@@ -240,6 +240,25 @@ START_TEST(an_extended_connect_is_a_switch)
 }
 END_TEST
 
+/* What is no switch must not look like one. */
+START_TEST(only_a_switch_answers_an_extended_connect_with_2xx)
+{
+	struct rig *r = rig_new();
+	rig_run(r);
+	const char *const fields[] = {":protocol", "websocket", NULL};
+	rig_ask(r, "GET", "/ws", CONTENT_LENGTH_NONE, fields);
+	rig_run(r);
+	struct http_response a;
+	http_response_init(&a, served(r, 0)->h.arena);
+	a.status = 200;
+	a.content_length = 0;
+	ck_assert(!h2_stream_respond(&served(r, 0)->h, &a, STR_EMPTY, true));
+	rig_run(r);
+	assert_told(&r->client, "1: reset 10 by peer\n");
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(cookie_crumbs_are_joined)
 {
 	struct rig *r = rig_new();
@@ -257,4 +276,5 @@ UNIT_SUITE(h2_session, a_request_and_its_answer_arrive_as_they_were,
 	an_early_answer_ends_the_request, content_waits_for_credit, a_sender_is_told_of_room,
 	a_refused_stream_may_be_sent_again, a_reset_is_told_to_the_other_side,
 	draining_serves_what_was_open, a_client_learns_how_many_streams_it_may_open,
-	an_extended_connect_is_a_switch, cookie_crumbs_are_joined)
+	an_extended_connect_is_a_switch, only_a_switch_answers_an_extended_connect_with_2xx,
+	cookie_crumbs_are_joined)
