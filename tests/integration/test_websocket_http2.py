@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """WebSockets over HTTP/2 (RFC 8441): node's client asks by an extended CONNECT."""
+import json
 import re
 import signal
 
 from harness import *
-from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, Peer, close_payload, echo_frames, frame_bytes,
-                               serves, switch_bytes)
+from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, Peer, asks, close_payload, echo_frames, frame_bytes,
+                               open_by, serves, switch_bytes)
 
 
 def limited(backend, **spec):
@@ -176,6 +177,54 @@ def a_reload_and_a_stop_close_it():
             tunnel.close()
             check(tunnel.is_closed(), "the gateway ends it")
             equal(gateway.records(1)[0]["reason"], "websocket_drained")
+
+
+
+def talk_through(end):
+    """With an upstream that says what it was asked, and sends everything back; masked frames, too."""
+    asked = json.loads(end.reader.until(b"\n"))
+    for n in (0, 125, 70000):
+        frame = frame_bytes(BINARY, b"x" * n, mask=True)
+        end.send(frame)
+        equal(end.reader.exactly(len(frame)), frame)
+    frame = frame_bytes(CLOSE, close_payload(1000), mask=True)
+    end.send(frame)
+    equal(end.reader.exactly(len(frame)), frame)
+    return {name: asked.get(name) for name in (
+        ":method", ":protocol", ":path", "sec-websocket-version", "sec-websocket-protocol", "sec-websocket-key",
+        "upgrade", "connection")}
+
+
+ASKED = {":method": "CONNECT", ":protocol": "websocket", ":path": "/tunnel", "sec-websocket-version": "13",
+         "sec-websocket-protocol": "a, b", "sec-websocket-key": None, "upgrade": None, "connection": None}
+
+
+@case
+def an_upstream_that_offers_it_is_asked_by_an_extended_connect():
+    with H2Origin(streams="connect") as origin, Gateway([api("a", origin)]) as gateway:
+        with gateway.client() as client:
+            peer = open_by(client, "/tunnel", sec_websocket_protocol="a, b")
+            equal(peer.head.get("sec-websocket-protocol"), "b")
+            equal(talk_through(client), ASKED)
+        with open_tunnel(gateway, target="/tunnel", sec_websocket_protocol="a, b") as tunnel:
+            equal(tunnel.headers.get("sec-websocket-accept"), None)
+            equal(talk_through(tunnel), ASKED)
+        for target, status in (("/reset/8", 502), ("/early", 413)):
+            with rows(target), gateway.client() as client:
+                client.send(asks(target)[0])
+                equal(client.read().status, status)
+        equal(gateway.get("/hello").text(), "hello", "the connection lives on")
+        equal(origin.connections(), 1)
+
+
+@case
+def one_that_does_not_is_asked_in_plain_http():
+    with H2Origin() as origin, Gateway([api("a", origin)]) as gateway:
+        with gateway.client() as client:
+            client.send(asks("/hello")[0])
+            equal(client.read().text(), "hello")
+        with H2Tunnel(gateway.port, target="/hello") as tunnel:
+            equal(tunnel.status, 502)
 
 
 main()

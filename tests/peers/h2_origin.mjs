@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // h2_origin.mjs [STREAMS_MAX [CERTIFICATE KEY]] - an HTTP/2 upstream for tests, with what node has built in.
 //
-// Clear text by prior knowledge, or TLS with ALPN h2 alone. Says its port, then one line of JSON for each
+// Clear text by prior knowledge, or TLS with ALPN h2 alone; STREAMS_MAX "connect" offers RFC 8441. Says its port, then one line of JSON for each
 // connection and each request that has ended. What it does stands in the path, see `actions`.
 import http2 from 'node:http2'
 import { readFileSync } from 'node:fs'
 
 const [, , streams, certificate, key] = process.argv
-const settings = streams ? { maxConcurrentStreams: +streams } : {}
+const settings = streams === 'connect' ? { enableConnectProtocol: true }
+  : streams ? { maxConcurrentStreams: +streams } : {}
 const tell = what => process.stdout.write(JSON.stringify(what) + '\n')
 const seen = new Map()
 const held = []
@@ -77,6 +78,13 @@ const actions = {
   },
   held: stream => answer(stream, 200, String(held.length)),
   silent: () => {},
+  // Behind an extended CONNECT: the head's fields as one line, then every byte as it came.
+  tunnel: (stream, headers) => {
+    stream.additionalHeaders({ ':status': 103, link: '</a>' })
+    stream.respond({ ':status': 200, 'sec-websocket-protocol': 'b' })
+    stream.write(JSON.stringify({ ...headers }) + '\n')
+    stream.pipe(stream)
+  },
   // A gRPC answer: one message and its status behind it, or no more than the status.
   call: (stream, headers, status) => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
