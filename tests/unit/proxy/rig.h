@@ -120,6 +120,7 @@ void wire_answer_with(
 void wire_interim(struct wire *w, uint16_t status);
 void wire_switch(struct wire *w);
 void wire_say(struct wire *w, const char *text, bool end);
+void wire_say_bytes(struct wire *w, struct str bytes);
 void wire_say_n(struct wire *w, size_t n, bool end);
 void wire_end_with_trailer(struct wire *w, const char *name, const char *value);
 void wire_reset(struct wire *w, enum http_reset why);

@@ -202,6 +202,13 @@ void wire_say(struct wire *w, const char *text, bool end)
 	rig_turn(w->rig);
 }
 
+void wire_say_bytes(struct wire *w, struct str bytes)
+{
+	put(alive(w), bytes.p, bytes.n);
+	w->s.events->on_data(&w->s);
+	rig_turn(w->rig);
+}
+
 void wire_say_n(struct wire *w, size_t n, bool end)
 {
 	char *text = heap_alloc(n);
