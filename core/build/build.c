@@ -96,6 +96,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	build_sha256(&b, settings, b.generation->settings_sha256);
 	build_limits(&b);
 	build_edge(&b);
+	build_resolver(&b);
 	build_contracts(&b);
 	if (!options->closed)
 		build_plugins(&b);

@@ -33,6 +33,7 @@ void generation_free(struct generation *g)
 		service_unref(g->dropped[i]);
 	free(g->dropped);
 	edge_deinit(&g->edge);
+	free((char *)g->resolver.servers.p);
 	free(g);
 }
 

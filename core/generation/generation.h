@@ -11,6 +11,7 @@
 #include "generation/api.h"
 #include "generation/edge.h"
 #include "net/address.h"
+#include "net/resolver.h"
 #include "net/tls.h"
 #include "policy/contracts.h"
 
@@ -63,7 +64,8 @@ struct generation {
 	uint64_t plan_digest; /* of the plan that it was built from */
 	struct connection_limits limits;
 	struct edge edge;
-	struct api **apis; /* refs; NULL: taken out */
+	struct resolver_options resolver; /* `servers` owned */
+	struct api **apis;                /* refs; NULL: taken out */
 	size_t api_count;
 	bool hides_queries;          /* some API has secrets in queries, or may have */
 	bool takes_upgrades;         /* some API lets requests switch protocols */

@@ -22,13 +22,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* One server answers or fails within 0.8 + 1.6 s, before RESOLVER_TIMEOUT_MS. */
-#define TRY_MS 800
-#define TRIES  2
+/* The second round takes twice as long: all servers answer or fail within 12/15 of the timeout. */
+#define TRIES 2
 /* How often c-ares looks for tries that are due, while a question is under way. */
 #define TICK_MS        100
-#define TTL_S_MIN      1
-#define TTL_S_MAX      3600
 #define NAME_BYTES_MAX 254 /* 253 and a final dot */
 #define ROUNDS_MAX     64
 
@@ -75,6 +72,9 @@ struct resolver {
 	struct timer tick;
 	size_t asking;
 	bool is_freed;
+	bool is_changing; /* answers are of a channel that is no more */
+	struct resolver_times times;
+	char *servers; /* owned: separated by commas; "": those of the machine */
 };
 
 /* --- the sockets of c-ares ---------------------------------------------------------------------
@@ -188,7 +188,8 @@ static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
 {
 	struct address found[RESOLVER_ADDRESSES_MAX];
 	size_t count = 0;
-	int ttl = TTL_S_MAX;
+	const struct resolver_times *times = &n->resolver->times;
+	int64_t ttl_ms = times->ttl_max_ms;
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
 		if (count == RESOLVER_ADDRESSES_MAX || node->ai_addrlen > sizeof(found[0].u))
 			break;
@@ -196,16 +197,17 @@ static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
 		memcpy(&found[count].u, node->ai_addr, node->ai_addrlen);
 		address_set_port(&found[count], 0);
 		count++;
-		ttl = node->ai_ttl < ttl ? node->ai_ttl : ttl;
+		int64_t own_ms = (int64_t)node->ai_ttl * 1000;
+		ttl_ms = own_ms < ttl_ms ? own_ms : ttl_ms;
 	}
-	ttl = ttl < TTL_S_MIN ? TTL_S_MIN : ttl;
+	ttl_ms = ttl_ms < times->ttl_min_ms ? times->ttl_min_ms : ttl_ms;
 	int64_t now_ms = loop_now_ms(n->resolver->loop);
 	free(n->addresses);
 	n->addresses = heap_alloc((count + 1) * sizeof(struct address));
 	memcpy(n->addresses, found, count * sizeof(struct address));
 	n->count = count;
-	n->expires_ms = now_ms + (int64_t)ttl * 1000;
-	n->stale_ms = n->expires_ms + RESOLVER_STALE_MS;
+	n->expires_ms = now_ms + ttl_ms;
+	n->stale_ms = n->expires_ms + times->stale_ms;
 }
 
 static void forget_addresses(struct name *n)
@@ -218,7 +220,7 @@ static void forget_addresses(struct name *n)
 static void note_failure(struct name *n, enum rc rc)
 {
 	n->rc = rc;
-	n->retry_ms = loop_now_ms(n->resolver->loop) + RESOLVER_RETRY_MS;
+	n->retry_ms = loop_now_ms(n->resolver->loop) + n->resolver->times.retry_ms;
 }
 
 /* Inside c-ares: only records. */
@@ -228,6 +230,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	struct resolver *r = n->resolver;
 	n->is_asking = false;
 	r->asking--;
+	if (r->is_changing)
+		return;
 	if (status == ARES_SUCCESS && info && info->nodes) {
 		keep_addresses(n, info);
 		n->rc = RC_OK;
@@ -366,7 +370,7 @@ static struct resolver_query *wait_for(
 	q->owner = owner;
 	list_append(&n->waiters, &q->link);
 	if (!timer_is_running(&n->deadline))
-		timer_start(r->loop, &n->deadline, RESOLVER_TIMEOUT_MS);
+		timer_start(r->loop, &n->deadline, r->times.timeout_ms);
 	return q;
 }
 
@@ -471,13 +475,23 @@ static void init_library(void)
 	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
 }
 
-/* Given servers mean a test: the machine's search list would add questions. */
-static void open_channel(struct resolver *r, struct str servers)
+/* Each of them has its turn in both rounds. */
+static int try_ms(const struct resolver *r)
+{
+	int servers = 1;
+	for (const char *p = r->servers; *p; p++)
+		servers += *p == ',';
+	int ms = r->times.timeout_ms / servers * 4 / 15;
+	return ms > 0 ? ms : 1;
+}
+
+/* Where servers are given, names are whole: the machine's search list belongs to the machine's. */
+static void open_channel(struct resolver *r)
 {
 	static char lookups[] = "b"; /* name servers alone: the hosts file is read here */
 	struct ares_options o = {
-		.flags = servers.n ? ARES_FLAG_NOSEARCH : 0,
-		.timeout = TRY_MS,
+		.flags = *r->servers ? ARES_FLAG_NOSEARCH : 0,
+		.timeout = try_ms(r),
 		.tries = TRIES,
 		.lookups = lookups,
 		.sock_state_cb = on_socket_state,
@@ -493,11 +507,50 @@ static void open_channel(struct resolver *r, struct str servers)
 	pthread_once(&library_once, init_library);
 	int status = ares_init_options(&r->channel, &o, chosen);
 	CHECK(status == ARES_SUCCESS);
-	if (servers.n == 0)
+	if (*r->servers)
+		CHECK(ares_set_servers_ports_csv(r->channel, r->servers) == ARES_SUCCESS);
+}
+
+static void take_options(struct resolver *r, const struct resolver_options *o)
+{
+	static const struct resolver_times usual = RESOLVER_TIMES_DEFAULT;
+	r->times = o->times.timeout_ms > 0 ? o->times : usual;
+	free(r->servers);
+	r->servers = heap_strndup(o->servers);
+	open_channel(r);
+}
+
+static bool is_as_it_is(const struct resolver *r, const struct resolver_options *o)
+{
+	static const struct resolver_times usual = RESOLVER_TIMES_DEFAULT;
+	const struct resolver_times *times = o->times.timeout_ms > 0 ? &o->times : &usual;
+	return str_eq(str_of(r->servers), o->servers) &&
+	       memcmp(&r->times, times, sizeof(*times)) == 0;
+}
+
+/* Other servers may know better; what the former ones have said serves while these fail. */
+static void ask_anew(struct resolver *r, struct name *n)
+{
+	int64_t now_ms = loop_now_ms(r->loop);
+	if (n->expires_ms > now_ms)
+		n->expires_ms = now_ms;
+	n->rc = RC_AGAIN;
+	if (!list_is_empty(&n->waiters))
+		start_asking(r, n);
+}
+
+void resolver_set(struct resolver *r, const struct resolver_options *options)
+{
+	size_t at = 0;
+	const struct map_entry *e;
+	if (is_as_it_is(r, options))
 		return;
-	char *text = heap_strndup(servers);
-	CHECK(ares_set_servers_ports_csv(r->channel, text) == ARES_SUCCESS);
-	free(text);
+	r->is_changing = true;
+	ares_destroy(r->channel);
+	r->is_changing = false;
+	take_options(r, options);
+	while ((e = map_next(&r->names, &at)))
+		ask_anew(r, e->value);
 }
 
 struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options)
@@ -512,7 +565,7 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_options *
 	list_init(&r->used);
 	list_init(&r->sockets);
 	timer_init(&r->tick, on_tick);
-	open_channel(r, o.servers);
+	take_options(r, &o);
 	return r;
 }
 
@@ -529,5 +582,6 @@ void resolver_free(struct resolver *r)
 		name_free(CONTAINER_OF(r->used.next, struct name, link));
 	map_deinit(&r->names);
 	hosts_free(r->hosts);
+	free(r->servers);
 	free(r);
 }

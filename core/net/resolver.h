@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* net/resolver.h - names to addresses, on the loop, never blocking it.
  *
- * c-ares; answers are kept for their TTL (1 s to 1 h), asked again by their first user after that,
- * and served stale for RESOLVER_STALE_MS while the name server fails: the first user waits for the
- * failure, the others get the stale answer at once while one question a RESOLVER_RETRY_MS goes on.
- * Failures are remembered for RESOLVER_RETRY_MS, too. IP literals, names of the hosts file and
+ * c-ares; answers are kept for their TTL (between ttl_min_ms and ttl_max_ms), asked again by their
+ * first user after that, and served stale for stale_ms while the name server fails: the first user
+ * waits for the failure, the others get the stale answer at once while one question a retry_ms goes
+ * on. Failures are remembered for retry_ms, too. IP literals, names of the hosts file and
  * `localhost` (127.0.0.1, then ::1, unless the hosts file says otherwise) are answered at once.
  * A and AAAA are asked together; the order of addresses is RFC 6724's. One per worker.
  */
@@ -20,14 +20,31 @@
 /* Names remembered; the least recently used one makes room. */
 #define RESOLVER_NAMES_MAX 4096
 
+struct resolver_times {
+	int timeout_ms;             /* of a question; at least 1 */
+	int retry_ms;               /* how long a failure is remembered */
+	int stale_ms;               /* 0: what is out of date is of no use */
+	int ttl_min_ms, ttl_max_ms; /* bounds of what name servers say */
+};
+#define RESOLVER_TIMES_DEFAULT                                                                     \
+	{                                                                                          \
+		.timeout_ms = RESOLVER_TIMEOUT_MS, .retry_ms = RESOLVER_RETRY_MS,                  \
+		.stale_ms = RESOLVER_STALE_MS, .ttl_min_ms = 1000, .ttl_max_ms = 3600000,          \
+	}
+
 struct resolver;
 struct resolver_options {
-	struct str servers;    /* "127.0.0.1:5353,..." for tests; STR_EMPTY: resolv.conf */
-	struct str hosts_file; /* STR_EMPTY: /etc/hosts */
+	struct str servers;          /* "127.0.0.1:5353,..."; STR_EMPTY: resolv.conf */
+	struct str hosts_file;       /* STR_EMPTY: /etc/hosts */
+	struct resolver_times times; /* timeout_ms 0: the defaults */
 };
 struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options);
 /* Queries under way end with RC_CLOSED. Not from within an answer. */
 void resolver_free(struct resolver *r);
+
+/* Other servers and times from now on; the hosts file stays. Where anything of it changes,
+ * questions under way are asked anew, and answers count as stale. */
+void resolver_set(struct resolver *r, const struct resolver_options *options);
 
 struct resolver_query; /* handle of one question under way */
 /* `addresses` (ports 0) live until the callback returns. rc: RC_OK (count > 0), RC_NOT_FOUND,

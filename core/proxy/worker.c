@@ -115,6 +115,7 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 	const struct generation *former = w->generation;
 	w->generation = next;
 	stream_group_set_handshake_ms(w->group, next->limits.tls_handshake_ms);
+	upstream_set_resolver(w->upstream, &next->resolver);
 	update_listeners(w, next);
 	if (w->health)
 		health_checks_set(w->health, next->services, next->service_count);

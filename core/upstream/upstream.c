@@ -514,6 +514,11 @@ void upstream_each(struct upstream *u,
 	fn(arg, STR_EMPTY, &u->gone);
 }
 
+void upstream_set_resolver(struct upstream *u, const struct resolver_options *resolver)
+{
+	resolver_set(u->resolver, resolver);
+}
+
 void upstream_set_worker(struct upstream *u, unsigned index)
 {
 	u->worker = index;

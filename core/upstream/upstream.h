@@ -72,6 +72,8 @@ struct upstream *upstream_new(struct stream_group *group, const struct resolver_
  * waits and no stream is open any more. */
 void upstream_free(struct upstream *u);
 
+/* How names are resolved from now on; what is as before costs nothing. */
+void upstream_set_resolver(struct upstream *u, const struct resolver_options *resolver);
 /* Which of a service's rows is this worker's; 0 until told. */
 void upstream_set_worker(struct upstream *u, unsigned index);
 /* Brings the gauges of all services to what the pools have now. */

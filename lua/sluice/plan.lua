@@ -2,6 +2,7 @@
 -- The plan (docs/plan.md) from what was read, bound and ordered.
 local balancing = require("sluice.balancing")
 local contract = require("sluice.kinds.contract")
+local dns = require("sluice.dns")
 local edge = require("sluice.edge")
 local http2 = require("sluice.http2")
 local limits = require("sluice.limits")
@@ -296,7 +297,7 @@ local function probe_node(node)
 	return nodes.put(out, "port", nodes.get(node, "port"))
 end
 
-local function settings_node(settings)
+local function settings_node(settings, host)
 	local out = nodes.map(nil)
 	nodes.put(out, "logLevel", settings.log_level)
 	nodes.put(out, "probe", probe_node(settings.probe))
@@ -305,6 +306,7 @@ local function settings_node(settings)
 	nodes.put(out, "http2", http2.node(settings))
 	overload.put(out, settings)
 	nodes.put(out, "timeouts", settings.timeouts)
+	nodes.put(out, "dns", dns.node(settings, host))
 	return nodes.put(out, "edge", edge.node(settings))
 end
 
@@ -367,7 +369,7 @@ function plan.build(state)
 	nodes.put(out, "listeners", listeners)
 	nodes.put(out, "apis", apis)
 	nodes.put(out, "contracts", contract.list_node(state))
-	return nodes.put(out, "settings", settings_node(state.settings))
+	return nodes.put(out, "settings", settings_node(state.settings, state.report.host))
 end
 
 return plan

@@ -171,6 +171,9 @@ SPECIMENS = {
     "Configuration, forward proxy": settings(forwardProxy={
         "https": {"address": "http://proxy.example:3128",
                   "basicAuth": {"username": "u", "password": "p"}}, "noProxy": [".example"]}),
+    "Configuration, names": settings(dns={
+        "servers": ["10.0.0.1", "[2001:db8::1]:5353"], "timeoutSeconds": 2, "retrySeconds": 2,
+        "staleSeconds": 99, "minTtlSeconds": 2, "maxTtlSeconds": 99}),
     "Configuration, without effect": settings(
         tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),
 }

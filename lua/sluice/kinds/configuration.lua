@@ -6,6 +6,7 @@
 -- open.
 local nodes = require("sluice.nodes")
 local diagnose = require("sluice.diagnose")
+local dns = require("sluice.dns")
 local edge = require("sluice.edge")
 local http2 = require("sluice.http2")
 local limits = require("sluice.limits")
@@ -110,6 +111,7 @@ local shapes = {
 	platformConnection = object,
 	outputs = object,
 	forwardProxy = { type = "any", of = outward.proxy_shape },
+	dns = { type = "any", of = dns.shape },
 	defaultTLS = object,
 }
 
@@ -202,6 +204,8 @@ local function read_member(settings, key, node, resource, report)
 		settings.fallback = node
 	elseif key == "forwardProxy" then
 		outward.read_settings(settings, node, path, report, resource)
+	elseif key == "dns" then
+		dns.read_settings(settings, node, path, report, resource)
 	elseif edge.read(settings, key, node, path, report, resource) then
 		return
 	elseif readers[key] and node.type == "map" then

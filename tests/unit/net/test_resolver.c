@@ -133,7 +133,8 @@ static void serve_tcp(void)
 	if (connection < 0) {
 		int on = 1;
 		connection = accept4(tcp, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		/* Else the second part of an answer would wait for an acknowledgement of the first. */
+		/* Else the second part of an answer would wait for an acknowledgement of the first.
+		 */
 		setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 		have = 0;
 	}
@@ -663,9 +664,78 @@ START_TEST(the_memory_of_names_is_bounded)
 }
 END_TEST
 
-UNIT_SUITE(resolver, literals_and_localhost_are_answered_at_once,
-	what_cannot_be_a_name_is_not_found_at_once, the_hosts_file_comes_first,
-	the_hosts_file_may_change, asks_for_both_families_and_keeps_the_answer_for_its_time,
+/* --- other servers ---------------------------------------------------------------------------- */
+
+static struct resolver_options options_now(char servers[32])
+{
+	struct sockaddr_in at;
+	socklen_t n = sizeof(at);
+	ck_assert_int_eq(getsockname(udp, (struct sockaddr *)&at, &n), 0);
+	snprintf(servers, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	return (struct resolver_options){.servers = str_of(servers)};
+}
+
+START_TEST(what_is_set_as_it_was_asks_nobody_again)
+{
+	char servers[32];
+	bench_open();
+	rows[0] = (struct row){.name = "shop.test", .v4 = "127.0.0.3", .ttl = 60};
+	struct asked a = resolved("shop.test");
+	struct resolver_options o = options_now(servers);
+	resolver_set(resolver, &o);
+	a = asked("shop.test");
+	assert_first(&a, "127.0.0.3");
+	ck_assert_int_eq(questions, 2);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_question_under_way_goes_to_the_new_servers)
+{
+	char servers[32];
+	struct asked a = {0};
+	bench_open();
+	rows[0] = (struct row){.name = "shop.test", .v4 = "127.0.0.3", .ttl = 60};
+	struct resolver_options mute = {.servers = STR("127.0.0.1:9")}, o = options_now(servers);
+	resolver_set(resolver, &mute);
+	ask(&a, "shop.test");
+	resolver_set(resolver, &o);
+	ck_assert_int_eq(a.calls, 0);
+	serve();
+	assert_first(&a, "127.0.0.3");
+	bench_close();
+}
+END_TEST
+
+START_TEST(times_may_be_others)
+{
+	char servers[32];
+	bench_open();
+	rows[0] = (struct row){.name = "shop.test", .v4 = "127.0.0.3", .ttl = 60};
+	struct asked a = resolved("shop.test");
+	struct resolver_options o = options_now(servers);
+	o.times = (struct resolver_times){.timeout_ms = 500, .retry_ms = 5000, .ttl_max_ms = 2000};
+	resolver_set(resolver, &o);
+	rows[0].v4 = "127.0.0.4";
+	a = resolved("shop.test"); /* others may know better */
+	assert_first(&a, "127.0.0.4");
+	loop_fake_advance(loop, 2000);
+	rows[0].rcode = SERVFAIL;
+	a = resolved("shop.test"); /* nothing stands after its time */
+	assert_failed(&a, RC_IO);
+	rows[0].rcode = NOERROR;
+	loop_fake_advance(loop, 4999);
+	a = asked("shop.test");
+	assert_failed(&a, RC_IO);
+	bench_close();
+}
+END_TEST
+
+UNIT_SUITE(resolver, what_is_set_as_it_was_asks_nobody_again,
+	a_question_under_way_goes_to_the_new_servers, times_may_be_others,
+	literals_and_localhost_are_answered_at_once, what_cannot_be_a_name_is_not_found_at_once,
+	the_hosts_file_comes_first, the_hosts_file_may_change,
+	asks_for_both_families_and_keeps_the_answer_for_its_time,
 	times_are_kept_between_a_second_and_an_hour, one_question_answers_all_who_ask,
 	a_question_that_nobody_waits_for_still_fills_the_cache,
 	whoever_is_answered_may_cancel_and_ask, a_truncated_answer_is_asked_for_again_over_tcp,

@@ -105,6 +105,10 @@ void upstream_free(struct upstream *u)
 	ck_assert_ptr_null(scripted.waiting);
 }
 
+void upstream_set_resolver(struct upstream *u, const struct resolver_options *resolver)
+{
+}
+
 void upstream_forget(struct upstream *u, struct service *s)
 {
 }
