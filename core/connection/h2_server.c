@@ -390,9 +390,10 @@ static bool is_busy(const struct http_server *c)
 	return c->h2->open > 0;
 }
 
+/* Without a session it has ended, and on_closed comes at the end of the turn. */
 static bool is_cut(const struct http_server *c)
 {
-	return c->h2->open > 0;
+	return c->h2 && c->h2->open > 0;
 }
 
 static size_t tail(const struct http_server *c)
