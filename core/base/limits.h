@@ -95,6 +95,9 @@
  * Envoy's figures; 503. */
 #define LIMIT_SERVICE_CONNECTIONS 1024
 #define LIMIT_SERVICE_WAITERS     1024
+/* Connections of HTTP/2 whose peers allow no stream, while somebody waits: one behind a balancer may be
+ * better than another, ten of them are not. */
+#define LIMIT_BARREN_CONNECTIONS 2
 /* Services that have metrics of their own; all others share theirs. Six series each in the largest
  * family stay within METRICS_SERIES_MAX, about 8 KiB of memory each and 4 KiB of text: of more a
  * scrape would carry tens of megabytes. */

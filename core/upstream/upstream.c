@@ -247,9 +247,15 @@ static uint64_t expected(const struct upstream_pool *p)
 	return (uint64_t)p->dials * p->streams_per_dial;
 }
 
+/* Where peers allow no stream, another connection would hardly be better. */
+static bool may_connect(const struct upstream_pool *p)
+{
+	return LIKELY(p->barren == 0) || p->barren + p->dials < LIMIT_BARREN_CONNECTIONS;
+}
+
 static void connect_for_waits(struct upstream_pool *p)
 {
-	while (expected(p) < p->stats.waiting && take_place(p))
+	while (expected(p) < p->stats.waiting && may_connect(p) && take_place(p))
 		add_connection(p);
 	/* Only who wants a fresh connection waits beside idle ones: its end makes room. */
 	if (expected(p) < p->stats.waiting && !list_is_empty(&p->idle))
@@ -306,12 +312,46 @@ static void set_room(struct pooled *c, bool has_room)
 	list_append(has_room ? &p->room : &p->busy, &c->link);
 }
 
+static void set_barren(struct pooled *c, bool is_barren)
+{
+	if (LIKELY(c->is_barren == is_barren))
+		return;
+	c->is_barren = is_barren;
+	if (is_barren)
+		c->pool->barren++;
+	else
+		c->pool->barren--;
+}
+
+/* Full of streams, or its peer allows none at all. */
+static void put_full(struct pooled *c)
+{
+	set_room(c, false);
+	set_barren(c, http_client_is_multiplexed(c->client) && http_client_is_idle(c->client));
+	if (c->is_barren && list_is_empty(&c->pool->waits))
+		http_client_close(c->client);
+}
+
+/* Nobody waits for what their peers may still allow. */
+static void close_barren(struct upstream_pool *p)
+{
+	LIST_FOREACH_SAFE(l, &p->busy)
+	{
+		struct pooled *c = CONTAINER_OF(l, struct pooled, link);
+		if (c->is_barren)
+			http_client_close(c->client);
+	}
+}
+
 /* Where it stands when nobody who waits wants it. */
 static void put(struct pooled *c)
 {
-	if (http_client_capacity(c->client) == 0)
-		set_room(c, false);
-	else if (!http_client_is_idle(c->client))
+	if (http_client_capacity(c->client) == 0) {
+		put_full(c);
+		return;
+	}
+	set_barren(c, false);
+	if (!http_client_is_idle(c->client))
 		set_room(c, true);
 	else if (is_dropped(c->pool->service))
 		http_client_close(c->client);
@@ -334,12 +374,15 @@ void pool_offer(struct pooled *c)
 	connect_for_waits(p);
 }
 
-/* Until the first one has answered, a service that may speak HTTP/2 is taken to do so. */
+/* Until the first one has answered, a service that may speak HTTP/2 is taken to do so; one that
+ * allows no stream for now tells nothing. */
 static void learn_streams(struct pooled *c)
 {
-	bool is_multiplexed = http_client_is_multiplexed(c->client);
 	unsigned capacity = http_client_capacity(c->client);
-	c->pool->streams_per_dial = is_multiplexed && capacity > 0 ? capacity : 1;
+	if (!http_client_is_multiplexed(c->client))
+		c->pool->streams_per_dial = 1;
+	else if (capacity > 0)
+		c->pool->streams_per_dial = capacity;
 }
 
 void pool_connected(struct pooled *c)
@@ -353,6 +396,7 @@ void pool_connected(struct pooled *c)
 static void free_place(struct pooled *c)
 {
 	struct upstream_pool *p = c->pool;
+	set_barren(c, false);
 	list_remove(&c->link);
 	p->stats.connections--;
 	if (c->counted) {
@@ -463,8 +507,12 @@ bool upstream_is_crowded(struct upstream *u, struct service *s)
 
 void upstream_cancel(struct upstream_wait *w)
 {
-	if (w->pool)
-		leave_waits(w);
+	struct upstream_pool *p = w->pool;
+	if (!p)
+		return;
+	leave_waits(w);
+	if (UNLIKELY(p->barren > 0) && list_is_empty(&p->waits))
+		close_barren(p);
 }
 
 static void forget_private(struct upstream *u, const struct service *s)

@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 
 struct service {
-	atomic_uint refs;               /* of an endpoint: those of its owner */
-	atomic_bool is_dropped;         /* by a reload: its pools close when idle */
-	struct service *owner;          /* whose endpoint this is; NULL: nobody's */
-	struct breaker breaker;         /* of an endpoint: its owner's */
+	atomic_uint refs;       /* of an endpoint: those of its owner */
+	atomic_bool is_dropped; /* by a reload: its pools close when idle */
+	struct service *owner;  /* whose endpoint this is; NULL: nobody's */
+	struct breaker breaker; /* of an endpoint: its owner's */
 	struct retry_budget retry_budget;
 	struct balancer *balancer;      /* owned; NULL: there is one address */
 	struct service_options options; /* texts owned */
@@ -44,6 +44,8 @@ struct upstream {
  *              P3  who waits while a connection is idle wants a fresh one, and nobody waits while
  *                  one with streams has room.
  *              P4  a connection is idle without a stream, in room with some and capacity for more.
+ *              P5  barren counts those without a stream whose peers allow none; they are there only
+ *                  while somebody waits.
  */
 struct upstream_pool {
 	struct link link; /* in upstream.pool_list */
@@ -58,6 +60,7 @@ struct upstream_pool {
 	struct link busy;   /* of struct pooled: full, being connected, or closing */
 	struct timer timer; /* looks for connections that were idle too long */
 	unsigned dials;
+	unsigned barren;
 	unsigned streams_per_dial; /* that a new connection is expected to carry */
 	unsigned next_address;     /* new connections take the addresses in turn */
 	int family;                /* of an address that won over another family's; 0: none did */
@@ -97,6 +100,7 @@ struct pooled {
 	int64_t idle_since_ms;
 	bool is_idle;  /* in pool.idle */
 	bool has_room; /* in pool.room */
+	bool is_barren;
 };
 
 /* Where this worker counts what the pool does; NULL: nowhere. */
