@@ -126,16 +126,6 @@ static bool needs_tls(const struct service_options *o, const struct plan_node *t
 	return str_eq(o->scheme, STR("https")) || (tls && str_eq(o->scheme, STR("h2")));
 }
 
-static struct tls_context *tls_of(const struct plan_node *tls, enum http_client_protocol protocol,
-	char *message, size_t message_size)
-{
-	struct build_tls_mistake mistake;
-	struct tls_context *context = build_tls_client(tls, protocol, &mistake);
-	if (!context)
-		snprintf(message, message_size, "its service's TLS settings: %s", mistake.message);
-	return context;
-}
-
 /* "namespace/name"; one that a policy calls by its address has no namespace. */
 static struct str name_of(const struct plan_node *node, char *name, size_t size)
 {
@@ -146,21 +136,21 @@ static struct str name_of(const struct plan_node *node, char *name, size_t size)
 }
 
 static struct service *make_new(
-	struct service_options *o, const struct plan_node *tls, char *message, size_t message_size)
+	struct service_options *o, const struct plan_node *tls, struct build_tls_mistake *m)
 {
 	if (needs_tls(o, tls)) {
-		o->tls = tls_of(tls, o->protocol, message, message_size);
+		o->tls = build_tls_client(tls, o->protocol, m);
 		if (!o->tls)
 			return NULL;
 	}
-	struct service *s = build_hash(o, message, message_size) ? service_new(o) : NULL;
+	struct service *s = build_hash(o, m->message, sizeof(m->message)) ? service_new(o) : NULL;
 	tls_context_unref(o->tls);
 	return s;
 }
 
 /* The former generation's, when nothing of it changed. */
 static struct service *find_or_make(struct build *b, const struct plan_node *node,
-	struct service_options *o, uint32_t *number, char *message, size_t message_size)
+	struct service_options *o, uint32_t *number, struct build_tls_mistake *m)
 {
 	char name[512], identity[SHA256_BYTES * 2];
 	o->name = name_of(node, name, sizeof(name));
@@ -174,21 +164,21 @@ static struct service *find_or_make(struct build *b, const struct plan_node *nod
 		o->tls_identity = str_n(identity, sizeof(identity));
 	}
 	struct service *former = find_former(b, o, number);
-	return former ? service_ref(former) : make_new(o, tls, message, message_size);
+	return former ? service_ref(former) : make_new(o, tls, m);
 }
 
-/* NULL with the reason in `message` when it cannot be used. */
+/* NULL with the reason in `m` when it cannot be used, and the place when that is TLS. */
 static struct service *make(struct build *b, const struct plan_node *node, uint32_t *number,
-	char *message, size_t message_size)
+	struct build_tls_mistake *m)
 {
 	struct build_numbers numbers = {.object = node};
 	struct service_options o = options_of(node, &numbers);
 	struct endpoint_options *endpoints = build_balancing(&numbers, &o);
 	struct service *s = NULL;
 	if (numbers.at)
-		snprintf(message, message_size, "its service: %s", numbers.message);
+		snprintf(m->message, sizeof(m->message), "its service: %s", numbers.message);
 	else
-		s = find_or_make(b, node, &o, number, message, message_size);
+		s = find_or_make(b, node, &o, number, m);
 	free(endpoints);
 	return s;
 }
@@ -249,15 +239,30 @@ static bool keep(struct build *b, uint32_t i)
 	return true;
 }
 
+/* TLS settings that cannot be used are mostly files that are half written: a service that served
+ * before serves on as it did, with all the rest; a new one closes the APIs that lead to it. */
+static char *refuse(
+	struct build *b, const struct plan_node *node, const struct build_tls_mistake *m)
+{
+	char name[512];
+	if (!m->at)
+		return heap_strdup(m->message);
+	if (b->options->former && b->former_services.count == 0)
+		index_former(b);
+	if (map_get(&b->former_services, name_of(node, name, sizeof(name))))
+		build_fatal(b, m->at, "tls", "%s", m->message);
+	return heap_printf("its service's TLS settings: %s", m->message);
+}
+
 static bool build_service(struct build *b, uint32_t i)
 {
-	char message[256] = "";
+	struct build_tls_mistake mistake = {0};
 	struct built_service *s = &b->services[i];
 	const struct plan_node *node = build_node_of(b, PLAN_SERVICES, i);
 	if (!node)
 		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
-	s->service = make(b, node, &s->former, message, sizeof(message));
+	s->service = make(b, node, &s->former, &mistake);
 	build_sha256(b, node, s->sha256);
 	take_facts(s, node);
 	if (s->service)
@@ -265,7 +270,7 @@ static bool build_service(struct build *b, uint32_t i)
 	if (s->service && tls)
 		build_tls_warnings(b, tls);
 	if (!s->service)
-		s->error = heap_strdup(message);
+		s->error = refuse(b, node, &mistake);
 	return true;
 }
 

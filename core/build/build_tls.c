@@ -70,6 +70,29 @@ static bool are_files_there(const struct plan_node *of, struct build_tls_mistake
 	return true;
 }
 
+/* A file that is empty, since somebody is about to write it, does not mean that there is none:
+ * without a list nobody is revoked, and without authorities the system's count. */
+static bool are_texts_there(const struct plan_node *of, struct build_tls_mistake *m)
+{
+	const struct {
+		const struct plan_node *node;
+		const char *what;
+	} rows[] = {{plan_get(of, "trustedCA"), "trustedCA is empty"},
+		{plan_get(of, "crl"), "the revocation list (crl) is empty"},
+		{plan_get(plan_get(of, "certificate"), "crt"), "the certificate (crt) is empty"}};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		const struct plan_node *node = rows[i].node;
+		if (node && node->type == PLAN_STRING && node->u.string.n == 0)
+			return refuse(m, node, rows[i].what);
+	}
+	return true;
+}
+
+static bool is_whole(const struct plan_node *of, struct build_tls_mistake *m)
+{
+	return are_files_there(of, m) && are_texts_there(of, m);
+}
+
 /* --- towards clients ------------------------------------------------------------------------- */
 
 /* A plan of an older gateway has the flag alone; what nobody knows is taken for the strictest. */
@@ -159,7 +182,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.keeps_chain = (build_client_cert_details(tls) & CLIENT_CERT_CHAIN) != 0,
 	};
 	struct tls_context *context = NULL;
-	if (are_files_there(of, m) &&
+	if (is_whole(of, m) &&
 		tls_server_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
 		refuse(m, place_of(of), NULL);
 	return context;
@@ -257,7 +280,7 @@ struct tls_context *build_tls_client(const struct plan_node *tls,
 		.alpn_count = client_alpn_of(tls, protocol, alpn),
 	};
 	struct tls_context *context = NULL;
-	if (are_files_there(tls, m) &&
+	if (is_whole(tls, m) &&
 		tls_client_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
 		refuse(m, place_of(tls), NULL);
 	return context;

@@ -30,8 +30,8 @@ struct stream_tls {
 	struct chunk_queue wire; /* encrypted, not yet sent */
 	bool is_open;
 	bool has_failed;
-	char *name; /* owned, of a client: whom it expects */
-	char error[160];
+	char *name;                 /* owned, of a client: whom it expects */
+	char *error;                /* owned: why it failed; NULL: it has not */
 	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
 	int certificate_n, chain_n;
 	unsigned char *chain; /* owned: what it sent above that, one behind the other */
@@ -155,6 +155,7 @@ void stream_tls_free(struct stream *s)
 	SSL_free(t->ssl);
 	tls_context_unref(t->context);
 	free(t->name);
+	free(t->error);
 	chunk_queue_clear(&t->wire);
 	if (t->held)
 		block_unref(t->held);
@@ -184,16 +185,19 @@ static bool send_wire(struct stream *s)
 /* The alert that OpenSSL queued still goes out, so that the peer learns the reason too. */
 static void fail(struct stream *s, const char *fallback)
 {
+	char text[160];
 	struct stream_tls *t = s->tls;
 	long verified = SSL_get_verify_result(t->ssl);
 	t->has_failed = true;
 	if (!SSL_is_server(t->ssl) && t->context->verifies && verified != X509_V_OK) {
-		snprintf(t->error, sizeof(t->error), "certificate verify failed: %s",
+		snprintf(text, sizeof(text), "certificate verify failed: %s",
 			X509_verify_cert_error_string(verified));
 		ERR_clear_error();
 	} else {
-		tls_error_text(t->error, sizeof(t->error), fallback);
+		tls_error_text(text, sizeof(text), fallback);
 	}
+	if (!t->error) /* the stream may point to it */
+		t->error = heap_strdup(text);
 	send_wire(s);
 	stream_fail(s, RC_INVALID, t->error);
 }

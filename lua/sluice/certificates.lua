@@ -14,9 +14,10 @@ end
 
 local fail = certificates.fail
 
--- Only what tells a PEM text from a path or a word; the gateway reads the rest.
-function certificates.is_pem(text, what)
-	return text:find("%-%-%-%-%-BEGIN [%u%d ]*" .. what .. "%-%-%-%-%-") ~= nil
+-- Only what tells a PEM text from a path or a word; the gateway reads the rest, and all of what a
+-- file has.
+function certificates.is_pem(node, what)
+	return node.is_foreign == "file" or node.value:find("%-%-%-%-%-BEGIN [%u%d ]*" .. what .. "%-%-%-%-%-") ~= nil
 end
 
 local function from_secret(binding, ref, path, secrets, report)
@@ -107,7 +108,7 @@ function certificates.node(binding, node, path, secrets, report)
 	end
 	for _, name in ipairs({ "crt", "key" }) do
 		local part = parts[name]
-		if not parts["is_file_of_" .. name] and not certificates.is_pem(part.value, wanted[name]) then
+		if not parts["is_file_of_" .. name] and not certificates.is_pem(part, wanted[name]) then
 			return fail(binding, part, path .. "." .. name, "expected PEM text with -----BEGIN "
 				.. wanted[name] .. "-----", report)
 		end

@@ -59,8 +59,9 @@ local function replace(scope, node, text, at)
 		if not close then
 			return nil, "${ without a closing }; write $${ for a literal one"
 		end
-		local value, message = reference(scope, node, text:sub(at + 2, close - 1))
-		return value, value and close + 1 or message, true
+		local inner = text:sub(at + 2, close - 1)
+		local value, message = reference(scope, node, inner)
+		return value, value and close + 1 or message, inner:find("^file:") and "file" or true
 	end
 	local name = text:match("^[%a_][%w_]*", at + 1)
 	if not name then
@@ -70,7 +71,7 @@ local function replace(scope, node, text, at)
 	return value, value and at + 1 + #name or message, true
 end
 
--- The new text and whether anything came from outside; or nil and the message.
+-- The new text and whether anything came from outside ("file": from one); or nil and the message.
 local function expand(scope, node, text)
 	local parts, at, is_foreign = {}, 1, false
 	while true do

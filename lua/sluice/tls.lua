@@ -31,7 +31,7 @@ end
 
 local function pem_of(binding, config, path, key, what, report)
 	local node = nodes.get(config, key)
-	if node and not certificates.is_pem(node.value, what) then
+	if node and not certificates.is_pem(node, what) then
 		return fail(binding, node, path .. key, "expected PEM text with -----BEGIN " .. what
 			.. "-----", report), true
 	end

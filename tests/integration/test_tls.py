@@ -191,6 +191,40 @@ def shows_upstreams_a_certificate():
 
 
 @case
+def keeps_what_it_shows_upstreams_while_a_file_of_it_is_half_written():
+    ca, folder = Authority(), scratch("outbound")
+    first, second = ca.issue("first"), ca.issue("second")
+    shown = []
+
+    def put(name, text):
+        with open(f"{folder}/{name}", "w") as f:
+            f.write(text)
+
+    def note_and_answer(connection):
+        while connection.read_request():
+            shown.append(dict(connection.sock.getpeercert()["subject"][0])["commonName"])
+            connection.send(reply(200, "x"))
+
+    put("own.crt", first.crt)
+    put("own.key", first.key)
+    tls = ca.server_tls(ca.issue("localhost", "IP:127.0.0.1"), require_client=True)
+    with Backend(note_and_answer, tls=tls) as backend, Gateway(through(backend=backend) + [outbound(
+            "up", trustedCA=ca.crt, certificate={
+                "crtFile": f"{folder}/own.crt", "keyFile": f"{folder}/own.key"})]) as gateway:
+        refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
+        equal(gateway.get("/").status, 200)
+        for text in (second.crt[:300], "", second.crt):
+            before = refused()
+            put("own.crt", text)
+            wait_for(lambda: refused() > before, "a refusal")
+            equal(gateway.get("/").status, 200)
+        equal(set(shown), {"first"})
+        put("own.key", second.key)
+        wait_for(lambda: gateway.get("/").status == 200 and shown[-1] == "second",
+                 "the new certificate")
+
+
+@case
 def resumes_sessions_across_workers():
     ca = Authority()
     with Backend(reply(200, "x")) as backend, Gateway([api(

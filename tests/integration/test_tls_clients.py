@@ -95,4 +95,45 @@ def revoked_clients_are_kept_out_from_the_reload_on():
             raise AssertionError("a revoked client was let in")
 
 
+@case
+def who_is_let_in_stays_as_it_was_while_a_file_about_it_is_broken():
+    """What was revoked stays so, and who was trusted, too; a gateway that starts with it lets nobody in."""
+    ca = Authority()
+    good, bad, own, folder = ca.issue("good"), ca.issue("bad"), ca.issue("shop.test"), scratch("trust")
+
+    def put(name, text):
+        with open(f"{folder}/{name}", "w") as f:
+            f.write(text)
+
+    def is_let_in(gateway, certificate):
+        try:
+            told(gateway, backend, ca.client_tls(certificate))
+        except (ssl.SSLError, OSError, Closed):
+            return False
+        return True
+
+    whole = {"revoked.pem": ca.revoke(bad), "clients.pem": ca.crt}
+    for name, text in whole.items():
+        put(name, text)
+    with Backend(reply(200, "x")) as backend:
+        document = https(backend, ca, own, clientCertificate="required",
+                         crl="${file:%s/revoked.pem}" % folder)
+        document["spec"]["policies"][0]["config"]["trustedCA"] = "${file:%s/clients.pem}" % folder
+        with Gateway([document]) as gateway:
+            refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
+            for name, text in whole.items():
+                for broken in (text[:200], ""):
+                    with rows(f"{name}, {len(broken)} bytes"):
+                        before = refused()
+                        put(name, broken)
+                        wait_for(lambda: refused() > before, "a refusal")
+                        check(is_let_in(gateway, good), "who is trusted is kept out")
+                        check(not is_let_in(gateway, bad), "who is revoked is let in")
+                put(name, text)
+        put("revoked.pem", whole["revoked.pem"][:200])
+        with Gateway([document, api("b", backend)]) as gateway:
+            equal(gateway.get("/", port=gateway.ports[1]).status, 200)
+            check(not is_let_in(gateway, good), "a port that cannot know the revoked is open")
+
+
 main()
