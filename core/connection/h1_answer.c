@@ -91,14 +91,16 @@ static void send_switch(struct server_stream *r, const struct http_response *a)
 
 static void send_final(struct server_stream *r, struct http_response *a, bool end)
 {
-	struct http_response framed = *a;
+	int64_t announced = a->content_length;
 	struct h1_write_options o = {
 		.keep_alive = may_keep_alive(r),
 		.http10_peer = r->request.version_minor == 0,
 		.date = loop_http_date(r->server->loop),
 	};
-	frame(r, &framed, end, &o);
-	if (!write_head(r, &framed, &o)) {
+	frame(r, a, end, &o);
+	bool is_written = write_head(r, a, &o);
+	a->content_length = announced; /* whoever reads it later is told what came */
+	if (!is_written) {
 		server_cut(r);
 		return;
 	}

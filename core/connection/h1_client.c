@@ -102,11 +102,13 @@ static void send_request(struct http_stream *s, struct http_request *request, bo
 	struct client_stream *c = of(s);
 	if (!c->h.stream || c->h.head_sent)
 		return;
-	struct http_request framed = *request;
+	int64_t announced = request->content_length;
 	struct h1_write_options o = {.keep_alive = true, .upgrade = asks_upgrade(request)};
-	frame(c, &framed, end, &o);
+	frame(c, request, end, &o);
 	h1_parser_begin_response(c->h.parser, s->arena, s->response, request->method, o.upgrade);
-	if (!write_head(c, &framed, &o)) {
+	bool is_written = write_head(c, request, &o);
+	request->content_length = announced; /* it may be sent again */
+	if (!is_written) {
 		cut(c);
 		return;
 	}
@@ -364,7 +366,7 @@ static struct http_stream *open_stream(struct http_client *c, struct arena *aren
 	struct http_response *response = arena_alloc(arena, sizeof(*response));
 	r->h.s.arena = arena;
 	r->h.s.response = response ? response : &r->spare;
-	http_response_init(r->h.s.response, arena);
+	r->h.s.response->status = 0; /* the parser begins it when a request is sent */
 	r->h.s.events = events;
 	r->h.s.owner = owner;
 	r->h.parser = h1_parser_new(pool, true);

@@ -43,7 +43,7 @@ enum progress line_fail(struct h1_parser *p, enum h1_error e)
 struct h1_parser *h1_parser_new(struct pool *pool, bool is_response)
 {
 	struct h1_parser *p = pool_get(pool, sizeof(*p));
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct h1_parser, m));
 	p->pool = pool;
 	p->is_response = is_response;
 	p->state = STATE_IDLE;

@@ -103,8 +103,8 @@ struct h1_parser {
 	bool judge_reads_chunks; /* chunked content follows the head */
 	enum http_method method; /* of the request that is answered */
 	struct str body;
-	struct h1_message m;
-	llhttp_t judge;
+	struct h1_message m; /* zeroed where a head begins */
+	llhttp_t judge;      /* set where a head is judged */
 };
 
 enum progress { LINE_MORE, LINE_NEXT, LINE_LAST, LINE_BAD };
