@@ -187,7 +187,7 @@ def a_changed_api_closes_its_websockets_and_no_other():
         untouched.text("still here")
         equal(untouched.read().payload, b"still here")
         wait_for(lambda: gateway.metrics()["sluice_websockets_drained_total"] == 1, "the count")
-        equal(gateway.metrics()["sluice_websockets"], 1)
+        wait_for(lambda: gateway.metrics()["sluice_websockets"] == 1, "the gauge")
 
 
 @case

@@ -44,7 +44,7 @@ def an_extended_connect_becomes_an_upgrade():
         peer.send(0, "b")
         equal([(f.opcode, f.payload) for f in (peer.read(), peer.read(), peer.read())],
               [(TEXT, b"a"), (PONG, b"p"), (0, b"b")])
-        equal(gateway.metrics()["sluice_websockets"], 1)
+        wait_for(lambda: gateway.metrics()["sluice_websockets"] == 1, "the gauge")
         peer.close(1000, "bye")
         equal(peer.read().payload, close_payload(1000, "bye"))
         tunnel.close()
