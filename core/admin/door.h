@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admin/door.h - one socket of the admin server, with its connections.
  *
- * Invariants   D1  at most ADMIN_CONNECTIONS_MAX connections; one more costs the idlest its place,
- * or is refused when none is idle. Ownership    frees itself once closed and without connections.
+ * Invariants   D1  at most ADMIN_CONNECTIONS_MAX connections; one more costs the idlest its
+ *                  place, or is refused when none is idle.
+ * Ownership    frees itself once closed and without connections.
  */
 #pragma once
 

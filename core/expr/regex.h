@@ -6,9 +6,9 @@
  * allowed. Subjects are bytes: `.` is any byte but LF, `$` is the very end.
  *
  * Invariants   R1  a match of the whole subject takes at most EXPR_MATCH_LIMIT steps; a search
- * shares REGEX_SEARCH_STEPS among the places where a match may begin. Threads      a compiled
- * expression is immutable; matching uses the calling thread's scratch memory, made with its first
- * match and freed when the thread ends.
+ *                  shares REGEX_SEARCH_STEPS among the places where a match may begin.
+ * Threads      a compiled expression is immutable; matching uses the calling thread's scratch
+ *              memory, made with its first match and freed when the thread ends.
  */
 #pragma once
 

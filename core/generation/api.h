@@ -8,9 +8,10 @@
  *              A2  workers[w] is written by worker w alone.
  *              A3  an API is freed only after every worker has told that it retired it with no pin
  *                  left.
- *              A4  of two generations, the later one has the same API when the identity is equal
- * and it has no error. Ownership    made by build on the main thread, then immutable but for
- * workers[]. Counted by the generations that have it: one, or two while the next is under way.
+ *              A4  of two generations, the later one has the same API when the identity is
+ *                  equal and it has no error.
+ * Ownership    made by build on the main thread, then immutable but for workers[]. Counted by the
+ *              generations that have it: one, or two while the next is under way.
  */
 #pragma once
 

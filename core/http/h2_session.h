@@ -7,9 +7,9 @@
  *
  * Checks       what a head means is judged as strictly as on HTTP/1, and comes out as the same
  *              canonical request or response: pseudo fields, authority and Host, cookie crumbs
- * joined, no field of a connection, content held against its declared length. What breaks HTTP/2
- *              resets the stream (or ends the session) by itself; what only our policy refuses is
- *              told by on_refused, for an answer.
+ *              joined, no field of a connection, content held against its declared length. What
+ *              breaks HTTP/2 resets the stream (or ends the session) by itself; what only our
+ *              policy refuses is told by on_refused, for an answer.
  * Windows      a byte of content that came has to be credited, once (h2_stream_credit), before the
  *              peer may send another in its place: stream and connection alike.
  * Abuse        every excess of h2_budgets ends the session by GOAWAY; h2_session_ending says which.
@@ -18,9 +18,10 @@
  *                  h2_session_abort alone; submitting from inside one is legal and only queues.
  *              S2  on_end or on_reset is the last event about what is received on a stream;
  *                  on_closed, or h2_stream_abandon, is the last use of it: then its memory is free.
- *              S3  memory of the library is bounded by memory_max; queued content is the caller's
- * to bound, by h2_stream_can_send. Ownership    streams are embedded in the caller's; heads and
- * trailers go to their arena. Threads      one.
+ *              S3  memory of the library is bounded by memory_max; queued content is the
+ *                  caller's to bound, by h2_stream_can_send.
+ * Ownership    streams are embedded in the caller's; heads and trailers go to their arena.
+ * Threads      one.
  */
 #pragma once
 

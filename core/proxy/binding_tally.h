@@ -10,8 +10,10 @@
  * Invariants   B1  at most LIMIT_BINDINGS_MEASURED rows, the last of which stands for all others.
  *              B2  a row never moves or goes away while the worker runs; its numbers only grow.
  *              B3  an API is in `pending` while it has exchanges that no row has yet; not when it
- * is let go. Threads      one worker. A row's texts and atomics may be read by the main thread;
- * what is the main thread's says so. */
+ *                  is let go.
+ * Threads      one worker. A row's texts and atomics may be read by the main thread; what is the
+ *              main thread's says so.
+ */
 #pragma once
 
 #include "base/map.h"

@@ -9,8 +9,9 @@
  *              E2  a response head goes to the client at most once; after it a failure can only
  *                  reset the client's stream, so that a cut body is never taken for a whole one.
  *              E3  the API is pinned from ROUTE to the end; its chain ends (log, done) exactly
- * once. E4  one record per exchange, whatever happened. Ownership    from the worker's pool; frees
- * itself at the end.
+ *                  once.
+ *              E4  one record per exchange, whatever happened.
+ * Ownership    from the worker's pool; frees itself at the end.
  */
 #pragma once
 

@@ -4,9 +4,10 @@
  * Invariants   Y1  what may have been processed is sent again only with a method of the options,
  *                  which are idempotent ones (RFC 9110 9.2.2).
  *              Y2  nothing is sent again once a part of a response went on, or of the request's
- * body more than RETRY_BODY_BYTES. Y3  a request is sent at most `attempts` times, and its retries
- * take one place of the budget, and one of the breaker, until it ends. Ownership    the attempt's,
- * from the loop's pool, until retrier_end.
+ *                  body more than RETRY_BODY_BYTES.
+ *              Y3  a request is sent at most `attempts` times, and its retries take one place of
+ *                  the budget, and one of the breaker, until it ends.
+ * Ownership    the attempt's, from the loop's pool, until retrier_end.
  */
 #pragma once
 

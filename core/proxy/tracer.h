@@ -5,9 +5,10 @@
  * worker that has none pays one test per exchange.
  *
  * Bounds       count stories in all; TRACE_ACTIVE_MAX under way at once; TRACE_PER_SECOND begun in
- * a second: what matches beyond that is counted in `missed`, and goes on untraced. Ownership
- * counted: the main thread's session, each worker, each story. Threads      the filter is
- * immutable; the numbers are atomic. */
+ *              a second: what matches beyond that is counted in `missed`, and goes on untraced.
+ * Ownership    counted: the main thread's session, each worker, each story.
+ * Threads      the filter is immutable; the numbers are atomic.
+ */
 #pragma once
 
 #include "expr/regex.h"

@@ -12,8 +12,9 @@
  *
  * Invariants   T1  behind a CLOSE nothing goes to the same peer.
  *              T2  bytes of a WebSocket that are no frames pass as they are (is_lost) unless a
- * limit or a policy has to judge them: then they end it. Ownership    in the exchange's arena;
- * tunnel_end before that goes. */
+ *                  limit or a policy has to judge them: then they end it.
+ * Ownership    in the exchange's arena; tunnel_end before that goes.
+ */
 #pragma once
 
 #include "base/utf8.h"

@@ -2,7 +2,8 @@
 /* spec.h - an OpenAPI description, compiled.
  *
  * Ownership    everything is the pool's but for the document and the schemas, which spec_free
- * frees. Threads      built in `configure`; then immutable.
+ *              frees.
+ * Threads      built in `configure`; then immutable.
  */
 #pragma once
 
