@@ -122,8 +122,11 @@ static bool take_places(struct exchange *e, struct retrier *r)
 		return true;
 	if (!retry_budget_take(r->budget, r->options->budget_percent))
 		return false;
-	r->has_budget = true;
-	return attempt_take_place(e, BREAKER_RETRIES);
+	if (!attempt_take_place(e, BREAKER_RETRIES)) {
+		retry_budget_leave(r->budget);
+		return false;
+	}
+	return r->has_budget = true;
 }
 
 static bool may_try(struct exchange *e, enum retry_cause cause)
