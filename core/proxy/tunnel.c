@@ -35,6 +35,7 @@ static bool follow_frames(struct exchange *e)
 		chunk_queue_init(&t->way[d].out, loop_pool(e->worker->loop));
 		t->way[d].heard_ms = loop_now_ms(e->worker->loop);
 	}
+	t->has_extensions = upgrade_has_extensions(e);
 	e->tunnel = t;
 	e->worker->websockets_active++;
 	return tunnel_frames_begin(e);
@@ -283,7 +284,8 @@ static bool follow_head(
 	struct exchange *e, enum chain_direction d, struct ws_head *h, struct str begin)
 {
 	struct tunnel_way *w = &e->tunnel->way[d];
-	h->reserved = 0; /* of what the two have negotiated */
+	if (e->tunnel->has_extensions)
+		h->reserved = 0;
 	const char *mistake = ws_sequence_take(&w->sequence, h, d == CHAIN_REQUEST);
 	if (mistake && are_judged(e)) {
 		tunnel_close(e, TUNNEL_PROTOCOL, mistake);

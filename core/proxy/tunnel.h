@@ -74,6 +74,7 @@ struct tunnel {
 	struct str reason;                   /* likewise; in the arena */
 	int64_t allowed_us;    /* up to here what came of the client's messages is paid for */
 	bool is_closer_client; /* whose CLOSE came first, when both sides end it */
+	bool has_extensions;   /* agreed on: then the reserved bits of a frame are theirs */
 };
 
 /* The upstream has switched: sends the head on, or fails the exchange. */

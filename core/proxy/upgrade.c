@@ -192,6 +192,11 @@ const char *upgrade_mistake(const struct exchange *e)
 	return upgrade_is_websocket(e) ? websocket_mistake(&r->fields, &a->fields) : NULL;
 }
 
+bool upgrade_has_extensions(const struct exchange *e)
+{
+	return fields_get(&e->attempt.up->response->fields, EXTENSIONS) != NULL;
+}
+
 /* An upstream by HTTP/2 has seen no key. */
 static bool put_accept(const struct fields *asked, struct fields *answered)
 {

@@ -23,6 +23,8 @@ void upgrade_hide_extensions(struct exchange *e);
 bool upgrade_is_false(struct exchange *e, bool is_local);
 /* Whether the upstream's 101 answers what was asked; else what is wrong with it. NULL: nothing. */
 const char *upgrade_mistake(const struct exchange *e);
+/* Whether the upstream has agreed to some extensions of those that were asked for. */
+bool upgrade_has_extensions(const struct exchange *e);
 /* Makes of the upstream's switch one by the client's version of HTTP; false: no memory. */
 bool upgrade_translate(struct exchange *e);
 /* Whether a WebSocket was asked for. */

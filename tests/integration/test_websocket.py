@@ -215,6 +215,8 @@ def limits_close_with_their_status():
         ("too many", {"websocketMessagesPerSecond": 4}, [(TEXT, "x", True)] * 40, 1008, "websocket_too_many"),
         ("no frame", {"websocketFrameBytes": 200}, [(TEXT, "x", False), (TEXT, "y", True)], 1002,
          "websocket_protocol"),
+        ("bits of no extension", {"websocketFrameBytes": 200}, [(TEXT, "x", True), (4 << 4 | TEXT, "y", True)], 1002,
+         "websocket_protocol"),
     ]:
         with rows(name), Backend(serves(echo_frames)) as backend, \
                 Gateway([limited(backend, **limits)]) as gateway, gateway.client() as client:
@@ -224,7 +226,10 @@ def limits_close_with_their_status():
                     peer.send(*frame)
                 except OSError:
                     break
-            equal(peer.expect_close().code, status)
+            close = peer.expect_close()
+            equal(close.code, status)
+            peer.send(CLOSE, close.payload)
+            client.close()
             record = gateway.records(1)[0]
             equal((record["reason"], record["closeStatus"]), (reason, status))
 
