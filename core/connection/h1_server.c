@@ -103,13 +103,22 @@ static void break_off(struct http_server *c, const char *detail)
 	lose(c, HTTP_RESET_PROTOCOL, detail);
 }
 
+/* On a port that speaks both versions a first line which is of neither is a broken preface (RFC 9113
+ * 3.4): whoever sent it does not wait for an answer of HTTP/1.1, and GOAWAY may be left out. */
+static bool is_broken_preface(const struct http_server *c, enum h1_error error)
+{
+	return error == H1_ERROR_NOT_HTTP && c->requests == 0 && c->options->http2.enabled &&
+	       !c->current->h.s.tls_version;
+}
+
 static void fail_message(struct http_server *c)
 {
 	struct server_stream *r = c->current;
 	enum h1_error error = h1_parser_error(r->h.parser);
 	switch (r->phase) {
 	case PHASE_HEAD:
-		refuse(c, h1_error_status(error), h1_error_text(error));
+		refuse(c, is_broken_preface(c, error) ? 0 : h1_error_status(error),
+			h1_error_text(error));
 		break;
 	case PHASE_OWNED:
 		break_off(c, h1_error_text(error));

@@ -23,6 +23,7 @@
 #define H1_ERRORS(X)                                                                               \
 	X(NONE, 0, "none")                                                                         \
 	X(SYNTAX, 400, "malformed message")                                                        \
+	X(NOT_HTTP, 400, "not a request of HTTP") /* nor anything that could have meant to be */   \
 	X(FRAMING, 400, "ambiguous framing")                                                       \
 	X(HOST, 400, "missing, repeated or malformed Host")                                        \
 	X(TARGET, 400, "malformed or ambiguous request target")                                    \

@@ -67,8 +67,18 @@ static void advance(struct h1_parser *p, uint32_t line_bytes)
 
 /* --- start lines ----------------------------------------------------------------------------- */
 
+/* Where no version of HTTP stands. A method that everybody knows says that it was meant to be one;
+ * of a line that has neither, nothing does. */
+static enum h1_error error_of_version(const struct h1_parser *p, const char *section, size_t same)
+{
+	bool can_be = p->is_response || same >= 5 /* "HTTP/" */ ||
+		      http_method_of(span_view(section, p->m.method)) != METHOD_OTHER;
+	return can_be ? H1_ERROR_SYNTAX : H1_ERROR_NOT_HTTP;
+}
+
 /* "HTTP/d.d" at `at`, as far as it is there; LINE_NEXT when it is whole. */
-static enum progress read_any_version(struct h1_parser *p, const char *at, const char *end)
+static enum progress read_any_version(
+	struct h1_parser *p, const char *section, const char *at, const char *end)
 {
 	static const char form[VERSION_BYTES + 1] = "HTTP/d.d";
 	for (size_t i = 0; i < VERSION_BYTES; i++) {
@@ -76,16 +86,17 @@ static enum progress read_any_version(struct h1_parser *p, const char *at, const
 			return LINE_MORE;
 		bool is_fine = form[i] == 'd' ? at[i] >= '0' && at[i] <= '9' : at[i] == form[i];
 		if (!is_fine)
-			return line_fail(p, H1_ERROR_SYNTAX);
+			return line_fail(p, error_of_version(p, section, i));
 	}
 	p->m.version_minor = (uint8_t)(at[7] - '0');
 	return LINE_NEXT;
 }
 
-static inline enum progress read_version(struct h1_parser *p, const char *at, const char *end)
+static inline enum progress read_version(
+	struct h1_parser *p, const char *section, const char *at, const char *end)
 {
 	if (UNLIKELY(end - at < VERSION_BYTES || memcmp(at, "HTTP/1.1", VERSION_BYTES) != 0))
-		return read_any_version(p, at, end);
+		return read_any_version(p, section, at, end);
 	p->m.version_minor = 1;
 	return LINE_NEXT;
 }
@@ -121,7 +132,7 @@ static enum progress read_request_line(struct h1_parser *p, const char *section,
 	p->m.target = span_of(section, target, space);
 
 	const char *version = space + 1;
-	enum progress progress = read_version(p, version, end);
+	enum progress progress = read_version(p, section, version, end);
 	if (progress != LINE_NEXT)
 		return progress;
 	const char *crlf = version + VERSION_BYTES;
@@ -156,7 +167,7 @@ static enum progress read_status(struct h1_parser *p, const char *at, const char
 static enum progress read_status_line(struct h1_parser *p, const char *section, const char *end)
 {
 	const char *line = section + p->at;
-	enum progress progress = read_version(p, line, end);
+	enum progress progress = read_version(p, section, line, end);
 	if (progress == LINE_NEXT)
 		progress = read_status(p, line + VERSION_BYTES, end);
 	if (progress != LINE_NEXT)

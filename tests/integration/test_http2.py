@@ -46,6 +46,31 @@ def http1_is_served_beside_it():
 
 
 @case
+def what_is_of_neither_version_is_closed_in_silence():
+    """It may be a broken preface: an answer of HTTP/1.1 would be no end of an HTTP/2 connection. What could have
+    meant to be HTTP/1.1 is told what was wrong."""
+    off = configuration("c", {"http2": {"enabled": False}})
+    garbage = "INVALID CONNECTION PREFACE\r\n\r\n"
+    with Backend(reply(200, "hello")) as backend:
+        with Gateway([api("a", backend)]) as gateway:
+            with gateway.client() as client:
+                client.send(garbage)
+                equal(client.reader.to_end(), b"")
+            record = gateway.records(1)[0]
+            equal((record["status"], record["reason"]), (0, "bad_request"))
+            for line in ("GET / PREFACE", "INVALID / HTTP/9", "INVALID / HTTP/1.1x"):
+                with rows(line), gateway.client() as client:
+                    client.send(f"{line}\r\n\r\n")
+                    equal(client.read().status, 400)
+            with gateway.client() as client:
+                client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n" + garbage)
+                equal([client.read().status, client.read().status], [200, 400])
+        with Gateway([api("a", backend), off]) as gateway, gateway.client() as client:
+            client.send(garbage)
+            equal(client.read().status, 400)
+
+
+@case
 def alpn_chooses():
     ca = Authority()
     tls = {"policyRef": {"name": "tls"}}

@@ -9,6 +9,7 @@
 #define POST "POST / HTTP/1.1\r\nhost: h\r\n"
 
 #define SYNTAX      "400 malformed message\n"
+#define NOT_HTTP    "400 not a request of HTTP\n"
 #define FRAMING     "400 ambiguous framing\n"
 #define HOST        "400 missing, repeated or malformed Host\n"
 #define TARGET      "400 malformed or ambiguous request target\n"
@@ -187,7 +188,11 @@ START_TEST(refuses_other_versions) /* SM20 */
 		{"two digits", BYTES("GET / HTTP/1.10\r\nhost: h\r\n\r\n"), SYNTAX},
 		{"no minor", BYTES("GET / HTTP/1\r\nhost: h\r\n\r\n"), SYNTAX},
 		{"RTSP", BYTES("OPTIONS / RTSP/1.0\r\nhost: h\r\n\r\n"), SYNTAX},
-		{"ICE", BYTES("SOURCE / ICE/1.0\r\nhost: h\r\n\r\n"), SYNTAX},
+		{"ICE", BYTES("SOURCE / ICE/1.0\r\nhost: h\r\n\r\n"), NOT_HTTP},
+		{"neither a method nor a version", BYTES("INVALID CONNECTION PREFACE\r\n\r\n"),
+			NOT_HTTP},
+		{"a version of HTTP", BYTES("INVALID CONNECTION HTTP/x\r\n\r\n"), SYNTAX},
+		{"a method", BYTES("PROPFIND CONNECTION PREFACE\r\n\r\n"), NOT_HTTP},
 		{"none", BYTES("GET /\r\nhost: h\r\n\r\n"), SYNTAX},
 		{"HTTP/2 preface", BYTES("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), VERSION},
 	};
