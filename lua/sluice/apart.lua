@@ -11,6 +11,7 @@ local documents = require("sluice.documents")
 local ghosts = require("sluice.ghosts")
 local order = require("sluice.order")
 local plan = require("sluice.plan")
+local upstream_http2 = require("sluice.upstream_http2")
 local api_instance = require("sluice.kinds.api_instance")
 
 local apart = {}
@@ -166,6 +167,7 @@ local function compose_api(world, api, state)
 	if not attach_shared(world, api, state) then
 		return false
 	end
+	upstream_http2.check_bound(api.inline_services, state.report)
 	api.chain = order.chain(api.entries, state)
 	api.routes = order.routes(api, state)
 	plan.check_api(api, state)

@@ -231,7 +231,7 @@ end
 -- its dot. read_address: kinds/service.lua's.
 function balancing.read(target, spec, path, report, owner, read_address)
 	local single, several = nodes.get(spec, "address"), nodes.get(spec, "endpoints")
-	target.balancing = spec
+	target.balancing, target.balancing_path = spec, path
 	if single and several then
 		report:error(several, path .. "endpoints", "a service has an address or endpoints, not both",
 			owner, { at_key = true })

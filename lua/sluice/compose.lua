@@ -14,6 +14,7 @@ local order = require("sluice.order")
 local plan = require("sluice.plan")
 local scripts = require("sluice.scripts")
 local surveyed = require("sluice.surveyed")
+local upstream_http2 = require("sluice.upstream_http2")
 local api_instance = require("sluice.kinds.api_instance")
 local configuration = require("sluice.kinds.configuration")
 local contract = require("sluice.kinds.contract")
@@ -157,6 +158,7 @@ local function compose_whole(input, roots, state)
 	read_kinds(state)
 	collect_services(state)
 	bind.run(state)
+	upstream_http2.check_bound(state.services.list, state.report)
 	contract.link(state)
 	scripts.run(input.scripts, state)
 	arrange(state)
@@ -238,7 +240,11 @@ local function compose_surveyed(input, host, known)
 	state.found, state.is_incomplete = documents.read(roots, state.report)
 	read_kinds(state)
 	collect_services(state)
-	if not surveyed.take(input, state) or state.report.findings[1] then
+	if not surveyed.take(input, state) then
+		return nil
+	end
+	upstream_http2.check_bound(state.services.list, state.report)
+	if state.report.findings[1] then
 		return nil
 	end
 	state.is_strict = input.strict or state.settings.is_strict

@@ -50,15 +50,45 @@ local function offers_h2(tls)
 	return false
 end
 
+-- Nil where HTTP/1 is spoken. To be told when all that is bound to the service is known.
+local function protocol_of(service)
+	local scheme = service.address.scheme
+	if scheme == "h2" then
+		return "h2"
+	end
+	local may_agree = nodes.get(service.balancing, "http2") or offers_h2(service.tls)
+	return scheme == "https" and may_agree and "alpn" or nil
+end
+
+-- gRPC has no form in HTTP/1: its checks would take out every endpoint.
+local function check_service(service, report)
+	local kind = nodes.get(nodes.get(service.balancing, "healthCheck"), "type")
+	if nodes.is(kind, "string") and kind.value == "grpc" and service.address
+		and not protocol_of(service) then
+		report:error(kind, service.balancing_path .. "healthCheck.type",
+			"grpc needs HTTP/2, and the service is spoken to in HTTP/1.1: it has to be h2://, or "
+			.. "https:// with http2 or with a tls-outbound whose alpn has h2",
+			service.inline_of or service)
+	end
+end
+
+-- Behind all bindings.
+function upstream_http2.check_bound(services, report)
+	for _, service in ipairs(services) do
+		if not service.is_ghost then
+			check_service(service, report)
+		end
+	end
+end
+
 -- What a service's node has of all this: nothing, where HTTP/1 is spoken.
 function upstream_http2.put(out, service)
-	local node = nodes.get(service.balancing, "http2")
-	local is_https = service.address.scheme == "https"
-	if service.address.scheme ~= "h2" and not (is_https and (node or offers_h2(service.tls))) then
+	local node, protocol = nodes.get(service.balancing, "http2"), protocol_of(service)
+	if not protocol then
 		return
 	end
 	local at = node or service.address_node
-	nodes.put(out, "protocol", nodes.string(at, is_https and "alpn" or "h2"))
+	nodes.put(out, "protocol", nodes.string(at, protocol))
 	nodes.put(out, "streamsMax", nodes.get(node, "maxConcurrentStreams"))
 	nodes.put(out, "streamWindow", nodes.get(node, "initialWindowSize"))
 	nodes.put(out, "connectionWindow", nodes.get(node, "connectionWindowSize"))
