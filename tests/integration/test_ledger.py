@@ -4,7 +4,7 @@
 import re
 
 from harness import *
-from harness.ledger import Books, Load, LedgerOrigin
+from harness.ledger import Books, H2Load, LedgerOrigin, Load, Loads
 
 
 @case
@@ -17,6 +17,18 @@ def three_books_agree_under_load():
         books = Books(load, origin, gateway.log_path)
         books.require_no_loss(5000)
         equal(set(books.counts()), {load.counts["requests"]})
+
+
+@case
+def three_books_agree_under_load_of_http2():
+    with LedgerOrigin() as origin, Gateway([api("a", origin)], workers=2) as gateway:
+        load = H2Load(gateway.port, keepalive=8, multiplex=8, streams=2, think=2, stream_bytes=65536,
+                      pause=10, requests=3000)
+        load.wait()
+        origin.stop()
+        gateway.stop()
+        Books(load, origin, gateway.log_path).require_no_loss(3000)
+        equal({r["protocol"] for r in gateway.records_now()}, {"HTTP/2.0"})
 
 
 # What a gateway that loses something would give: (outcome, answer, how the connection ends).

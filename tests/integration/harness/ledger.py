@@ -21,6 +21,7 @@ import subprocess
 
 from .cases import SCALE, scratch
 from .tools import built
+from .websocket import Talkers
 
 NONCE = re.compile(r"/n/([0-9a-f]{16})")
 
@@ -69,10 +70,11 @@ class LedgerOrigin(_Program):
 class Load(_Program):
     """Asks through `port` until stop(), or until `seconds` or `requests` have passed. The options
     are those of `ledger load`, with _ for -: keepalive, rate, streams, uploads, body, think, …"""
+    COMMAND = "load"
 
     def __init__(self, port, **options):
         options.setdefault("timeout", 15 * SCALE)
-        super().__init__("load", {"port": port, **options})
+        super().__init__(self.COMMAND, {"port": port, **options})
         self.counts = None
 
     def wait(self, seconds=120):
@@ -98,6 +100,11 @@ class Load(_Program):
         return [row for row in self.rows() if row[1] != "ok"]
 
 
+class H2Load(Load):
+    """By HTTP/2, with `multiplex` requests at a time on each of `keepalive` connections."""
+    COMMAND = "h2-load"
+
+
 class Loads:
     """Several that ended, as one."""
 
@@ -113,6 +120,32 @@ class Loads:
 
     def failures(self):
         return [row for load in self.loads for row in load.failures()]
+
+
+class Mix:
+    """What a gateway has to bear at once: kept and new connections and streaming bodies by HTTP/1.1, many
+    requests on few connections by HTTP/2, and WebSockets, which another port serves."""
+
+    def __init__(self, port, sockets):
+        self.loads = [Load(port, keepalive=64, think=40, rate=300, streams=4),
+                      H2Load(port, keepalive=8, multiplex=4, think=80, streams=4)]
+        self.talkers = Talkers(sockets, 2)
+
+    def stop(self):
+        """The counts of all requests."""
+        for load in self.loads:
+            load.process.send_signal(signal.SIGTERM)
+        for load in self.loads:
+            load.wait(60)
+        self.talkers.stop()
+        return Loads(*self.loads).counts
+
+    def story(self):
+        by_http1, by_http2 = (load.counts for load in self.loads)
+        bad = [c["requests"] - c["ok"] for c in (by_http1, by_http2)]
+        return (f"{by_http1['requests']} requests by HTTP/1.1, {bad[0]} failed; {by_http2['requests']} by "
+                f"HTTP/2, {bad[1]} failed; {self.talkers.messages} messages over WebSockets, closed with 1012 "
+                f"{self.talkers.restarts} times, {len(self.talkers.failures)} failed")
 
 
 class Books:

@@ -10,6 +10,7 @@ import subprocess
 
 from .cases import BUILD, TOP
 
+LIBRARIES = {"ledger": ["-lnghttp2"]}
 
 def built(name, library=False):
     """The path of tests/tools/<name>/*.c as a program, or as a library to preload."""
@@ -25,6 +26,6 @@ def built(name, library=False):
             kind = ["-shared", "-fPIC"] if library else []
             flags = ["-std=c17", "-D_GNU_SOURCE", "-O2", "-g", "-Wall", "-Wextra", "-Werror"]
             subprocess.run([os.environ.get("CC", "cc"), *flags, *kind, f"-I{folder}", *sources,
-                            "-o", f"{out}.new", "-ldl"], check=True)
+                            "-o", f"{out}.new", "-ldl", *LIBRARIES.get(name, [])], check=True)
             os.rename(f"{out}.new", out)
     return out

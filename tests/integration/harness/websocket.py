@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import os
+import threading
 
-from .wire import Malformed, to_bytes
+from .cases import SCALE
+from .wire import Client, Closed, Malformed, TimedOut, to_bytes
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -149,3 +151,49 @@ def echo_frames(peer):
             peer.send(frame.opcode, frame.payload, frame.final)
         if frame.opcode == CLOSE:
             return
+
+
+class Talkers:
+    """Sockets that send a message, wait for its echo, and so on until stop(). One that is closed with 1012
+    (`restarts`) is opened again; whatever else ends one is in `failures`."""
+
+    def __init__(self, port, count, pause=0.05):
+        self.port, self.pause = port, pause
+        self.messages, self.restarts, self.failures = 0, 0, []
+        self.is_over, self.lock = threading.Event(), threading.Lock()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for t in self.threads:
+            t.start()
+
+    def _run(self):
+        while not self.is_over.is_set():
+            try:
+                with Client(self.port, timeout=15) as client:
+                    self._talk(open_by(client))
+            except (OSError, Closed, Malformed, TimedOut, AssertionError) as e:
+                with self.lock:
+                    self.failures.append(f"{type(e).__name__}: {e}")
+                self.is_over.wait(0.05)
+
+    def _talk(self, peer):
+        i = 0
+        while not self.is_over.wait(self.pause):
+            text, i = f"message {i}".encode() + b"." * (i % 300), i + 1
+            peer.send(TEXT, text)
+            frame = peer.read()
+            if frame.opcode == CLOSE and frame.code == 1012:
+                peer.send(CLOSE, frame.payload)
+                with self.lock:
+                    self.restarts += 1
+                return
+            if (frame.opcode, frame.payload) != (TEXT, text):
+                raise Malformed(f"{frame} instead of an echo of {text[:20]!r}")
+            with self.lock:
+                self.messages += 1
+        peer.close()
+        peer.expect_close()
+
+    def stop(self):
+        self.is_over.set()
+        for t in self.threads:
+            t.join(30 * SCALE)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger/ledger.h - the two programs in one: `ledger load` and `ledger origin`. See main.c. */
+/* ledger/ledger.h - the two programs in one: `ledger load` (and `h2-load`) and `ledger origin`. See main.c. */
 #pragma once
 
 #include <signal.h>
@@ -18,6 +18,7 @@ struct load_options {
 	int port;
 	unsigned keepalive, streams; /* connections */
 	unsigned rate;               /* new connections a second */
+	unsigned multiplex;          /* requests at a time on a connection of HTTP/2 */
 	unsigned uploads;            /* per cent of the requests on keep-alive and new ones */
 	unsigned think_ms;           /* between two requests on a kept connection, at most */
 	unsigned body_bytes;         /* at most, of these requests */
@@ -29,5 +30,6 @@ struct load_options {
 	uint64_t requests;           /* 0: no end by number */
 	uint32_t seed;
 };
-/* Prints a line of JSON at its end. */
+/* Print a line of JSON at their end. */
 void load_run(const struct load_options *o);
+void h2_load_run(const struct load_options *o);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger load|origin - no request lost, none answered twice, none with another's answer: proved by
+/* ledger load|h2-load|origin - no request lost, none answered twice, none with another's answer: proved by
  * three books that have to agree.
  *
  * `ledger origin` serves and `ledger load` asks, through a gateway between them. Every request has
@@ -32,9 +32,13 @@
  *   reset, eof    RST or FIN before a byte of the answer
  *   partial       RST or FIN inside it                timeout      neither, for too long
  *   wrong-owner   the answer to another request       wrong-body   a byte differs, in either body
- *   status        another status than 200             malformed    not HTTP/1.1
+ *   status        another status than 200             malformed    not HTTP
  *   unfinished    still under way at the very end
- * HTTP/1.1 in clear text only. */
+ * HTTP/1.1 in clear text. `ledger h2-load` has the same options and asks by HTTP/2 with prior knowledge:
+ *       --keepalive N   connections; one that gets a GOAWAY is followed by another
+ *       --multiplex N   requests at a time on each (4)
+ *       --streams N     of the connections have a long paced body besides (0); there is no --rate
+ * A stream that is reset has the outcome reset or partial, of whatever kind the error is. */
 #include "ledger.h"
 
 #include <getopt.h>
@@ -62,6 +66,7 @@ static const struct option names[] = {
 	{"keepalive", required_argument, NULL, 'k'},
 	{"think", required_argument, NULL, 't'},
 	{"rate", required_argument, NULL, 'r'},
+	{"multiplex", required_argument, NULL, 'm'},
 	{"streams", required_argument, NULL, 's'},
 	{"uploads", required_argument, NULL, 'u'},
 	{"body", required_argument, NULL, 'B'},
@@ -88,6 +93,7 @@ static void take(struct load_options *o, int option, const char *value)
 	case 'k': o->keepalive = n; break;
 	case 't': o->think_ms = n; break;
 	case 'r': o->rate = n; break;
+	case 'm': o->multiplex = n; break;
 	case 's': o->streams = n; break;
 	case 'u': o->uploads = n; break;
 	case 'B': o->body_bytes = n; break;
@@ -121,6 +127,7 @@ int main(int argc, char **argv)
 		.base = "",
 		.authority = "ledger.test",
 		.keepalive = 8,
+		.multiplex = 4,
 		.think_ms = 10,
 		.uploads = 30,
 		.body_bytes = 16384,
@@ -144,6 +151,8 @@ int main(int argc, char **argv)
 		origin_run(&(struct origin_options){o.host, o.ledger, o.port});
 	else if (o.ledger && o.port && strcmp(command, "load") == 0)
 		load_run(&o);
+	else if (o.ledger && o.port && strcmp(command, "h2-load") == 0)
+		h2_load_run(&o);
 	else
 		take(&o, '?', "");
 	return 0;

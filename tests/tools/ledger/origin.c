@@ -233,11 +233,9 @@ static int64_t pump_paced(void)
 
 static int listen_on(const char *host, int port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct sockaddr_in a = wire_address(host, port);
 	socklen_t n = sizeof(a);
 	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
-		die(host);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, (struct sockaddr *)&a, n) != 0 || listen(fd, 4096) != 0)
 		die("listen");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,38 @@ void wire_open(struct wire *w, int epoll, int fd, void *owner)
 	w->waits = false;
 	w->out_n = w->out_at = 0;
 	watch(w, EPOLL_CTL_ADD, owner);
+}
+
+struct sockaddr_in wire_address(const char *host, int port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	if (inet_pton(AF_INET, host, &a.sin_addr) != 1)
+		die(host);
+	return a;
+}
+
+int wire_dial(struct wire *w, int epoll, const struct sockaddr_in *to, void *owner)
+{
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	wire_open(w, epoll, fd, owner);
+	if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	w->waits = true;
+	watch(w, EPOLL_CTL_MOD, owner);
+	return EINPROGRESS;
+}
+
+int wire_error(struct wire *w)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+	getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &n);
+	return error;
 }
 
 void wire_close(struct wire *w)

@@ -3,6 +3,7 @@
  * and the clock: what client and origin share. */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +25,10 @@ void die(const char *what);
 
 /* Watches the descriptor for reading; `owner` comes back with its events. */
 void wire_open(struct wire *w, int epoll, int fd, void *owner);
+struct sockaddr_in wire_address(const char *host, int port);
+/* 0: connected; EINPROGRESS: it is when it can be written to, and wire_error is 0; else the error. */
+int wire_dial(struct wire *w, int epoll, const struct sockaddr_in *to, void *owner);
+int wire_error(struct wire *w);
 void wire_close(struct wire *w);
 /* Appends to what is to be sent; it has to have room. */
 void wire_add(struct wire *w, const void *p, size_t n);
