@@ -299,7 +299,7 @@ void succession_ended(struct supervisor *s, struct seat *seat, int status)
 /* --- what should run ------------------------------------------------------------------------- */
 static bool has_room_for_another(const struct supervisor *s)
 {
-	return seats_alive(s) < SEATS_MAX - 1;
+	return seats_alive(s) < GATEWAYS_MAX;
 }
 
 /* It warmed up before its plan was to be avoided; or it is still warming up, and was not told. */
@@ -337,14 +337,18 @@ static void settle_upgrade(struct supervisor *s, int64_t now)
 			abandon_successor(s, waiting, "it did not serve in time");
 		return;
 	}
-	s->upgrade_is_due = false;
 	if (waiting)
 		seat_end(s, waiting); /* the standby of the former program */
-	bool has_room = has_room_for_another(s);
-	struct seat *next = has_room ? seat_start(s, TRAIL_STANDBY) : NULL;
+	if (!has_room_for_another(s)) {
+		if (!s->upgrade_waits)
+			log_write(LOG_INFO, "the upgrade waits: former gateways still drain");
+		s->upgrade_waits = true;
+		return;
+	}
+	s->upgrade_is_due = s->upgrade_waits = false;
+	struct seat *next = seat_start(s, TRAIL_STANDBY);
 	if (!next) {
-		upgrade_failed(s, has_room ? "no gateway could be started"
-					   : "too many former gateways still drain");
+		upgrade_failed(s, "no gateway could be started");
 		return;
 	}
 	next->is_successor = s->is_upgrading = true;

@@ -16,6 +16,7 @@
  *              S3  a DRAINING gateway is left alone until it ends, or is late.
  *              S4  whoever has started, or was told to accept or to end, has said what it serves,
  * or done so, by its deadline, or is killed.
+ *              S5  nobody is started for an upgrade or to stand by while GATEWAYS_MAX live.
  */
 #pragma once
 
@@ -26,7 +27,9 @@
 
 #include <sys/types.h>
 
-/* One stays free for whoever follows a gateway that dies, however many drain. */
+/* The one that serves, the one that follows, and one that drains. */
+#define GATEWAYS_MAX 3
+/* More than GATEWAYS_MAX, for those that follow gateways that die while others drain. */
 #define SEATS_MAX 9
 /* A successor that does not serve by then has failed. */
 #define SUCCESSOR_MS 60000
@@ -67,10 +70,11 @@ struct supervisor {
 	struct crash_log crashes;
 	struct trail_orders orders; /* of the next gateway: what to avoid, the newest first */
 	uint64_t resume_plan;       /* likewise */
-	bool has_served;      /* some gateway, ever */
+	bool has_served;            /* some gateway, ever */
 	bool is_stopping;
 	bool is_upgrading;
-	bool upgrade_is_due; /* as soon as somebody serves */
+	bool upgrade_is_due; /* as soon as somebody serves, and there is room */
+	bool upgrade_waits;  /* for room, and said so */
 	int exit_code;
 	int64_t restart_at_ms; /* not before */
 	int64_t standby_at_ms; /* not before */

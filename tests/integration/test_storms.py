@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Reloads without end under load, good ones and bad ones: nobody's request is lost, no memory is kept."""
+import signal
 import time
 
 from harness import *
 from harness.cases import SANITIZER
 from harness.documents import to_yaml
-from harness.ledger import Books, LedgerOrigin, Load, Loads
+from harness.ledger import Books, LedgerOrigin, Load, Loads, Mix
+from harness.websocket import echo_frames, serves
 
 LIMIT = {"policyRef": {"name": "rate-limiting"}, "config": {
     "rateLimits": [{"maximumRequests": 10 ** 9, "timePeriodInMilliseconds": 60000}]}}
@@ -25,19 +27,23 @@ ROOM = configuration("room", {
 
 
 class Folder:
-    """A configuration that never stays what it is. The API under load changes its upstream and its
-    policies; another one comes and goes with its port; now and then a file is wrong."""
+    """A configuration that never stays what it is. The API under load changes its upstream (another gateway
+    before the same origin speaks HTTP/2) and its policies; that of the WebSockets changes at times; another
+    one comes and goes with its port; now and then a file is wrong."""
 
-    def __init__(self, origin):
-        self.origin = origin
-        self.port, self.other, self.bad = free_port(), free_port(), free_port()
+    def __init__(self, origin, http2, echo):
+        self.upstreams = [f"http://127.0.0.1:{origin.port}", f"http://localhost:{origin.port}",
+                          f"h2://127.0.0.1:{http2.port}"]
+        self.echo = echo
+        self.port, self.sockets, self.other, self.bad = (free_port() for _ in range(4))
         self.accepted = self.refused = 0
 
     def documents(self, i):
         """{file: its text, or None: it is gone}."""
-        upstream = f"http://{('127.0.0.1', 'localhost')[i % 2]}:{self.origin.port}"
+        upstream = self.upstreams[i % 3]
         policies = [[], [LIMIT], [LIMIT, injection(i)], [injection(i)]][i % 4]
         files = {"a.yaml": [api("a", upstream, port=self.port, policies=policies)],
+                 "ws.yaml": [api("ws", self.echo, port=self.sockets, policies=[injection(i // 20)])],
                  "extra.yaml": [api("extra", upstream, port=self.other)] if i % 3 else None,
                  "room.yaml": [ROOM], "bad.yaml": None}
         if i % 10 == 4:  # an API that may not be served
@@ -87,20 +93,19 @@ def descriptors_in_use(gateway):
 def reload_storm(count, seconds, at_least):
     """`count` reloads, and more of them until `seconds` are over."""
     warm_up = 30
-    with LedgerOrigin() as origin:
-        folder = Folder(origin)
+    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, \
+            Gateway([api("b", origin), ROOM]) as http2:
+        folder = Folder(origin, http2, echo)
         first = folder.documents(0)
         with Gateway({n: t for n, t in first.items() if t}, workers=2) as gateway:
-            gateway.ports = [folder.port]
-            load = dict(keepalive=64, think=40, rate=300, streams=4)
             # What has to be warm is: buffers, pools, the ring of records, the allocator's arenas.
-            warm = Load(folder.port, **load)
+            warm = Mix(folder.port, folder.sockets)
             now = change(gateway, folder, range(1, warm_up + 1), first)
             warm.stop()
             memory, pooled = settled_kib(gateway)
             descriptors = descriptors_in_use(gateway)
             before, began, i = reloads(gateway), time.monotonic(), warm_up + 1
-            storm = Load(folder.port, **load)
+            storm = Mix(folder.port, folder.sockets)
             while i - warm_up <= count or time.monotonic() - began < seconds:
                 now = change(gateway, folder, range(i, i + 20), now)
                 i += 20
@@ -114,12 +119,12 @@ def reload_storm(count, seconds, at_least):
             origin.stop()
             refusals = {k: v for k, v in gateway.metrics().items() if "refused_total" in k and v}
             gateway.stop()
-        print(f"    {({k: n for k, n in counts.items() if n})}; refused: {refusals}")
-        print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; {counts['requests']} "
-              f"requests, {counts['requests'] - counts['ok']} failed; memory {memory} KiB, "
+        print(f"    {storm.story()}; refused: {refusals}")
+        print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; memory {memory} KiB, "
               f"{pooled} of it in pools, then {memory_then} and {pooled_then} ({grown / memory:+.2%}); {left:+} "
               "descriptors")
-        Books(Loads(warm, storm), origin, gateway.log_path).require_no_loss(at_least)
+        Books(Loads(*warm.loads, *storm.loads), origin, gateway.log_path).require_no_loss(at_least)
+        equal(warm.talkers.failures + storm.talkers.failures, [], "ends of WebSockets")
         check(counts["ok"] >= at_least, f"{counts['ok']} requests in the storm")
         check(accepted >= count * 0.85 and refused > 0, f"{accepted} accepted, {refused} refused")
         check(left <= 4, f"{left} descriptors more than before")
@@ -127,14 +132,69 @@ def reload_storm(count, seconds, at_least):
         check(SANITIZER or grown <= max(memory * 0.02, 512), f"memory grew by {grown} KiB")
 
 
-@case(modes="full", serial=True, seconds=400)
-def a_minute_of_reloads_loses_nothing():
-    reload_storm(100, 60, 100_000)
+@case(modes="full", serial=True, seconds=300)
+def sixty_reloads_lose_nothing():
+    reload_storm(60, 25, 20_000)
 
 
 @case(modes="soak", serial=True, seconds=1800)
 def soak_a_thousand_reloads_lose_nothing():
-    reload_storm(1000, 0, 100_000)
+    reload_storm(1000, 300, 100_000)
+
+
+def gateways(supervisor):
+    """How many of its children are gateways, those that drain among them."""
+    def name(pid):
+        try:
+            with open(f"/proc/{pid}/comm") as f:
+                return f.read().strip()
+        except OSError:
+            return ""
+    with open(f"/proc/{supervisor}/task/{supervisor}/children") as f:
+        return sum(name(pid) == "sluice-gateway" for pid in f.read().split())
+
+
+def upgrade(gateway, number):
+    """SIGUSR2, until the next gateway serves; how many lived at a time meanwhile. Whoever drains goes on."""
+    alive = 0
+
+    def is_over():
+        nonlocal alive
+        alive = max(alive, gateways(gateway.process.pid))
+        return gateway.is_answering() and gateway.status()["supervisor"]["upgrades"] == number
+    gateway.signal(signal.SIGUSR2)
+    wait_for(is_over, f"upgrade {number}", 60)
+    return alive
+
+
+def upgrade_storm(count, at_least):
+    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, \
+            Gateway([api("b", origin), ROOM]) as http2:
+        documents = [api("a", f"h2://127.0.0.1:{http2.port}"), api("ws", echo), ROOM]
+        with Gateway(documents, workers=2) as gateway:
+            mix = Mix(*gateway.ports)
+            began = time.monotonic()
+            alive = max(upgrade(gateway, i + 1) for i in range(count))
+            took = time.monotonic() - began
+            mix.stop()
+            origin.stop()
+            equal(gateway.status()["supervisor"]["crashes"], 0)
+            gateway.stop()
+        print(f"    {count} upgrades in {took:.0f} s, {alive} gateways at a time; {mix.story()}")
+        Books(Loads(*mix.loads), origin, gateway.log_path).require_no_loss(at_least)
+        equal(mix.talkers.failures, [], "ends of WebSockets")
+        check(mix.talkers.restarts >= count, f"{mix.talkers.restarts} closed with 1012")
+        check(alive <= 3, f"{alive} gateways at a time")
+
+
+@case(modes="full", serial=True, seconds=300)
+def five_upgrades_lose_nothing():
+    upgrade_storm(5, 1000)
+
+
+@case(modes="soak", serial=True, seconds=3600)
+def soak_a_hundred_upgrades_lose_nothing():
+    upgrade_storm(100, 20_000)
 
 
 # In the path, where the origin finds it: it waits so long between two pieces of a body.

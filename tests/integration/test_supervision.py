@@ -190,18 +190,6 @@ def an_upgrade_loses_nothing():
 
 
 @case(modes="full", serial=True, seconds=900)
-def a_hundred_upgrades_lose_nothing():
-    with Backend(reply(200, "x")) as backend, \
-            Gateway([api("a", backend)], workers=2) as gateway:
-        with Load(gateway.port, 8) as load:
-            for i in range(100):
-                before, _ = upgrade(gateway)
-                wait_for(lambda: not is_alive(before), "the end of the old one", 30)
-        print(f"    100 upgrades: {load.done} answers, {load.lost} lost, {len(load.failures)} failed")
-        equal((load.failures[:5], load.lost), ([], 0))
-
-
-@case(modes="full", serial=True, seconds=900)
 def fifty_kills_cost_only_what_was_under_way():
     with Backend(reply(200, "x")) as backend, \
             Gateway([api("a", backend)], workers=2) as gateway:
