@@ -251,6 +251,7 @@ static struct api *build_api(struct build *b, const struct plan_node *node)
 	build_api_limits(b, node, &api->limits);
 	api->is_blocked = plan_bool(node, "blocked", false);
 	build_api_edge(api, node, &numbers);
+	build_terms(api, plan_get(node, "routes"), &numbers);
 	const struct plan_node *error = plan_get(node, "error");
 	if (error && error->type == PLAN_OBJECT) {
 		/* Composition has reported it already. */

@@ -96,6 +96,8 @@ void build_resolver(struct build *b);
 void build_contracts(struct build *b);
 /* Its redirect and its error pages; what is wrong with them stands in `numbers` then. */
 void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers);
+/* What its routes say of their requests; likewise. */
+void build_terms(struct api *api, const struct plan_node *routes, struct build_numbers *numbers);
 void build_plugins(struct build *b);
 /* False: the plan is damaged. */
 bool build_services(struct build *b);

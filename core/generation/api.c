@@ -43,6 +43,9 @@ void api_unref(struct api *api)
 	if (api->redirect)
 		free(api->redirect->host);
 	free(api->redirect);
+	for (size_t i = 0; i < api->terms_count; i++)
+		free(api->terms[i].host);
+	free(api->terms);
 	free(api->upgrades);
 	error_pages_free(api->errors);
 	free(api->workers);

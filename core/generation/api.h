@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "generation/limits.h"
 #include "generation/error_pages.h"
+#include "generation/route_terms.h"
 #include "observe/metrics.h"
 #include "policy/chain.h"
 #include "route/route_table.h"
@@ -61,13 +62,14 @@ struct api {
 	struct api_service *services;  /* owned: those that its routes name, once each */
 	char *error;                   /* owned: why it answers 503; NULL: it is served */
 	struct api_redirect *redirect; /* owned; NULL: none */
+	struct route_terms *terms; /* owned: by route; NULL: none of them has any */
 	char *id;                      /* owned: "namespace/name" */
 	uint32_t id_bytes;
 	bool is_quarantined; /* that is the error: a binding of it has crashed the gateway */
 	bool is_blocked;     /* by access-block: refuses every request */
 	bool has_secrets;    /* its chain hides parts of requests */
 	uint8_t path_options; /* enum path_options: of its base path */
-	size_t service_count;
+	size_t service_count, terms_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;

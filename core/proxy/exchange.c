@@ -217,9 +217,24 @@ static void note_client_reset(struct exchange *e)
 		e->status = fault_row(fault)->status;
 }
 
+static inline int stream_idle_ms(const struct exchange *e)
+{
+	if (UNLIKELY(e->terms != NULL) && e->terms->stream_idle_timeout_ms > 0)
+		return e->terms->stream_idle_timeout_ms;
+	return e->api ? e->api->stream_idle_timeout_ms : LIMIT_STREAM_IDLE_MS;
+}
+
+static inline int response_ms(const struct exchange *e)
+{
+	if (UNLIKELY(e->terms != NULL) && e->terms->response_timeout_ms > 0)
+		return e->terms->response_timeout_ms;
+	int ms = e->api->response_timeout_ms;
+	return ms > 0 ? ms : service_options(e->service)->response_timeout_ms;
+}
+
 void exchange_await_bytes(struct exchange *e)
 {
-	int ms = e->api ? e->api->stream_idle_timeout_ms : LIMIT_STREAM_IDLE_MS;
+	int ms = stream_idle_ms(e);
 	if (ms > 0)
 		timer_start(e->worker->loop, &e->timer, ms);
 	else
@@ -228,9 +243,7 @@ void exchange_await_bytes(struct exchange *e)
 
 void exchange_await_response(struct exchange *e)
 {
-	int ms = e->api->response_timeout_ms;
-	if (ms == 0)
-		ms = service_options(e->service)->response_timeout_ms;
+	int ms = response_ms(e);
 	if (UNLIKELY(e->attempt.retrier != NULL))
 		ms = retrier_bound_ms(e, ms);
 	if (ms > 0)
@@ -243,7 +256,7 @@ void exchange_await_response(struct exchange *e)
  * silent: the wait goes on from there. */
 static bool wait_for_slow(struct exchange *e)
 {
-	int64_t idle_ms = e->api ? e->api->stream_idle_timeout_ms : LIMIT_STREAM_IDLE_MS;
+	int64_t idle_ms = stream_idle_ms(e);
 	int64_t taken_ms = sweep_taken_ms(e);
 	int64_t left_ms = taken_ms + idle_ms - loop_now_ms(e->worker->loop);
 	if (taken_ms == 0 || left_ms <= 0)

@@ -150,6 +150,7 @@ struct exchange {
 	struct str authority_received;     /* likewise */
 	struct str path_rest;              /* the path without the base path */
 	struct service *service;           /* borrowed from the API */
+	const struct route_terms *terms;   /* borrowed from the API; NULL: the route has none */
 	bool rewrites_host;                /* Host becomes the service's */
 	struct chunk_queue local_body;     /* of a local answer */
 	struct tunnel *tunnel;             /* of a WebSocket, behind its 101; tunnel.h */

@@ -201,6 +201,16 @@ static bool fail_choice(struct exchange *e, enum rc rc)
 	return fail(e, FAULT_RULE_LIMIT, "a route's rule exceeded its limits");
 }
 
+/* What the route says goes before what its service does. */
+static void take_terms(struct exchange *e, const struct route_terms *t)
+{
+	e->terms = t;
+	if (t->host_rewrite != HOST_AS_SERVICE_SAYS)
+		e->rewrites_host = t->host_rewrite == HOST_IS_SERVICES;
+	if (t->host_rewrite == HOST_IS_LITERAL)
+		e->down->request->authority = str_of(t->host);
+}
+
 static enum rc choose_route(struct exchange *e)
 {
 	struct http_request *r = e->down->request;
@@ -213,6 +223,8 @@ static enum rc choose_route(struct exchange *e)
 	e->service = to->service;
 	e->rewrites_host = to->rewrites_host;
 	r->path = choice.path;
+	if (UNLIKELY(e->api->terms != NULL))
+		take_terms(e, &e->api->terms[choice.route]);
 	return RC_OK;
 }
 

@@ -98,6 +98,12 @@ static bool takes_fast_enough(struct exchange *e)
 	return pace_keeps(&n->out, &rule, now_of(e), n->taken[TO_CLIENT], is_awaited);
 }
 
+static int upstream_idle_ms(const struct exchange *e)
+{
+	bool is_routes = e->terms && e->terms->upstream_idle_ms >= 0;
+	return is_routes ? e->terms->upstream_idle_ms : e->api->limits.upstream_idle_ms;
+}
+
 /* Nothing of the response came although there was room for it. */
 static bool is_upstream_silent(struct exchange *e)
 {
@@ -111,7 +117,7 @@ static bool is_upstream_silent(struct exchange *e)
 		n->upstream_moved_ms = now_ms;
 		return false;
 	}
-	int most_ms = e->api->limits.upstream_idle_ms;
+	int most_ms = upstream_idle_ms(e);
 	return most_ms > 0 && now_ms - n->upstream_moved_ms >= most_ms && !is_stream(e);
 }
 

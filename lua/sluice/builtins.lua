@@ -4,6 +4,7 @@
 local nodes = require("sluice.nodes")
 local api_instance = require("sluice.kinds.api_instance")
 local rules = require("sluice.rules")
+local terms = require("sluice.terms")
 local tls = require("sluice.tls")
 
 local builtins = {}
@@ -117,12 +118,13 @@ local function destination(binding, config, path, state)
 	}
 end
 
-local function add_route(api, binding, destinations)
+local function add_route(api, binding, config, destinations, state)
 	api.bound_routes[#api.bound_routes + 1] = {
 		name = binding.id,
 		node = binding.ref,
 		binding = binding,
 		rules = binding.read_rules,
+		terms = terms.read(config, binding.path .. ".config.", state.report, binding.resource),
 		destinations = destinations,
 	}
 end
@@ -133,7 +135,7 @@ builtins.route = {
 	apply = function(api, binding, config, state)
 		local found = destination(binding, config, binding.path .. ".config", state)
 		if found then
-			add_route(api, binding, { found })
+			add_route(api, binding, config, { found }, state)
 		end
 	end,
 }
@@ -148,7 +150,7 @@ builtins["route-weighted"] = {
 			destinations[#destinations + 1] = destination(binding, node, path, state) or nil
 		end
 		if #destinations > 0 then
-			add_route(api, binding, destinations)
+			add_route(api, binding, config, destinations, state)
 		end
 	end,
 }

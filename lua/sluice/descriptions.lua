@@ -60,8 +60,15 @@ descriptions.fields = {
 	["ApiInstance.services.*.healthCheck"] = { "Endpoints are asked how they are." },
 	["ApiInstance.services.*.retries"] = { "When a request is sent again." },
 	["ApiInstance.services.*.routes"] = { "When this service is taken; none: always." },
-	["ApiInstance.services.*.routes[].config"] = { "What the route does with the path." },
+	["ApiInstance.services.*.routes[].config"] = { "What holds for requests that take the route." },
 	["ApiInstance.services.*.routes[].config.destinationPath"] = { "Put before the path that goes upstream.", "" },
+	["ApiInstance.services.*.routes[].config.timeouts"] = { "Those of this route; before the API's." },
+	["ApiInstance.services.*.routes[].config.timeouts.upstreamResponseSeconds"] = {
+		"Until the upstream begins its answer; 504." },
+	["ApiInstance.services.*.routes[].config.timeouts.streamIdleSeconds"] = {
+		"How long an exchange may stand still." },
+	["ApiInstance.services.*.routes[].config.hostRewrite"] = { "What upstreams see in Host; before the service's." },
+	["ApiInstance.services.*.routes[].config.host"] = { "The literal: a host, or host:port." },
 	["ApiInstance.services.*.routes[].rules"] = { "One of them has to apply; groups of path, put together, replace the path." },
 	["ApiInstance.policies"] = { "Policies of this API, in the order in which they run." },
 	["ApiInstance.policies[].policyRef"] = { "Which policy." },

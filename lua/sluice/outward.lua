@@ -80,26 +80,34 @@ outward.proxy_shape = {
 	},
 }
 
-outward.fields = {
+-- What the upstream sees in Host: a route may say it, too (terms.lua).
+outward.host_fields = {
 	hostRewrite = { type = "string", enum = { "service", "keep", "literal" } },
 	host = { type = "string", check = check_authority, max = 255 },
+}
+
+outward.fields = {
+	hostRewrite = outward.host_fields.hostRewrite,
+	host = outward.host_fields.host,
 	proxyProtocol = { type = "string", enum = { "v1", "v2" } },
 	forwardProxy = forward_proxy,
 }
 
 -- --- from documents -----------------------------------------------------------------------------
 
-local function read_host(target, spec, path, report, owner)
+-- Whether the two of host_fields fit together.
+function outward.check_host(spec, path, report, owner)
 	local rewrite, host = nodes.get(spec, "hostRewrite"), nodes.get(spec, "host")
 	local is_literal = nodes.is(rewrite, "string") and rewrite.value == "literal"
 	if is_literal and not host then
 		report:error(rewrite, path .. "hostRewrite", 'a literal needs "host" beside it', owner)
-		target.broken = true
+		return false
 	elseif host and not is_literal then
 		report:error(host, path .. "host", "means something with hostRewrite: literal alone", owner,
 			{ at_key = true })
-		target.broken = true
+		return false
 	end
+	return true
 end
 
 local function read_way(target, spec, path, report, owner)
@@ -127,7 +135,7 @@ end
 -- was meant is not asked at all.
 function outward.read(target, spec, path, report, owner)
 	target.outward = spec
-	read_host(target, spec, path, report, owner)
+	target.broken = not outward.check_host(spec, path, report, owner) or target.broken
 	read_way(target, spec, path, report, owner)
 	if target.broken then
 		target.address = nil

@@ -10,6 +10,7 @@ local nodes = require("sluice.nodes")
 local overload = require("sluice.overload")
 local outward = require("sluice.outward")
 local paths = require("sluice.paths")
+local terms = require("sluice.terms")
 local upstream_http2 = require("sluice.upstream_http2")
 
 local plan = {}
@@ -190,11 +191,12 @@ local function destination_node(destination)
 	return out
 end
 
-local function route_node(route)
+local function route_node(route, api, state)
 	local out = nodes.map(route.node)
 	nodes.put(out, "name", nodes.string(route.node, route.name))
 	nodes.put(out, "rules", route.rules)
 	nodes.put(out, "order", nodes.integer(route.node, route.binding.order))
+	nodes.put(out, "terms", route.terms and terms.node(route.terms, api, state.settings))
 	local destinations = nodes.list(route.node)
 	for _, destination in ipairs(route.destinations) do
 		if destination.service.address and not destination.service.duplicate_of then
@@ -204,10 +206,10 @@ local function route_node(route)
 	return nodes.put(out, "destinations", destinations), #destinations
 end
 
-local function routes_node(api)
+local function routes_node(api, state)
 	local list = nodes.list(api.node)
 	for _, route in ipairs(api.routes) do
-		local out, count = route_node(route)
+		local out, count = route_node(route, api, state)
 		if count > 0 then
 			list[#list + 1] = out
 		end
@@ -265,7 +267,7 @@ function plan.api_node(api, state)
 	paths.put(out, api.spec)
 	nodes.put(out, "upgrades", nodes.get(api.spec, "upgrades"))
 	nodes.put(out, "chain", chain_node(api, state))
-	nodes.put(out, "routes", routes_node(api))
+	nodes.put(out, "routes", routes_node(api, state))
 	if api.error then
 		local message = nodes.string(api.error.at, api.error.message)
 		nodes.put(out, "error", nodes.put(nodes.map(api.error.at), "message", message))

@@ -7,6 +7,8 @@ and PORT in texts are replaced, so that many copies can stand beside each other 
 VERSION = "gateway.sluice.dev/v1"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"
+TERMS = {"timeouts": {"upstreamResponseSeconds": 5, "streamIdleSeconds": 7.5},
+         "hostRewrite": "literal", "host": "shop.example:81"}
 RULES = [{"path": "/a(/.*)", "methods": "GET|HEAD", "host": "a\\.example", "headers": {"x-a": "1"}}]
 API_LIMITS = {
     "requestBodyBytes": 5000, "bufferedBodyBytes": 2048, "responseHeadBytes": 2048,
@@ -67,6 +69,15 @@ SPECIMENS = {
             "config": {"inboundHeaders": [{"key": "x-a", "value": "1"}]}, "rules": RULES}],
         "errors": PAGES,
     }, labels={"tier": "public"}, annotations={"note": "x"})], 0, ""),
+    "ApiInstance, terms of a route": ([document("ApiInstance", {
+        "address": "http://127.0.0.1:PORT",
+        "services": {"up": {"address": "http://up.example:9000/x", "routes": [{"config": TERMS}]}},
+    })], 0, "spec"),
+    "ApiInstance, terms of a bound route": ([
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}, **TERMS}}]}),
+        document("Service", {"address": "http://up.example:9000/x"}),
+    ], 0, "spec"),
     "ApiInstance, redirect": ([document("ApiInstance", {
         "address": "http://127.0.0.1:PORT",
         "redirect": {"scheme": "https", "host": "a.example", "port": 8443, "status": 308},

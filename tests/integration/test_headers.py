@@ -167,6 +167,59 @@ def host_is_what_the_service_says():
 
 
 @case
+def host_is_what_the_route_says():
+    """Before what the service says, and that before the Configuration's and the environment's."""
+    kept, own, literal = ({"hostRewrite": "keep"}, {"hostRewrite": "service"},
+                          {"hostRewrite": "literal", "host": "route.example"})
+    other = {"hostRewrite": "literal", "host": "service.example"}
+    rows_of = [({}, kept, "client.example"), (kept, own, "own"), (other, own, "service.example"),
+               (other, kept, "client.example"), (kept, literal, "route.example"),
+               (other, literal, "route.example"), (other, {}, "service.example")]
+    with Backend() as backend:
+        port, documents, address = free_port(), [], backend.address
+        for i, (said, route, _) in enumerate(rows_of):
+            services = {"up": {"address": address, **said, "routes": [{"config": route}]}}
+            documents.append(api(f"inline{i}", port=port, base=f"/inline/{i}", services=services))
+            up = service(f"up{i}", backend)
+            up["spec"].update(said)
+            config = {"destinationRef": {"name": f"up{i}"}, **route}
+            weighted = {"routes": [{"weight": 1, "destinationRef": {"name": f"up{i}"}}], **route}
+            documents += [up, api(f"bound{i}", port=port, base=f"/bound/{i}", policies=[
+                {"policyRef": {"name": "route"}, "config": config}]), api(
+                    f"weighted{i}", port=port, base=f"/weighted/{i}", policies=[
+                        {"policyRef": {"name": "route-weighted"}, "config": weighted}])]
+        with Gateway(documents) as gateway:
+            for form in ("inline", "bound", "weighted"):
+                for i, (said, route, host) in enumerate(rows_of):
+                    with rows((form, said, route)):
+                        equal(gateway.request("GET", f"/{form}/{i}", host="client.example").status, 200)
+                        wanted = backend.authority if host == "own" else host
+                        equal(backend.requests[-1].get("host"), wanted)
+
+
+@case
+def host_is_kept_where_the_environment_says_so():
+    for routing, host in (([], "client.example"),
+                          ([configuration("c", {"routing": {"rewriteHostHeader": True}})], "own")):
+        with rows(routing), Backend() as backend, Gateway(
+                [api("a", backend), *routing], env={"FLEX_REWRITE_HOST_HEADER": "false"}) as gateway:
+            equal(gateway.request("GET", "/", host="client.example").status, 200)
+            equal(backend.requests[0].get("host"), backend.authority if host == "own" else host)
+
+
+@case
+def an_endpoint_gets_the_host_of_the_route():
+    with Backend() as one, Backend() as two:
+        literal = {"hostRewrite": "literal", "host": "route.example"}
+        up = {**balanced([one, two]), "routes": [{"config": literal}]}
+        with Gateway([api("a", services={"up": up})]) as gateway:
+            for _ in range(4):
+                equal(gateway.get("/").status, 200)
+        equal({r.get("host") for r in one.requests + two.requests}, {"route.example"})
+        check(one.requests and two.requests, "both were asked")
+
+
+@case
 def keeps_order_and_every_value_of_other_fields():
     fields = [("x-a", "1"), ("x-b", "2"), ("x-a", "3"), ("cookie", "a=b"), ("x-empty", ""),
               ("x-utf8", "\u00c3\u00a9")]

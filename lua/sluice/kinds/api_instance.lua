@@ -9,6 +9,7 @@ local redirect = require("sluice.redirect")
 local paths = require("sluice.paths")
 local rules = require("sluice.rules")
 local schema = require("sluice.schema")
+local terms = require("sluice.terms")
 local upgrades = require("sluice.upgrades")
 local service = require("sluice.kinds.service")
 
@@ -35,13 +36,12 @@ api_instance.policy_ref_shape = {
 	},
 }
 
-local route = {
-	type = "map",
-	fields = {
-		config = { type = "map", fields = { destinationPath = api_instance.path_shape } },
-		rules = rules.shape,
-	},
-}
+local route_config = { type = "map", fields = { destinationPath = api_instance.path_shape } }
+for name, field in pairs(terms.fields) do
+	route_config.fields[name] = field
+end
+
+local route = { type = "map", fields = { config = route_config, rules = rules.shape } }
 
 local inline_service = { type = "map", fields = { routes = { type = "list", of = route } } }
 for name, field in pairs(service.fields) do
@@ -129,6 +129,7 @@ local function read_routes(api, entry, path, report)
 			name = entry.service.name .. "[" .. i - 1 .. "]",
 			node = node,
 			rules = rules.read(nodes.get(node, "rules"), where .. ".rules", report, api),
+			terms = terms.read(config, where .. ".config.", report, api, true),
 			destinations = { {
 				node = node,
 				service = entry.service,
