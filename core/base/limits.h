@@ -77,6 +77,7 @@
 #define LIMIT_H2_GLITCHES_PER_SECOND 100
 /* Frames of one block, entries of one SETTINGS, answers that the peer does not read. nghttp2's. */
 #define LIMIT_H2_CONTINUATIONS 8
+#define LIMIT_H2_FRAME_BYTES   16384 /* SETTINGS_MAX_FRAME_SIZE, which is not offered larger */
 #define LIMIT_H2_SETTINGS      32
 #define LIMIT_H2_ACKS_UNSENT   1000
 /* The library's memory: 100 heads of 40 KiB that wait to be sent; commonly 30 KiB. */

@@ -65,11 +65,41 @@ static void judge_settings(struct build *b)
 	}
 }
 
+/* A head within `limits` must not end its connection by the number of its frames, the first of which
+ * is none of these. */
+static uint32_t continuations_of(const struct plan_node *limits)
+{
+	uint32_t needed = count_of(limits, PLAN_LIMIT_HEAD_BYTES) / LIMIT_H2_FRAME_BYTES;
+	return needed > LIMIT_H2_CONTINUATIONS ? needed : LIMIT_H2_CONTINUATIONS;
+}
+
+static uint32_t budget(struct build_numbers *n, const char *key, uint32_t fallback)
+{
+	return (uint32_t)build_number(n, key, fallback, INT32_MAX);
+}
+
+static struct h2_budgets budgets_of(struct build *b, const struct plan_node *http2)
+{
+	struct build_numbers n = {.object = plan_get(http2, "budgets")};
+	struct h2_budgets out = H2_BUDGETS_DEFAULT;
+	out.resets_burst = budget(&n, "resets", out.resets_burst);
+	out.resets_per_second = budget(&n, "resetsPerSecond", out.resets_per_second);
+	out.premature_percent = budget(&n, "prematureResetsPercent", out.premature_percent);
+	out.premature_min = budget(&n, "prematureResetsMinimum", out.premature_min);
+	out.glitches_burst = budget(&n, "glitches", out.glitches_burst);
+	out.glitches_per_second = budget(&n, "glitchesPerSecond", out.glitches_per_second);
+	out.continuations = budget(&n, "continuations", continuations_of(settings_limits(b)));
+	out.settings = budget(&n, "settingsEntries", out.settings);
+	out.acks_unsent = budget(&n, "unsentAcks", out.acks_unsent);
+	if (n.at)
+		build_fatal(b, n.at, "http2", "%s", n.message);
+	return out;
+}
+
 /* settings.http2; what it does not say is as core/base/limits.h has it. */
 static void build_http2(struct build *b, struct server_http2 *out)
 {
 	struct build_numbers n = {.object = plan_get(plan_get(b->root, "settings"), "http2")};
-	static const struct h2_budgets budgets = H2_BUDGETS_DEFAULT;
 	*out = (struct server_http2){
 		.enabled = plan_bool(n.object, "enabled", true),
 		.settings =
@@ -83,7 +113,7 @@ static void build_http2(struct build *b, struct server_http2 *out)
 					(uint32_t)build_number(&n, "initialConnectionWindowSize",
 						LIMIT_H2_CONNECTION_WINDOW_BYTES, INT32_MAX),
 			},
-		.budgets = budgets,
+		.budgets = budgets_of(b, n.object),
 		.stall_ms = (int)build_number(&n, "windowStallMs", LIMIT_H2_STALL_MS, INT32_MAX),
 	};
 	if (n.at)

@@ -171,7 +171,10 @@ SPECIMENS = {
                   "upstreamConnectionIdleSeconds": 9}),
     "Configuration, http2": settings(http2={
         "enabled": True, "maxConcurrentStreams": 50, "initialWindowSize": 65535,
-        "initialConnectionWindowSize": 1048576, "windowStallSeconds": 9}),
+        "initialConnectionWindowSize": 1048576, "windowStallSeconds": 9, "budgets": {
+            "resets": 100, "resetsPerSecond": 10, "prematureResetsPercent": 80,
+            "prematureResetsMinimum": 50, "glitches": 500, "glitchesPerSecond": 50,
+            "continuations": 4, "settingsEntries": 16, "unsentAcks": 100}}),
     "Configuration, edge": settings(
         clientAddress={"trustedProxies": TRUST, "hops": 2, "header": "X-Forwarded-For",
                        "emitForwarded": True},

@@ -284,6 +284,80 @@ def windows_of_one_byte():
             equal(content, b"hello")
 
 
+# --- budgets of the operator ------------------------------------------------------------------------
+
+def resets_behind_heads(client):
+    """Not premature: there was an answer."""
+    for stream in range(1, 61, 2):
+        client.send(headers(stream))
+        client.until(HEADERS, stream)
+        client.send(rst(stream))
+
+
+def unread_pings(client):
+    client.send(frame(PING, 0, 0, b"12345678") * 60)
+
+
+SMALL = {
+    "resets": ({"resets": 10, "resetsPerSecond": 0}, resets_behind_heads, ENHANCE_YOUR_CALM),
+    "premature_resets": (
+        {"prematureResetsPercent": 10, "prematureResetsMinimum": 10, "resets": 100000},
+        lambda c: [c.send(headers(s) + rst(s)) for s in range(1, 81, 2)], ENHANCE_YOUR_CALM),
+    "glitches": ({"glitches": 50, "glitchesPerSecond": 0},
+                 lambda c: c.send(frame(PRIORITY, 0, 1, b"\0\0\0\3\x10") * 60), ENHANCE_YOUR_CALM),
+    "continuations": ({"continuations": 2}, lambda c: c.send(
+        frame(HEADERS, END_STREAM, 1, block())
+        + frame(CONTINUATION, 0, 1, field("x-a", "b" * 2000)) * 4), ENHANCE_YOUR_CALM),
+    "protocol": ({"settingsEntries": 10},
+                 lambda c: c.send(settings(*[(4, 65535)] * 11)), ENHANCE_YOUR_CALM),
+    "unsent_acks": ({"unsentAcks": 10, "glitches": 1000000}, unread_pings, ENHANCE_YOUR_CALM),
+}
+
+
+@case
+def budgets_are_the_operators():
+    """Each abuse is far below what the default allows: with it, none ends the connection."""
+    def stall(connection):
+        while connection.read_head():
+            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello")
+            connection.read_head()
+
+    with Backend(stall) as backend:
+        for reason, (budgets, abuse, code) in SMALL.items():
+            with rows(reason), Gateway([
+                    api("a", backend), configuration("c", {"http2": {"budgets": budgets}})]) as gateway:
+                with FrameClient(gateway.port) as client:
+                    abuse(client)
+                    equal(client.goaway(), code)
+                metric = f'sluice_http2_goaways_total{{reason="{reason}"}}'
+                wait_for(lambda: gateway.metrics().get(metric) == 1, metric)
+        with Gateway([api("a", backend)]) as gateway:
+            for reason, (_, abuse, _) in SMALL.items():
+                if reason == "continuations":
+                    continue  # its block never ends
+                with rows(f"{reason} with the defaults"), FrameClient(gateway.port) as client:
+                    abuse(client)
+                    client.send(headers(1001))
+                    check(client.until(HEADERS, 1001), "an answer")
+
+
+@case
+def a_head_as_large_as_allowed_may_come_in_many_frames():
+    """limits.headBytes decides how many CONTINUATIONs it takes, unless they are counted by themselves."""
+    limits = configuration("c", {"limits": {
+        "headBytes": 262144, "headFields": 1000, "fieldValueBytes": 4096}})
+    whole = block(fields=[(f"x-{i}", "v" * 4000) for i in range(60)])
+    parts = [whole[i:i + 16384] for i in range(0, len(whole), 16384)]
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend), limits]) as gateway:
+        with FrameClient(gateway.port) as client:
+            check(len(parts) > 10, len(parts))
+            client.send(frame(HEADERS, END_STREAM, 1, parts[0])
+                        + b"".join(frame(CONTINUATION, 0, 1, part) for part in parts[1:-1])
+                        + frame(CONTINUATION, END_HEADERS, 1, parts[-1]))
+            client.answer(1)
+            equal(gateway.records(1)[0]["status"], 200)
+
+
 # --- too many streams ------------------------------------------------------------------------------
 
 @case
