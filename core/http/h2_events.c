@@ -468,6 +468,8 @@ static void finish_early(struct h2_session *session, struct h2_stream *s)
 
 static void note_goaway(struct h2_session *s, const nghttp2_frame *frame)
 {
+	if (s->is_draining && !s->is_settled)
+		h2_session_ping(s);
 	if (frame->goaway.error_code == H2_NO_ERROR || s->is_closed)
 		return;
 	s->is_closed = true;

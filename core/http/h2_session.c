@@ -177,14 +177,14 @@ void h2_session_abort(struct h2_session *s)
 }
 
 /* The first says that no more may be opened, but takes what is on its way; behind the answer to a
- * PING nothing is. */
+ * PING nothing is, which follows when the first has become a frame: of its own the library sends
+ * PINGs before everything else. */
 void h2_session_drain(struct h2_session *s)
 {
 	if (s->is_draining || s->is_closed)
 		return;
 	s->is_draining = true;
-	if (nghttp2_submit_shutdown_notice(s->codec) != 0 ||
-		nghttp2_submit_ping(s->codec, NGHTTP2_FLAG_NONE, NULL) != 0)
+	if (nghttp2_submit_shutdown_notice(s->codec) != 0)
 		h2_session_settle(s);
 }
 
