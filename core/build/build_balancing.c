@@ -141,6 +141,23 @@ static void take_health(struct build_numbers *n, struct health_options *out)
 	note_mistake(n, &own);
 }
 
+static void take_sticky(struct build_numbers *n, struct sticky_options *out)
+{
+	const struct plan_node *at = plan_get(n->object, "sticky");
+	if (!at)
+		return;
+	*out = (struct sticky_options){
+		.cookie = plan_string(at, "cookie", STR_EMPTY),
+		.attributes = plan_string(at, "attributes", STR_EMPTY),
+		.key = plan_string(at, "key", STR_EMPTY),
+	};
+	if (plan_get(at, "secure"))
+		out->secure =
+			plan_bool(at, "secure", true) ? STICKY_SECURE_ALWAYS : STICKY_SECURE_NEVER;
+	if (out->cookie.n == 0)
+		refuse(n, at, "a cookie without a name");
+}
+
 static enum retry_cause cause_of(struct str name)
 {
 	static const char *const names[] = {
@@ -224,6 +241,7 @@ struct endpoint_options *build_balancing(struct build_numbers *n, struct service
 	out->balancing.hash_text = plan_string(n->object, "hashOn", STR_EMPTY);
 	take_outlier(n, &out->balancing.outlier);
 	take_health(n, &out->balancing.health);
+	take_sticky(n, &out->balancing.sticky);
 	take_retries(n, &out->retries);
 	return endpoints_of(n, out);
 }
@@ -271,6 +289,12 @@ static bool is_same_health(const struct health_options *a, const struct health_o
 	       memcmp(a->statuses, b->statuses, a->status_count * sizeof(a->statuses[0])) == 0;
 }
 
+static bool is_same_sticky(const struct sticky_options *a, const struct sticky_options *b)
+{
+	return str_eq(a->cookie, b->cookie) && str_eq(a->attributes, b->attributes) &&
+	       str_eq(a->key, b->key) && a->secure == b->secure;
+}
+
 static bool is_same_retries(const struct retry_options *a, const struct retry_options *b)
 {
 	return a->attempts == b->attempts && a->causes == b->causes && a->methods == b->methods &&
@@ -288,6 +312,7 @@ bool build_same_balancing(const struct service_options *a, const struct service_
 		       str_eq(a->balancing.hash_text, b->balancing.hash_text) &&
 		       is_same_outlier(&a->balancing.outlier, &b->balancing.outlier) &&
 		       is_same_health(&a->balancing.health, &b->balancing.health) &&
+		       is_same_sticky(&a->balancing.sticky, &b->balancing.sticky) &&
 		       is_same_retries(&a->retries, &b->retries);
 	for (unsigned i = 0; is_same && i < a->endpoint_count; i++)
 		is_same = is_same_endpoint(&a->endpoints[i], &b->endpoints[i]);

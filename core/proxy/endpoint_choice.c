@@ -23,9 +23,12 @@ struct service *endpoint_choice_take(struct exchange *e)
 		.random = prng_next(&e->worker->prng),
 		.tried = a->tried};
 	take_key(e, b, &wish);
+	if (b->options.sticky.cookie.n > 0)
+		wish.kept = sticky_find(b, &e->down->request->fields);
 	a->endpoint = balancer_take(b, &wish);
 	if (!a->endpoint)
 		return NULL;
+	a->is_kept = a->endpoint == wish.kept;
 	a->tried |= endpoint_bit(a->endpoint);
 	forward_address_endpoint(e, a->endpoint->service);
 	return a->endpoint->service;
@@ -41,6 +44,17 @@ void endpoint_choice_leave(struct exchange *e, enum endpoint_outcome outcome)
 		service_balancer(e->service), left, outcome, loop_now_ms(e->worker->loop));
 	if (is_ejected && a->row)
 		metric_add(a->row->ejections, 1);
+}
+
+/* Without room it goes without: the next answer may have some. */
+void endpoint_choice_tell(struct exchange *e)
+{
+	const struct balancer *b = service_balancer(e->service);
+	bool is_https = str_eq(e->down->request->scheme, STR("https"));
+	if (b->options.sticky.cookie.n == 0 || e->attempt.is_kept)
+		return;
+	enum rc rc = sticky_tell(b, e->attempt.endpoint, is_https, &e->x.response->fields);
+	(void)rc;
 }
 
 /* A head says how the endpoint is, unless it broke off behind it. */

@@ -105,6 +105,7 @@ struct attempt {
 	const char *detail; /* in the arena: why there is no stream, or why it died */
 	bool on_reused;     /* the connection had served before: its end may be the idle race */
 	bool is_retry;
+	bool is_kept; /* the endpoint is the one that the client's cookie names */
 	uint8_t retry_count;
 	uint8_t places;       /* taken of the service's breaker, by 1 << enum breaker_kind */
 	struct endpoint *endpoint; /* taken; NULL: the service has one address */

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "policy/local_stream.h"
+#include "proxy/endpoint_choice.h"
 #include "proxy/tunnel.h"
 #include "proxy/upgrade.h"
 
@@ -50,6 +51,8 @@ bool response_wait(struct exchange *e)
 	}
 	e->x.response = e->attempt.up->response;
 	forward_clean_response(&e->x.response->fields);
+	if (UNLIKELY(e->attempt.endpoint != NULL))
+		endpoint_choice_tell(e);
 	response_go(e, RESPONSE_POLICIES);
 	return true;
 }
@@ -67,7 +70,7 @@ bool response_local(struct exchange *e)
 	e->x.response = &local->head;
 	/* Those of an answer that this one replaces. */
 	e->x.trailers[CHAIN_RESPONSE] = NULL;
-	e->x.own_trailers &= (uint8_t)~(1u << CHAIN_RESPONSE);
+	e->x.own_trailers &= (uint8_t) ~(1u << CHAIN_RESPONSE);
 	response_go(e, RESPONSE_POLICIES);
 	return true;
 }

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "crypto/crypto.h"
 #include "policy/frames.h"
+#include "proxy/endpoint_choice.h"
 #include "proxy/tunnel_priv.h"
 #include "proxy/upgrade.h"
 
@@ -54,6 +55,8 @@ void tunnel_begin(struct exchange *e)
 	}
 	e->x.response = e->attempt.up->response;
 	forward_clean_response(&e->x.response->fields);
+	if (UNLIKELY(e->attempt.endpoint != NULL))
+		endpoint_choice_tell(e);
 	if (!upgrade_translate(e)) {
 		exchange_fail(e, FAULT_MEMORY, NULL);
 		return;

@@ -18,6 +18,7 @@
 #include "upstream/health.h"
 #include "upstream/outlier.h"
 #include "upstream/ring.h"
+#include "upstream/sticky.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -54,6 +55,7 @@ struct balancing {
 	int slow_start_ms; /* how long who comes back gets less than its share; 0: not at all */
 	struct outlier_options outlier;
 	struct health_options health;
+	struct sticky_options sticky;
 	struct str hash_text; /* of the key, as it is written: an expression; "": there is none */
 	const struct expr *hash_on; /* owned by the service: the same, compiled */
 	void (*hash_free)(struct expr *e);
@@ -62,6 +64,7 @@ struct balancing {
 struct endpoint {
 	_Alignas(64) struct service *service; /* owned with the endpoint: no count of its own */
 	struct str name; /* owned: "host:port" or a socket's path; unlike others of the service */
+	char token[STICKY_TOKEN_BYTES]; /* where cookies keep clients */
 	unsigned index, weight;
 	atomic_uint active;
 	struct outlier outlier;
@@ -86,10 +89,11 @@ struct balancer {
 struct balance_wish {
 	unsigned worker;
 	int64_t now_ms;
-	uint64_t random; /* drawn for this choice */
-	uint64_t hash;   /* of the key */
-	bool has_hash;   /* without one it is by turn */
-	uint64_t tried;  /* by 1 << index % 64: others come first */
+	uint64_t random;       /* drawn for this choice */
+	uint64_t hash;         /* of the key */
+	bool has_hash;         /* without one it is by turn */
+	struct endpoint *kept; /* who comes before all others, if it may be asked; or NULL */
+	uint64_t tried;        /* by 1 << index % 64: others come first */
 };
 
 /* Takes an endpoint; NULL: nobody is healthy. */

@@ -184,6 +184,8 @@ struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *
 		.tried = wish->tried,
 		.heeds_health = atomic_load_explicit(&b->unhealthy, memory_order_relaxed) > 0,
 		.heeds_ejections = heeds_ejections(b, wish->now_ms)};
+	if (wish->kept && may_be_asked(&c, wish->kept))
+		return wish->kept;
 	struct endpoint *e = choose(&c, wish);
 	if (e || wish->tried == 0)
 		return e;

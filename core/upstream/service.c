@@ -93,8 +93,8 @@ static struct str endpoint_name(const struct endpoint_options *o)
 	bool is_ip6 = str_index(o->host, ':') < o->host.n;
 	if (o->host.n == 0)
 		return own(o->unix_path);
-	return str_of(heap_printf("%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(o->host),
-		is_ip6 ? "]" : "", o->port));
+	return str_of(heap_printf(
+		"%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(o->host), is_ip6 ? "]" : "", o->port));
 }
 
 static void init_endpoint(
@@ -109,6 +109,8 @@ static void init_endpoint(
 	e->service = heap_zalloc(sizeof(*e->service));
 	e->name = endpoint_name(o);
 	e->weight = o->weight;
+	if (options.balancing.sticky.cookie.n > 0)
+		sticky_token(options.balancing.sticky.key, e->name, e->token);
 	init(e->service, &options, owner);
 }
 
@@ -119,6 +121,13 @@ static void own_health(struct health_options *o)
 	o->grpc_service = own(o->grpc_service);
 }
 
+static void own_sticky(struct sticky_options *o)
+{
+	o->cookie = own(o->cookie);
+	o->attributes = own(o->attributes);
+	o->key = own(o->key);
+}
+
 static void init_ring(struct balancer *b)
 {
 	bool is_maglev = b->options.algorithm == BALANCE_MAGLEV;
@@ -126,8 +135,7 @@ static void init_ring(struct balancer *b)
 		return;
 	struct ring_member *members = heap_alloc(b->count * sizeof(*members));
 	for (unsigned i = 0; i < b->count; i++)
-		members[i] =
-			(struct ring_member){b->endpoints[i].name, b->endpoints[i].weight};
+		members[i] = (struct ring_member){b->endpoints[i].name, b->endpoints[i].weight};
 	b->ring = ring_new(members, b->count, is_maglev);
 	free(members);
 }
@@ -150,6 +158,7 @@ static void init_endpoints(struct service *s)
 	s->options.endpoints = copies;
 	s->balancer = heap_zalloc(sizeof(*s->balancer));
 	own_health(&s->options.balancing.health);
+	own_sticky(&s->options.balancing.sticky);
 	s->options.balancing.hash_text = own(s->options.balancing.hash_text);
 	s->balancer->options = s->options.balancing;
 	s->balancer->endpoints = all;
@@ -175,6 +184,9 @@ static void deinit_endpoints(struct service *s)
 	free((char *)b->options.health.path.p);
 	free((char *)b->options.health.host.p);
 	free((char *)b->options.health.grpc_service.p);
+	free((char *)b->options.sticky.cookie.p);
+	free((char *)b->options.sticky.attributes.p);
+	free((char *)b->options.sticky.key.p);
 	free(b->endpoints);
 	free(b);
 	free((struct endpoint_options *)s->options.endpoints);

@@ -3,6 +3,7 @@
 -- among them. The same fields for a Service and for a service inside of an ApiInstance.
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
+local sticky = require("sluice.sticky")
 
 local balancing = {}
 
@@ -70,6 +71,7 @@ balancing.fields = {
 				"ringHash", "maglev" } },
 			slowStartSeconds = seconds,
 			hashOn = { type = "string", check = check_key },
+			sticky = sticky.shape,
 		},
 	},
 	retries = {
@@ -225,6 +227,11 @@ local function check_use(target, spec, path, report, owner)
 			"without effect: the only endpoint of a service is never passed over", owner,
 			{ at_key = true })
 	end
+	local cookie = nodes.get(nodes.get(spec, "loadBalancing"), "sticky")
+	if nodes.is(cookie, "map") then
+		local is_alone = target.address and #(target.endpoints or {}) < 2
+		sticky.check(cookie, path .. "loadBalancing.sticky.", is_alone, report, owner)
+	end
 end
 
 -- Its address or its endpoints, and what concerns them. `path`: what stands before the names, with
@@ -300,6 +307,7 @@ function balancing.put(out, service)
 	nodes.put(out, "algorithm", nodes.get(balancing_node, "algorithm"))
 	nodes.put(out, "slowStartMs", nodes.get(plain(balancing_node), "slowStartMs"))
 	nodes.put(out, "hashOn", nodes.get(balancing_node, "hashOn"))
+	nodes.put(out, "sticky", sticky.node(nodes.get(balancing_node, "sticky")))
 	nodes.put(out, "retries", plain(nodes.get(spec, "retries")))
 	nodes.put(out, "healthCheck", plain(nodes.get(spec, "healthCheck")))
 	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))

@@ -116,7 +116,10 @@ SPECIMENS = {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},
                           {"address": "http://up.example:9001/x"}],
             "loadBalancing": {"algorithm": "ringHash", "hashOn": "#[attributes.headers['x-user']]",
-                              "slowStartSeconds": 9},
+                              "slowStartSeconds": 9,
+                              "sticky": {"cookie": "up", "ttlSeconds": 9, "path": "/x", "secure": True,
+                                         "httpOnly": False, "sameSite": "none",
+                                         "key": "sixteen bytes and more"}},
             "outlierDetection": {
                 "consecutiveFailures": 3, "intervalSeconds": 9, "baseEjectionSeconds": 9,
                 "maxEjectionSeconds": 99, "maxEjectionPercent": 10, "minHealthyPercent": 20}}),
