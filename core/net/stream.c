@@ -50,7 +50,7 @@ void stream_group_free(struct stream_group *g)
 	timer_stop(&g->unsure_timer);
 	if (g->block)
 		block_unref(g->block);
-	free(g->wire);
+	stream_group_free_tls(g);
 	free(g);
 }
 

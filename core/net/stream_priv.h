@@ -61,6 +61,8 @@ struct stream_group {
 	struct pool *pool;
 	struct block *block; /* owned: what is received into */
 	char *wire;          /* owned: TLS records as received; made when TLS is first used */
+	struct bio_st *bio;  /* owned: OpenSSL's way to the records of all; made like `wire` */
+	struct stream_tls *at_work; /* whose they are, while OpenSSL is called */
 	struct link dirty;   /* streams with something to flush */
 	size_t dirty_count;
 	int descriptors_max; /* of dials; 0: no limit */
@@ -115,6 +117,8 @@ bool stream_write_queue(struct stream *s, struct chunk_queue *q);
 void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name);
 void stream_tls_free(struct stream *s);
+/* What it has made for TLS; its streams are gone. */
+void stream_group_free_tls(struct stream_group *g);
 /* The socket may have bytes, or room. */
 void stream_tls_read(struct stream *s);
 void stream_tls_flush(struct stream *s);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS as a filter: OpenSSL reads from and writes to memory by an own BIO. Records are received into
  * one buffer of the group, decrypted into its receive block and handed up like plain bytes; what is
- * queued is encrypted at the flush, small chunks together, and leaves in one writev. */
+ * queued is encrypted at the flush, small chunks together, and leaves in one writev.
+ *
+ * The group has one BIO for all its streams (one of its own costs each 208 bytes): whoever calls what
+ * may read or write says for whom, by engine(). */
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -39,16 +42,22 @@ struct stream_tls {
 
 /* --- the BIO --------------------------------------------------------------------------------- */
 
+static struct stream_tls *at_work(BIO *bio)
+{
+	const struct stream_group *g = BIO_get_data(bio);
+	return g->at_work;
+}
+
 static int bio_write(BIO *bio, const char *p, int n)
 {
-	struct stream_tls *t = BIO_get_data(bio);
+	struct stream_tls *t = at_work(bio);
 	chunk_queue_add_copy(&t->wire, str_n(p, (size_t)n));
 	return n;
 }
 
 static int bio_read(BIO *bio, char *to, int n)
 {
-	struct stream_tls *t = BIO_get_data(bio);
+	struct stream_tls *t = at_work(bio);
 	BIO_clear_retry_flags(bio);
 	if (t->in_n == 0) {
 		BIO_set_retry_read(bio);
@@ -83,6 +92,32 @@ __attribute__((constructor)) static void make_method(void)
 	BIO_meth_set_read(method, bio_read);
 	BIO_meth_set_ctrl(method, bio_control);
 	BIO_meth_set_create(method, bio_create);
+}
+
+/* NULL: the library has no memory for it. A reference is the caller's. */
+static BIO *bio_of(struct stream_group *g)
+{
+	if (!g->bio) {
+		g->bio = BIO_new(method);
+		if (g->bio)
+			BIO_set_data(g->bio, g);
+	}
+	if (g->bio)
+		BIO_up_ref(g->bio);
+	return g->bio;
+}
+
+void stream_group_free_tls(struct stream_group *g)
+{
+	BIO_free(g->bio);
+	free(g->wire);
+}
+
+/* For calls that may read or write records: they are this stream's until the next one. */
+static SSL *engine(const struct stream *s)
+{
+	s->group->at_work = s->tls;
+	return s->tls->ssl;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -120,7 +155,7 @@ void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name)
 {
 	SSL *ssl = SSL_new(context->ctx);
-	BIO *bio = ssl ? BIO_new(method) : NULL;
+	BIO *bio = ssl ? bio_of(s->group) : NULL;
 	if (!bio) {
 		SSL_free(ssl);
 		ERR_clear_error();
@@ -130,7 +165,6 @@ void stream_tls_start(
 	struct stream_tls *t = heap_zalloc(sizeof(*t));
 	t->context = tls_context_ref(context);
 	t->ssl = ssl;
-	BIO_set_data(bio, t);
 	SSL_set_bio(t->ssl, bio, bio);
 	chunk_queue_init(&t->wire, s->group->pool);
 	if (!s->group->wire)
@@ -215,7 +249,7 @@ static bool shake_hands(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	ERR_clear_error();
-	int result = SSL_do_handshake(t->ssl);
+	int result = SSL_do_handshake(engine(s));
 	if (result == 1) {
 		handshake_done(s);
 		return !s->is_closed;
@@ -236,7 +270,7 @@ static bool decrypt(struct stream *s)
 	size_t room;
 	char *p = stream_group_room(s->group, &room);
 	ERR_clear_error();
-	int n = SSL_read(t->ssl, p, (int)room);
+	int n = SSL_read(engine(s), p, (int)room);
 	if (n > 0) {
 		stream_deliver(s, s->group->block, p, (size_t)n);
 		return true;
@@ -369,7 +403,7 @@ static bool encrypt(struct stream *s)
 	while (s->out.bytes > 0 && t->wire.bytes < WIRE_QUEUE_BYTES) {
 		struct str record = next_record(&s->out, scratch);
 		ERR_clear_error();
-		int n = SSL_write(t->ssl, record.p, (int)record.n);
+		int n = SSL_write(engine(s), record.p, (int)record.n);
 		if (n <= 0) {
 			fail(s, "encrypting failed");
 			return false;
@@ -401,7 +435,7 @@ void stream_tls_flush(struct stream *s)
 		if (!encrypt(s))
 			return;
 		if (s->out.bytes == 0 && is_end_due(s))
-			SSL_shutdown(t->ssl);
+			SSL_shutdown(engine(s));
 		if (!send_wire(s))
 			break;
 	} while (s->out.bytes > 0);
