@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* generation/limits.h - the bounds that the operator chooses, as the proxy reads them.
  *
- * Plain numbers; core/build/build_limits.c fills them in from a plan, docs/configuration.md says
+ * Plain numbers; core/build/build_limits.c fills them in from a plan, docs/reference says
  * what each excess costs. Times are in milliseconds. */
 #pragma once
 

@@ -126,7 +126,7 @@ end
 
 -- --- keywords -----------------------------------------------------------------------------------
 
-local annotations = { title = true, description = true, default = true, examples = true }
+local annotations = { title = true, description = true, default = true, examples = true, ["$comment"] = true }
 local renamed = { ["$defs"] = "definitions", dependentRequired = "dependencies",
 	dependentSchemas = "dependencies", prefixItems = "items" }
 -- Of a format only those that describe the text itself in the same way; the others are the gateway's.

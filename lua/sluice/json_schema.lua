@@ -13,6 +13,7 @@ local errors = require("sluice.errors")
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
 local rules = require("sluice.rules")
+local vendor = require("sluice.vendor")
 local api_instance = require("sluice.kinds.api_instance")
 local balancing = require("sluice.balancing")
 local configuration = require("sluice.kinds.configuration")
@@ -120,6 +121,7 @@ function Writer:describe(out, place)
 		default = self.host.limit_default(place:match("([^.]+)$"))
 	end
 	nodes.put(out, "description", node_of(found[1]))
+	nodes.put(out, "$comment", vendor.has_field(place) and node_of("vendor") or nil)
 	nodes.put(out, "default", node_of(default))
 end
 

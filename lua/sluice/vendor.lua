@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Policies of the vendor's catalogue that may be named in its files, whether or not they are here.
+-- What the vendor's files may hold: policies of its catalogue, whether or not they are here, and which fields are its
+-- own.
 --
--- Those that only observe are left out with a warning; a chain without one of the others would let pass
+-- Policies that only observe are left out with a warning; a chain without one of the others would let pass
 -- what it was to refuse or change.
 local vendor = {}
 
@@ -38,6 +39,42 @@ for _, name in ipairs(observe) do
 end
 for _, name in ipairs(decide) do
 	vendor.policies[name] = "decides"
+end
+
+-- Places of descriptions.lua, each with all below it.
+local subtrees = {
+	"document", "metadata", "policyRef", "rules", "PolicyBinding", "Extension", "Configuration.logging",
+	"Configuration.timeouts", "Configuration.circuitBreaker", "Configuration.routing", "Configuration.tracing",
+	"Configuration.sharedStorage", "Configuration.resourceLimits", "Configuration.connectionBufferLimits",
+	"Configuration.platformConnection", "Configuration.outputs", "Configuration.forwardProxy",
+	"Configuration.defaultTLS", "ApiInstance.policies",
+}
+
+local places = {
+	"ApiInstance.address", "ApiInstance.services", "ApiInstance.services.*", "ApiInstance.services.*.address",
+	"ApiInstance.services.*.routes", "ApiInstance.services.*.routes[].config",
+	"ApiInstance.services.*.routes[].config.destinationPath", "ApiInstance.services.*.routes[].rules",
+	"Service.address", "Secret.tls", "Secret.tls.crt", "Secret.tls.key", "Contract.apiId", "Contract.client",
+	"Contract.client.id", "Contract.client.secret", "Contract.sla", "Contract.sla.name", "Contract.sla.limits",
+	"Configuration.probe", "Configuration.proxyProtocol", "Configuration.proxyProtocol.enabled", "listener.enabled",
+	"listener.port",
+}
+
+local is_place, is_subtree = {}, {}
+for _, place in ipairs(places) do
+	is_place[place] = true
+end
+for _, place in ipairs(subtrees) do
+	is_subtree[place] = true
+end
+
+-- Whether the vendor has that field, too; what it does not have is ours.
+function vendor.has_field(place)
+	local above = place
+	while above and not is_subtree[above] do
+		above = above:match("^(.*)%[%]$") or above:match("^(.*)%.[^.]+$")
+	end
+	return above ~= nil or is_place[place] == true
 end
 
 -- The vendor's asset ids have no suffix, its local-mode names mostly have one.

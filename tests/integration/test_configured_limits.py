@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Limits as an operator sets them: each row of the table in docs/configuration.md, its excess, and what the
+"""Limits as an operator sets them: each row of `limits` in docs/reference/Configuration.md, its excess, and what the
 record says about it."""
 import socket
 import time
