@@ -156,6 +156,11 @@ bool stream_peer_takes(const struct stream *s)
 	return kernel_queue(s) < s->untaken;
 }
 
+static bool has_no_room(const struct stream *s)
+{
+	return stream_pending(s) >= LIMIT_QUEUE_HIGH_BYTES;
+}
+
 /* Whether something came of it. */
 static bool produce(struct stream *s)
 {
@@ -173,15 +178,16 @@ static void flush(struct stream *s)
 	copy_residue_out(s);
 	if (s->is_connecting || s->is_broken)
 		return;
-	bool has_more;
+	bool is_full, has_more;
 	do {
-		has_more = UNLIKELY(s->wants_produce) &&
-			   stream_pending(s) < LIMIT_QUEUE_HIGH_BYTES && produce(s);
+		is_full = UNLIKELY(s->wants_produce) && has_no_room(s);
+		has_more = UNLIKELY(s->wants_produce) && !is_full && produce(s);
 		if (!s->is_closed)
 			write_out(s);
 		if (s->is_closed || s->is_broken)
 			return;
-	} while (has_more && s->wants_produce);
+		/* What was written at once leaves room that no edge will tell of. */
+	} while (UNLIKELY(s->wants_produce) && (is_full ? !has_no_room(s) : has_more));
 	note_pending(s);
 	size_t pending = stream_pending(s);
 	if (pending == 0 && s->end_is_due && !s->end_is_sent && s->is_open)
