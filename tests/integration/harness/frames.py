@@ -6,7 +6,7 @@ their heads the first byte, which is an indexed :status for the common ones."""
 import collections
 import struct
 
-from .wire import Client, Closed
+from .wire import Client, Closed, Malformed
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
@@ -61,13 +61,19 @@ def window_update(stream, n):
     return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", n))
 
 
-class FrameClient(Client):
-    """A connection that has said hello."""
+def answer_frames(stream, body=b"", status=200, fields=(), pieces=(), has_length=True):
+    """An upstream's answer, frame by frame; `pieces` are the sizes of all its DATA but the last."""
+    length = [("content-length", str(len(body)))] if has_length else []
+    fields = [(":status", str(status)), *length, *fields]
+    out = [frame(HEADERS, END_HEADERS, stream, b"".join(field(n, v) for n, v in fields))]
+    for n in pieces:
+        out.append(frame(DATA, 0, stream, body[:n]))
+        body = body[n:]
+    return [*out, frame(DATA, END_STREAM, stream, body)]
 
-    def __init__(self, address, *pairs, **kwargs):
-        super().__init__(address, **kwargs)
-        self.seen = []
-        self.send(PREFACE + settings(*pairs))
+
+class FrameReader:
+    """What a connection (`reader`) gets as frames; `seen` keeps all."""
 
     def read_frame(self, timeout=None):
         """None at the end of the connection, however it comes."""
@@ -86,6 +92,47 @@ class FrameClient(Client):
             if f.kind == kind and stream in (None, f.stream):
                 return f
         return None
+
+
+class FramePeer(FrameReader):
+    """The upstream's end; both have said hello."""
+
+    def __init__(self, connection):
+        self.connection, self.reader, self.seen = connection, connection.reader, []
+        self.send = connection.send
+        self.send(settings() + frame(SETTINGS, ACK, 0))
+        if self.reader.exactly(len(PREFACE)) != PREFACE:
+            raise Malformed("no preface")
+
+    def request(self):
+        """(stream, body) of the next request that is whole; None at the connection's end."""
+        bodies = collections.defaultdict(bytes)
+        while f := self.read_frame():
+            if f.kind == DATA:
+                bodies[f.stream] += f.payload
+            if f.kind in (HEADERS, DATA) and f.flags & END_STREAM:
+                return f.stream, bodies[f.stream]
+        return None
+
+
+def serves_frames(talk):
+    """A Backend's script: talk(peer) with each connection, which then ends."""
+    def script(connection):
+        try:
+            peer = FramePeer(connection)
+        except Closed:
+            return
+        talk(peer)
+    return script
+
+
+class FrameClient(FrameReader, Client):
+    """A connection that has said hello."""
+
+    def __init__(self, address, *pairs, **kwargs):
+        super().__init__(address, **kwargs)
+        self.seen = []
+        self.send(PREFACE + settings(*pairs))
 
     def answer(self, stream=1, timeout=None):
         """(status, content) of a stream; (None, code) of one that was reset."""

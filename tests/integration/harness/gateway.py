@@ -129,6 +129,14 @@ class Gateway:
                 values[key] = float(value)
         return values
 
+    def wait_until_empty(self):
+        """No exchange, no connection but idle ones to upstreams. Gauges are told once a second."""
+        def is_empty():
+            m = self.metrics()
+            return m["sluice_exchanges"] == m["sluice_connections"] == m["sluice_upstream_waiting"] == 0 \
+                and m["sluice_upstream_connections"] == m["sluice_upstream_connections_idle"]
+        wait_for(is_empty, "an empty gateway", 15)
+
     def save(self, name, documents, seconds=10):
         """Writes a file and waits until a generation with it serves."""
         before = self.generation()
