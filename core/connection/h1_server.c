@@ -359,6 +359,7 @@ static const struct http_stream_codec codec = {
 	.can_send = h1_stream_can_send,
 	.taken = h1_stream_taken,
 	.queued = h1_stream_queued,
+	.queued_of_all = h1_stream_queued,
 	.release = release,
 };
 
@@ -400,11 +401,17 @@ static size_t tail(const struct http_server *c)
 	return c->current ? 0 : stream_pending(c->stream);
 }
 
+static void cut_tail(struct http_server *c)
+{
+	server_close(c, STREAM_CLOSE_RESET);
+}
+
 const struct server_version h1_server_version = {
 	.drain = drain,
 	.evict = evict,
 	.is_busy = is_busy,
 	.is_cut = is_cut,
 	.tail = tail,
+	.cut_tail = cut_tail,
 	.expire = expire,
 };

@@ -235,6 +235,13 @@ static size_t queued(const struct http_stream *s)
 	return of(s)->h.out.bytes;
 }
 
+static size_t queued_of_all(const struct http_stream *s)
+{
+	const struct h2_request *r = of(s);
+	const struct http_server *c = r->server->c;
+	return c->stream ? stream_pending(c->stream) + h2_session_out_bytes(r->server->session) : 0;
+}
+
 /* --- without an exchange --------------------------------------------------------------------- */
 
 static void send_page(struct h2_request *r, uint16_t status, const char *text, struct arena *arena)
@@ -342,5 +349,6 @@ static const struct http_stream_codec codec = {
 	.can_send = can_send,
 	.taken = taken,
 	.queued = queued,
+	.queued_of_all = queued_of_all,
 	.release = release,
 };

@@ -396,10 +396,35 @@ static bool is_cut(const struct http_server *c)
 	return c->h2 && c->h2->open > 0;
 }
 
+/* Beside requests that are under way, what has become frames may be of those. */
 static size_t tail(const struct http_server *c)
 {
-	return c->h2->owned > 0 ? 0
-				: stream_pending(c->stream) + h2_session_out_bytes(c->h2->session);
+	size_t bytes = c->h2->owned > 0 ? 0 : stream_pending(c->stream);
+	LIST_FOREACH(l, &c->h2->requests)
+	{
+		const struct h2_request *r = CONTAINER_OF(l, struct h2_request, link);
+		bytes += r->phase == REQUEST_SPENT ? r->h.out.bytes : 0;
+	}
+	return bytes;
+}
+
+/* Requests that are under way have done nothing to be cut for. */
+static void cut_tail(struct http_server *c)
+{
+	struct h2_server *v = c->h2;
+	if (v->owned == 0) {
+		server_close(c, STREAM_CLOSE_RESET);
+		return;
+	}
+	LIST_FOREACH_SAFE(l, &v->requests)
+	{
+		struct h2_request *r = CONTAINER_OF(l, struct h2_request, link);
+		if (r->phase != REQUEST_SPENT || r->h.out.bytes == 0)
+			continue;
+		h2_stream_abandon(&r->h, H2_ENHANCE_YOUR_CALM);
+		h2_request_lose(r, HTTP_RESET_CANCELLED, "the client takes none of the answer");
+	}
+	h2_server_wake(v);
 }
 
 static const struct server_version h2_server_version = {
@@ -408,6 +433,7 @@ static const struct server_version h2_server_version = {
 	.is_busy = is_busy,
 	.is_cut = is_cut,
 	.tail = tail,
+	.cut_tail = cut_tail,
 	.expire = expire,
 };
 

@@ -69,6 +69,7 @@ struct http_stream_codec {
 	bool (*can_send)(const struct http_stream *s);
 	uint64_t (*taken)(const struct http_stream *s, size_t *outstanding);
 	size_t (*queued)(const struct http_stream *s);
+	size_t (*queued_of_all)(const struct http_stream *s);
 	void (*release)(struct http_stream *s);
 };
 
@@ -147,10 +148,15 @@ static inline uint64_t http_stream_taken(const struct http_stream *s, size_t *ou
 {
 	return s->codec->taken(s, outstanding);
 }
-/* What was sent and waits in our memory, of its connection. */
+/* What was sent and waits in our memory. */
 static inline size_t http_stream_queued(const struct http_stream *s)
 {
 	return s->codec->queued(s);
+}
+/* Server role: the same of all streams of its connection. */
+static inline size_t http_stream_queued_of_all(const struct http_stream *s)
+{
+	return s->codec->queued_of_all(s);
 }
 /* A server stream whose messages are both whole is finished cleanly; anything else resets it. */
 static inline void http_stream_release(struct http_stream *s)

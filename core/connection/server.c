@@ -182,7 +182,8 @@ size_t http_server_tail(const struct http_server *c)
 
 void http_server_cut_tail(struct http_server *c)
 {
-	server_close(c, STREAM_CLOSE_RESET);
+	if (c->stream && !c->is_closing)
+		c->version->cut_tail(c);
 }
 
 int64_t http_server_idle_since_ms(const struct http_server *c)

@@ -66,10 +66,11 @@ void http_server_drain(struct http_server *c, int linger_ms);
 bool http_server_evict(struct http_server *c);
 /* At once. on_closed still comes. */
 void http_server_abort(struct http_server *c);
-/* Of responses that are over: what the client has not taken and we hold. 0 while a request is under
- * way. */
+/* Of responses that are over: what the client has not taken and we hold. HTTP/1: 0 while a request
+ * is under way. */
 size_t http_server_tail(const struct http_server *c);
-/* Ends such a connection by a reset: what was on its way does not look whole. */
+/* Ends such a connection by a reset, or of HTTP/2 beside requests that are under way those streams:
+ * what was on its way does not look whole. */
 void http_server_cut_tail(struct http_server *c);
 /* A word for the owner, kept with the connection; 0 at first. */
 void http_server_set_tag(struct http_server *c, uint64_t tag);

@@ -22,6 +22,7 @@ struct server_version {
 	bool (*is_cut)(const struct http_server *c);
 	/* Of responses that are over. */
 	size_t (*tail)(const struct http_server *c);
+	void (*cut_tail)(struct http_server *c);
 	void (*expire)(struct http_server *c);
 };
 

@@ -26,6 +26,7 @@ enum ws_status {
 	WS_STATUS_TOO_BIG = 1009,
 	WS_STATUS_FAILED = 1011,
 	WS_STATUS_RESTART = 1012,
+	WS_STATUS_TRY_AGAIN = 1013, /* registered, as the one before, with RFC 6455 11.7 */
 };
 
 #define WS_HEAD_BYTES_MAX    14

@@ -111,6 +111,8 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 		e->fault = fault;
 		e->fault_detail = detail;
 	}
+	if (UNLIKELY(e->request_state == REQUEST_HEAD))
+		grpc_begin(e); /* it ends before its first step */
 	/* What is left of the body is not waited for. */
 	if (fault == FAULT_CLIENT_TIMEOUT || fault == FAULT_BODY_TOO_LARGE)
 		e->down->closes_after = true;

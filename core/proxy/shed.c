@@ -16,8 +16,10 @@
 /* Under pressure connections may be idle for so long: a browser's next click, not its tab. */
 #define IDLE_MS          5000
 #define UPSTREAM_IDLE_MS 1000
-/* An exchange that holds less is not worth cutting: a head and two blocks. */
-#define LARGE_BYTES 65536
+/* An exchange that holds less is not worth cutting: a head and two blocks. Of a connection that holds
+ * as much in all, smaller ones are, too: it may have a hundred streams. */
+#define LARGE_BYTES        65536
+#define LARGE_SHARED_BYTES 16384
 /* The share of its exchanges that a worker cuts in one go. */
 #define CUT_SHARE 8
 #define BUCKETS   64
@@ -136,23 +138,57 @@ static unsigned size_bucket(size_t n)
 	return at < 2 * 8 ? 0 : (at - 16 < BUCKETS ? at - 16 : BUCKETS - 1);
 }
 
+static bool is_large(const struct exchange *e, size_t n)
+{
+	return n >= LARGE_BYTES ||
+	       (n >= LARGE_SHARED_BYTES && http_stream_queued_of_all(e->down) >= LARGE_BYTES);
+}
+
 static void cut_largest(struct proxy_worker *w)
 {
 	struct histogram sizes = {0};
 	LIST_FOREACH(l, &w->exchanges)
 	{
-		size_t n = bytes_held(CONTAINER_OF(l, struct exchange, link));
-		sizes.counts[size_bucket(n)] += n >= LARGE_BYTES;
+		const struct exchange *e = CONTAINER_OF(l, struct exchange, link);
+		size_t n = bytes_held(e);
+		sizes.counts[size_bucket(n)] += is_large(e, n);
 	}
 	struct choice choice = choose(&sizes, w->exchanges_active / CUT_SHARE + 1);
 	LIST_FOREACH_SAFE(l, &w->exchanges)
 	{
 		struct exchange *e = CONTAINER_OF(l, struct exchange, link);
 		size_t n = bytes_held(e);
-		if (n < LARGE_BYTES || !is_chosen(&choice, size_bucket(n)))
+		if (!is_large(e, n) || !is_chosen(&choice, size_bucket(n)))
 			continue;
 		shed_new(e);
 		exchange_wake(e);
+	}
+}
+
+/* --- silent WebSockets ------------------------------------------------------------------------- */
+/* They would stay for hours, and none that comes back is let in meanwhile: so it helps. They are told
+ * to try again later. */
+static void close_silent(struct proxy_worker *w)
+{
+	struct histogram ages = {0};
+	unsigned count = 0;
+	LIST_FOREACH(l, &w->exchanges)
+	{
+		int64_t ms = tunnel_silent_ms(CONTAINER_OF(l, struct exchange, link));
+		if (ms < IDLE_MS)
+			continue;
+		ages.counts[age_bucket(ms)]++;
+		count++;
+	}
+	struct choice choice = choose(&ages, (count + CUT_SHARE - 1) / CUT_SHARE);
+	LIST_FOREACH_SAFE(l, &w->exchanges)
+	{
+		struct exchange *e = CONTAINER_OF(l, struct exchange, link);
+		int64_t ms = tunnel_silent_ms(e);
+		if (ms < IDLE_MS || !is_chosen(&choice, age_bucket(ms)))
+			continue;
+		w->overloaded_count++;
+		tunnel_close(e, TUNNEL_OVERLOADED, "memory is short, and it was silent");
 	}
 }
 
@@ -207,6 +243,8 @@ void shed_memory(struct proxy_worker *w)
 		upstream_trim(w->upstream, UPSTREAM_IDLE_MS);
 		pool_trim(loop_pool(w->loop));
 	}
+	if (w->pressure >= PRESSURE_REFUSE && w->websockets_active > 0)
+		close_silent(w);
 	if (w->pressure >= PRESSURE_RESET) {
 		cut_largest(w);
 		cut_tails(w);

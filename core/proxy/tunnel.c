@@ -164,6 +164,15 @@ void tunnel_look(struct exchange *e)
 	}
 }
 
+int64_t tunnel_silent_ms(const struct exchange *e)
+{
+	const struct tunnel *t = e->tunnel;
+	if (!t || tunnel_is_closing(e))
+		return -1;
+	int64_t client_ms = t->way[CHAIN_REQUEST].heard_ms, up_ms = t->way[CHAIN_RESPONSE].heard_ms;
+	return loop_now_ms(e->worker->loop) - (client_ms > up_ms ? client_ms : up_ms);
+}
+
 void tunnel_drain(struct exchange *e)
 {
 	tunnel_close(e, TUNNEL_DRAINED, NULL);

@@ -26,6 +26,7 @@
 #define TUNNEL_ENDS(X)                                                                             \
 	X(PEERS, "ok", 0)                                                                          \
 	X(DRAINED, "websocket_drained", WS_STATUS_RESTART)                                         \
+	X(OVERLOADED, "websocket_overloaded", WS_STATUS_TRY_AGAIN)                                 \
 	X(IDLE, "websocket_idle", WS_STATUS_GOING_AWAY)                                            \
 	X(TOO_LARGE, "websocket_too_large", WS_STATUS_TOO_BIG)                                     \
 	X(TOO_MANY, "websocket_too_many", WS_STATUS_POLICY)                                        \
@@ -89,6 +90,8 @@ static inline bool tunnel_is_closing(const struct exchange *e)
 bool tunnel_take_timer(struct exchange *e);
 /* A few times a second. */
 void tunnel_look(struct exchange *e);
+/* For how long neither side has said anything; -1: there is no WebSocket, or it ends already. */
+int64_t tunnel_silent_ms(const struct exchange *e);
 /* With FACT_DRAIN. */
 void tunnel_drain(struct exchange *e);
 /* Counts, and lets go of what is not in the arena. */

@@ -43,7 +43,7 @@ struct proxy_worker_events {
 };
 
 /* proxy/tunnel.h says which. */
-#define WEBSOCKET_ENDS 9
+#define WEBSOCKET_ENDS 10
 
 struct proxy_worker {
 	unsigned index;

@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Too many connections, too few descriptors, too little memory: what is given up, and what never is."""
 import os
+import select
 import socket
 import threading
 
 from harness import *
 from harness.documents import configuration, port_of
+from harness.frames import DATA, ENHANCE_YOUR_CALM, NO_ERROR, RST_STREAM, SETTINGS, FrameClient, headers
 from harness.gateway import BUILD
+from harness.websocket import CLOSE, echo_frames, open_by, serves
 
 HALF = b"GET / HTTP/1.1\r\nhos"  # a connection that is not idle, and gets no answer
 REST = b"t: h\r\n\r\n"
@@ -408,6 +411,132 @@ def the_largest_is_cut_and_a_small_one_ends_well():
             contains(str(cut[0]), "/large")
             go.set()
             equal(small.read().text(), "at last")
+
+
+# --- streams of HTTP/2 and WebSockets ---------------------------------------------------------------
+
+@case
+def connections_of_http2_are_bounded_whatever_their_streams():
+    """A stream is no connection; idle connections make room, and are told so."""
+    def hold(connection):
+        connection.read_request()
+        go.wait(30 * SCALE)
+        connection.send(reply(200, "x"))
+    go = threading.Event()
+    with Backend(hold) as backend, \
+            Gateway([api("a", backend), limits(connections=20, connectionsPerAddress=6)]) as gateway:
+        busy_one = FrameClient(gateway.port)
+        for stream in range(1, 41, 2):
+            busy_one.send(headers(stream))
+        wait_for(lambda: gateway.status()["exchanges"] == 20, "twenty streams under way")
+        equal(gateway.status()["connections"], 1)
+        idle = [FrameClient(gateway.port) for _ in range(5)]
+        for client in idle:
+            check(client.until(SETTINGS) and client.until(SETTINGS), "its SETTINGS, and their ACK")
+        kept_out(gateway, "address")
+        others = [busy(gateway, 5, source=f"127.0.0.{i}") for i in (2, 3)]
+        others.append([connect(gateway.port, "127.0.0.4") for _ in range(4)])
+        told = select.select([client.sock for client in idle], [], [], 10 * SCALE)[0]
+        made_room = [client for client in idle if client.sock in told]
+        check(made_room, "nobody made room")
+        equal(made_room[0].goaway(), NO_ERROR)
+        equal(refused(gateway, "connections"), 0)
+        go.set()
+        check(busy_one.until(DATA), "the one at work is served")
+        for client in [busy_one, *idle, *sum(others, [])]:
+            client.close()
+
+
+@case
+def http2_takes_the_same_steps():
+    with Backend(reply(200, "x")) as backend, small_gateway(backend) as gateway:
+        with FrameClient(gateway.port) as client:
+            client.send(headers(1))
+            equal(client.answer(1), (200, b"x"))
+            reach(gateway, "close")
+            client.send(headers(3))
+            equal(client.answer(3), (200, b"x"), "keep-alive is over, the request is not")
+            equal(client.goaway(), NO_ERROR)
+        reach(gateway, "refuse")
+        with FrameClient(gateway.port) as client:
+            seen = len(gateway.records_now())
+            client.send(headers(1))
+            client.answer(1)
+            record = gateway.records(seen + 1)[-1]
+            equal((record["status"], record["reason"], record["protocol"]),
+                  (503, "overloaded", "HTTP/2.0"))
+            client.send(headers(3, method="POST", fields=[("content-type", "application/grpc")]))
+            equal(client.answer(3)[0], 200, "gRPC is told in its words")
+            equal(gateway.records(seen + 2)[-1]["grpcStatus"], "14")
+
+
+@case
+def streams_that_hold_much_are_cut_and_small_ones_of_the_connection_end_well():
+    """The client opens no window: what is under way waits at both ends, what is over waits here."""
+    go = threading.Event()
+
+    def script(connection):
+        while request := connection.read_request():
+            if "large" in request.target:
+                try:
+                    connection.send(reply(200, b"x" * 30_000_000))
+                except OSError:
+                    return
+            elif "slow" in request.target:
+                go.wait(30 * SCALE)
+                connection.send(reply(204))
+            else:
+                connection.send(reply(200, b"x" * 15000))
+    with Backend(script) as backend, small_gateway(backend) as gateway:
+        with FrameClient(gateway.port, (4, 0)) as client:
+            client.send(headers(1, path="/slow") + headers(3, path="/large"))
+            over = range(5, 25, 2)
+            for stream in over:
+                client.send(headers(stream))
+            gateway.records(len(over))
+            wait_for(lambda: gateway.status()["exchanges"] == 2, "the two that are under way")
+            gateway.save("memory.yaml", [memory(1 << 20)])
+            reset = {}
+            while len(reset) < len(over) + 1:
+                f = client.until(RST_STREAM)
+                check(f, f"the connection has ended after {reset}")
+                reset[f.stream] = f.payload[3]
+            equal(reset.pop(3) != NO_ERROR, True, "the large one")
+            equal(reset, {stream: ENHANCE_YOUR_CALM for stream in over})
+            gateway.save("memory.yaml", [memory(1 << 40)])
+            go.set()
+            equal(client.answer(1)[0], 204)
+
+
+@case(modes="full", seconds=90)
+def silent_websockets_are_told_to_try_again_later():
+    """A change of the limit would close them with 1012, as any change of what serves them: it is memory that
+    grows behind them, by answers that nobody takes."""
+    small, big = Backend(serves(echo_frames)), Backend(reply(200, b"x" * 30_000_000))
+    documents = [api("a", small), api("b", big)]
+    with small, big, Gateway({"a.yaml": documents, "memory.yaml": [memory(1 << 40)]}) as gateway:
+        gateway.ports = [port_of(document) for document in documents]
+        reach(gateway, "trim")
+        with gateway.client() as silent:
+            peer, stalled = open_by(silent), []
+            counts = "connections", "exchanges"
+            wait_for(lambda: [gateway.status()[n] for n in counts] == [1, 1], "a connection and a request")
+
+            def is_told():
+                try:
+                    stalled.append(gateway.client(gateway.ports[1], receive_buffer=4096))
+                    stalled[-1].send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+                except OSError:
+                    pass  # new connections are reset at the last step
+                return gateway.metrics()["sluice_websockets_closed_total"] == 1
+            wait_for(is_told, "the end of the WebSocket", 60)
+            close = peer.read()
+            equal((close.opcode, close.code), (CLOSE, 1013))
+            peer.send(CLOSE, close.payload)
+            wait_for(lambda: [r for r in gateway.records_now() if r["reason"] == "websocket_overloaded"],
+                     "the record")
+            for client in stalled:
+                client.close()
 
 
 main()

@@ -240,6 +240,7 @@ static const struct http_stream_codec codec = {
 	.can_send = can_send,
 	.taken = taken,
 	.queued = queued,
+	.queued_of_all = queued,
 	.release = release,
 };
 

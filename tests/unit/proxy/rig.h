@@ -34,10 +34,11 @@ struct wire {
 	struct http_request request;
 	struct http_response spare;
 	size_t uncredited;
-	bool is_blocked;    /* the owner may not send */
-	size_t outstanding; /* of what the owner sent, not taken by the peer */
-	size_t queued;      /* of that, what our memory holds */
-	uint64_t earlier;   /* what it took of the connection's earlier messages */
+	bool is_blocked;      /* the owner may not send */
+	size_t outstanding;   /* of what the owner sent, not taken by the peer */
+	size_t queued;        /* of that, what our memory holds */
+	size_t queued_beside; /* for other streams of the connection */
+	uint64_t earlier;     /* what it took of the connection's earlier messages */
 	bool is_dead;
 	bool is_released;
 	bool was_last; /* released: no request was wanted behind this one */

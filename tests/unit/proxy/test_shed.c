@@ -116,7 +116,32 @@ START_TEST(what_waits_for_a_client_or_an_upstream_counts)
 }
 END_TEST
 
-UNIT_SUITE(shed, new_requests_are_refused_with_retry_after,
+/* A hundred streams that hold a little each are a connection that holds much. */
+START_TEST(streams_of_a_connection_that_holds_much_are_cut_earlier)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *alone = rig_ask(g, "GET /shop/items");
+	wire_answer(rig_upstream(g), 200, 400000);
+	alone->queued = 30000;
+	struct wire *shares = rig_ask(g, "GET /shop/items");
+	wire_answer(rig_upstream(g), 200, 400000);
+	shares->queued = 20000;
+	shares->queued_beside = 50000;
+	struct wire *small = rig_ask(g, "GET /shop/items");
+	wire_answer(rig_upstream(g), 200, 400000);
+	small->queued_beside = 70000;
+	for (int i = 0; i < 3; i++) {
+		proxy_worker_set_pressure(&g->worker, PRESSURE_RESET);
+		rig_turn(g);
+	}
+	ck_assert(shares->was_reset);
+	ck_assert(!alone->is_released && !small->is_released);
+	rig_free(g);
+}
+END_TEST
+
+UNIT_SUITE(shed, streams_of_a_connection_that_holds_much_are_cut_earlier,
+	new_requests_are_refused_with_retry_after,
 	requests_under_way_go_on_while_new_ones_are_refused,
 	upstream_pools_are_trimmed_at_every_look, the_exchange_that_holds_most_is_cut,
 	a_response_that_has_begun_is_cut_visibly, what_waits_for_a_client_or_an_upstream_counts)

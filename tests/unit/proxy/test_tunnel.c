@@ -156,6 +156,34 @@ START_TEST(what_is_replaced_closes_behind_the_frame_at_hand)
 }
 END_TEST
 
+/* The eighth of those that were silent longest at each look; at the steps below, none. */
+START_TEST(the_longest_silent_are_told_to_try_later)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *silent = open_websocket(g), *silent_up = rig_upstream(g);
+	rig_advance(g, 2000);
+	struct wire *other = open_websocket(g);
+	rig_advance(g, 4500);
+	proxy_worker_set_pressure(&g->worker, PRESSURE_CLOSE);
+	rig_turn(g);
+	ck_assert_uint_eq(close_behind(silent, 0), 0);
+	proxy_worker_set_pressure(&g->worker, PRESSURE_REFUSE);
+	rig_turn(g);
+	ck_assert_uint_eq(close_behind(silent, 0), 1013);
+	ck_assert_uint_eq(close_behind(silent_up, 0), 1013);
+	ck_assert_uint_eq(close_behind(other, 0), 0);
+	say_close(silent, "\x03\xf5");
+	say_close(silent_up, "\x03\xf5");
+	wire_say(silent, "", true);
+	assert_record(g, "reason", "websocket_overloaded");
+	proxy_worker_set_pressure(&g->worker, PRESSURE_REFUSE);
+	rig_turn(g);
+	ck_assert_uint_eq(close_behind(other, 0), 0);
+	ck_assert_uint_eq(g->worker.overloaded_count, 1);
+	rig_free(g);
+}
+END_TEST
+
 START_TEST(who_does_not_answer_a_close_is_cut)
 {
 	struct rig *g = rig_new(NULL);
@@ -264,7 +292,8 @@ START_TEST(a_plain_2xx_answers_no_extended_connect)
 END_TEST
 
 UNIT_SUITE(tunnel, frames_pass_and_are_counted, a_head_passes_when_it_is_whole,
-	what_is_replaced_closes_behind_the_frame_at_hand, who_does_not_answer_a_close_is_cut,
-	a_close_waits_for_a_peers_window, what_is_no_frame_passes_unless_a_limit_judges,
-	a_frame_beyond_the_limit_goes_nowhere, an_extended_connect_gets_a_key_of_the_gateways,
-	an_upstream_without_a_key_is_answered_for, a_plain_2xx_answers_no_extended_connect)
+	what_is_replaced_closes_behind_the_frame_at_hand, the_longest_silent_are_told_to_try_later,
+	who_does_not_answer_a_close_is_cut, a_close_waits_for_a_peers_window,
+	what_is_no_frame_passes_unless_a_limit_judges, a_frame_beyond_the_limit_goes_nowhere,
+	an_extended_connect_gets_a_key_of_the_gateways, an_upstream_without_a_key_is_answered_for,
+	a_plain_2xx_answers_no_extended_connect)

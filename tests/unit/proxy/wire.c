@@ -126,6 +126,11 @@ static size_t queued(const struct http_stream *s)
 	return of(s)->queued;
 }
 
+static size_t queued_of_all(const struct http_stream *s)
+{
+	return of(s)->queued + of(s)->queued_beside;
+}
+
 static void release(struct http_stream *s)
 {
 	struct wire *w = of(s);
@@ -146,6 +151,7 @@ static const struct http_stream_codec codec = {
 	.can_send = can_send,
 	.taken = taken,
 	.queued = queued,
+	.queued_of_all = queued_of_all,
 	.release = release,
 };
 
