@@ -7,12 +7,11 @@
 #include "compression.h"
 #include "eligible.h"
 #include "encoder.h"
+#include "heads.h"
 
 #include "sluice/text.h"
 
 #include <stdatomic.h>
-
-#define ETAG_BYTES_MAX 1024
 
 /* Who sends so little at a time of a response whose length is not known waits for it to arrive. */
 #define FLUSH_BELOW 4096
@@ -165,31 +164,13 @@ static int32_t set_vary(const struct sluice_host *host, struct sluice_exchange *
 					   SLUICE_STR("Accept-Encoding"));
 }
 
-/* The bytes are not those that the tag stands for, the meaning is: "x" becomes W/"x". */
-static int32_t weaken_etag(const struct sluice_host *host, struct sluice_exchange *x)
-{
-	char weak[ETAG_BYTES_MAX];
-	struct sluice_str tag;
-	if (host->field_get(x, SLUICE_RESPONSE, SLUICE_STR("etag"), &tag) != SLUICE_OK ||
-		(tag.n && tag.p[0] == 'W'))
-		return SLUICE_OK;
-	if (tag.n + 2 > sizeof(weak)) {
-		int32_t rc = host->field_remove(x, SLUICE_RESPONSE, SLUICE_STR("etag"));
-		return rc < 0 ? rc : SLUICE_OK;
-	}
-	memcpy(weak, "W/", 2);
-	memcpy(weak + 2, tag.p, tag.n);
-	return host->field_set(
-		x, SLUICE_RESPONSE, SLUICE_STR("etag"), (struct sluice_str){weak, tag.n + 2});
-}
-
 static int32_t change_head(
 	const struct sluice_host *host, struct sluice_exchange *x, enum coding coding)
 {
 	int32_t rc = host->field_set(
 		x, SLUICE_RESPONSE, SLUICE_STR("content-encoding"), coding_name(coding));
 	if (rc == SLUICE_OK)
-		rc = weaken_etag(host, x);
+		rc = head_weaken_etag(host, x);
 	/* Ranges would be of other bytes. */
 	if (rc == SLUICE_OK &&
 		host->field_remove(x, SLUICE_RESPONSE, SLUICE_STR("accept-ranges")) < 0)

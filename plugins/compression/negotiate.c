@@ -72,6 +72,23 @@ void acceptance_add(struct acceptance *a, struct sluice_str value)
 	}
 }
 
+size_t acceptance_keep(
+	struct sluice_str value, unsigned codings, char *out, size_t n, size_t bytes_max)
+{
+	while (value.p) {
+		struct sluice_str entry = sluice_trim(sluice_cut(&value, ',')), rest = entry;
+		enum coding coding = coding_of(sluice_trim(sluice_cut(&rest, ';')));
+		if (coding == CODING_IDENTITY || !(codings >> coding & 1) ||
+			entry.n + 2 > bytes_max - n)
+			continue;
+		memcpy(out + n, ", ", n ? 2 : 0);
+		n += n ? 2 : 0;
+		memcpy(out + n, entry.p, entry.n);
+		n += entry.n;
+	}
+	return n;
+}
+
 static int weight_in(const struct acceptance *a, enum coding coding)
 {
 	return a->weight[coding] >= 0 ? a->weight[coding] : a->others;

@@ -25,6 +25,10 @@ struct acceptance {
 void acceptance_init(struct acceptance *a);
 /* One field's value. What is no weight refuses the coding before it. */
 void acceptance_add(struct acceptance *a, struct sluice_str value);
+/* One field's value, behind `n` bytes that are in `out` already: those of its codings that are among `codings`
+ * (bits), with their weights; how many bytes there are then. What there is no room for is left out. */
+size_t acceptance_keep(
+	struct sluice_str value, unsigned codings, char *out, size_t n, size_t bytes_max);
 /* The one of `offered`, the server's favourite first, that the client likes best; CODING_IDENTITY
  * when it takes none, or likes to have the content as it is better. */
 enum coding acceptance_choose(

@@ -173,4 +173,82 @@ def a_bomb_is_cut_off_where_nothing_collects():
         equal(gateway.request("POST", "/", GZIPPED, gzip.compress(b"[]")).text(), "[]")
 
 
+SHOUT = {"policyRef": {"name": "lua-script"}, "config": {
+    "script": "function response_body(_, _, bytes) return bytes:upper() end",
+    "responseBody": {"mode": "buffer"}}}
+READABLE = {"policyRef": {"name": "decompression"}, "config": {"requests": False, "responses": True}}
+
+
+@case
+def a_policy_reads_what_upstreams_compress_and_the_client_gets_it_compressed_anew():
+    """Responses meet policies in reverse: decompressed, read and changed, compressed as this client likes it."""
+    coded = {"content-type": "text/plain", "content-encoding": "gzip", "etag": '"1"', "vary": "accept-encoding"}
+    with Backend(reply(200, gzip.compress(b"abc" * 1000), coded)) as backend, \
+            Gateway([api("a", backend, policies=[compression(codings=["gzip"]), SHOUT, READABLE])]) as gateway:
+        answer = gateway.get("/", {"accept-encoding": "gzip, exotic"})
+        equal(gzip.decompress(answer.body), b"ABC" * 1000)
+        equal((answer.get("content-encoding"), answer.get("etag"), answer.get("vary")),
+              ("gzip", 'W/"1"', "accept-encoding"))
+        answer = gateway.get("/")
+        equal((answer.body, answer.get("content-encoding"), answer.get("content-length")),
+              (b"ABC" * 1000, None, "3000"))
+        equal([r.get("accept-encoding") for r in backend.requests], ["gzip", "identity"])
+
+
+@case
+def what_an_upstream_compresses_too_much_is_a_bad_answer():
+    coded = {"content-type": "text/plain", "content-encoding": "gzip"}
+    bomb = gzip.compress(bytes(50 << 20), 9)
+    with Backend(reply(200, bomb, coded)) as backend, \
+            Gateway([api("a", backend, policies=[SHOUT, READABLE])]) as gateway:
+        before = gateway.memory_kib()
+        for _ in range(3):
+            equal(gateway.get("/").status, 502)
+        check(gateway.memory_kib() - before < 40000 * SCALE, "memory grew by what came out")
+        equal(gateway.records(3)[2]["reason"], "decompression_bomb")
+
+
+@case
+def a_response_that_turns_out_damaged_is_never_whole():
+    whole = gzip.compress(bytes(range(256)) * 800)
+    for damaged in (whole[:-9], whole + b"x"):
+        def script(connection):
+            connection.read_request()
+            connection.send(f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(damaged)}\r\n\r\n")
+            connection.send(damaged)
+
+        with rows(len(damaged)), Backend(script) as backend, \
+                Gateway([api("a", backend, policies=[READABLE])]) as gateway:
+            try:
+                equal(gateway.get("/").status, 502)
+            except (Closed, ConnectionError):
+                pass
+
+
+@case
+def events_that_come_compressed_arrive_one_by_one():
+    turns, deflate = [], zlib.compressobj(wbits=31)
+
+    def script(connection):
+        connection.read_request()
+        connection.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-encoding: gzip\r\n"
+                        "transfer-encoding: chunked\r\n\r\n")
+        for i in range(4):
+            event = deflate.compress(f"data: {i}\n\n".encode()) + deflate.flush(zlib.Z_SYNC_FLUSH)
+            connection.send(f"{len(event):x}\r\n".encode() + event + b"\r\n")
+            wait_for(lambda: len(turns) > i, f"event {i} to be read")
+        end = deflate.flush()
+        connection.send(f"{len(end):x}\r\n".encode() + end + b"\r\n0\r\n\r\n")
+
+    with Backend(script) as backend, \
+            Gateway([api("a", backend, policies=[READABLE])]) as gateway, gateway.client() as client:
+        client.send("GET / HTTP/1.1\r\nhost: a\r\naccept-encoding: gzip\r\nconnection: close\r\n\r\n")
+        seen = b""
+        for i in range(4):
+            while f"data: {i}\n\n".encode() not in seen:
+                seen += client.sock.recv(65536)
+            turns.append(i)
+        check(b"content-encoding" not in seen.lower(), "the coding was passed on")
+
+
 main()

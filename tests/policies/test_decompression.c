@@ -222,6 +222,39 @@ START_TEST(members_follow_one_another)
 }
 END_TEST
 
+/* Twenty bytes each by gzip, nine by zstd: they cost what is read of them, and nothing comes out. */
+START_TEST(members_may_be_empty)
+{
+	struct visit *v = decompressing("{}");
+	size_t n = 0, one = gzip(plain, 0, coded);
+	write_letters(100);
+	for (; n < 10000 * one; n += one)
+		memmove(coded + n, coded, one);
+	n += gzip(plain, 100, coded + n);
+	ck_assert_int_eq(post(v, "gzip", n), PASSED);
+	assert_sent(v, 100);
+	for (n = 0, one = ZSTD_compress(coded, 1000, plain, 0, 3); n < 10000 * one; n += one)
+		memmove(coded + n, coded, one);
+	ck_assert_int_eq(post(v, "zstd", n), PASSED);
+	assert_sent(v, 0);
+	visit_leave(v);
+}
+END_TEST
+
+/* One layer is taken off: what is below is content, whatever it looks like. */
+START_TEST(what_is_coded_twice_is_decoded_once)
+{
+	static char inner[4096];
+	struct visit *v = decompressing("{}");
+	write_letters(1000);
+	size_t n = gzip(plain, 1000, inner);
+	memcpy(plain, inner, n);
+	ck_assert_int_eq(post(v, "gzip", gzip(inner, n, coded)), PASSED);
+	assert_sent(v, n);
+	visit_leave(v);
+}
+END_TEST
+
 /* A frame that says it needs 512 MiB to be read. */
 START_TEST(a_window_that_is_too_large_is_refused)
 {
@@ -241,6 +274,123 @@ START_TEST(refuses_configurations_that_make_no_sense)
 	assert_refused(PLUGIN, NAME, "{maximumBytes: 0}", "config.maximumBytes", "at least 1");
 	assert_refused(PLUGIN, NAME, "{maximumRatio: 0}", "config.maximumRatio", "at least 1");
 	assert_refused(PLUGIN, NAME, "{maxRatio: 5}", "config.maxRatio", NULL);
+	assert_refused(PLUGIN, NAME, "{requests: false}", "config.requests", "nothing");
+}
+END_TEST
+
+/* --- responses ------------------------------------------------------------------------------- */
+#define RESPONSES "{requests: false, responses: true}"
+
+static void ask(struct visit *v, const char *method, const char *accept)
+{
+	visit_begin(v, method, "/");
+	if (accept)
+		visit_field(v, REQ, "Accept-Encoding", accept);
+}
+
+/* The answer to a GET: `n` bytes that say they are of that coding. */
+static enum sluice_test_outcome answer(struct visit *v, int status, const char *coding, size_t n)
+{
+	ck_assert_int_eq(visit_send(v, NULL), PASSED);
+	visit_field(v, RSP, "Content-Encoding", coding);
+	visit_field(v, RSP, "ETag", "\"1\"");
+	return sluice_test_answer_bytes(v->x, status, coded, n);
+}
+
+static void assert_answered(struct visit *v, size_t n)
+{
+	ck_assert_str_eq(visit_answered(v, "content-encoding"), "");
+	ck_assert_str_eq(visit_answered(v, "etag"), "W/\"1\"");
+	ck_assert_uint_eq(sluice_test_body_bytes(v->x, RSP), n);
+	ck_assert_mem_eq(sluice_test_body(v->x, RSP), plain, n);
+}
+
+START_TEST(responses_come_as_what_they_say)
+{
+	struct visit *v = decompressing(RESPONSES);
+	write_letters(300000);
+	for (size_t i = 0; i < COUNT(codings); i++)
+		for (size_t split = 0; split < 2000; split += 999) {
+			sluice_test_split(v->t, split);
+			size_t n = encode(codings[i], 300000);
+			ask(v, "GET", NULL);
+			ck_assert_int_eq(answer(v, 200, codings[i], n), PASSED);
+			assert_answered(v, 300000);
+		}
+	ck_assert_uint_eq(sluice_test_counter(v->t, 0, "decompressed_responses"), 9);
+	/* Requests are not its business. */
+	ck_assert_int_eq(post(v, "deflate", 100), PASSED);
+	visit_leave(v);
+}
+END_TEST
+
+START_TEST(upstreams_are_asked_for_what_can_be_read)
+{
+	static const struct {
+		const char *method, *range, *accept, *sent;
+	} rows[] = {
+		{"GET", NULL, NULL, ""},
+		{"GET", NULL, "gzip, deflate, br;q=0.5, *;q=0.1", "gzip, br;q=0.5"},
+		{"GET", NULL, "deflate, identity;q=0", "identity"},
+		{"GET", NULL, "", "identity"},
+		{"GET", "bytes=0-9", "gzip", "identity"},
+		{"HEAD", NULL, "gzip", "identity"},
+	};
+	struct visit *v = decompressing(RESPONSES);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		ask(v, rows[i].method, rows[i].accept);
+		if (rows[i].range)
+			visit_field(v, REQ, "Range", rows[i].range);
+		ck_assert_int_eq(visit_send(v, NULL), PASSED);
+		ck_assert_str_eq(visit_sent(v, "accept-encoding"), rows[i].sent);
+	}
+	visit_leave(v);
+}
+END_TEST
+
+START_TEST(an_upstream_is_refused_for_what_a_client_would_be)
+{
+	struct visit *v = decompressing("{responses: true}");
+	write_letters(20000);
+	memset(plain + 20000, 0, BYTES_MAX - 20000);
+	for (size_t i = 0; i < COUNT(codings); i++) {
+		ask(v, "GET", NULL);
+		ck_assert_int_eq(
+			answer(v, 200, codings[i], encode(codings[i], 20000) / 2), ANSWERED);
+		visit_assert_answer(v, 502, "coding_damaged");
+		ask(v, "GET", NULL);
+		ck_assert_int_eq(
+			answer(v, 200, codings[i], encode(codings[i], BYTES_MAX)), ANSWERED);
+		visit_assert_answer(v, 502, "decompression_bomb");
+		ck_assert_ptr_null(sluice_test_violation(v->x));
+	}
+	static const char *const others[] = {"deflate", "gzip, gzip", "aes128gcm"};
+	for (size_t i = 0; i < COUNT(others); i++) {
+		ask(v, "GET", NULL);
+		ck_assert_int_eq(answer(v, 200, others[i], 100), ANSWERED);
+		visit_assert_answer(v, 502, "coding_unsupported");
+		ck_assert_str_eq(visit_answered(v, "accept-encoding"), "");
+	}
+	visit_leave(v);
+}
+END_TEST
+
+START_TEST(parts_and_empty_answers_stay_as_they_are)
+{
+	static const int statuses[] = {204, 206, 304};
+	struct visit *v = decompressing(RESPONSES);
+	write_letters(100);
+	for (size_t i = 0; i < COUNT(statuses); i++) {
+		ask(v, "GET", NULL);
+		size_t n = statuses[i] == 206 ? encode("gzip", 100) / 2 : 0;
+		ck_assert_int_eq(answer(v, statuses[i], "gzip", n), PASSED);
+		ck_assert_str_eq(visit_answered(v, "content-encoding"), "gzip");
+		ck_assert_uint_eq(sluice_test_body_bytes(v->x, RSP), n);
+	}
+	ask(v, "HEAD", NULL);
+	ck_assert_int_eq(answer(v, 200, "gzip", 0), PASSED);
+	ck_assert_str_eq(visit_answered(v, "content-encoding"), "gzip");
+	visit_leave(v);
 }
 END_TEST
 
@@ -256,12 +406,30 @@ static void scenario(void *arg)
 	visit_leave(v);
 }
 
+static void scenario_of_responses(void *arg)
+{
+	struct visit *v = visit_try(PLUGIN, NAME, RESPONSES);
+	if (!sluice_test_problems(v->t)[0]) {
+		size_t n = encode(arg, 50000);
+		ask(v, "GET", "gzip, br, zstd");
+		if (visit_send(v, NULL) == SLUICE_TEST_PASSED) {
+			visit_field(v, RSP, "Content-Encoding", arg);
+			visit_field(v, RSP, "ETag", "\"1\"");
+			if (sluice_test_answer_bytes(v->x, 200, coded, n) == SLUICE_TEST_PASSED)
+				assert_answered(v, 50000);
+		}
+	}
+	visit_leave(v);
+}
+
 START_TEST(no_fault_passes_for_content)
 {
 	static char names[][8] = {"gzip", "br", "zstd"};
 	write_letters(50000);
-	for (size_t i = 0; i < COUNT(names); i++)
+	for (size_t i = 0; i < COUNT(names); i++) {
 		assert_faults(scenario, names[i]);
+		assert_faults(scenario_of_responses, names[i]);
+	}
 }
 END_TEST
 
@@ -269,5 +437,8 @@ UNIT_SUITE(decompression, each_coding_goes_on_as_what_it_says, what_has_no_codin
 	other_codings_and_several_are_refused, digests_of_what_was_sent_go,
 	bombs_are_refused_by_their_density, the_largest_content_passes_and_no_larger,
 	content_that_is_cut_or_damaged_is_refused, a_checksum_that_is_wrong_is_damage,
-	members_follow_one_another, a_window_that_is_too_large_is_refused,
-	refuses_configurations_that_make_no_sense, no_fault_passes_for_content)
+	members_follow_one_another, members_may_be_empty, what_is_coded_twice_is_decoded_once,
+	a_window_that_is_too_large_is_refused, responses_come_as_what_they_say,
+	upstreams_are_asked_for_what_can_be_read, an_upstream_is_refused_for_what_a_client_would_be,
+	parts_and_empty_answers_stay_as_they_are, refuses_configurations_that_make_no_sense,
+	no_fault_passes_for_content)
