@@ -112,20 +112,29 @@ void build_edge(struct build *b)
 	build_errors(b, plan_get(node, "errors"), e);
 }
 
-/* "a,b", as they are looked for; NULL: nothing is said. */
-static char *upgrades_of(const struct plan_node *list)
+static struct str string_at(const struct plan_node *list, size_t i)
 {
-	struct buffer tokens;
+	const struct plan_node *item = plan_at(list, i);
+	return item->type == PLAN_STRING ? item->u.string : STR_EMPTY;
+}
+
+/* "a,b", as they are looked for; NULL: nothing is said. */
+static char *joined(const struct plan_node *list)
+{
+	size_t count = plan_count(list), bytes = 1;
 	if (!list)
 		return NULL;
-	buffer_init(&tokens, LIMIT_HEAD_BYTES);
-	for (size_t i = 0; i < plan_count(list); i++) {
-		const struct plan_node *item = plan_at(list, i);
-		struct str token = item->type == PLAN_STRING ? item->u.string : STR_EMPTY;
-		buffer_addf(&tokens, "%s%.*s", i > 0 ? "," : "", STR_ARG(token));
+	for (size_t i = 0; i < count; i++)
+		bytes += 1 + string_at(list, i).n;
+	char *text = heap_alloc(bytes), *to = text;
+	for (size_t i = 0; i < count; i++) {
+		struct str item = string_at(list, i);
+		if (i > 0)
+			*to++ = ',';
+		memcpy(to, item.p, item.n);
+		to += item.n;
 	}
-	char *text = heap_strndup(buffer_str(&tokens));
-	buffer_deinit(&tokens);
+	*to = '\0';
 	return text;
 }
 
@@ -134,7 +143,8 @@ void build_api_edge(struct api *api, const struct plan_node *node, struct build_
 	const struct plan_node *to = plan_get(node, "redirect");
 	judge_errors(plan_get(node, "errors"), numbers);
 	api->errors = error_pages_new(plan_get(node, "errors"));
-	api->upgrades = upgrades_of(plan_get(node, "upgrades"));
+	api->upgrades = joined(plan_get(node, "upgrades"));
+	api->upgrade_origins = joined(plan_get(node, "upgradeOrigins"));
 	if (!to || to->type != PLAN_OBJECT)
 		return;
 	struct str host = plan_string(to, "host", STR_EMPTY);

@@ -47,6 +47,7 @@ void api_unref(struct api *api)
 		free(api->terms[i].host);
 	free(api->terms);
 	free(api->upgrades);
+	free(api->upgrade_origins);
 	error_pages_free(api->errors);
 	free(api->workers);
 	free(api->id);

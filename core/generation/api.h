@@ -65,16 +65,17 @@ struct api {
 	struct route_terms *terms; /* owned: by route; NULL: none of them has any */
 	char *id;                      /* owned: "namespace/name" */
 	uint32_t id_bytes;
-	bool is_quarantined; /* that is the error: a binding of it has crashed the gateway */
-	bool is_blocked;     /* by access-block: refuses every request */
-	bool has_secrets;    /* its chain hides parts of requests */
+	bool is_quarantined;  /* that is the error: a binding of it has crashed the gateway */
+	bool is_blocked;      /* by access-block: refuses every request */
+	bool has_secrets;     /* its chain hides parts of requests */
 	uint8_t path_options; /* enum path_options: of its base path */
 	size_t service_count, terms_count;
 	int response_timeout_ms; /* 0: the service's */
 	int stream_idle_timeout_ms;
 	struct api_limits limits;
-	char *upgrades;                                     /* owned: tokens, "a,b"; NULL: websocket */
-	struct error_pages *errors;                         /* owned; NULL: the edge's */
+	char *upgrades;             /* owned: tokens, "a,b"; NULL: websocket */
+	char *upgrade_origins;      /* owned: "https://a,https://b"; NULL: all */
+	struct error_pages *errors; /* owned; NULL: the edge's */
 	struct metric_series *requests[API_STATUS_CLASSES]; /* refs */
 	struct metric_series *duration;                     /* ref */
 	uint8_t identity[32]; /* SHA-256 of all that it was built from */

@@ -27,6 +27,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 		"a WebSocket is opened by version 13 of its protocol")                             \
 	X(WEBSOCKET_HANDSHAKE, CLIENT, 400, "websocket_handshake",                                 \
 		"the handshake of the WebSocket is malformed")                                     \
+	X(ORIGIN, CLIENT, 403, "origin_refused", "this API is not open to the site that asks")     \
 	X(PROTOCOL, CLIENT, 501, "protocol_not_served", "this protocol is not spoken here")        \
 	X(API_UNAVAILABLE, GATEWAY, 503, "api_unavailable",                                        \
 		"this API is not available: its configuration has errors")                         \

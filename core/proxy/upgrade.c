@@ -7,6 +7,7 @@
 #define KEY        STR("sec-websocket-key")
 #define VERSION    STR("sec-websocket-version")
 #define ACCEPT     STR("sec-websocket-accept")
+#define ORIGIN     STR("origin")
 #define PROTOCOL   STR("sec-websocket-protocol")
 #define EXTENSIONS STR("sec-websocket-extensions")
 
@@ -106,11 +107,9 @@ static bool judge_connect(struct exchange *e)
 	return false;
 }
 
-bool upgrade_judge(struct exchange *e)
+static bool judge_upgrade(struct exchange *e)
 {
 	struct http_request *r = e->down->request;
-	if (r->is_connect)
-		return judge_connect(e);
 	bool may_switch = r->version_major == 1 && r->version_minor == 1 &&
 			  r->content_length == CONTENT_LENGTH_NONE;
 	r->upgrade = may_switch ? allowed_token(e->api, r->upgrade) : STR_EMPTY;
@@ -120,6 +119,27 @@ bool upgrade_judge(struct exchange *e)
 		return judge_websocket(e);
 	r->upgrade = STR_EMPTY;
 	return true;
+}
+
+/* Who is no browser sends none. */
+static bool judge_origin(struct exchange *e)
+{
+	const struct field *f;
+	for (uint32_t at = 0; (f = fields_next(&e->down->request->fields, ORIGIN, &at));) {
+		if (f->value.n == 0 || !list_has(str_of(e->api->upgrade_origins), f->value)) {
+			exchange_fail(e, FAULT_ORIGIN, NULL);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool upgrade_judge(struct exchange *e)
+{
+	struct http_request *r = e->down->request;
+	if (!(r->is_connect ? judge_connect(e) : judge_upgrade(e)))
+		return false;
+	return r->upgrade.n == 0 || !e->api->upgrade_origins || judge_origin(e);
 }
 
 void upgrade_hide_extensions(struct exchange *e)

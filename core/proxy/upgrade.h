@@ -2,7 +2,9 @@
 /* proxy/upgrade.h - who may leave HTTP, and whether a switch is what was asked for.
  *
  * A token passes if the API's `upgrades` has it (websocket, where nothing is said), the request is
- * HTTP/1.1 and has no content; else the request goes on as plain HTTP, without its Upgrade. Of a
+ * HTTP/1.1 and has no content; else the request goes on as plain HTTP, without its Upgrade. Browsers
+ * let any site's scripts open WebSockets with their user's cookies, and say in Origin whose they are:
+ * the API's `upgradeOrigins` are held against it, which no rule of CORS is. Of a
  * WebSocket (RFC 6455 section 4) both sides of the handshake are checked, so that no peer can be
  * brought to take bytes for frames that it has not asked for.
  *

@@ -84,6 +84,8 @@ descriptions.fields = {
 	["ApiInstance.redirect.status"] = { "301, 302, 307 or 308.", 308 },
 	["ApiInstance.errors"] = { "How the gateway's own errors are worded for this API; without it as a Configuration says." },
 	["ApiInstance.upgrades"] = { "Protocols that a request may switch to, by their tokens; [] is no switch.", { "websocket" } },
+	["ApiInstance.upgradeOrigins"] = { "Sites whose scripts may ask for a switch, as browsers send their origins; "
+		.. "without it any may." },
 	["ApiInstance.paths"] = { "What is made of paths that servers read differently." },
 	["ApiInstance.paths.encodedSlash"] = { "%2F in a path: 400, or as it stands.", "reject" },
 	["ApiInstance.paths.parameters"] = { ";x=y behind a segment: as it stands, 400, or taken out.", "keep" },

@@ -11,6 +11,7 @@ local overload = require("sluice.overload")
 local outward = require("sluice.outward")
 local paths = require("sluice.paths")
 local terms = require("sluice.terms")
+local upgrades = require("sluice.upgrades")
 local upstream_http2 = require("sluice.upstream_http2")
 
 local plan = {}
@@ -265,7 +266,7 @@ function plan.api_node(api, state)
 	nodes.put(out, "redirect", api.redirect)
 	nodes.put(out, "errors", api.errors)
 	paths.put(out, api.spec)
-	nodes.put(out, "upgrades", nodes.get(api.spec, "upgrades"))
+	upgrades.put(out, api.spec, state.host)
 	nodes.put(out, "chain", chain_node(api, state))
 	nodes.put(out, "routes", routes_node(api, state))
 	if api.error then

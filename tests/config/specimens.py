@@ -62,6 +62,7 @@ SPECIMENS = {
         "limits": API_LIMITS,
         "paths": {"encodedSlash": "keep", "parameters": "strip", "case": "lower"},
         "upgrades": ["websocket", "echo/1"],
+        "upgradeOrigins": ["https://a.example", "http://a.example:8080"],
         "services": {"up": {"address": "http://up.example:9000/x", "routes": [
             {"config": {"destinationPath": "/y"}, "rules": RULES}]}},
         "policies": [{

@@ -4,7 +4,7 @@
 from harness import *
 from harness.cases import FRAMING
 from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, close_payload, echo_frames, frame_bytes,
-                               open_by, serves)
+                               Peer, open_by, serves)
 
 OPTIONS = ["--plugins", FRAMING]
 
@@ -40,6 +40,39 @@ def policies_see_frames_of_both_directions():
         client.close()
         record = gateway.records(1)[0]
         equal([record[name] for name in ("reason", "messagesIn", "closedBy")], ["ok", 3, "client"])
+
+
+@case
+def they_see_those_of_http2_alike():
+    """What a browser opens by an extended CONNECT (RFC 8441)."""
+    with Backend(serves(echo_frames)) as backend, gateway_of(backend, framing(mark="a")) as gateway:
+        with H2Tunnel(gateway.port, sec_websocket_extensions="permessage-deflate") as tunnel:
+            equal((tunnel.status, tunnel.headers.get("sec-websocket-extensions")), (200, None))
+            equal(backend.requests[0].get("sec-websocket-extensions"), None)
+            peer = Peer(tunnel, True)
+            peer.text("x")
+            equal(peer.read().payload, b"aax")
+            data = b"0123456789" * 50000
+            peer.send(BINARY, data)
+            check(peer.read().payload == b"aa" + data, "half a megabyte, with a mark each way")
+            peer.text("close")
+            close = peer.read()
+            equal((close.opcode, close.payload), (CLOSE, close_payload(1008, "not here")))
+            peer.send(CLOSE, close.payload)
+            tunnel.close()
+            check(tunnel.is_closed(), "the gateway ends it")
+        record = gateway.records(1)[0]
+        equal([record[name] for name in ("protocol", "reason", "binding", "closeStatus", "messagesIn")],
+              ["HTTP/2.0", "websocket_closed_by_policy", "default/a:framing", 1008, 3])
+
+
+@case
+def what_breaks_the_protocol_passes_no_policy_of_http2():
+    for name, raw, status in WRONG[::4]:
+        with rows(name), Backend(serves(echo_frames)) as backend, gateway_of(backend, framing()) as gateway, \
+                H2Tunnel(gateway.port) as tunnel:
+            tunnel.send(raw)
+            equal(Peer(tunnel, True).expect_close().code, status)
 
 
 @case

@@ -121,6 +121,39 @@ def tokens_of_the_api_replace_the_default():
             equal(client.read().status, 404)
 
 
+ORIGINS = [
+    ("the site's", "https://chat.example", 101),
+    ("with a port", "http://localhost:3000", 101),
+    ("none", None, 101),
+    ("another", "https://evil.example", 403),
+    ("a longer one", "https://chat.example.evil.example", 403),
+    ("another scheme", "http://chat.example", 403),
+    ("null", "null", 403),
+    ("an empty one", "", 403),
+]
+
+
+@case
+def scripts_of_other_sites_open_nothing():
+    """With upgradeOrigins; requests that ask for no switch are not the matter."""
+    with Backend(serves(echo_frames)) as backend:
+        document = api("a", backend)
+        document["spec"]["upgradeOrigins"] = ["HTTPS://Chat.Example:443", "http://localhost:3000"]
+        with Gateway([document]) as gateway:
+            for name, origin, status in ORIGINS:
+                with rows(name), gateway.client() as client:
+                    client.send(asks(origin=origin)[0])
+                    equal(client.read_head().status, status)
+            equal(gateway.get("/", {"origin": "https://evil.example"}).status, 404)
+            equal({r["reason"] for r in gateway.records(len(ORIGINS)) if r["status"] == 403}, {"origin_refused"})
+            document["spec"].update(upgradeOrigins=[], address=f"http://127.0.0.1:{gateway.port}")
+            gateway.save("gateway.yaml", [document])
+            for origin, status in ((None, 101), ("", 403), ("https://chat.example", 403)):
+                with rows(f"of none: {origin}"), gateway.client() as client:
+                    client.send(asks(origin=origin)[0])
+                    equal(client.read_head().status, status)
+
+
 UNASKED = [
     ("another protocol", {"upgrade": "echo/1"}),
     ("a wrong Accept", {"sec_websocket_accept": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}),

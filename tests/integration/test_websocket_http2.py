@@ -85,6 +85,16 @@ def what_may_not_switch_is_refused():
 
 
 @case
+def scripts_of_other_sites_open_nothing():
+    with Backend(serves(echo_frames)) as backend, \
+            Gateway([limited(backend, upgradeOrigins=["https://chat.example"])]) as gateway:
+        with H2Tunnel(gateway.port, origin="https://evil.example") as tunnel:
+            equal((tunnel.status, gateway.records(1)[0]["reason"]), (403, "origin_refused"))
+        with open_tunnel(gateway, origin="https://chat.example"):
+            pass
+
+
+@case
 def tokens_of_the_api_replace_the_default():
     def script(connection):
         request = connection.read_request()
@@ -139,22 +149,45 @@ end"""}}
                 equal((tunnel.status, tunnel.code), told)
 
 
+LIMITS = [
+    ("a frame", {"websocketFrameBytes": 200}, [(TEXT, "x" * 200, True), (TEXT, "x" * 201, True)], 1009,
+     "websocket_too_large"),
+    ("fragments", {"websocketMessageBytes": 200}, [(TEXT, "x" * 200, False), (PING, "", True), (0, "x", True)], 1009,
+     "websocket_too_large"),
+    ("too many pings", {"websocketMessagesPerSecond": 4}, [(PING, "x", True)] * 40, 1008, "websocket_too_many"),
+    ("no frame", {"websocketFrameBytes": 200}, [(TEXT, "x", False), (TEXT, "y", True)], 1002, "websocket_protocol"),
+]
+
+
 @case
 def limits_close_with_their_status():
+    for name, limits, frames, status, reason in LIMITS:
+        with rows(name), Backend(serves(echo_frames)) as backend, \
+                Gateway([limited(backend, limits=limits)]) as gateway, open_tunnel(gateway) as tunnel:
+            peer = Peer(tunnel, True)
+            for frame in frames:
+                peer.send(*frame)
+            close = peer.expect_close()
+            equal(close.code, status)
+            peer.send(CLOSE, close.payload)
+            tunnel.close()
+            check(tunnel.is_closed(), "the gateway ends it")
+            record = gateway.records(1)[0]
+            equal((record["reason"], record["closedBy"], record["closeStatus"]), (reason, "gateway", status))
+
+
+@case
+def a_silent_peer_is_asked_and_closed():
     with Backend(serves(echo_frames)) as backend, \
-            Gateway([limited(backend, limits={"websocketFrameBytes": 200})]) as gateway, \
+            Gateway([limited(backend, limits={"websocketPingSeconds": 0.4})]) as gateway, \
             open_tunnel(gateway) as tunnel:
         peer = Peer(tunnel, True)
-        peer.text("x" * 200)
-        equal(len(peer.read().payload), 200)
-        peer.text("x" * 201)
-        close = peer.expect_close()
-        equal(close.code, 1009)
-        peer.send(CLOSE, close.payload)
-        tunnel.close()
-        check(tunnel.is_closed(), "the gateway ends it")
-        record = gateway.records(1)[0]
-        equal((record["reason"], record["closedBy"], record["closeStatus"]), ("websocket_too_large", "gateway", 1009))
+        for _ in range(2):
+            while peer.read().opcode != PING:  # the upstream's answers to its own pass
+                pass
+            peer.send(PONG)
+        equal(peer.expect_close().code, 1001)
+        equal(gateway.records(1)[0]["detail"], "the client answers no ping")
 
 
 @case

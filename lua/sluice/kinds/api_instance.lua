@@ -70,6 +70,7 @@ api_instance.shape = {
 		errors = { type = "any", of = errors.shape },
 		paths = paths.shape,
 		upgrades = upgrades.shape,
+		upgradeOrigins = upgrades.origins_shape,
 	},
 }
 

@@ -21,6 +21,7 @@ static const struct {
 	{FAULT_BODY_TOO_LARGE, 413, "body_too_large"},
 	{FAULT_WEBSOCKET_VERSION, 426, "websocket_version"},
 	{FAULT_WEBSOCKET_HANDSHAKE, 400, "websocket_handshake"},
+	{FAULT_ORIGIN, 403, "origin_refused"},
 	{FAULT_PROTOCOL, 501, "protocol_not_served"},
 	{FAULT_API_UNAVAILABLE, 503, "api_unavailable"},
 	{FAULT_QUARANTINED, 503, "quarantined"},

@@ -184,6 +184,20 @@ START_TEST(the_longest_silent_are_told_to_try_later)
 }
 END_TEST
 
+START_TEST(who_goes_at_a_close_has_not_aborted)
+{
+	struct rig *g = rig_new(NULL);
+	struct wire *client = open_websocket(g), *up = rig_upstream(g);
+	retire(g);
+	ck_assert_uint_eq(close_behind(client, 0), 1012);
+	ck_assert_uint_eq(close_behind(up, 0), 1012);
+	wire_reset(client, HTTP_RESET_CLOSED);
+	ck_assert(client->is_released && up->is_released);
+	assert_record(g, "reason", "websocket_drained");
+	rig_free(g);
+}
+END_TEST
+
 START_TEST(who_does_not_answer_a_close_is_cut)
 {
 	struct rig *g = rig_new(NULL);
@@ -293,7 +307,7 @@ END_TEST
 
 UNIT_SUITE(tunnel, frames_pass_and_are_counted, a_head_passes_when_it_is_whole,
 	what_is_replaced_closes_behind_the_frame_at_hand, the_longest_silent_are_told_to_try_later,
-	who_does_not_answer_a_close_is_cut, a_close_waits_for_a_peers_window,
-	what_is_no_frame_passes_unless_a_limit_judges, a_frame_beyond_the_limit_goes_nowhere,
-	an_extended_connect_gets_a_key_of_the_gateways, an_upstream_without_a_key_is_answered_for,
-	a_plain_2xx_answers_no_extended_connect)
+	who_goes_at_a_close_has_not_aborted, who_does_not_answer_a_close_is_cut,
+	a_close_waits_for_a_peers_window, what_is_no_frame_passes_unless_a_limit_judges,
+	a_frame_beyond_the_limit_goes_nowhere, an_extended_connect_gets_a_key_of_the_gateways,
+	an_upstream_without_a_key_is_answered_for, a_plain_2xx_answers_no_extended_connect)
