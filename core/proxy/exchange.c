@@ -209,11 +209,10 @@ static void note_client_reset(struct exchange *e)
 {
 	enum fault fault = FAULT_CLIENT_ABORTED;
 	const char *detail = e->client_detail;
-	/* It has been told why its WebSocket ends: that it does not wait for us is no failure. */
-	if (tunnel_is_closing(e)) {
-		response_go(e, RESPONSE_DONE);
+	/* It was to be told why its WebSocket ends: that it goes at that is no failure, and the other
+	 * side hears its CLOSE all the same. */
+	if (tunnel_is_closing(e))
 		return;
-	}
 	if (e->client_why == HTTP_RESET_PROTOCOL)
 		fault = FAULT_CLIENT_PROTOCOL;
 	else if (e->client_why == HTTP_RESET_CANCELLED && e->x.arena->failed)

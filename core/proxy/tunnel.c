@@ -428,10 +428,15 @@ static bool pass(struct exchange *e, enum chain_direction d)
 
 /* --- closing --------------------------------------------------------------------------------- */
 
+/* Who sends in that direction is gone, and takes nothing, either. */
+static bool is_gone(const struct exchange *e, enum chain_direction d)
+{
+	return e->facts & (d == CHAIN_REQUEST ? FACT_CLIENT_RESET : FACT_UPSTREAM_RESET);
+}
+
 static bool has_ended(const struct exchange *e, enum chain_direction d)
 {
-	return tunnel_from(e, d)->in_ended ||
-	       (d == CHAIN_RESPONSE && e->facts & FACT_UPSTREAM_RESET);
+	return tunnel_from(e, d)->in_ended || is_gone(e, d);
 }
 
 /* What comes behind the CLOSE that its sender has not seen yet: only whether he answers. */
@@ -483,6 +488,7 @@ static bool close_way(struct exchange *e, enum chain_direction d)
 	struct tunnel_way *w = &t->way[d];
 	uint8_t mask[4];
 	char bytes[WS_CLOSE_BYTES_MAX];
+	w->has_closed |= is_gone(e, !d);
 	if (w->has_closed)
 		return drop_rest(e, d);
 	if (!http_stream_can_send(tunnel_to(e, d)))
@@ -513,7 +519,7 @@ static bool end_both(struct exchange *e)
 	bool moved = false;
 	for (int d = 0; d < 2; d++) {
 		struct tunnel_way *w = &e->tunnel->way[d];
-		if (w->is_ended)
+		if (w->is_ended || is_gone(e, !d))
 			continue;
 		http_stream_send_data(tunnel_to(e, d), &w->out, true);
 		w->is_ended = moved = true;
@@ -528,7 +534,7 @@ static bool step_closing(struct exchange *e)
 	if (!has_answered(e, CHAIN_REQUEST) || !has_answered(e, CHAIN_RESPONSE))
 		return moved;
 	moved |= end_both(e);
-	if (!e->down->in_ended)
+	if (!has_ended(e, CHAIN_REQUEST))
 		return moved;
 	response_go(e, RESPONSE_DONE);
 	return true;

@@ -192,6 +192,9 @@ START_TEST(who_goes_at_a_close_has_not_aborted)
 	ck_assert_uint_eq(close_behind(client, 0), 1012);
 	ck_assert_uint_eq(close_behind(up, 0), 1012);
 	wire_reset(client, HTTP_RESET_CLOSED);
+	wire_say_bytes(up, frame(up, 1, "late", 4));
+	ck_assert(!up->is_released);
+	say_close(up, "\x03\xf4");
 	ck_assert(client->is_released && up->is_released);
 	assert_record(g, "reason", "websocket_drained");
 	rig_free(g);
