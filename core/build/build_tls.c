@@ -51,13 +51,13 @@ static bool refuse(struct build_tls_mistake *m, const struct plan_node *at, cons
 	return false;
 }
 
-/* Files that could not be read when the plan was made. */
+/* Files that could not be read when the plan was made: of its certificates, or any of the settings. */
 static bool are_files_there(const struct plan_node *of, struct build_tls_mistake *m)
 {
-	const struct plan_node *all[1 + OTHERS_MAX] = {plan_get(of, "certificate")};
+	const struct plan_node *all[2 + OTHERS_MAX] = {plan_get(of, "certificate"), of};
 	const struct plan_node *others = plan_get(of, "others");
 	for (size_t i = 0; i < plan_count(others) && i < OTHERS_MAX; i++)
-		all[1 + i] = plan_at(others, i);
+		all[2 + i] = plan_at(others, i);
 	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
 		const struct plan_node *mistake = plan_get(all[i], "mistake");
 		if (mistake && mistake->type == PLAN_STRING) {
@@ -324,12 +324,16 @@ static void warn_of(struct build *b, const struct plan_node *of)
 {
 	const struct plan_node *authorities = plan_get(of, "trustedCA");
 	const struct plan_node *hosts = plan_get(of, "hosts"), *others = plan_get(of, "others");
+	const struct plan_node *crl = plan_get(of, "crl");
 	struct warning w = {b->diagnostics, authorities, "trustedCA"};
 	warn_of_certificate(b, plan_get(of, "certificate"), hosts);
 	for (size_t i = 0; i < plan_count(others); i++)
 		warn_of_certificate(b, plan_at(others, i), hosts);
 	if (authorities && authorities->type == PLAN_STRING)
 		certificates_check_authorities(authorities->u.string, time(NULL), warn, &w);
+	w = (struct warning){b->diagnostics, crl, "crl"};
+	if (crl && crl->type == PLAN_STRING)
+		certificates_check_revocations(crl->u.string, time(NULL), warn, &w);
 }
 
 void build_tls_warnings(struct build *b, const struct plan_node *tls)

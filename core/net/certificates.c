@@ -18,7 +18,8 @@ struct look {
 	certificates_fn *fn;
 	void *arg;
 	time_t now;
-	unsigned number; /* of the certificate, from 1 */
+	const char *noun; /* NULL: they are certificates */
+	unsigned number;  /* of the certificate, from 1 */
 	X509 *certificate;
 	char subject[SUBJECT_BYTES];
 };
@@ -26,14 +27,15 @@ struct look {
 static void tell(const struct look *l, const char *what)
 {
 	char message[400];
-	snprintf(message, sizeof(message), "certificate %u (%s) %s", l->number, l->subject, what);
+	snprintf(message, sizeof(message), "%s %u (%s) %s", l->noun ? l->noun : "certificate",
+		l->number, l->subject, what);
 	l->fn(l->arg, message);
 }
 
 static void tell_time(const struct look *l, const char *what, const ASN1_TIME *at)
 {
 	struct tm tm;
-	char when[32] = "?", text[80];
+	char when[32] = "?", text[120];
 	if (ASN1_TIME_to_tm(at, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	snprintf(text, sizeof(text), "%s %s", what, when);
@@ -100,6 +102,26 @@ void certificates_check_authorities(struct str pem, time_t now, certificates_fn 
 					 : "is no authority (basicConstraints): it vouches for "
 					   "nobody");
 		X509_free(certificate);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+}
+
+void certificates_check_revocations(struct str pem, time_t now, certificates_fn *fn, void *arg)
+{
+	struct look l = {.fn = fn, .arg = arg, .now = now, .noun = "revocation list"};
+	BIO *bio = bio_of(pem);
+	X509_CRL *list;
+	while (bio && l.number++ < CERTIFICATES_MAX &&
+		(list = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL))) {
+		const ASN1_TIME *from = X509_CRL_get0_lastUpdate(list);
+		const ASN1_TIME *to = X509_CRL_get0_nextUpdate(list);
+		X509_NAME_oneline(X509_CRL_get_issuer(list), l.subject, sizeof(l.subject));
+		if (X509_cmp_time(from, &now) > 0)
+			tell_time(&l, "lets no client in before", from);
+		if (to && X509_cmp_time(to, &now) < 0)
+			tell_time(&l, "is out of date and lets no client in:", to);
+		X509_CRL_free(list);
 	}
 	BIO_free(bio);
 	ERR_clear_error();

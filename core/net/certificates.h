@@ -3,7 +3,7 @@
  *
  * Whether somebody accepts them is for the other side to say, so these are warnings: one that is
  * expired or not yet valid, a chain that is out of order, an authority that is none, a name that it
- * is not for.
+ * is not for; a revocation list that is out of date.
  */
 #pragma once
 
@@ -17,6 +17,7 @@ typedef void certificates_fn(void *arg, const char *message);
 /* Of PEM texts that are usable (net/tls.h); `now` is what validity counts by. */
 void certificates_check_chain(struct str pem, time_t now, certificates_fn *fn, void *arg);
 void certificates_check_authorities(struct str pem, time_t now, certificates_fn *fn, void *arg);
+void certificates_check_revocations(struct str pem, time_t now, certificates_fn *fn, void *arg);
 /* Whether clients can use that OCSP response (base64) for the leaf of `pem`. */
 void certificates_check_ocsp(
 	struct str pem, struct str ocsp, time_t now, certificates_fn *fn, void *arg);

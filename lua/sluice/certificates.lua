@@ -2,7 +2,8 @@
 -- Certificates with their keys, from texts, files or Secrets, to the plan's one form: PEM texts.
 --
 -- A file may be half-written when it is read, so what is in it is for the gateway to judge, which keeps
--- what it has until the file is good; one that cannot be read goes into the plan as a "mistake".
+-- what it has until the file is good; one that cannot be read goes into the plan as a "mistake", and so does
+-- what `${file:...}` does not find.
 local nodes = require("sluice.nodes")
 
 local certificates = {}
@@ -36,6 +37,8 @@ local function from_secret(binding, ref, path, secrets, report)
 		crt = nodes.string(ref, values.crt),
 		key = nodes.string(ref, values.key),
 		passphrase = values.keyPassphrase and nodes.string(ref, values.keyPassphrase),
+		mistake = secret.missing and nodes.string(ref, secret.missing),
+		is_file_of_crt = secret.missing, is_file_of_key = secret.missing,
 	}
 end
 

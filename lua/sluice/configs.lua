@@ -77,6 +77,10 @@ local function merge(paths, more)
 	return out
 end
 
+-- What a file may hold that TLS settings name. One that is not there for a moment is judged like one
+-- that is half written: by the gateway, which may serve on with what it has.
+local judged_later = { crt = true, key = true, keyPassphrase = true, trustedCA = true, crl = true }
+
 -- config, paths of secrets, names of services (targets.lua); or nil when the report says what is wrong.
 -- find_secret: see substitute.
 function configs.compile(binding, definition, find_secret, report)
@@ -85,9 +89,16 @@ function configs.compile(binding, definition, find_secret, report)
 	if config.type ~= "map" then
 		return nil
 	end
-	local failed = false
+	local failed, missing = false, nil
 	local scope = { host = report.host, secret = find_secret, literal = definition.literal,
 		watches = definition.name == "tls" or definition.name == "tls-outbound" }
+	if scope.watches then
+		scope.miss = function(node, path, message)
+			local is_later = judged_later[path:match("[^.]*$")]
+			missing = missing or is_later and nodes.string(node, message) or nil
+			return is_later
+		end
+	end
 	local copy, foreign = substitute.tree(config, scope, function(node, path, message)
 		failed = true
 		report:error(node, below(base, path), message, binding.resource)
@@ -97,6 +108,7 @@ function configs.compile(binding, definition, find_secret, report)
 	end
 	local whole, secrets, services = check(definition, copy, base, binding.resource, report)
 	if whole then
+		whole.missing = missing
 		return whole, merge(secrets, foreign), services
 	end
 end

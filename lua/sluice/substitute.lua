@@ -71,7 +71,8 @@ local function replace(scope, node, text, at)
 	return value, value and at + 1 + #name or message, true
 end
 
--- The new text and whether anything came from outside ("file": from one); or nil and the message.
+-- The new text and whether anything came from outside ("file": from one); or nil, the message, and
+-- whether it is about a file.
 local function expand(scope, node, text)
 	local parts, at, is_foreign = {}, 1, false
 	while true do
@@ -83,7 +84,7 @@ local function expand(scope, node, text)
 		parts[#parts + 1] = text:sub(at, dollar - 1)
 		local value, next_at, foreign = replace(scope, node, text, dollar)
 		if not value then
-			return nil, next_at
+			return nil, next_at, foreign == "file"
 		end
 		parts[#parts + 1] = value
 		at, is_foreign = next_at, is_foreign or foreign
@@ -133,8 +134,8 @@ end
 
 -- The tree with all texts replaced, a copy where there are any, and the paths of what came from outside.
 -- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil, watches =
--- whether a file that changes is to be seen by itself}; fail:
--- fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
+-- whether a file that changes is to be seen by itself, miss = fn(node, path, message), or nil: whether
+-- a file that cannot be read counts as an empty text}; fail: fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
 function substitute.tree(tree, scope, fail)
 	local foreign_paths = {}
 	if not has_dollar(tree) then
@@ -147,8 +148,10 @@ function substitute.tree(tree, scope, fail)
 		if scope.literal and scope.literal[path] and not is_reference(node.value) then
 			return nil
 		end
-		local text, foreign = expand(scope, node, node.value)
-		if not text then
+		local text, foreign, is_file = expand(scope, node, node.value)
+		if not text and is_file and scope.miss and scope.miss(node, path, foreign) then
+			text, foreign = "", "file"
+		elseif not text then
 			fail(node, path, foreign)
 			return nil
 		end

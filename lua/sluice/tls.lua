@@ -218,6 +218,7 @@ local function put_settings(out, binding, config, report)
 	nodes.put(out, "minversion", lowest)
 	nodes.put(out, "maxversion", highest)
 	nodes.put(out, "ciphers", ciphers(config))
+	nodes.put(out, "mistake", config.missing)
 	for _, key in ipairs({ "skipValidation", "alpn", "strictSni", "forwardClientCertDetails",
 		"setCurrentClientCertDetails" }) do
 		nodes.put(out, key, nodes.get(config, key))

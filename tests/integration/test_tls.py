@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS towards clients and towards upstreams."""
 import hashlib
+import os
 import socket
 import ssl
 import threading
@@ -197,6 +198,9 @@ def keeps_what_it_shows_upstreams_while_a_file_of_it_is_half_written():
     shown = []
 
     def put(name, text):
+        if text is None:
+            os.remove(f"{folder}/{name}")
+            return
         with open(f"{folder}/{name}", "w") as f:
             f.write(text)
 
@@ -207,17 +211,20 @@ def keeps_what_it_shows_upstreams_while_a_file_of_it_is_half_written():
 
     put("own.crt", first.crt)
     put("own.key", first.key)
+    put("ca.crt", ca.crt)
     tls = ca.server_tls(ca.issue("localhost", "IP:127.0.0.1"), require_client=True)
     with Backend(note_and_answer, tls=tls) as backend, Gateway(through(backend=backend) + [outbound(
-            "up", trustedCA=ca.crt, certificate={
+            "up", trustedCA="${file:%s/ca.crt}" % folder, certificate={
                 "crtFile": f"{folder}/own.crt", "keyFile": f"{folder}/own.key"})]) as gateway:
         refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
         equal(gateway.get("/").status, 200)
-        for text in (second.crt[:300], "", second.crt):
+        for name, text in (("ca.crt", None), ("own.crt", second.crt[:300]), ("own.crt", ""),
+                           ("own.crt", None), ("own.crt", second.crt)):
             before = refused()
-            put("own.crt", text)
+            put(name, text)
             wait_for(lambda: refused() > before, "a refusal")
             equal(gateway.get("/").status, 200)
+            put("ca.crt", ca.crt)
         equal(set(shown), {"first"})
         put("own.key", second.key)
         wait_for(lambda: gateway.get("/").status == 200 and shown[-1] == "second",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificates of clients: who is let in, and what upstreams are told of them."""
 import hashlib
+import os
 import ssl
 import urllib.parse
 
@@ -102,6 +103,9 @@ def who_is_let_in_stays_as_it_was_while_a_file_about_it_is_broken():
     good, bad, own, folder = ca.issue("good"), ca.issue("bad"), ca.issue("shop.test"), scratch("trust")
 
     def put(name, text):
+        if text is None:
+            os.remove(f"{folder}/{name}")
+            return
         with open(f"{folder}/{name}", "w") as f:
             f.write(text)
 
@@ -122,18 +126,43 @@ def who_is_let_in_stays_as_it_was_while_a_file_about_it_is_broken():
         with Gateway([document]) as gateway:
             refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
             for name, text in whole.items():
-                for broken in (text[:200], ""):
-                    with rows(f"{name}, {len(broken)} bytes"):
+                for broken in (text[:200], "", None):
+                    with rows(f"{name}, {broken and len(broken)} bytes"):
                         before = refused()
                         put(name, broken)
                         wait_for(lambda: refused() > before, "a refusal")
                         check(is_let_in(gateway, good), "who is trusted is kept out")
                         check(not is_let_in(gateway, bad), "who is revoked is let in")
                 put(name, text)
-        put("revoked.pem", whole["revoked.pem"][:200])
-        with Gateway([document, api("b", backend)]) as gateway:
-            equal(gateway.get("/", port=gateway.ports[1]).status, 200)
-            check(not is_let_in(gateway, good), "a port that cannot know the revoked is open")
+        for broken in (whole["revoked.pem"][:200], None):
+            put("revoked.pem", broken)
+            with rows(f"a start, {broken and len(broken)} bytes"), \
+                    Gateway([document, api("b", backend)]) as gateway:
+                equal(gateway.get("/", port=gateway.ports[1]).status, 200)
+                check(not is_let_in(gateway, good), "a port that cannot know the revoked is open")
+
+
+@case
+def a_list_that_is_out_of_date_lets_nobody_in():
+    """Nor does the session of who was in before; it is told where the list stands."""
+    ca = Authority()
+    good, own = ca.issue("good"), ca.issue("shop.test")
+    with Backend(reply(200, "x")) as backend:
+        document = lambda crl: https(backend, ca, own, clientCertificate="required", crl=crl)
+        first = document(ca.revoke())
+        port = first["spec"]["address"].rpartition(":")[2]
+        with Gateway({"a.yaml": [first]}) as gateway:
+            equal(told(gateway, backend, ca.client_tls(good)), [])
+            stale = document(ca.revoke(until="20200102030405Z"))
+            stale["spec"]["address"] = f"https://127.0.0.1:{port}"
+            gateway.save("a.yaml", [stale])
+            said = "revocation list 1 (/CN=Test CA) is out of date and lets no client in: 2020-01-02T03:04:05Z"
+            contains([p["message"] for p in gateway.status()["problems"]], said)
+            try:
+                told(gateway, backend, ca.client_tls(good))
+            except (ssl.SSLError, OSError, Closed):
+                return
+            raise AssertionError("a client was let in by a list that is out of date")
 
 
 main()

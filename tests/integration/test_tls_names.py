@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Several certificates on one port, each with its own demands on clients."""
+import os
 import ssl
 import subprocess
 
@@ -144,6 +145,9 @@ def files_of_certificates_are_watched_wherever_they_lie():
     first, second = ca.issue("first.test"), ca.issue("second.test")
 
     def put(name, text):
+        if text is None:
+            os.remove(f"{folder}/{name}")
+            return
         with open(f"{folder}/{name}", "w") as f:
             f.write(text)
 
@@ -156,7 +160,7 @@ def files_of_certificates_are_watched_wherever_they_lie():
         with gateway.client(tls=tls, server_name="shop.test") as client:
             equal(shown_to(gateway, ca, "shop.test"), "first.test")
             refused = lambda: gateway.metrics()['sluice_reloads_total{result="refused"}']
-            for text in (second.crt[:300], "", second.crt):
+            for text in (second.crt[:300], "", None, second.crt):
                 before = refused()
                 put("shop.crt", text)
                 wait_for(lambda: refused() > before, "a refusal")
@@ -166,6 +170,47 @@ def files_of_certificates_are_watched_wherever_they_lie():
                      "the new certificate")
             answer = client.get("/")
             equal((answer.status, answer.get("connection")), (200, None))
+
+
+@case
+def files_that_are_missing_close_nothing_that_serves():
+    """However they are named. It is told where they are named, until they are back."""
+    ca, port = Authority(), free_port()
+    shop, named = ca.issue("shop.test"), f"${{file:{scratch()}/%s}}"
+    folder_of = lambda name: f"{scratch()}/{name}"
+    texts = {"crt": shop.crt, "key": shop.key}
+
+    def put(name, text):
+        with open(folder_of(name), "w") as f:
+            f.write(text)
+
+    inline = {"crt": named % "crt", "key": named % "key"}
+    kept = {"apiVersion": "gateway.sluice.dev/v1", "kind": "Secret", "metadata": {"name": "kept"},
+            "spec": {"tls": inline}}
+    table = [("inline", {"certificate": inline}, []),
+             ("a Secret", {"certificate": {"secretRef": {"name": "kept"}}}, [kept])]
+    with Backend(reply(200, "x")) as backend:
+        for name, config, more in table:
+            for key, text in texts.items():
+                put(key, text)
+            documents = [https(backend, config, port=port), api("b", backend), *more]
+            with rows(name), Gateway(documents) as gateway:
+                problems = lambda: [p["message"] for p in gateway.status()["problems"]]
+                missing = f"file {folder_of('crt')}: No such file or directory"
+                os.remove(folder_of("crt"))
+                wait_for(lambda: missing in problems(), missing)
+                metrics = gateway.metrics()
+                equal((metrics['sluice_reloads_total{result="refused"}'],
+                       metrics["sluice_config_errors"]), (1, 1))
+                equal(shown_to(gateway, ca, "shop.test"), "shop.test")
+                put("crt", shop.crt)
+                wait_for(lambda: gateway.metrics()["sluice_config_errors"] == 0, "no mistake")
+                equal(problems(), [])
+            os.remove(folder_of("crt"))
+            with rows(f"{name}, at a start"), Gateway(documents) as gateway:
+                contains([p["message"] for p in gateway.status()["problems"]], missing)
+                refusal(gateway, ca.client_tls(), "shop.test")
+                equal(gateway.get("/", port=gateway.ports[1]).status, 200)
 
 
 @case

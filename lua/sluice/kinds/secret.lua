@@ -54,7 +54,12 @@ function secret.read(resource, report)
 	if not schema.check(report, resource, spec, secret.shape, "spec") then
 		return
 	end
-	local scope = { host = report.host, secret = no_secrets, watches = true }
+	local scope = { host = report.host, secret = no_secrets, watches = true,
+		miss = function(_, path, message)
+			local is_tls = path:find("^tls%.") ~= nil
+			resource.missing = resource.missing or is_tls and message or nil
+			return is_tls
+		end }
 	spec = substitute.tree(spec, scope, function(node, path, message)
 		report:error(node, "spec." .. path, message, resource)
 	end)

@@ -71,8 +71,8 @@ class Authority:
             f.write(certificate.crt + self.crt)
         return Certificate(path, certificate.key_path)
 
-    def revoke(self, *certificates):
-        """A list of what is revoked, as PEM."""
+    def revoke(self, *certificates, until=None):
+        """A list of what is revoked, as PEM; good for two days, or until then, as 20200102030405Z."""
         base = f"{self.dir}/revoked"
         with open(f"{base}.cnf", "w") as f:
             f.write(f"[ca]\ndefault_ca=own\n[own]\ndatabase={base}.txt\ndefault_md=sha256\n"
@@ -81,7 +81,9 @@ class Authority:
         common = ["ca", "-config", f"{base}.cnf", "-cert", self.crt_path, "-keyfile", self.key_path]
         for certificate in certificates:
             _openssl(*common, "-revoke", certificate.crt_path)
-        _openssl(*common, "-gencrl", "-crldays", "2", "-out", f"{base}.crl")
+        dates = ["-crl_lastupdate", "20000101000000Z", "-crl_nextupdate", until] if until else [
+            "-crldays", "2"]
+        _openssl(*common, "-gencrl", *dates, "-out", f"{base}.crl")
         with open(f"{base}.crl") as f:
             return f.read()
 
