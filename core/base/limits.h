@@ -123,6 +123,9 @@
 /* A policy's own request and its response without their contents: what heads of 64 KiB come to,
  * with the tables of their fields. */
 #define LIMIT_CALL_HEAD_BYTES    (256u << 10)
+/* Copies of requests that a worker has under way: with their bodies 16 MiB, and connections that a
+ * dead mirror may keep. */
+#define LIMIT_MIRRORS 128
 #define LIMIT_BINDINGS_PER_CHAIN 64
 /* Parts of requests that one policy may call secret, and values of them that are remembered of one
  * exchange: a line of the log is compared with each. What is shorter than the shortest API key is

@@ -135,6 +135,7 @@ static const struct built_service *take_service(
 		.index = (size_t)at,
 		.service = service_ref(s->service),
 		.rewrites_host = s->rewrites_host,
+		.path = s->path ? heap_strdup(s->path) : NULL,
 	};
 	return s;
 }
@@ -211,6 +212,14 @@ static void build_routes(struct build *b, struct api *api, const struct plan_nod
 		stub(b, api, node, message);
 }
 
+static void take_mirror(
+	struct build *b, struct api *api, size_t route, const struct plan_node *node)
+{
+	const struct built_service *s = node ? take_service(b, api, node) : NULL;
+	if (s && route < api->terms_count)
+		build_mirror(&api->terms[route], node, s);
+}
+
 static void take_services(struct build *b, struct api *api, const struct plan_node *node)
 {
 	const struct plan_node *routes = plan_get(node, "routes");
@@ -218,6 +227,7 @@ static void take_services(struct build *b, struct api *api, const struct plan_no
 		const struct plan_node *targets = plan_get(plan_at(routes, i), "destinations");
 		for (size_t k = 0; k < plan_count(targets); k++)
 			take_service(b, api, plan_at(targets, k));
+		take_mirror(b, api, i, plan_at(plan_get(plan_at(routes, i), "mirrors"), 0));
 	}
 }
 
@@ -308,12 +318,13 @@ static void put_targets(struct build *b, const struct plan_node *targets)
 
 static void put_routes(struct build *b, const struct plan_node *routes)
 {
-	static const char *const without[] = {"destinations", NULL};
+	static const char *const without[] = {"destinations", "mirrors", NULL};
 	size_t count = plan_count(routes);
 	put_bytes(b, &count, sizeof(count));
 	for (size_t i = 0; i < count; i++) {
 		plan_canonical_without(plan_at(routes, i), without, &b->content);
 		put_targets(b, plan_get(plan_at(routes, i), "destinations"));
+		put_targets(b, plan_get(plan_at(routes, i), "mirrors"));
 	}
 }
 
@@ -379,7 +390,9 @@ static bool has_these_services(
 		if (!has_services_of(b, api, plan_get(plan_at(chain, i), "targets"), &at))
 			return false;
 	for (size_t i = 0; i < plan_count(routes); i++)
-		if (!has_services_of(b, api, plan_get(plan_at(routes, i), "destinations"), &at))
+		if (!has_services_of(
+			    b, api, plan_get(plan_at(routes, i), "destinations"), &at) ||
+			!has_services_of(b, api, plan_get(plan_at(routes, i), "mirrors"), &at))
 			return false;
 	return at == api->service_count;
 }

@@ -98,6 +98,9 @@ void build_contracts(struct build *b);
 void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers);
 /* What its routes say of their requests; likewise. */
 void build_terms(struct api *api, const struct plan_node *routes, struct build_numbers *numbers);
+/* Who gets copies of a route's requests. */
+void build_mirror(
+	struct route_terms *t, const struct plan_node *node, const struct built_service *to);
 void build_plugins(struct build *b);
 /* False: the plan is damaged. */
 bool build_services(struct build *b);

@@ -31,7 +31,8 @@ static void take_terms(
 static bool has_terms(const struct plan_node *routes)
 {
 	for (size_t i = 0; i < plan_count(routes); i++)
-		if (plan_get(plan_at(routes, i), "terms"))
+		if (plan_get(plan_at(routes, i), "terms") ||
+			plan_get(plan_at(routes, i), "mirrors"))
 			return true;
 	return false;
 }
@@ -45,4 +46,16 @@ void build_terms(struct api *api, const struct plan_node *routes, struct build_n
 	api->terms_count = count;
 	for (size_t i = 0; i < count; i++)
 		take_terms(&api->terms[i], plan_get(plan_at(routes, i), "terms"), numbers);
+}
+
+void build_mirror(
+	struct route_terms *t, const struct plan_node *node, const struct built_service *to)
+{
+	int64_t millionths = plan_integer(node, "millionths", ROUTE_MIRROR_ALL);
+	bool is_share = millionths >= 0 && millionths <= ROUTE_MIRROR_ALL;
+	t->mirror = heap_zalloc(sizeof(*t->mirror));
+	t->mirror->service = to->service;
+	t->mirror->path = to->path ? heap_strndup(str_of(to->path)) : NULL;
+	t->mirror->millionths = is_share ? (uint32_t)millionths : 0;
+	t->mirror->rewrites_host = to->rewrites_host;
 }

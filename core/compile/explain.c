@@ -140,11 +140,14 @@ struct str explain_address(struct explain *x, const struct plan_node *service)
 }
 
 /* What holds towards the service, and how long this API waits for it. */
-static void print_service_limits(const struct explain *x, const struct plan_node *service)
+static void print_service_limits(const struct explain *x, const struct plan_node *service,
+	const struct plan_node *terms)
 {
 	static const char *const thresholds[] = {
 		"maxConnections", "maxPending", "maxRequests", "maxRetries"};
-	int64_t response_ms = plan_integer(x->api, "responseTimeoutMs", 0);
+	int64_t response_ms = plan_integer(terms, "responseTimeoutMs", 0);
+	if (response_ms == 0)
+		response_ms = plan_integer(x->api, "responseTimeoutMs", 0);
 	if (response_ms == 0)
 		response_ms =
 			plan_integer(service, "responseTimeoutMs", LIMIT_UPSTREAM_RESPONSE_MS);
@@ -158,7 +161,8 @@ static void print_service_limits(const struct explain *x, const struct plan_node
 				(long long)plan_integer(service, thresholds[i], 0));
 }
 
-static void print_destination(struct explain *x, const struct plan_node *destination)
+static void print_destination(
+	struct explain *x, const struct plan_node *destination, const struct plan_node *terms)
 {
 	const struct plan_node *service =
 		explain_service(x, plan_integer(destination, "service", -1));
@@ -171,7 +175,30 @@ static void print_destination(struct explain *x, const struct plan_node *destina
 	if (plan_get(destination, "weight"))
 		printf("  weight %lld", (long long)plan_integer(destination, "weight", 1));
 	putchar('\n');
-	print_service_limits(x, service);
+	print_service_limits(x, service, terms);
+}
+
+static void print_terms(const struct plan_node *terms)
+{
+	struct str rewrite = explain_text(terms, "hostRewrite");
+	int64_t idle_ms = plan_integer(terms, "streamIdleTimeoutMs", 0);
+	if (rewrite.n > 0)
+		printf("          Host: %.*s %.*s\n", STR_ARG(rewrite),
+			STR_ARG(explain_text(terms, "host")));
+	if (idle_ms > 0)
+		printf("          seconds: idle exchange %g\n", (double)idle_ms / 1000);
+}
+
+static void print_mirror(struct explain *x, const struct plan_node *mirror)
+{
+	if (!mirror)
+		return;
+	const struct plan_node *service = explain_service(x, plan_integer(mirror, "service", -1));
+	struct str address = explain_address(x, service);
+	printf("  copies to %.*s%.*s  service %.*s/%.*s  %g %%\n", STR_ARG(address),
+		STR_ARG(explain_text(service, "path")), STR_ARG(explain_text(service, "namespace")),
+		STR_ARG(explain_text(service, "name")),
+		(double)plan_integer(mirror, "millionths", 1000000) / 10000);
 }
 
 static void print_routes(struct explain *x)
@@ -188,7 +215,9 @@ static void print_routes(struct explain *x)
 		putchar('\n');
 		print_rules(route);
 		for (size_t k = 0; k < plan_count(destinations); k++)
-			print_destination(x, plan_at(destinations, k));
+			print_destination(x, plan_at(destinations, k), plan_get(route, "terms"));
+		print_terms(plan_get(route, "terms"));
+		print_mirror(x, plan_at(plan_get(route, "mirrors"), 0));
 	}
 }
 

@@ -22,6 +22,14 @@ struct api *api_ref(struct api *api)
 	return api;
 }
 
+static void free_terms(struct route_terms *t)
+{
+	free(t->host);
+	if (t->mirror)
+		free(t->mirror->path);
+	free(t->mirror);
+}
+
 void api_unref(struct api *api)
 {
 	if (!api || --api->refs > 0)
@@ -32,8 +40,10 @@ void api_unref(struct api *api)
 	}
 	chain_free(api->chain);
 	route_api_free(api->routes);
-	for (size_t i = 0; i < api->service_count; i++)
+	for (size_t i = 0; i < api->service_count; i++) {
 		service_unref(api->services[i].service);
+		free(api->services[i].path);
+	}
 	free(api->services);
 	for (size_t i = 0; i < API_STATUS_CLASSES; i++)
 		if (api->requests[i])
@@ -44,7 +54,7 @@ void api_unref(struct api *api)
 		free(api->redirect->host);
 	free(api->redirect);
 	for (size_t i = 0; i < api->terms_count; i++)
-		free(api->terms[i].host);
+		free_terms(&api->terms[i]);
 	free(api->terms);
 	free(api->upgrades);
 	free(api->upgrade_origins);

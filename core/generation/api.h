@@ -45,6 +45,7 @@ struct api_service {
 	size_t index;            /* in the plan's services: how routes name it */
 	struct service *service; /* ref */
 	bool rewrites_host;
+	char *path; /* owned: in its address; NULL: there is none */
 };
 
 /* Where requests that did not come by https are sent. */

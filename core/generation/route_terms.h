@@ -7,6 +7,9 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+struct service;
 
 enum host_rewrite {
 	HOST_AS_SERVICE_SAYS, /* the route says nothing */
@@ -15,10 +18,21 @@ enum host_rewrite {
 	HOST_IS_LITERAL,
 };
 
+#define ROUTE_MIRROR_ALL 1000000
+
+/* Who gets a copy of requests. */
+struct route_mirror {
+	struct service *service; /* borrowed from the API's services */
+	char *path;              /* owned: in its address; NULL: there is none */
+	uint32_t millionths;     /* of the requests */
+	bool rewrites_host;      /* Host becomes the service's */
+};
+
 struct route_terms {
 	int response_timeout_ms;    /* 0: as the API has it */
 	int stream_idle_timeout_ms; /* likewise */
 	int upstream_idle_ms;       /* 0: any; below 0: as the API has it */
 	enum host_rewrite host_rewrite;
-	char *host; /* owned: the literal; NULL: there is none */
+	char *host;                  /* owned: the literal; NULL: there is none */
+	struct route_mirror *mirror; /* owned; NULL: nobody gets copies */
 };

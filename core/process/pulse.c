@@ -36,6 +36,13 @@
 		"WebSockets closed because what served them was replaced or stopped")              \
 	X(WS_CLOSED, METRIC_COUNTER, "sluice_websockets_closed_total",                             \
 		"WebSockets closed for a limit, a policy, or a peer that was silent or wrong")     \
+	X(MIRRORED, METRIC_COUNTER, "sluice_mirrored_requests_total",                              \
+		"Copies of requests that somebody answered")                                       \
+	X(MIRROR_FAILED, METRIC_COUNTER, "sluice_mirror_failures_total",                           \
+		"Copies of requests that nobody answered, or not in time")                         \
+	X(MIRROR_OMITTED, METRIC_COUNTER, "sluice_mirror_omitted_total",                           \
+		"Requests without the copy they were to have: too many were under way, the body "  \
+		"was too long, or it never came whole")                                            \
 	X(UP_OPEN, METRIC_GAUGE, "sluice_upstream_connections", "Connections to services")         \
 	X(UP_IDLE, METRIC_GAUGE, "sluice_upstream_connections_idle",                               \
 		"Connections to services that wait for a request")                                 \
@@ -163,6 +170,9 @@ static void tell_on_worker(void *arg)
 		[TOLD_EVICTED] = proxy->evicted_count,
 		[TOLD_REFUSED_STREAMS] = proxy->refused_stream_count,
 		[TOLD_OVERLOADED] = proxy->overloaded_count,
+		[TOLD_MIRRORED] = proxy->mirrors.ended[MIRROR_ANSWERED],
+		[TOLD_MIRROR_FAILED] = proxy->mirrors.ended[MIRROR_FAILED],
+		[TOLD_MIRROR_OMITTED] = proxy->mirrors.ended[MIRROR_OMITTED],
 		[TOLD_POOL_IDLE] = pool_bytes_idle(loop_pool(w->thread->loop)),
 	};
 	add_websockets(proxy, told);

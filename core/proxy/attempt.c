@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "proxy/endpoint_choice.h"
 #include "proxy/exchange_priv.h"
+#include "proxy/mirror.h"
 #include "proxy/retrier.h"
 #include "proxy/tunnel.h"
 
@@ -278,6 +279,8 @@ bool attempt_send(struct exchange *e)
 		e->upstream_address = *e->attempt.up->peer;
 	attempt_go(e, ATTEMPT_AWAIT);
 	if (end) {
+		if (UNLIKELY(e->mirror != NULL))
+			mirror_send(e);
 		exchange_await_response(e);
 		request_go(e, REQUEST_DONE);
 	} else {

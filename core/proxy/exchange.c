@@ -12,6 +12,7 @@
 #include "policy/chain_watch.h"
 #include "policy/local_stream.h"
 #include "proxy/listener.h"
+#include "proxy/mirror.h"
 #include "proxy/retrier.h"
 #include "proxy/shed.h"
 #include "proxy/tunnel.h"
@@ -390,6 +391,8 @@ static void exchange_end(struct exchange *e)
 	chain_finish(&e->x);
 	if (UNLIKELY(e->tunnel != NULL))
 		tunnel_end(e);
+	if (UNLIKELY(e->mirror != NULL))
+		mirror_drop(e);
 	access_record_write(e);
 	if (UNLIKELY(e->trace != NULL))
 		trace_end(e);

@@ -155,6 +155,7 @@ struct exchange {
 	bool rewrites_host;                /* Host becomes the service's */
 	struct chunk_queue local_body;     /* of a local answer */
 	struct tunnel *tunnel;             /* of a WebSocket, behind its 101; tunnel.h */
+	struct mirror *mirror;             /* owned until it is sent; NULL: there is no copy */
 	struct trace *trace;               /* owned; NULL: nobody follows it */
 	struct str allowed_methods;        /* for Allow, when the method failed */
 	struct local_response spent_local; /* when the arena cannot hold an answer */

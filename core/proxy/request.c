@@ -7,6 +7,7 @@
 #include "policy/quarantine.h"
 #include "policy/secrets.h"
 #include "proxy/listener.h"
+#include "proxy/mirror.h"
 #include "proxy/redirect.h"
 #include "proxy/reroute.h"
 #include "proxy/retrier.h"
@@ -202,13 +203,16 @@ static bool fail_choice(struct exchange *e, enum rc rc)
 }
 
 /* What the route says goes before what its service does. */
-static void take_terms(struct exchange *e, const struct route_terms *t)
+static void take_terms(
+	struct exchange *e, const struct route_terms *t, const struct api_service *to)
 {
 	e->terms = t;
 	if (t->host_rewrite != HOST_AS_SERVICE_SAYS)
 		e->rewrites_host = t->host_rewrite == HOST_IS_SERVICES;
 	if (t->host_rewrite == HOST_IS_LITERAL)
 		e->down->request->authority = str_of(t->host);
+	if (t->mirror)
+		mirror_want(e, t->mirror, to->path);
 }
 
 static enum rc choose_route(struct exchange *e)
@@ -224,7 +228,7 @@ static enum rc choose_route(struct exchange *e)
 	e->rewrites_host = to->rewrites_host;
 	r->path = choice.path;
 	if (UNLIKELY(e->api->terms != NULL))
-		take_terms(e, &e->api->terms[choice.route]);
+		take_terms(e, &e->api->terms[choice.route], to);
 	return RC_OK;
 }
 
@@ -267,11 +271,15 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool ended)
 		exchange_take_trailers(e, CHAIN_REQUEST, e->down->trailers);
 	if (UNLIKELY(e->attempt.retrier != NULL))
 		retrier_keep(e, q, ended);
+	if (UNLIKELY(e->mirror != NULL))
+		mirror_keep(e, q);
 	const struct fields *trailers = ended ? exchange_trailers(e, CHAIN_REQUEST) : NULL;
 	if (n > 0 || !trailers)
 		http_stream_send_data(up, q, ended && !trailers);
 	if (trailers)
 		http_stream_send_trailers(up, trailers);
+	if (UNLIKELY(ended && e->mirror))
+		mirror_send(e);
 	if (q == &e->down->in && n > 0)
 		http_stream_credit(e->down, n);
 }

@@ -32,6 +32,7 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 	buffer_init(&w->record_text, RECORD_BYTES_MAX);
 	w->group = stream_group_new(loop);
 	w->upstream = upstream_new(w->group, resolver);
+	mirrors_init(&w->mirrors, w->upstream);
 	if (index == 0)
 		w->health = health_checks_new(w->upstream);
 }
@@ -40,6 +41,7 @@ void proxy_worker_close(struct proxy_worker *w)
 {
 	proxy_worker_drain(w);
 	exchange_end_all(w);
+	mirrors_end(&w->mirrors);
 	/* Not before the answers have left with the end of this turn. */
 	loop_ready_next(w->loop, &w->closing);
 }
@@ -58,6 +60,7 @@ void proxy_worker_deinit(struct proxy_worker *w)
 	proxy_listener_close(proxy_listener_of_link(l));
 	if (w->health)
 		health_checks_free(w->health);
+	mirrors_end(&w->mirrors);
 	upstream_free(w->upstream);
 	stream_group_free(w->group);
 	buffer_deinit(&w->record_text);

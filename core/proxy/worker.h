@@ -19,6 +19,7 @@
 #include "observe/record.h"
 #include "proxy/answer_tally.h"
 #include "proxy/binding_tally.h"
+#include "proxy/mirror.h"
 #include "upstream/health.h"
 #include "upstream/upstream.h"
 
@@ -50,6 +51,7 @@ struct proxy_worker {
 	struct loop *loop;                   /* borrowed */
 	struct stream_group *group;          /* owned */
 	struct upstream *upstream;           /* owned */
+	struct mirrors mirrors;
 	/* A text of an expression of the configuration; NULL: nobody can tell. */
 	bool (*text_of)(const struct expr *e, struct sluice_exchange *x, struct str *out);
 	struct health_checks *health;        /* owned; NULL: another worker asks */

@@ -144,7 +144,12 @@ static void take_bytes(struct upstream_call *c)
 		c->facts |= FACT_EXCESS;
 		return;
 	}
-	chunk_queue_move(&c->held, &s->in);
+	if (c->is_copy) {
+		c->response_bytes_max -= n;
+		chunk_queue_clear(&s->in);
+	} else {
+		chunk_queue_move(&c->held, &s->in);
+	}
 	http_stream_credit(s, n);
 }
 
@@ -267,7 +272,7 @@ static bool may_retry(const struct upstream_call *c)
 	bool is_race = c->reset_why == HTTP_RESET_CLOSED || c->reset_why == HTTP_RESET_IO;
 	bool is_safe = is_race && http_method_is_idempotent(c->request.method) &&
 		       c->stream->bytes_received == 0;
-	return !c->is_retry && c->on_reused && (is_safe || c->reset_why == HTTP_RESET_REFUSED);
+	return !c->is_retry && !c->is_copy && c->on_reused && (is_safe || c->reset_why == HTTP_RESET_REFUSED);
 }
 
 static void retry(struct upstream_call *c)

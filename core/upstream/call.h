@@ -74,6 +74,9 @@ struct upstream_call {
 	uint8_t reset_why;     /* enum http_reset */
 	uint8_t open_rc;       /* enum rc */
 	bool is_retry, on_reused;
+	/* Set before it begins: nobody waits for what comes of it. Its content is dropped as it
+	 * comes, up to response_bytes_max, and it is not sent again. */
+	bool is_copy;
 	bool is_probe; /* set before it begins: no metrics, no place of the breaker for requests */
 	const char *detail; /* in the arena */
 };

@@ -132,6 +132,9 @@ local function uses_of(api)
 				return nil
 			end
 		end
+		if route.mirror and not add_use(uses, route.mirror.service) then
+			return nil
+		end
 	end
 	return uses
 end

@@ -8,6 +8,7 @@ local diagnose = require("sluice.diagnose")
 local rules = require("sluice.rules")
 local secret = require("sluice.kinds.secret")
 local targets = require("sluice.targets")
+local terms = require("sluice.terms")
 local vendor = require("sluice.vendor")
 
 local bind = {}
@@ -300,6 +301,9 @@ end
 
 function bind.attach_inline(api, state)
 	api.entries, api.bound_routes, api.inline_counts, api.builtins = {}, {}, {}, {}
+	for _, route in ipairs(api.inline_routes) do
+		terms.link(route, api, state)
+	end
 	for _, binding in ipairs(api.inline_policies) do
 		bind.attach_to_api(api, binding, state)
 	end

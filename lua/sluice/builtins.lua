@@ -86,21 +86,6 @@ builtins["tls-outbound"] = {
 
 -- --- routes -------------------------------------------------------------------------------------
 
-local function find_service(binding, ref, path, state)
-	local name = nodes.text(ref, "name")
-	local id = (nodes.text(ref, "namespace") or binding.resource.namespace) .. "/" .. name
-	local service = state.services.by_id[id]
-	if service then
-		return service
-	end
-	local names = {}
-	for _, other in ipairs(state.services.list) do
-		names[#names + 1] = other.name
-	end
-	state.report:error(nodes.get(ref, "name"), path .. ".name", 'no Service "' .. name .. '"'
-		.. state.report:nearest(name, names), binding.resource)
-end
-
 local function destination(binding, config, path, state)
 	local path_node = nodes.get(config, "destinationPath")
 	local text = path_node and path_node.value or ""
@@ -108,8 +93,8 @@ local function destination(binding, config, path, state)
 	if message then
 		state.report:error(path_node, path .. ".destinationPath", message, binding.resource)
 	end
-	local service = find_service(binding, nodes.get(config, "destinationRef"),
-		path .. ".destinationRef", state)
+	local service = terms.find_service(nodes.get(config, "destinationRef"),
+		path .. ".destinationRef", binding.resource, state)
 	return service and not message and {
 		node = config,
 		service = service,
@@ -119,14 +104,17 @@ local function destination(binding, config, path, state)
 end
 
 local function add_route(api, binding, config, destinations, state)
-	api.bound_routes[#api.bound_routes + 1] = {
+	local route = {
 		name = binding.id,
 		node = binding.ref,
 		binding = binding,
 		rules = binding.read_rules,
 		terms = terms.read(config, binding.path .. ".config.", state.report, binding.resource),
+		terms_path = binding.path .. ".config.",
 		destinations = destinations,
 	}
+	terms.link(route, binding.resource, state)
+	api.bound_routes[#api.bound_routes + 1] = route
 end
 
 builtins.route = {

@@ -103,6 +103,9 @@ local function note_users(state)
 			for _, destination in ipairs(route.destinations) do
 				note_user(api, destination.service, seen)
 			end
+			if route.mirror then
+				note_user(api, route.mirror.service, seen)
+			end
 		end
 		for _, id in ipairs(api.is_ghost and api.uses or {}) do
 			local service = state.services.by_id[id]

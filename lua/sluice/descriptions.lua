@@ -72,6 +72,13 @@ descriptions.fields = {
 		"How long an exchange may stand still." },
 	["ApiInstance.services.*.routes[].config.hostRewrite"] = { "What upstreams see in Host; before the service's." },
 	["ApiInstance.services.*.routes[].config.host"] = { "The literal: a host, or host:port." },
+	["ApiInstance.services.*.routes[].config.mirror"] = { "Another service gets a copy of each request; its answer is "
+		.. "dropped." },
+	["ApiInstance.services.*.routes[].config.mirror.destinationRef"] = { "The Service that gets the copies." },
+	["ApiInstance.services.*.routes[].config.mirror.destinationRef.kind"] = { "Always Service." },
+	["ApiInstance.services.*.routes[].config.mirror.destinationRef.name"] = { "Its name." },
+	["ApiInstance.services.*.routes[].config.mirror.destinationRef.namespace"] = { "Its namespace; that of the API." },
+	["ApiInstance.services.*.routes[].config.mirror.percent"] = { "Of how many requests.", 100 },
 	["ApiInstance.services.*.routes[].rules"] = { "One of them has to apply; groups of path, put together, replace the path." },
 	["ApiInstance.policies"] = { "Policies of this API, in the order in which they run." },
 	["ApiInstance.policies[].policyRef"] = { "Which policy." },

@@ -204,7 +204,8 @@ local function route_node(route, api, state)
 			destinations[#destinations + 1] = destination_node(destination)
 		end
 	end
-	return nodes.put(out, "destinations", destinations), #destinations
+	nodes.put(out, "destinations", destinations)
+	return nodes.put(out, "mirrors", terms.mirrors_node(route.mirror)), #destinations
 end
 
 local function routes_node(api, state)

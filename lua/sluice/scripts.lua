@@ -64,14 +64,19 @@ end
 
 local function services_of(api)
 	local found, seen = {}, {}
+	local function add(service)
+		if not seen[service] then
+			seen[service] = true
+			found[#found + 1] = service_view(service)
+		end
+	end
 	for _, routes in ipairs({ api.inline_routes, api.bound_routes }) do
 		for _, route in ipairs(routes) do
 			for _, destination in ipairs(route.destinations) do
-				local service = destination.service
-				if not seen[service] then
-					seen[service] = true
-					found[#found + 1] = service_view(service)
-				end
+				add(destination.service)
+			end
+			if route.mirror then
+				add(route.mirror.service)
 			end
 		end
 	end

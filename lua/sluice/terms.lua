@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What a route says of the requests that take it, beside where they go: its timeouts, and what upstreams
--- see in Host. The same fields in the `config` of a route of an ApiInstance, and in the policies `route` and
+-- What a route says of the requests that take it, beside where they go: its timeouts, what upstreams see in
+-- Host, and who gets copies. The same fields in the `config` of a route of an ApiInstance, and in the policies `route` and
 -- `route-weighted`. They go before what holds for the API, the service and the gateway.
 local limits = require("sluice.limits")
 local nodes = require("sluice.nodes")
@@ -8,12 +8,30 @@ local outward = require("sluice.outward")
 
 local terms = {}
 
+terms.reference_shape = {
+	type = "map",
+	required = { "name" },
+	fields = {
+		kind = { type = "string", enum = { "Service" } },
+		name = { type = "string" },
+		namespace = { type = "string" },
+	},
+}
+
 terms.fields = {
 	timeouts = {
 		type = "map",
 		fields = {
 			upstreamResponseSeconds = limits.positive_seconds,
 			streamIdleSeconds = limits.positive_seconds,
+		},
+	},
+	mirror = {
+		type = "map",
+		required = { "destinationRef" },
+		fields = {
+			destinationRef = terms.reference_shape,
+			percent = { type = "number", min = 0, max = 100 },
 		},
 	},
 }
@@ -47,6 +65,32 @@ function terms.read(config, path, report, owner, is_checked)
 	end
 end
 
+-- The Service that a reference means, for the documents of `owner`; else the report says so.
+function terms.find_service(ref, path, owner, state)
+	local name = nodes.text(ref, "name")
+	local id = (nodes.text(ref, "namespace") or owner.namespace) .. "/" .. (name or "")
+	local service = state.services.by_id[id]
+	if service or not name then
+		return service
+	end
+	local names = {}
+	for _, other in ipairs(state.services.list) do
+		names[#names + 1] = other.name
+	end
+	state.report:error(nodes.get(ref, "name"), path .. ".name", 'no Service "' .. name .. '"'
+		.. state.report:nearest(name, names), owner)
+end
+
+-- Once all services are known: who gets copies of the route's requests.
+function terms.link(route, owner, state)
+	local mirror = nodes.get(route.terms, "mirror")
+	if nodes.is(mirror, "map") then
+		local service = terms.find_service(nodes.get(mirror, "destinationRef"),
+			route.terms_path .. "mirror.destinationRef", owner, state)
+		route.mirror = service and { node = mirror, service = service }
+	end
+end
+
 -- --- to the plan --------------------------------------------------------------------------------
 
 local function milliseconds(timeouts, name)
@@ -63,6 +107,7 @@ local function upstream_idle(idle, api, settings)
 	return idle and not is_said and nodes.integer(idle, 0) or nil
 end
 
+-- nil: it leads to a mirror alone.
 function terms.node(config, api, settings)
 	local timeouts = nodes.get(config, "timeouts")
 	local idle = milliseconds(timeouts, "streamIdleSeconds")
@@ -71,7 +116,21 @@ function terms.node(config, api, settings)
 	nodes.put(out, "streamIdleTimeoutMs", idle)
 	nodes.put(out, "upstreamIdleMs", upstream_idle(idle, api, settings))
 	nodes.put(out, "hostRewrite", nodes.get(config, "hostRewrite"))
-	return nodes.put(out, "host", nodes.get(config, "host"))
+	nodes.put(out, "host", nodes.get(config, "host"))
+	return #out.keys > 0 and out or nil
+end
+
+-- A list, as all that leads to services is one.
+function terms.mirrors_node(mirror)
+	if not mirror or not mirror.service.address or mirror.service.duplicate_of then
+		return nil
+	end
+	local percent = limits.usable(nodes.get(mirror.node, "percent"), terms.fields.mirror.fields.percent)
+	local out = nodes.map(mirror.node)
+	nodes.put(out, "service", nodes.target(mirror.node, mirror.service.id))
+	nodes.put(out, "millionths", percent
+		and nodes.integer(percent, math.floor(percent.value * 10000 + 0.5)))
+	return nodes.list(mirror.node, { out })
 end
 
 return terms

@@ -8,7 +8,8 @@ VERSION = "gateway.sluice.dev/v1"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nMA==\n-----END PRIVATE KEY-----\n"
 TERMS = {"timeouts": {"upstreamResponseSeconds": 5, "streamIdleSeconds": 7.5},
-         "hostRewrite": "literal", "host": "shop.example:81"}
+         "hostRewrite": "literal", "host": "shop.example:81",
+         "mirror": {"destinationRef": {"kind": "Service", "name": "NAME", "namespace": "SPACE"}, "percent": 12.5}}
 RULES = [{"path": "/a(/.*)", "methods": "GET|HEAD", "host": "a\\.example", "headers": {"x-a": "1"}}]
 API_LIMITS = {
     "requestBodyBytes": 5000, "bufferedBodyBytes": 2048, "responseHeadBytes": 2048,
@@ -73,7 +74,7 @@ SPECIMENS = {
     "ApiInstance, terms of a route": ([document("ApiInstance", {
         "address": "http://127.0.0.1:PORT",
         "services": {"up": {"address": "http://up.example:9000/x", "routes": [{"config": TERMS}]}},
-    })], 0, "spec"),
+    }), document("Service", {"address": "http://copies.example:9000"})], 0, "spec"),
     "ApiInstance, terms of a bound route": ([
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}, **TERMS}}]}),

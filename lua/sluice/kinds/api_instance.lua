@@ -131,6 +131,7 @@ local function read_routes(api, entry, path, report)
 			node = node,
 			rules = rules.read(nodes.get(node, "rules"), where .. ".rules", report, api),
 			terms = terms.read(config, where .. ".config.", report, api, true),
+			terms_path = where .. ".config.",
 			destinations = { {
 				node = node,
 				service = entry.service,
