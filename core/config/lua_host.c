@@ -233,6 +233,32 @@ static int ip_version(lua_State *L)
 	return 1;
 }
 
+/* An address with the bits of IPv6, in which IPv4 is ::ffff:0:0/96; the length of that, or -1. */
+static int ip_bits(const char *text, struct in6_addr *out)
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	if (inet_pton(AF_INET6, text, out) == 1)
+		return 0;
+	memcpy(out->s6_addr, mapped, sizeof(mapped));
+	return inet_pton(AF_INET, text, out->s6_addr + sizeof(mapped)) == 1 ? 96 : -1;
+}
+
+/* ip_within(address, network, bits) -> whether it is one of these addresses; false of what is no address */
+static int ip_within(lua_State *L)
+{
+	struct in6_addr ip, network;
+	int before = ip_bits(luaL_checkstring(L, 2), &network);
+	lua_Integer bits = luaL_checkinteger(L, 3) + before;
+	bool is_within = ip_bits(luaL_checkstring(L, 1), &ip) >= 0 && before >= 0 && bits >= 0 &&
+			 bits <= 128;
+	for (lua_Integer i = 0; is_within && i < bits; i += 8) {
+		unsigned mask = bits - i >= 8 ? 0xff : 0xff00u >> (bits - i);
+		is_within = ((ip.s6_addr[i / 8] ^ network.s6_addr[i / 8]) & mask & 0xff) == 0;
+	}
+	lua_pushboolean(L, is_within);
+	return 1;
+}
+
 /* canonical_ip(text) -> the one way to write that address: "::1" of "0:0::1", "10.0.0.1" of
  * "::ffff:10.0.0.1", which the kernel takes for the same; or nil */
 static int canonical_ip(lua_State *L)
@@ -371,6 +397,7 @@ void lua_register_host(lua_State *L, struct lua_host *host)
 		{"check_json", check_json},
 		{"ip_version", ip_version},
 		{"canonical_ip", canonical_ip},
+		{"ip_within", ip_within},
 		{"canonical_path", canonical_path},
 		{"limit_default", limit_default},
 		{"base64", base64},

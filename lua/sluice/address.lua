@@ -115,4 +115,22 @@ function address.base_path(path, host_table)
 	return (canonical:gsub("/$", ""))
 end
 
+-- An IP address, or a prefix of some: what is wrong with it, or nil.
+function address.check_prefix(text, host)
+	local ip, bits = text:match("^([^/]*)/(%d%d?%d?)$")
+	local version = host.ip_version(ip or text)
+	if version and (not bits or tonumber(bits) <= (version == 4 and 32 or 128)) then
+		return nil
+	end
+	return 'expected an IP address or a prefix like 10.0.0.0/8 or 2001:db8::/32, found "' .. text
+		.. '"'
+end
+
+-- Whether `name`, as an address of a service has it, is an IP address that such a prefix holds.
+function address.is_within(name, prefix, host)
+	local ip, bits = prefix:match("^([^/]*)/(%d+)$")
+	local version = host.ip_version(ip or prefix)
+	return version ~= nil and host.ip_within(name, ip or prefix, tonumber(bits) or (version == 4 and 32 or 128))
+end
+
 return address

@@ -2,6 +2,7 @@
 -- The edge: whom the gateway believes about the client, and which fields of heads are its own.
 local errors = require("sluice.errors")
 local nodes = require("sluice.nodes")
+local address = require("sluice.address")
 local schema = require("sluice.schema")
 
 local edge = {}
@@ -15,17 +16,7 @@ local VIA_NAME_BYTES_MAX = 128
 
 -- --- shapes -------------------------------------------------------------------------------------
 
-local function check_prefix(text, host)
-	local ip, bits = text:match("^([^/]*)/(%d%d?%d?)$")
-	local version = host.ip_version(ip or text)
-	if version and (not bits or tonumber(bits) <= (version == 4 and 32 or 128)) then
-		return nil
-	end
-	return 'expected an IP address or a prefix like 10.0.0.0/8 or 2001:db8::/32, found "' .. text
-		.. '"'
-end
-
-local prefixes = { type = "list", min = 1, of = { type = "string", check = check_prefix } }
+local prefixes = { type = "list", min = 1, of = { type = "string", check = address.check_prefix } }
 
 -- Fields that say how a message is framed or where it goes: they never hold an address.
 local no_address = {

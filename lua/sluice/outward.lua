@@ -50,9 +50,12 @@ local forward_proxy = {
 	},
 }
 
-local function check_no_proxy(text)
-	if not text:match("^%.?[%w_:][%w_.:-]*$") then
-		return 'expected a host, or .suffix for all names that end so, found "' .. text .. '"'
+local function check_no_proxy(text, host)
+	if text:find("/", 1, true) then
+		return address.check_prefix(text, host)
+	elseif not text:match("^%.?[%w_:][%w_.:-]*$") then
+		return 'expected a host, .suffix for all names that end so, or a prefix like 10.0.0.0/8, found "'
+			.. text .. '"'
 	end
 end
 
@@ -149,7 +152,8 @@ function outward.read_settings(settings, node, path, report, resource)
 		return
 	end
 	local given = nodes.get(nodes.get(node, "https"), "address")
-	settings.forward_proxy = { node = node, parsed = address.parse(given.value, proxies, report.host) }
+	settings.forward_proxy = { node = node, parsed = address.parse(given.value, proxies, report.host),
+		host = report.host }
 end
 
 -- --- to the plan --------------------------------------------------------------------------------
@@ -169,12 +173,14 @@ local function base64(text)
 	return table.concat(out)
 end
 
--- An exact name or address, or all that end in .suffix, without regard to case.
-local function is_excepted(host, common)
-	host = host:lower()
-	for _, entry in nodes.each(common, "noProxy") do
+-- An exact name, all that end in .suffix, without regard to case, or an address, as it is written, that a prefix
+-- holds.
+local function is_excepted(name, common)
+	name = name:lower()
+	for _, entry in nodes.each(common.node, "noProxy") do
 		local text = entry.value:lower()
-		if host == text or text:sub(1, 1) == "." and host:sub(-#text) == text then
+		if name == text or text:sub(1, 1) == "." and name:sub(-#text) == text
+			or address.is_within(name, text, common.host) then
 			return true
 		end
 	end
@@ -189,7 +195,7 @@ local function proxy_for(service, settings)
 	end
 	local common, parsed = settings.forward_proxy, service.address
 	if not common or parsed.scheme ~= "https" or parsed.unix
-		or is_excepted(parsed.host, common.node) then
+		or is_excepted(parsed.host, common) then
 		return nil
 	end
 	local https = nodes.get(common.node, "https")

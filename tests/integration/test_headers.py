@@ -115,6 +115,30 @@ def keeps_a_request_id_when_asked_to():
 
 
 @case
+def documents_go_before_the_environment():
+    """Of each of the three switches, either way; and our name before the vendor's."""
+    names = ("REMOVE_SERVER_HEADER", "PRESERVE_EXTERNAL_REQUEST_ID", "REWRITE_HOST_HEADER")
+
+    def variables(prefix, value):
+        return {prefix + name: value for name in names}
+
+    def said(value):
+        return [configuration("edge", {"headers": {"removeServer": value}, "requestId": {"preserve": value},
+                                       "routing": {"rewriteHostHeader": value}})]
+    table = [("true", variables("FLEX_", "true"), [], True), ("false", variables("FLEX_", "false"), [], False),
+             ("ours first", {**variables("FLEX_", "true"), **variables("SLUICE_", "0")}, [], False),
+             ("document off", variables("SLUICE_", "true"), said(False), False),
+             ("document on", variables("SLUICE_", "false"), said(True), True)]
+    for name, env, documents, expected in table:
+        with rows(name), Backend(reply(200, "x", {"server": "origin"})) as backend, \
+                Gateway([api("a", backend), *documents], env=env) as gateway:
+            answer = gateway.get("/", {"x-request-id": "mine-1"})
+            got = (answer.get("server") is None, answer.get("x-request-id") == "mine-1",
+                   backend.requests[0].get("host") == backend.authority)
+            equal(got, (expected,) * 3)
+
+
+@case
 def tells_the_reason_and_hides_the_server_when_asked_to():
     answer = reply(200, "x", {"server": "origin/1.0", "x-sluice-reason": "forged",
                               "x-sluice-other": "1"})

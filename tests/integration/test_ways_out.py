@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a connection to a service begins: with a PROXY header, or by asking a forward proxy."""
 import base64
+import contextlib
 import socket
 import struct
+import subprocess
 import threading
 
 from harness import *
+from harness.cases import CALLOUT
+from harness.documents import document
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -216,6 +220,74 @@ def a_configured_proxy_is_for_https_but_for_its_exceptions():
 
 
 @case
+def addresses_and_their_prefixes_are_exceptions():
+    """As services name them: who is 127.0.0.1 by name alone is no exception."""
+    authority = Authority()
+    tls = authority.server_tls(authority.issue("up", san="DNS:localhost,IP:127.0.0.1"))
+    for exception, heads in (("127.0.0.0/8", 1), ("127.0.0.1", 1), ("128.0.0.0/8", 2), ("::/0", 1)):
+        with rows(exception), Backend(echo, tls=tls) as secure, ForwardProxy() as proxy:
+            documents = [configuration("ways", {"forwardProxy": {"https": {"address": proxy.address},
+                                                                 "noProxy": [exception]}})]
+            for name, host in (("named", "localhost"), ("plain", "127.0.0.1")):
+                documents += [api(name, services={"up": {"address": f"https://{host}:{secure.port}"}}),
+                              binding(f"t-{name}", "tls-outbound", {"trustedCA": authority.crt},
+                                      kind="Service", target=f"{name}-up")]
+            with Gateway(documents) as gateway:
+                for port in gateway.ports:
+                    equal(gateway.get("/", port=port).status, 200)
+                equal(len(proxy.heads), heads)
+
+
+@case
+def checks_and_calls_of_policies_go_through_it():
+    with Backend(reply(200, "fine")) as other, Backend() as up, ForwardProxy() as proxy:
+        way = {"address": proxy.address}
+        documents = [document("Service", "one", {"address": f"http://one.test:{other.port}", "forwardProxy": way}),
+                     document("Service", "two", {"address": f"http://two.test:{other.port}", "forwardProxy": way,
+                                                 "healthCheck": {"path": "/health", "intervalSeconds": 0.1}}),
+                     api("a", up, policies=[{"policyRef": {"name": "callout"}, "config": {"services": ["one"]}}]),
+                     api("b", up), binding("r", "route", {"destinationRef": {"name": "two"}}, target="b")]
+        with Gateway(documents, options=["--plugins", CALLOUT]) as gateway:
+            equal(gateway.get("/").status, 200)
+            equal(up.requests[-1].all("x-called"), ["200  fine"])
+            wait_for(lambda: any(r.target == "/health" for r in other.requests), "a check")
+            equal(sorted({head.split()[1].split(":")[0] for head in proxy.heads}), ["one.test", "two.test"])
+
+
+@contextlib.contextmanager
+def tinyproxy(*lines):
+    """Its port."""
+    port, folder = free_port(), scratch("tinyproxy")
+    with open(f"{folder}/conf", "w") as f:
+        f.write("\n".join([f"Port {port}", "Listen 127.0.0.1", "Timeout 60", "MaxClients 20", *lines, ""]))
+    program = subprocess.Popen(["tinyproxy", "-d", "-c", f"{folder}/conf"], stdout=subprocess.DEVNULL)
+
+    def is_open():
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", port)) == 0
+    try:
+        wait_for(is_open, "tinyproxy to listen")
+        yield port
+    finally:
+        program.terminate()
+        program.wait()
+
+
+@case
+def a_stock_proxy_lets_who_has_its_password_through():
+    with Backend(echo) as backend, tinyproxy("BasicAuth ann s3cret") as port:
+        for password, status in (("s3cret", 200), ("other", 503)):
+            up = {"address": f"http://localhost:{backend.port}", "forwardProxy": {
+                "address": f"http://127.0.0.1:{port}", "username": "ann", "password": password}}
+            with rows(password), Gateway([api("a", services={"up": up})]) as gateway:
+                for _ in range(2):
+                    answer = gateway.request("POST", "/x", body=b"y" * 100000)
+                    equal((answer.status, len(answer.body)), (status, 100000 if status == 200 else len(answer.body)))
+                if status == 503:
+                    contains(str(gateway.records(2)[0]), "the forward proxy")
+
+
+@case
 def a_header_goes_through_a_forward_proxy():
     received = []
     with Backend(headed(received, "v2")) as backend, ForwardProxy() as proxy:
@@ -234,13 +306,16 @@ def what_a_forward_proxy_refuses_is_said():
              ("garbage", b"SSH-2.0-x\r\n\r\n", "did not answer by HTTP"),
              ("surplus", b"HTTP/1.1 200 OK\r\n\r\nhello", "bytes of its own"),
              ("endless", b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 2000, "too long"),
-             ("closed", b"", "closed before it was of use")]
+             ("silent", b"", "did not answer in time"),
+             ("closed", None, "closed before it was of use")]
     for name, answer, text in table:
         with rows(name), ForwardProxy(answer) as proxy:
-            if not answer:
+            if answer is None:
                 proxy.serve = lambda sock: sock.recv(65536)
             up = {"address": "http://up.test:80", "forwardProxy": {"address": proxy.address}}
-            with Gateway([api("a", services={"up": up})]) as gateway:
+            # Long enough for a loaded machine, where it is no part of the row.
+            limits = configuration("limits", {"limits": {"upstreamConnectSeconds": 0.3 if name == "silent" else 20}})
+            with Gateway([api("a", services={"up": up}), limits]) as gateway:
                 equal(gateway.get("/").status, 503)
                 contains(str(gateway.records(1)[0]), text)
 

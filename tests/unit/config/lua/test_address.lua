@@ -51,3 +51,18 @@ equal(address.base_path("/a/", host), "/a")
 equal(address.base_path("/a//%62/./c", host), "/a/b/c")
 equal(address.base_path("/..", host), nil)
 equal(address.base_path("/a%2fb", host), nil)
+
+-- --- prefixes -----------------------------------------------------------------------------------
+
+for _, row in ipairs({
+	{ "10.1.2.3", "10.0.0.0/8", true }, { "11.1.2.3", "10.0.0.0/8", false }, { "10.1.2.3", "10.1.2.3", true },
+	{ "10.1.2.4", "10.1.2.3", false }, { "10.1.2.3", "0.0.0.0/0", true }, { "10.1.2.127", "10.1.2.0/25", true },
+	{ "10.1.2.128", "10.1.2.0/25", false }, { "2001:db8::7", "2001:db8::/32", true },
+	{ "2001:db9::7", "2001:db8::/32", false }, { "::ffff:10.1.2.3", "10.0.0.0/8", true },
+	{ "::1", "10.0.0.0/8", false }, { "shop.example", "10.0.0.0/8", false }, { "10.1.2.3", "shop.example", false },
+	{ "10.1.2.3", "::/0", true },
+}) do
+	equal(address.is_within(row[1], row[2], host), row[3], row[1] .. " in " .. row[2])
+end
+equal(address.check_prefix("10.0.0.0/8", host), nil)
+contains(address.check_prefix("10.0.0.0/33", host), "expected an IP address or a prefix")
