@@ -243,6 +243,8 @@ struct endpoint_options *build_balancing(struct build_numbers *n, struct service
 	take_health(n, &out->balancing.health);
 	take_sticky(n, &out->balancing.sticky);
 	take_retries(n, &out->retries);
+	out->finds_endpoints =
+		str_eq(plan_string(n->object, "discovery", STR_EMPTY), STR("addresses"));
 	return endpoints_of(n, out);
 }
 
@@ -251,7 +253,7 @@ bool build_hash(struct service_options *o, char *message, size_t message_size)
 	struct str text = o->balancing.hash_text;
 	struct expr *e = NULL;
 	struct expr_error error = {.message = "no expression"};
-	if (text.n == 0 || o->endpoint_count == 0)
+	if (text.n == 0 || (o->endpoint_count == 0 && !o->finds_endpoints))
 		return true;
 	if (!expr_is_expression(text) ||
 		expr_compile(str_slice(text, 2, text.n - 3), 0, &e, &error) != RC_OK) {
@@ -307,6 +309,7 @@ static bool is_same_retries(const struct retry_options *a, const struct retry_op
 bool build_same_balancing(const struct service_options *a, const struct service_options *b)
 {
 	bool is_same = a->endpoint_count == b->endpoint_count &&
+		       a->finds_endpoints == b->finds_endpoints &&
 		       a->balancing.algorithm == b->balancing.algorithm &&
 		       a->balancing.slow_start_ms == b->balancing.slow_start_ms &&
 		       str_eq(a->balancing.hash_text, b->balancing.hash_text) &&

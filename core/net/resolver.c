@@ -459,6 +459,18 @@ void resolver_ask(struct resolver *r, struct str name, resolver_fn *fn, void *ow
 		ask_name(r, name_get(r, key), fn, owner, query);
 }
 
+int resolver_fresh_ms(const struct resolver *r, struct str name)
+{
+	char lower[NAME_BYTES_MAX];
+	struct str key;
+	const struct name *n = normalize(name, lower, &key) ? map_get(&r->names, key) : NULL;
+	if (!n)
+		return RESOLVER_NEARBY_MS;
+	int64_t until_ms = n->rc == RC_OK ? n->expires_ms : n->retry_ms;
+	int64_t ms = until_ms - loop_now_ms(r->loop);
+	return ms > RESOLVER_FRESH_MIN_MS ? (int)ms : RESOLVER_FRESH_MIN_MS;
+}
+
 void resolver_cancel(struct resolver_query *query)
 {
 	list_remove(&query->link);

@@ -46,6 +46,12 @@ void resolver_free(struct resolver *r);
  * questions under way are asked anew, and answers count as stale. */
 void resolver_set(struct resolver *r, const struct resolver_options *options);
 
+/* How long what is known of a name counts, or how soon it may be asked for again: at least
+ * RESOLVER_FRESH_MIN_MS. Of what needs no name server it is RESOLVER_NEARBY_MS. */
+#define RESOLVER_FRESH_MIN_MS 100
+#define RESOLVER_NEARBY_MS    5000
+int resolver_fresh_ms(const struct resolver *r, struct str name);
+
 struct resolver_query; /* handle of one question under way */
 /* `addresses` (ports 0) live until the callback returns. rc: RC_OK (count > 0), RC_NOT_FOUND,
  * RC_TIMEOUT, RC_IO; RC_CLOSED when the resolver is freed. The query is gone when it is called. */

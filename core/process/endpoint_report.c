@@ -26,16 +26,21 @@ static void add_endpoint(struct buffer *b, const struct endpoint *e, int64_t now
 
 void endpoint_report_add(struct buffer *b, struct service *s, int64_t now_ms)
 {
-	const struct balancer *balancer = service_balancer(s);
+	struct balancer *balancer = service_balancer(s);
+	const char *comma = "";
 	if (!balancer)
 		return;
 	buffer_addf(b, ",\"loadBalancing\":\"%s\",\"endpoints\":[",
 		balance_algorithm_name(balancer->options.algorithm));
+	balancer_enter(balancer, BALANCER_READER_REPORT);
 	for (unsigned i = 0; i < balancer->count; i++) {
-		if (i > 0)
-			buffer_add_char(b, ',');
+		if (!endpoint_is_present(&balancer->endpoints[i]))
+			continue;
+		buffer_add(b, str_of(comma));
 		add_endpoint(b, &balancer->endpoints[i], now_ms);
+		comma = ",";
 	}
+	balancer_exit(balancer, BALANCER_READER_REPORT);
 	buffer_add_char(b, ']');
 }
 
@@ -56,15 +61,21 @@ static uint64_t read_active(const struct endpoint *e, int64_t now_ms)
 static void print_service(
 	struct buffer *b, const char *name, struct service *s, read_fn *read, int64_t now_ms)
 {
-	const struct balancer *balancer = service_balancer(s);
-	for (unsigned i = 0; balancer && i < balancer->count; i++) {
+	struct balancer *balancer = service_balancer(s);
+	if (!balancer)
+		return;
+	balancer_enter(balancer, BALANCER_READER_REPORT);
+	for (unsigned i = 0; i < balancer->count; i++) {
 		const struct endpoint *e = &balancer->endpoints[i];
-		const struct metric_label labels[] = {{STR("service"), service_options(s)->name},
-			{STR("endpoint"), e->name}};
+		if (!endpoint_is_present(e))
+			continue;
+		const struct metric_label labels[] = {
+			{STR("service"), service_options(s)->name}, {STR("endpoint"), e->name}};
 		buffer_add(b, str_of(name));
 		metrics_print_labels(b, labels, ARRAY_COUNT(labels));
 		buffer_addf(b, " %llu\n", (unsigned long long)read(e, now_ms));
 	}
+	balancer_exit(balancer, BALANCER_READER_REPORT);
 }
 
 /* Services beyond those that have metrics of their own are left out: sums of such gauges would say

@@ -23,11 +23,13 @@ struct service *endpoint_choice_take(struct exchange *e)
 		.random = prng_next(&e->worker->prng),
 		.tried = a->tried};
 	take_key(e, b, &wish);
+	balancer_enter(b, wish.worker);
 	if (b->options.sticky.cookie.n > 0)
 		wish.kept = sticky_find(b, &e->down->request->fields);
 	a->endpoint = balancer_take(b, &wish);
+	balancer_exit(b, wish.worker);
 	if (!a->endpoint)
-		return NULL;
+		return balancer_is_known(b) ? NULL : e->service;
 	a->is_kept = a->endpoint == wish.kept;
 	a->tried |= endpoint_bit(a->endpoint);
 	forward_address_endpoint(e, a->endpoint->service);
@@ -39,11 +41,11 @@ void endpoint_choice_leave(struct exchange *e, enum endpoint_outcome outcome)
 	struct attempt *a = &e->attempt;
 	struct endpoint *left = a->endpoint;
 	a->endpoint = NULL;
-	balancer_leave(left);
 	bool is_ejected = outlier_note(
 		service_balancer(e->service), left, outcome, loop_now_ms(e->worker->loop));
 	if (is_ejected && a->row)
 		metric_add(a->row->ejections, 1);
+	balancer_leave(left);
 }
 
 /* Without room it goes without: the next answer may have some. */

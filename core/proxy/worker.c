@@ -33,8 +33,10 @@ void proxy_worker_init(struct proxy_worker *w, unsigned index, struct loop *loop
 	w->group = stream_group_new(loop);
 	w->upstream = upstream_new(w->group, resolver);
 	mirrors_init(&w->mirrors, w->upstream);
-	if (index == 0)
+	if (index == 0) {
+		w->discoveries = discoveries_new(w->upstream);
 		w->health = health_checks_new(w->upstream);
+	}
 }
 
 void proxy_worker_close(struct proxy_worker *w)
@@ -61,6 +63,8 @@ void proxy_worker_deinit(struct proxy_worker *w)
 	if (w->health)
 		health_checks_free(w->health);
 	mirrors_end(&w->mirrors);
+	if (w->discoveries)
+		discoveries_free(w->discoveries);
 	upstream_free(w->upstream);
 	stream_group_free(w->group);
 	buffer_deinit(&w->record_text);
@@ -120,6 +124,8 @@ void proxy_worker_swap(struct proxy_worker *w, const struct generation *next)
 	stream_group_set_handshake_ms(w->group, next->limits.tls_handshake_ms);
 	upstream_set_resolver(w->upstream, &next->resolver);
 	update_listeners(w, next);
+	if (w->discoveries)
+		discoveries_set(w->discoveries, next->services, next->service_count);
 	if (w->health)
 		health_checks_set(w->health, next->services, next->service_count);
 	if (!former)

@@ -20,6 +20,7 @@
 #include "proxy/answer_tally.h"
 #include "proxy/binding_tally.h"
 #include "proxy/mirror.h"
+#include "upstream/discovery.h"
 #include "upstream/health.h"
 #include "upstream/upstream.h"
 
@@ -55,6 +56,7 @@ struct proxy_worker {
 	/* A text of an expression of the configuration; NULL: nobody can tell. */
 	bool (*text_of)(const struct expr *e, struct sluice_exchange *x, struct str *out);
 	struct health_checks *health;        /* owned; NULL: another worker asks */
+	struct discoveries *discoveries;     /* owned; likewise: for names */
 	struct record_ring *records;         /* borrowed: access log; NULL when it is off */
 	const struct generation *generation; /* borrowed; NULL before the first */
 	const struct proxy_worker_events *events;

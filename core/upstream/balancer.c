@@ -34,12 +34,14 @@ struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wi
 
 void balancer_leave(struct endpoint *e)
 {
-	CHECK(atomic_fetch_sub_explicit(&e->active, 1, memory_order_relaxed) > 0);
+	/* Behind whatever was read of it: its slot may be another's then. */
+	CHECK(atomic_fetch_sub_explicit(&e->active, 1, memory_order_release) > 0);
 }
 
 bool endpoint_is_available(const struct endpoint *e, int64_t now_ms)
 {
-	return !atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed) &&
+	return endpoint_is_present(e) &&
+	       !atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed) &&
 	       !outlier_is_out(&e->outlier, now_ms);
 }
 

@@ -5,8 +5,14 @@
  * Each endpoint is a service of its own, with its pools; breaker, metrics and life are those of the
  * service that has it.
  *
+ * Where endpoints are found while the service serves (slots.h), each has a slot, which is absent
+ * until it is filled and again when its address is gone. Who looks at them does so between
+ * balancer_enter and balancer_exit; who has taken one keeps it until it leaves.
+ *
  * Invariants   E1  `active` counts the takes that were not left yet, of all workers.
  *              E2  turns[w] is worker w's alone; it is there once that worker has chosen by turn.
+ *              E3  a slot changes hands only while it is absent, its `active` is 0 and nobody is
+ *                  inside: so whoever entered and found it present, or took it, may use it.
  * Ownership    its service's, as the endpoints are; a service that a reload leaves as it was keeps
  *              them.
  * Threads      all workers.
@@ -62,25 +68,41 @@ struct balancing {
 };
 
 struct endpoint {
-	_Alignas(64) struct service *service; /* owned with the endpoint: no count of its own */
+	_Alignas(64) _Atomic(struct service *) service; /* owned with the endpoint; of a slot: a
+							   count of it; NULL: never filled */
 	struct str name; /* owned: "host:port" or a socket's path; unlike others of the service */
 	char token[STICKY_TOKEN_BYTES]; /* where cookies keep clients */
-	unsigned index, weight;
+	unsigned index;
+	atomic_uint weight;
+	atomic_bool is_absent; /* nobody is asked in this slot */
 	atomic_uint active;
 	struct outlier outlier;
 	atomic_bool is_unhealthy;      /* health.h says so */
 	_Atomic int64_t well_since_ms; /* when it said so no more; 0: it never did */
 };
 
+/* Whether a reader is inside: a line of its own, which nobody else writes. */
+struct balancer_guard {
+	_Alignas(64) atomic_bool is_inside;
+};
+
+/* Readers: the workers, by their index, and the thread that reports. */
+#define BALANCER_READER_REPORT LIMIT_WORKERS
+#define BALANCER_READERS       (LIMIT_WORKERS + 1)
+
 struct balancer {
 	struct balancing options;
-	struct endpoint *endpoints; /* owned */
-	unsigned count;
+	struct endpoint *endpoints;    /* owned */
+	unsigned count;                /* absent ones included */
+	atomic_uint present;           /* how many are not absent */
+	struct balancer_guard *guards; /* owned: one of each reader; NULL: endpoints never change */
+	atomic_bool is_known;          /* with guards: what the name has was found out */
 	_Atomic int64_t
 		ejected_until_ms; /* the latest of the endpoints': nobody is out from then on */
 	atomic_flag is_ejecting;
 	atomic_uint unhealthy;         /* how many */
-	struct ring *ring;             /* owned; NULL: another algorithm */
+	_Atomic(struct ring *) ring;   /* owned; NULL: another algorithm, or nobody is present */
+	struct ring *former_ring;      /* owned: somebody may still look at it */
 	struct health_watch *watch;    /* borrowed: who looks after them; of one worker alone */
 	int64_t *turns[LIMIT_WORKERS]; /* owned: what each endpoint is behind its share */
 };
@@ -96,10 +118,20 @@ struct balance_wish {
 	uint64_t tried;        /* by 1 << index % 64: others come first */
 };
 
-/* Takes an endpoint; NULL: nobody is healthy. */
+/* Takes an endpoint; NULL: nobody is healthy, or nobody is known. */
 struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish);
 /* Each that was taken, once. */
 void balancer_leave(struct endpoint *e);
+/* Whether it has endpoints to choose from; else its name is resolved as that of one without. */
+static inline bool balancer_is_known(const struct balancer *b)
+{
+	return !b->guards || atomic_load_explicit(&b->is_known, memory_order_relaxed);
+}
+/* How many there are. */
+static inline unsigned balancer_size(const struct balancer *b)
+{
+	return atomic_load_explicit(&b->present, memory_order_relaxed);
+}
 /* How many may be asked: of those that are out, none. */
 unsigned balancer_count_available(const struct balancer *b, int64_t now_ms);
 /* Whether somebody who may be asked is not among `tried`. */
@@ -108,6 +140,20 @@ bool endpoint_is_available(const struct endpoint *e, int64_t now_ms);
 /* "roundRobin"; BALANCE_ALGORITHM_COUNT for what is none. */
 const char *balance_algorithm_name(enum balance_algorithm a);
 enum balance_algorithm balance_algorithm_of(struct str name);
+static inline void balancer_enter(struct balancer *b, unsigned reader)
+{
+	if (b->guards)
+		atomic_store(&b->guards[reader].is_inside, true);
+}
+static inline void balancer_exit(struct balancer *b, unsigned reader)
+{
+	if (b->guards)
+		atomic_store_explicit(&b->guards[reader].is_inside, false, memory_order_release);
+}
+static inline bool endpoint_is_present(const struct endpoint *e)
+{
+	return !atomic_load(&e->is_absent);
+}
 static inline uint64_t endpoint_bit(const struct endpoint *e)
 {
 	return UINT64_C(1) << e->index % 64;

@@ -53,11 +53,11 @@ static void leave_endpoint(struct upstream_call *c, enum endpoint_outcome outcom
 	if (!e)
 		return;
 	c->endpoint = NULL;
-	balancer_leave(e);
 	bool is_ejected =
 		outlier_note(service_balancer(c->service), e, outcome, loop_now_ms(c->loop));
 	if (is_ejected && c->row)
 		metric_add(c->row->ejections, 1);
+	balancer_leave(e);
 }
 
 /* As things stand; who gave the call up before says nothing. */
@@ -237,9 +237,11 @@ static struct service *take_endpoint(struct upstream_call *c, struct balancer *b
 		.now_ms = loop_now_ms(c->loop),
 		.random = prng_next(&c->upstream->prng),
 		.tried = c->tried};
+	balancer_enter(b, wish.worker);
 	c->endpoint = balancer_take(b, &wish);
+	balancer_exit(b, wish.worker);
 	if (!c->endpoint)
-		return NULL;
+		return balancer_is_known(b) ? NULL : c->service;
 	c->tried |= endpoint_bit(c->endpoint);
 	if (str_eq(c->request.authority, c->authority))
 		c->request.authority = c->authority = service_authority(c->endpoint->service);

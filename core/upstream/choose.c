@@ -20,7 +20,7 @@ struct candidates {
 
 static bool may_be_asked(const struct candidates *c, const struct endpoint *e)
 {
-	if (c->tried & endpoint_bit(e))
+	if (c->tried & endpoint_bit(e) || !endpoint_is_present(e))
 		return false;
 	if (UNLIKELY(c->heeds_health) &&
 		atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed))
@@ -34,7 +34,7 @@ static bool heeds_ejections(const struct balancer *b, int64_t now_ms)
 	if (LIKELY(now_ms >= atomic_load_explicit(&b->ejected_until_ms, memory_order_relaxed)))
 		return false;
 	return balancer_count_available(b, now_ms) * 100 >=
-	       b->count * b->options.outlier.healthy_percent_min;
+	       balancer_size(b) * b->options.outlier.healthy_percent_min;
 }
 
 #define WHOLE 1000 /* of a weight that grows */
@@ -159,8 +159,9 @@ static bool may_member_be_asked(void *arg, unsigned member)
 static struct endpoint *by_key(const struct candidates *c, const struct balance_wish *wish)
 {
 	struct candidates copy = *c;
-	int found =
-		wish->has_hash ? ring_find(c->b->ring, wish->hash, may_member_be_asked, &copy) : -1;
+	const struct ring *ring = c->b->ring;
+	int found = ring && wish->has_hash ? ring_find(ring, wish->hash, may_member_be_asked, &copy)
+					   : -1;
 	return found >= 0 ? &c->b->endpoints[found] : by_turn(c, wish);
 }
 

@@ -187,7 +187,9 @@ static void take_addresses(struct pooled *c, const struct address *addresses, si
 /* Whose address is dialled. */
 static struct str name_to_ask(const struct service_options *o)
 {
-	return o->via_host.n > 0 ? o->via_host : o->host;
+	if (o->via_host.n > 0)
+		return o->via_host;
+	return o->at.n > 0 ? o->at : o->host;
 }
 
 static void on_resolved(void *owner, enum rc rc, const struct address *addresses, size_t count)

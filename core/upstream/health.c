@@ -19,8 +19,9 @@
 
 struct check {
 	struct health_watch *watch;
-	struct endpoint *endpoint; /* the service's */
-	struct timer timer;        /* to the next check, or of a connection */
+	struct endpoint *endpoint;   /* the service's */
+	const struct service *asked; /* who was in its slot; for comparison alone */
+	struct timer timer;          /* to the next check, or of a connection */
 	struct upstream_call call;
 	bool is_calling;
 	struct upstream_wait wait; /* of TCP */
@@ -107,9 +108,19 @@ static void wait_for_next(struct check *c)
 	timer_start(loop_of(c), &c->timer, ms - ms / 10 + jitter);
 }
 
+/* Of a slot: the address that was asked may have gone, and another may have come. */
+static bool is_about_nobody(const struct check *c)
+{
+	return !endpoint_is_present(c->endpoint) || c->asked != c->endpoint->service;
+}
+
 static void judge(struct check *c, bool is_well, const char *why)
 {
 	const struct health_options *o = options_of(c);
+	if (is_about_nobody(c)) {
+		wait_for_next(c);
+		return;
+	}
 	c->passes = is_well ? c->passes + 1 : 0;
 	c->failures = is_well ? 0 : c->failures + 1;
 	if (!c->was_judged || c->passes >= o->healthy_threshold ||
@@ -256,6 +267,19 @@ static void begin_connecting(struct check *c)
 	upstream_open(u, c->endpoint->service, &c->wait);
 }
 
+/* False: nobody is there to be asked. */
+static bool begin_check(struct check *c)
+{
+	struct endpoint *e = c->endpoint;
+	bool is_other = c->asked != e->service;
+	if (is_other || !endpoint_is_present(e)) {
+		c->was_judged = false;
+		c->passes = c->failures = 0;
+	}
+	c->asked = e->service;
+	return endpoint_is_present(e);
+}
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 static void on_timer(struct timer *t)
@@ -264,6 +288,8 @@ static void on_timer(struct timer *t)
 	if (c->is_connecting) {
 		end_connecting(c);
 		judge(c, false, "no connection came about in time");
+	} else if (!begin_check(c)) {
+		wait_for_next(c);
 	} else if (options_of(c)->type == HEALTH_TCP) {
 		begin_connecting(c);
 	} else {

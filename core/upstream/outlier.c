@@ -19,13 +19,14 @@ static void store(atomic_uint *v, unsigned value)
 /* O1. */
 static bool may_leave(const struct balancer *b, int64_t now_ms)
 {
-	unsigned percent = b->options.outlier.percent_max, out = 0;
+	unsigned percent = b->options.outlier.percent_max, out = 0, size = balancer_size(b);
 	for (unsigned i = 0; i < b->count; i++)
-		out += outlier_is_out(&b->endpoints[i].outlier, now_ms);
-	unsigned most = b->count * percent / 100;
+		out += endpoint_is_present(&b->endpoints[i]) &&
+		       outlier_is_out(&b->endpoints[i].outlier, now_ms);
+	unsigned most = size * percent / 100;
 	if (most == 0 && percent > 0)
 		most = 1;
-	return out < most && out + 1 < b->count;
+	return out < most && out + 1 < size;
 }
 
 static unsigned times_out(

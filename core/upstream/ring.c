@@ -69,7 +69,8 @@ static void make_points(struct ring *r, const struct ring_member *members, unsig
 		uint64_t seed = ring_hash(members[i].name);
 		unsigned n = points_of(&members[i], weights, wanted);
 		for (unsigned k = 0; k < n; k++)
-			r->points[r->point_count++] = (struct point){mix(seed + k), (uint8_t)i};
+			r->points[r->point_count++] =
+				(struct point){mix(seed + k), (uint8_t)members[i].index};
 	}
 	qsort(r->points, r->point_count, sizeof(*r->points), compare_points);
 }
@@ -127,7 +128,7 @@ static void make_slots(struct ring *r, const struct ring_member *members, unsign
 			if (takers[i].credit < heaviest)
 				continue;
 			takers[i].credit -= heaviest;
-			take_slot(r->slots, is_taken, &takers[i], i);
+			take_slot(r->slots, is_taken, &takers[i], members[i].index);
 			filled++;
 		}
 	free(is_taken);

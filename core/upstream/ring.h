@@ -21,9 +21,10 @@ struct ring;
 struct ring_member {
 	struct str name;
 	unsigned weight;
+	unsigned index; /* what it is known by; below 256 */
 };
 
-/* At most 250 members. */
+/* 1 to 250 members. */
 struct ring *ring_new(const struct ring_member *members, unsigned count, bool is_maglev);
 void ring_free(struct ring *r);
 /* Calls may(arg, member) for the members that a key belongs to, the best first, until it says true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/check.h"
 #include "base/memory.h"
+#include "upstream/slots.h"
 #include "upstream/upstream_priv.h"
 
 #include <stdlib.h>
@@ -35,9 +36,10 @@ static struct str make_connect(const struct service_options *o)
 {
 	if (o->via_host.n == 0)
 		return STR_EMPTY;
-	bool is_ip6 = str_index(o->host, ':')<o->host.n, has = o->via_credentials.n> 0;
+	struct str host = o->at.n > 0 ? o->at : o->host;
+	bool is_ip6 = str_index(host, ':')<host.n, has = o->via_credentials.n> 0;
 	char *to = heap_printf(
-		"%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(o->host), is_ip6 ? "]" : "", o->port);
+		"%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(host), is_ip6 ? "]" : "", o->port);
 	char *text = heap_printf("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%.*s%s\r\n", to, to,
 		has ? "Proxy-Authorization: " : "", STR_ARG(o->via_credentials), has ? "\r\n" : "");
 	free(to);
@@ -47,10 +49,10 @@ static struct str make_connect(const struct service_options *o)
 /* No part but the last may hold a line feed: names, hosts and schemes are checked before. */
 static struct str make_key(const struct service_options *o)
 {
-	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%.*s\n%.*s",
+	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%.*s\n%.*s\n%.*s",
 		STR_ARG(o->name), STR_ARG(o->scheme), STR_ARG(o->host), o->port,
 		STR_ARG(o->tls_identity), o->proxy_header, STR_ARG(o->via_host), o->via_port,
-		STR_ARG(o->via_credentials), STR_ARG(o->unix_path)));
+		STR_ARG(o->via_credentials), STR_ARG(o->at), STR_ARG(o->unix_path)));
 }
 
 static void init(struct service *s, const struct service_options *options, struct service *owner)
@@ -62,6 +64,7 @@ static void init(struct service *s, const struct service_options *options, struc
 	s->options.name = own(options->name);
 	s->options.scheme = own(options->scheme);
 	s->options.host = own(options->host);
+	s->options.at = own(options->at);
 	s->options.unix_path = own(options->unix_path);
 	s->options.tls_identity = own(options->tls_identity);
 	s->options.via_host = own(options->via_host);
@@ -78,7 +81,7 @@ static void init(struct service *s, const struct service_options *options, struc
 static void deinit(struct service *s)
 {
 	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
-		s->options.unix_path, s->options.tls_identity, s->options.via_host,
+		s->options.at, s->options.unix_path, s->options.tls_identity, s->options.via_host,
 		s->options.via_credentials, s->authority, s->connect, s->key};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
 		free((char *)texts[i].p);
@@ -114,6 +117,21 @@ static void init_endpoint(
 	init(e->service, &options, owner);
 }
 
+/* Named by the address; the host is what it goes by in Host and TLS. */
+struct service *service_new_found(
+	struct service *owner, struct str ip, uint16_t port, struct str *name)
+{
+	struct service *s = heap_zalloc(sizeof(*s));
+	struct service_options options = owner->options;
+	options.at = ip;
+	options.port = port;
+	options.finds_endpoints = false;
+	init(s, &options, owner);
+	s->is_found = true;
+	*name = endpoint_name(&(struct endpoint_options){.host = ip, .port = port});
+	return s;
+}
+
 static void own_health(struct health_options *o)
 {
 	o->path = own(o->path);
@@ -128,16 +146,48 @@ static void own_sticky(struct sticky_options *o)
 	o->key = own(o->key);
 }
 
-static void init_ring(struct balancer *b)
+static int compare_members(const void *a, const void *b)
+{
+	const struct ring_member *x = a, *y = b;
+	return str_compare(x->name, y->name);
+}
+
+/* Replicas fill their slots in other orders, and have to agree. */
+void service_make_ring(struct balancer *b)
 {
 	bool is_maglev = b->options.algorithm == BALANCE_MAGLEV;
 	if (!is_maglev && b->options.algorithm != BALANCE_RING_HASH)
 		return;
 	struct ring_member *members = heap_alloc(b->count * sizeof(*members));
-	for (unsigned i = 0; i < b->count; i++)
-		members[i] = (struct ring_member){b->endpoints[i].name, b->endpoints[i].weight};
-	b->ring = ring_new(members, b->count, is_maglev);
+	unsigned count = 0;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct endpoint *e = &b->endpoints[i];
+		if (endpoint_is_present(e))
+			members[count++] = (struct ring_member){e->name, e->weight, i};
+	}
+	if (b->guards && count > 0)
+		qsort(members, count, sizeof(*members), compare_members);
+	b->former_ring = b->ring;
+	b->ring = count > 0 ? ring_new(members, count, is_maglev) : NULL;
 	free(members);
+}
+
+static void init_balancer(struct service *s, unsigned count)
+{
+	struct balancer *b = heap_zalloc(sizeof(*b));
+	size_t bytes = count * sizeof(struct endpoint);
+	own_health(&s->options.balancing.health);
+	own_sticky(&s->options.balancing.sticky);
+	s->options.balancing.hash_text = own(s->options.balancing.hash_text);
+	b->options = s->options.balancing;
+	b->endpoints = aligned_alloc(_Alignof(struct endpoint), bytes);
+	CHECK(b->endpoints);
+	memset(b->endpoints, 0, bytes);
+	for (unsigned i = 0; i < count; i++)
+		b->endpoints[i].index = i;
+	b->count = count;
+	atomic_flag_clear(&b->is_ejecting);
+	s->balancer = b;
 }
 
 /* The texts of the options are those of the endpoints' own. */
@@ -145,39 +195,53 @@ static void init_endpoints(struct service *s)
 {
 	unsigned count = s->options.endpoint_count;
 	struct endpoint_options *copies = heap_alloc(count * sizeof(*copies));
-	struct endpoint *all = aligned_alloc(_Alignof(struct endpoint), count * sizeof(*all));
-	CHECK(all);
-	memset(all, 0, count * sizeof(*all));
+	init_balancer(s, count);
 	for (unsigned i = 0; i < count; i++) {
+		struct endpoint *e = &s->balancer->endpoints[i];
 		copies[i] = s->options.endpoints[i];
-		init_endpoint(&all[i], &copies[i], s);
-		all[i].index = i;
-		copies[i].host = all[i].service->options.host;
-		copies[i].unix_path = all[i].service->options.unix_path;
+		init_endpoint(e, &copies[i], s);
+		copies[i].host = e->service->options.host;
+		copies[i].unix_path = e->service->options.unix_path;
 	}
 	s->options.endpoints = copies;
-	s->balancer = heap_zalloc(sizeof(*s->balancer));
-	own_health(&s->options.balancing.health);
-	own_sticky(&s->options.balancing.sticky);
-	s->options.balancing.hash_text = own(s->options.balancing.hash_text);
-	s->balancer->options = s->options.balancing;
-	s->balancer->endpoints = all;
-	s->balancer->count = count;
-	atomic_flag_clear(&s->balancer->is_ejecting);
-	init_ring(s->balancer);
+	s->balancer->present = count;
+	service_make_ring(s->balancer);
+}
+
+static void init_slots(struct service *s)
+{
+	size_t bytes = BALANCER_READERS * sizeof(struct balancer_guard);
+	init_balancer(s, SLOTS_MAX);
+	struct balancer *b = s->balancer;
+	for (unsigned i = 0; i < b->count; i++)
+		b->endpoints[i].is_absent = true;
+	b->guards = aligned_alloc(_Alignof(struct balancer_guard), bytes);
+	CHECK(b->guards);
+	memset(b->guards, 0, bytes);
+}
+
+static void free_endpoint(struct endpoint *e)
+{
+	struct service *s = e->service;
+	if (s && s->is_found) {
+		service_let_go_found(s);
+	} else if (s) {
+		deinit(s);
+		free(s);
+	}
+	free((char *)e->name.p);
 }
 
 static void deinit_endpoints(struct service *s)
 {
 	struct balancer *b = s->balancer;
-	for (unsigned i = 0; i < b->count; i++) {
-		deinit(b->endpoints[i].service);
-		free(b->endpoints[i].service);
-		free((char *)b->endpoints[i].name.p);
-	}
+	for (unsigned i = 0; i < b->count; i++)
+		free_endpoint(&b->endpoints[i]);
 	for (unsigned w = 0; w < LIMIT_WORKERS; w++)
 		free(b->turns[w]);
 	ring_free(b->ring);
+	ring_free(b->former_ring);
+	free(b->guards);
 	free((char *)b->options.hash_text.p);
 	if (b->options.hash_on)
 		b->options.hash_free((struct expr *)b->options.hash_on);
@@ -198,7 +262,9 @@ struct service *service_new(const struct service_options *options)
 {
 	struct service *s = heap_zalloc(sizeof(*s));
 	init(s, options, NULL);
-	if (options->endpoint_count > 0)
+	if (options->finds_endpoints)
+		init_slots(s);
+	else if (options->endpoint_count > 0)
 		init_endpoints(s);
 	return s;
 }
@@ -211,13 +277,30 @@ static struct service *counted(struct service *s)
 struct service *service_ref(struct service *s)
 {
 	atomic_fetch_add_explicit(&counted(s)->refs, 1, memory_order_relaxed);
+	if (s->is_found)
+		atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 	return s;
+}
+
+static bool is_last(struct service *s)
+{
+	return atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1;
+}
+
+void service_let_go_found(struct service *s)
+{
+	if (!is_last(s))
+		return;
+	deinit(s);
+	free(s);
 }
 
 void service_unref(struct service *s)
 {
 	struct service *c = s ? counted(s) : NULL;
-	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+	if (s && s->is_found)
+		service_let_go_found(s);
+	if (!c || !is_last(c))
 		return;
 	if (c->balancer)
 		deinit_endpoints(c);
@@ -247,5 +330,6 @@ struct balancer *service_balancer(struct service *s)
 
 struct str service_authority(const struct service *s)
 {
-	return s->authority;
+	return s->is_found ? s->owner->authority
+			   : s->authority; /* who has the text may outlive it */
 }

@@ -18,9 +18,11 @@ static struct endpoint *endpoint_of(const struct balancer *b, struct str token)
 {
 	if (token.n != STICKY_TOKEN_BYTES)
 		return NULL;
-	for (unsigned i = 0; i < b->count; i++)
-		if (memcmp(b->endpoints[i].token, token.p, STICKY_TOKEN_BYTES) == 0)
-			return &b->endpoints[i];
+	for (unsigned i = 0; i < b->count; i++) {
+		struct endpoint *e = &b->endpoints[i];
+		if (endpoint_is_present(e) && memcmp(e->token, token.p, STICKY_TOKEN_BYTES) == 0)
+			return e;
+	}
 	return NULL;
 }
 

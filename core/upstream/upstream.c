@@ -483,12 +483,18 @@ static bool is_half(unsigned n, unsigned max)
 }
 
 /* Where there are endpoints, not all of them need be. */
-static bool are_all_crowded(struct upstream *u, const struct balancer *b)
+static bool are_all_crowded(struct upstream *u, struct balancer *b)
 {
-	for (unsigned i = 0; i < b->count; i++)
-		if (!upstream_is_crowded(u, b->endpoints[i].service))
-			return false;
-	return true;
+	unsigned present = 0, crowded = 0;
+	balancer_enter(b, u->worker);
+	for (unsigned i = 0; i < b->count && crowded == present; i++) {
+		if (!endpoint_is_present(&b->endpoints[i]))
+			continue;
+		present++;
+		crowded += upstream_is_crowded(u, b->endpoints[i].service);
+	}
+	balancer_exit(b, u->worker);
+	return present > 0 && crowded == present;
 }
 
 bool upstream_is_crowded(struct upstream *u, struct service *s)
@@ -525,11 +531,40 @@ static void forget_private(struct upstream *u, const struct service *s)
 	}
 }
 
+/* Pools of addresses that are gone, with their service or without. */
+static void forget_found(struct upstream *u, const struct service *owner)
+{
+	LIST_FOREACH_SAFE(l, &u->pool_list)
+	{
+		struct upstream_pool *p = CONTAINER_OF(l, struct upstream_pool, link);
+		const struct service *s = p->service;
+		if (!s->is_found || (!is_dropped(s) && s->owner != owner))
+			continue;
+		atomic_store_explicit(&p->service->is_dropped, true, memory_order_relaxed);
+		close_idle(p);
+		free_if_done(p);
+	}
+}
+
+static void forget_slots(struct upstream *u, struct service *s)
+{
+	struct balancer *b = s->balancer;
+	balancer_enter(b, u->worker);
+	for (unsigned i = 0; i < b->count; i++)
+		if (endpoint_is_present(&b->endpoints[i]))
+			atomic_store(&b->endpoints[i].service->is_dropped, true);
+	balancer_exit(b, u->worker);
+	forget_found(u, s);
+}
+
 void upstream_forget(struct upstream *u, struct service *s)
 {
 	atomic_store_explicit(&s->is_dropped, true, memory_order_relaxed);
-	for (unsigned i = 0; s->balancer && i < s->balancer->count; i++)
-		upstream_forget(u, s->balancer->endpoints[i].service);
+	if (s->balancer && s->balancer->guards)
+		forget_slots(u, s);
+	else if (s->balancer)
+		for (unsigned i = 0; i < s->balancer->count; i++)
+			upstream_forget(u, s->balancer->endpoints[i].service);
 	if (s->options.proxy_header)
 		forget_private(u, s);
 	struct upstream_pool *p = map_get(&u->pools, s->key);
@@ -575,6 +610,7 @@ void upstream_set_worker(struct upstream *u, unsigned index)
 /* Two pools may have one name, the former's and the present one's: summed up before it is shown. */
 void upstream_tell(struct upstream *u)
 {
+	forget_found(u, NULL);
 	LIST_FOREACH(l, &u->pool_list)
 	{
 		struct service_row *row = pool_row(CONTAINER_OF(l, struct upstream_pool, link));

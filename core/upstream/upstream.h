@@ -25,6 +25,7 @@ struct service_options {
 	struct str scheme; /* "http", "https", "h2" */
 	struct str host;   /* name or IP literal; empty for a UNIX socket */
 	uint16_t port;
+	struct str at; /* an IP literal that is dialled in place of the host; empty: the host is */
 	struct str authority;  /* what it is called by; empty: by host and port */
 	unsigned proxy_header; /* connections begin with one of that version, and are a client's
 				  own; 0: without */
@@ -47,6 +48,7 @@ struct service_options {
 	/* Several in place of `host`, `port` and `unix_path`, which are the first's then. */
 	const struct endpoint_options *endpoints; /* copied */
 	unsigned endpoint_count; /* 0: there is one address, and nothing to choose */
+	bool finds_endpoints;    /* every address that the host has is one: slots.h */
 	struct balancing balancing;
 	struct retry_options retries;
 };
@@ -76,7 +78,8 @@ void upstream_free(struct upstream *u);
 void upstream_set_resolver(struct upstream *u, const struct resolver_options *resolver);
 /* Which of a service's rows is this worker's; 0 until told. */
 void upstream_set_worker(struct upstream *u, unsigned index);
-/* Brings the gauges of all services to what the pools have now. */
+/* Now and then: brings the gauges of all services to what the pools have now, and closes what is
+ * idle of addresses that are gone. */
 void upstream_tell(struct upstream *u);
 
 /* One attempt's wish for a stream. Embedded in the attempt. */

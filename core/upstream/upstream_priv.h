@@ -9,9 +9,11 @@
 #include <stdatomic.h>
 
 struct service {
-	atomic_uint refs;       /* of an endpoint: those of its owner */
+	atomic_uint refs;       /* of an endpoint that is configured: its owner's */
 	atomic_bool is_dropped; /* by a reload: its pools close when idle */
 	struct service *owner;  /* whose endpoint this is; NULL: nobody's */
+	bool is_found; /* in a slot of its owner: `refs` count what holds this one, each with a
+			  count of the owner, and the slot, without */
 	struct breaker breaker; /* of an endpoint: its owner's */
 	struct retry_budget retry_budget;
 	struct balancer *balancer;      /* owned; NULL: there is one address */
@@ -109,6 +111,13 @@ static inline struct service_row *pool_row(const struct upstream_pool *p)
 	struct service_row *rows = p->service->options.rows;
 	return rows ? &rows[p->upstream->worker] : NULL;
 }
+
+/* service.c: of a slot. */
+struct service *service_new_found(
+	struct service *owner, struct str ip, uint16_t port, struct str *name);
+/* The slot's count of it. */
+void service_let_go_found(struct service *s);
+void service_make_ring(struct balancer *b);
 
 /* dial.c: tries to connect for c; c->dial is there until it ended, one way or the other. */
 void dial_begin(struct pooled *c);

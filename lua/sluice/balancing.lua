@@ -63,6 +63,7 @@ local function check_method(text)
 end
 
 balancing.fields = {
+	discovery = { type = "string", enum = { "addresses" } },
 	endpoints = { type = "list", of = endpoint, min = 1 },
 	loadBalancing = {
 		type = "map",
@@ -219,18 +220,38 @@ local function check_health(spec, path, report, owner)
 	check_count(check, "expectedStatuses", path .. "healthCheck", report, owner)
 end
 
+local function check_discovery(target, spec, path, report, owner)
+	local node = nodes.get(spec, "discovery")
+	local message
+	if not node or target.broken then
+		return
+	elseif nodes.get(spec, "endpoints") then
+		message = "of an address; these are the service's endpoints already"
+	elseif target.address.unix or report.host.ip_version(target.address.host) then
+		message = "there is no name in the address, and nothing to find"
+	end
+	if message then
+		report:error(node, path .. "discovery", message, owner, { at_key = true })
+		target.broken = true
+	end
+end
+
+-- Whether nobody else could be chosen.
+local function is_alone(target, spec)
+	return target.address and #(target.endpoints or {}) < 2 and not nodes.get(spec, "discovery")
+end
+
 -- What would be without effect.
 local function check_use(target, spec, path, report, owner)
 	local outliers = nodes.get(spec, "outlierDetection")
-	if outliers and target.address and #(target.endpoints or {}) < 2 then
+	if outliers and is_alone(target, spec) then
 		report:warning(outliers, path .. "outlierDetection",
 			"without effect: the only endpoint of a service is never passed over", owner,
 			{ at_key = true })
 	end
 	local cookie = nodes.get(nodes.get(spec, "loadBalancing"), "sticky")
 	if nodes.is(cookie, "map") then
-		local is_alone = target.address and #(target.endpoints or {}) < 2
-		sticky.check(cookie, path .. "loadBalancing.sticky.", is_alone, report, owner)
+		sticky.check(cookie, path .. "loadBalancing.sticky.", is_alone(target, spec), report, owner)
 	end
 end
 
@@ -249,13 +270,14 @@ function balancing.read(target, spec, path, report, owner, read_address)
 		target.broken = true -- told already
 	elseif single then
 		read_address(target, single, path .. "address", report, owner)
-		if target.address and nodes.get(spec, "healthCheck") then -- as one endpoint it can be out
+		if target.address and nodes.get(spec, "healthCheck") and not nodes.get(spec, "discovery") then -- as one endpoint it can be out
 			target.endpoints = { { address = target.address, node = single } }
 		end
 	else
 		report:error(spec, (path:gsub("%.$", "")), 'missing field "address"', owner)
 		target.broken = true
 	end
+	check_discovery(target, spec, path, report, owner)
 	check_use(target, spec, path, report, owner)
 	check_balancing(spec, path, report, owner)
 	check_health(spec, path, report, owner)
@@ -303,6 +325,7 @@ function balancing.put(out, service)
 		return
 	end
 	nodes.put(out, "endpoints", service.endpoints and endpoints_node(service))
+	nodes.put(out, "discovery", nodes.get(spec, "discovery"))
 	local balancing_node = nodes.get(spec, "loadBalancing")
 	nodes.put(out, "algorithm", nodes.get(balancing_node, "algorithm"))
 	nodes.put(out, "slowStartMs", nodes.get(plain(balancing_node), "slowStartMs"))

@@ -57,6 +57,7 @@ descriptions.fields = {
 	["ApiInstance.services.*.forwardProxy.address"] = { "http://host:port" },
 	["ApiInstance.services.*.forwardProxy.username"] = { "Of its Basic authentication." },
 	["ApiInstance.services.*.forwardProxy.password"] = { "Of its Basic authentication.", "" },
+	["ApiInstance.services.*.discovery"] = { "Every address that the name of the address has is an endpoint." },
 	["ApiInstance.services.*.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["ApiInstance.services.*.outlierDetection"] = { "With it, endpoints that keep failing are passed over for a "
 		.. "while; {} for the defaults." },
@@ -109,6 +110,7 @@ descriptions.fields = {
 	["Service.forwardProxy.address"] = { "http://host:port" },
 	["Service.forwardProxy.username"] = { "Of its Basic authentication." },
 	["Service.forwardProxy.password"] = { "Of its Basic authentication.", "" },
+	["Service.discovery"] = { "Every address that the name of the address has is an endpoint." },
 	["Service.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["Service.outlierDetection"] = { "With it, endpoints that keep failing are passed over for a while; {} for the defaults." },
 	["Service.healthCheck"] = { "With it, endpoints are asked how they are; {} for the defaults." },

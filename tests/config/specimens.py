@@ -113,6 +113,11 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, discovery": ([
+        document("Service", {"address": "http://up.example:9000/x", "discovery": "addresses"}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "Service, endpoints": ([
         document("Service", {
             "endpoints": [{"address": "http://up.example:9000/x", "weight": 3},

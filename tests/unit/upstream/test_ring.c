@@ -7,16 +7,16 @@
 #include <stdlib.h>
 
 #define MEMBERS 5
-#define KEYS 20000
+#define KEYS    20000
 
-static const char *const names[MEMBERS] = {"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80",
-	"10.0.0.5:80"};
+static const char *const names[MEMBERS] = {
+	"10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80", "10.0.0.5:80"};
 
 static struct ring *ring_of(unsigned count, unsigned first_weight, bool is_maglev)
 {
 	struct ring_member members[MEMBERS];
 	for (unsigned i = 0; i < count; i++)
-		members[i] = (struct ring_member){str_of(names[i]), i == 0 ? first_weight : 1};
+		members[i] = (struct ring_member){str_of(names[i]), i == 0 ? first_weight : 1, i};
 	return ring_new(members, count, is_maglev);
 }
 

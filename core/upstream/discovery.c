@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upstream/discovery.h"
+
+#include "base/memory.h"
+#include "upstream/slots.h"
+#include "upstream/upstream_priv.h"
+
+#include <stdlib.h>
+
+/* How soon those are looked for again that were in the way of a change: some turns of a loop. */
+#define AGAIN_MS 10
+
+/* One service. */
+struct discovery {
+	struct link link; /* in discoveries.list */
+	struct upstream *upstream;
+	struct service *service; /* ref */
+	bool is_wanted;
+	struct resolver_query *query; /* NULL: answered */
+	struct timer timer;           /* to the next question, or to the rest of a change */
+	unsigned count;
+	struct slot_wish wishes[RESOLVER_ADDRESSES_MAX];
+	char texts[RESOLVER_ADDRESSES_MAX][ADDRESS_TEXT_BYTES];
+	bool is_half; /* not all of `wishes` could be done */
+};
+
+struct discoveries {
+	struct upstream *upstream; /* borrowed */
+	struct link list;
+};
+
+static struct str name_of(const struct discovery *d)
+{
+	return d->service->options.host;
+}
+
+static void apply(struct discovery *d)
+{
+	struct upstream *u = d->upstream;
+	d->is_half = !slots_set(d->service, d->wishes, d->count, loop_now_ms(u->loop));
+	int ms = resolver_fresh_ms(u->resolver, name_of(d));
+	timer_start(u->loop, &d->timer, d->is_half ? AGAIN_MS : ms);
+}
+
+static void on_answer(void *owner, enum rc rc, const struct address *addresses, size_t count)
+{
+	struct discovery *d = owner;
+	struct upstream *u = d->upstream;
+	d->query = NULL;
+	if (rc == RC_CLOSED)
+		return;
+	if (rc != RC_OK) {
+		slots_forget(d->service);
+		timer_start(u->loop, &d->timer, resolver_fresh_ms(u->resolver, name_of(d)));
+		return;
+	}
+	d->count = (unsigned)count;
+	for (unsigned i = 0; i < d->count; i++)
+		d->wishes[i] = (struct slot_wish){
+			.ip = address_ip_text(&addresses[i], d->texts[i]),
+			.port = d->service->options.port,
+			.weight = 1,
+		};
+	apply(d);
+}
+
+static void ask(struct discovery *d)
+{
+	struct resolver_query *query;
+	resolver_ask(d->upstream->resolver, name_of(d), on_answer, d, &query);
+	d->query = query;
+}
+
+static void on_timer(struct timer *t)
+{
+	struct discovery *d = CONTAINER_OF(t, struct discovery, timer);
+	if (d->is_half)
+		apply(d);
+	else
+		ask(d);
+}
+
+/* --- services -------------------------------------------------------------------------------- */
+
+static struct discovery *find(struct discoveries *all, const struct service *s)
+{
+	LIST_FOREACH(l, &all->list)
+	{
+		struct discovery *d = CONTAINER_OF(l, struct discovery, link);
+		if (d->service == s)
+			return d;
+	}
+	return NULL;
+}
+
+static void add(struct discoveries *all, struct service *s)
+{
+	struct discovery *d = heap_zalloc(sizeof(*d));
+	d->upstream = all->upstream;
+	d->service = service_ref(s);
+	d->is_wanted = true;
+	timer_init(&d->timer, on_timer);
+	list_append(&all->list, &d->link);
+	ask(d);
+}
+
+static void stop(struct discovery *d)
+{
+	if (d->query)
+		resolver_cancel(d->query);
+	timer_stop(&d->timer);
+	list_remove(&d->link);
+	service_unref(d->service);
+	free(d);
+}
+
+/* Other name servers may know better; else this costs nothing. */
+static void look_again(struct discovery *d)
+{
+	d->is_wanted = true;
+	if (!d->query)
+		timer_start(d->upstream->loop, &d->timer, AGAIN_MS);
+}
+
+void discoveries_set(struct discoveries *all, struct service *const *services, size_t count)
+{
+	LIST_FOREACH(l, &all->list)
+	CONTAINER_OF(l, struct discovery, link)->is_wanted = false;
+	for (size_t i = 0; i < count; i++) {
+		if (!services[i]->options.finds_endpoints)
+			continue;
+		struct discovery *d = find(all, services[i]);
+		if (d)
+			look_again(d);
+		else
+			add(all, services[i]);
+	}
+	LIST_FOREACH_SAFE(l, &all->list)
+	if (!CONTAINER_OF(l, struct discovery, link)->is_wanted)
+		stop(CONTAINER_OF(l, struct discovery, link));
+}
+
+struct discoveries *discoveries_new(struct upstream *u)
+{
+	struct discoveries *all = heap_zalloc(sizeof(*all));
+	all->upstream = u;
+	list_init(&all->list);
+	return all;
+}
+
+void discoveries_free(struct discoveries *all)
+{
+	discoveries_set(all, NULL, 0);
+	free(all);
+}

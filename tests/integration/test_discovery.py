@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A name with several addresses: each is an endpoint, and they come and go."""
+from contextlib import ExitStack
+
+from harness import *
+from harness.documents import port_of
+
+HOSTS = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"]
+QUICK = {"minTtlSeconds": 0, "maxTtlSeconds": 0, "retrySeconds": 0.1}  # asked for again ten times a second
+
+
+def script_of(name):
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/who":
+                connection.send(reply(200, request.get("host")))
+            connection.send(reply(200, name))
+    return script
+
+
+class Fleet(ExitStack):
+    """Backends a, b, c, d at one port of four addresses, and a name server that has up.test."""
+
+    def __init__(self, *first, script_of=script_of):
+        super().__init__()
+        self.backends = [Backend(script_of("a"), host=HOSTS[0])]
+        for name, host in zip("bcd", HOSTS[1:]):
+            self.backends.append(Backend(script_of(name), host=host, port=self.backends[0].port))
+        for backend in self.backends:
+            self.enter_context(backend)
+        self.names = self.enter_context(NameServer())
+        self.has(*(first or "ab"))
+
+    def has(self, *names):
+        """From now on the name has the addresses of these."""
+        self.names.set(up_test=Answer(*(HOSTS["abcd".index(n)] for n in names)))
+
+    def service(self, **fields):
+        return {"address": f"http://up.test:{self.backends[0].port}", "discovery": "addresses", **fields}
+
+    def documents(self, **fields):
+        dns = configuration("names", {"dns": {"servers": [self.names.address], **QUICK}})
+        return [api("a", services={"up": self.service(**fields)}), dns]
+
+
+def endpoints(gateway):
+    return [e["name"].split(":")[0] for e in gateway.status()["services"][0].get("endpoints", [])]
+
+
+def wait_endpoints(gateway, *names):
+    expected = sorted(HOSTS["abcd".index(n)] for n in names)
+    wait_for(lambda: sorted(endpoints(gateway)) == expected, f"{expected}")
+
+
+def answers(gateway, count, headers=()):
+    with gateway.client() as client:
+        return "".join(client.get("/", headers).text() for _ in range(count))
+
+
+@case
+def every_address_is_an_endpoint():
+    with Fleet("a", "b", "c") as fleet, Gateway(fleet.documents()) as gateway:
+        wait_endpoints(gateway, "a", "b", "c")
+        got = answers(gateway, 9)
+        equal((sorted(got[:3]), got[3:6], got[6:]), (["a", "b", "c"], got[:3], got[:3]))
+        # They are spoken to by the name.
+        equal({r.get("host") for b in fleet.backends for r in b.requests}, {f"up.test:{fleet.backends[0].port}"})
+        equal(fleet.backends[3].requests, [])
+
+
+@case
+def the_first_requests_do_not_wait_for_it():
+    """A reload brings a service that nobody has asked for yet; what comes meanwhile is answered."""
+    with Fleet("a", "b") as fleet, Backend(reply(200, "x")) as other:
+        documents = fleet.documents()
+        port = port_of(documents[0])
+        with Gateway([api("a", other, port=port), documents[1]]) as gateway:
+            gateway.save("gateway.yaml", documents)
+            equal({gateway.get("/").status for _ in range(10)}, {200})
+
+
+@case
+def addresses_come_and_go():
+    with Fleet("a", "b") as fleet, Gateway(fleet.documents()) as gateway:
+        wait_endpoints(gateway, "a", "b")
+        equal(set(answers(gateway, 6)), {"a", "b"})
+        fleet.has("b", "c", "d")
+        wait_endpoints(gateway, "b", "c", "d")
+        equal(set(answers(gateway, 9)), {"b", "c", "d"})
+        equal(len(fleet.backends[1].connections), 1)
+        # What is idle of the one that has gone closes.
+        wait_for(lambda: not fleet.backends[0].live, "the end of its connections")
+        fleet.has("a")
+        wait_endpoints(gateway, "a")
+        equal(set(answers(gateway, 4)), {"a"})
+
+
+@case
+def what_is_under_way_at_one_that_goes_ends_well():
+    released = []
+
+    def held(name):
+        def script(connection):
+            while connection.read_request():
+                connection.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" + name)
+                wait_for(lambda: released, "the end of the test", 30)
+                connection.send(name)
+        return script
+    with Fleet("a", script_of=lambda name: held(name) if name == "a" else script_of(name)) as fleet, \
+            Gateway(fleet.documents()) as gateway, gateway.client() as client:
+        wait_endpoints(gateway, "a")
+        client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+        wait_for(lambda: fleet.backends[0].requests, "the request")
+        fleet.has("b")
+        wait_endpoints(gateway, "b")
+        equal(set(answers(gateway, 4)), {"b"})
+        released.append(True)
+        equal(client.read().text(), "aa")
+
+
+@case
+def a_name_that_is_gone_leaves_nobody_and_comes_back():
+    with Fleet("a", "b") as fleet, Gateway(fleet.documents()) as gateway:
+        wait_endpoints(gateway, "a", "b")
+        fleet.names.set(up_test=Answer(code=NXDOMAIN))
+        wait_endpoints(gateway)
+        equal(gateway.get("/").status, 503)
+        equal(gateway.records(1)[-1]["reason"], "upstream_unresolved")
+        fleet.has("b")
+        wait_endpoints(gateway, "b")
+        equal(set(answers(gateway, 2)), {"b"})
+
+
+@case
+def what_was_known_serves_while_name_servers_fail():
+    with Fleet("a", "b") as fleet, Gateway(fleet.documents()) as gateway:
+        wait_endpoints(gateway, "a", "b")
+        fleet.names.set(up_test=Answer(code=SERVFAIL))
+        seen = len(fleet.names.asked)
+        wait_for(lambda: len(fleet.names.asked) > seen + 4, "questions that fail")
+        equal(set(answers(gateway, 4)), {"a", "b"})
+
+
+@case
+def health_and_ejections_are_of_those_that_stay():
+    ill = {"a"}
+
+    def script(name):
+        def serve(connection):
+            while connection.read_request():
+                connection.send(reply(500 if name in ill else 200, name))
+        return serve
+    outliers = {"consecutiveFailures": 1, "baseEjectionSeconds": 60}
+    with Fleet("a", "b", "c", script_of=script) as fleet, \
+            Gateway(fleet.documents(outlierDetection=outliers)) as gateway:
+        wait_endpoints(gateway, "a", "b", "c")
+        answers(gateway, 3)
+        equal(set(answers(gateway, 6)), {"b", "c"})
+        ill.clear()
+        fleet.has("a", "b", "d")
+        wait_endpoints(gateway, "a", "b", "d")
+        equal(set(answers(gateway, 6)), {"b", "d"})
+
+
+@case
+def checks_ask_those_that_are_there():
+    ill = {"c"}
+
+    def script(name):
+        def serve(connection):
+            while request := connection.read_request():
+                is_ill = request.target == "/health" and name in ill
+                connection.send(reply(500 if is_ill else 200, name))
+        return serve
+    check = {"path": "/health", "intervalSeconds": 0.05, "healthyThreshold": 1, "unhealthyThreshold": 1}
+    with Fleet("a", "b", script_of=script) as fleet, Gateway(fleet.documents(healthCheck=check)) as gateway:
+        wait_endpoints(gateway, "a", "b")
+        fleet.has("a", "c")
+        wait_for(lambda: [e["available"] for e in sorted(
+            gateway.status()["services"][0]["endpoints"], key=lambda e: e["name"])] == [True, False], "c is ill")
+        equal(set(answers(gateway, 4)), {"a"})
+        ill.clear()
+        wait_for(lambda: set(answers(gateway, 4)) == {"a", "c"}, "c is well")
+
+
+@case
+def keys_and_cookies_keep_their_endpoint():
+    balancing = {"algorithm": "ringHash", "hashOn": "#[attributes.headers['x-user']]"}
+    for name, fields in (("keys", balancing), ("cookies", {"sticky": {"cookie": "up"}})):
+        with rows(name), Fleet("a", "b", "c") as fleet, \
+                Gateway(fleet.documents(loadBalancing=fields)) as gateway:
+            wait_endpoints(gateway, "a", "b", "c")
+            users = [{"x-user": str(n)} for n in range(30)] if name == "keys" else [
+                {"cookie": gateway.get("/").get("set-cookie").split(";")[0]} for _ in range(6)]
+            of = [answers(gateway, 1, user) for user in users]
+            equal(set(of), {"a", "b", "c"})
+            fleet.has("a", "c")
+            wait_endpoints(gateway, "a", "c")
+            again = [answers(gateway, 1, user) for user in users]
+            moved = sum(x not in ("b", y) for x, y in zip(of, again))
+            check(moved <= (6 if name == "keys" else 0), f"{moved} of others moved")
+            check("b" not in again, "nobody goes where nobody is")
+            fleet.has("a", "b", "c")
+            wait_endpoints(gateway, "a", "b", "c")
+            equal([answers(gateway, 1, user) for user in users], of)
+
+
+@case
+def a_reload_keeps_what_was_found():
+    with Fleet("a", "b") as fleet, Backend() as other:
+        documents = fleet.documents()
+        with Gateway({"a.yaml": documents, "b.yaml": [api("b", other)]}) as gateway:
+            wait_endpoints(gateway, "a", "b")
+            answers(gateway, 4)
+            gateway.save("b.yaml", [api("b", other, base="/moved")])
+            equal(set(answers(gateway, 4)), {"a", "b"})
+            equal([len(b.connections) for b in fleet.backends[:2]], [1, 1])
+            gateway.save("a.yaml", [api("a", other), documents[1]])
+            wait_for(lambda: not any(b.live for b in fleet.backends), "the end of their connections")
+
+
+@case(modes="full", seconds=120)
+def more_addresses_than_slots_come_one_after_the_other():
+    """Slots change hands, while requests are under way."""
+    with ExitStack() as stack:
+        first = stack.enter_context(Backend(reply(200, "x"), host="127.0.1.1"))
+        backends = [first] + [stack.enter_context(Backend(reply(200, "x"), host=f"127.0.1.{n}", port=first.port))
+                              for n in range(2, 100)]
+        names = stack.enter_context(NameServer())
+        dns = configuration("names", {"dns": {"servers": [names.address], **QUICK}})
+        services = {"up": {"address": f"http://up.test:{first.port}", "discovery": "addresses",
+                           "loadBalancing": {"algorithm": "maglev", "hashOn": "#[attributes.headers['x-user']]",
+                                             "sticky": {"cookie": "up"}}}}
+        names.set(up_test=Answer("127.0.1.1"))
+        gateway = stack.enter_context(Gateway([api("a", services=services), dns], workers=2))
+        for n in range(0, 96, 3):
+            names.set(up_test=Answer(*(f"127.0.1.{k}" for k in range(n + 1, n + 4))))
+            before = len(names.asked)
+            while len(names.asked) < before + 3:
+                for user in range(20):
+                    equal(gateway.get("/", {"x-user": str(user)}).status, 200)
+        wait_for(lambda: len(gateway.status()["services"][0]["endpoints"]) == 3, "the last three")
+
+
+main()
