@@ -380,9 +380,7 @@ static void drain(struct http_server *c)
 
 static void evict(struct http_server *c)
 {
-	size_t outstanding;
-	stream_taken(c->stream, &outstanding);
-	server_close(c, outstanding > 0 ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_END);
+	server_close(c, server_eviction(c));
 }
 
 static bool is_busy(const struct http_server *c)

@@ -138,12 +138,12 @@ static bool on_produce(struct stream *stream)
 }
 
 /* Nothing is under way. A client that takes nothing hears its GOAWAY as little as anything else. */
-static void close_idle(struct h2_server *v)
+static void close_idle(struct h2_server *v, enum stream_close_how how)
 {
 	h2_session_settle(v->session);
 	produce(v);
 	if (!v->c->is_closing)
-		server_close(v->c, STREAM_CLOSE_FLUSH);
+		server_close(v->c, how);
 }
 
 /* --- what the session tells ------------------------------------------------------------------- */
@@ -368,7 +368,7 @@ static void expire(struct http_server *c)
 		timer_start(c->loop, &c->timer, coarse_wait_ms(left_ms, whole_ms));
 		return;
 	}
-	close_idle(v);
+	close_idle(v, STREAM_CLOSE_FLUSH);
 }
 
 /* --- from above ------------------------------------------------------------------------------ */
@@ -382,7 +382,7 @@ static void drain(struct http_server *c)
 
 static void evict(struct http_server *c)
 {
-	close_idle(c->h2);
+	close_idle(c->h2, server_eviction(c));
 }
 
 static bool is_busy(const struct http_server *c)

@@ -18,6 +18,13 @@ void server_close(struct http_server *c, enum stream_close_how how)
 		stream_close(c->stream, how);
 }
 
+enum stream_close_how server_eviction(const struct http_server *c)
+{
+	size_t outstanding;
+	stream_taken(c->stream, &outstanding);
+	return outstanding > 0 ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_END;
+}
+
 void server_finish(struct http_server *c)
 {
 	timer_stop(&c->timer);

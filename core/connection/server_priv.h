@@ -57,6 +57,8 @@ static inline struct pool *server_pool(const struct http_server *c)
 
 /* --- server.c */
 void server_close(struct http_server *c, enum stream_close_how how);
+/* How one makes room that is idle: who has taken everything is not waited for. */
+enum stream_close_how server_eviction(const struct http_server *c);
 /* The last step: nobody holds anything of it. */
 void server_finish(struct http_server *c);
 bool server_is_too_old(const struct http_server *c);
