@@ -6,6 +6,7 @@ import struct
 
 from harness import *
 from harness.frames import *
+from harness.frames import GOAWAY, STREAM_CLOSED
 
 
 def told_off(what, abuse, reason, code=ENHANCE_YOUR_CALM, backend=None, config=()):
@@ -69,6 +70,7 @@ PRIMITIVES = {
     "content on a half-closed stream": lambda s: frame(DATA, 0, s, b"x"),
     "a head on a half-closed stream": lambda s: headers(s),
     "a priority of wrong length": lambda s: frame(PRIORITY, 0, s, b"xxxx"),
+    "a dependency on itself": lambda s: frame(PRIORITY, 0, s, struct.pack(">IB", s, 16)),
 }
 
 
@@ -86,6 +88,21 @@ def resets_that_the_server_is_made_to_send():
                                           ENHANCE_YOUR_CALM), "no GOAWAY")
         equal(gateway.get("/").status, 200)
         wait_for(lambda: gateway.status() and gateway.memory_kib() < 200000, "memory", 5)
+
+
+@case(seconds=90)
+def work_that_resets_leave_behind_is_bounded():
+    """The upstream never answers: whatever resets its streams, a client has no more there than it may have
+    open, and nothing once it is gone."""
+    with Backend(lambda connection: connection.read_head() and connection.read_head()) as backend, \
+            Gateway([api("a", backend)]) as gateway:
+        for name, primitive in PRIMITIVES.items():
+            with rows(name), FrameClient(gateway.port) as client:
+                for stream in range(1, 600, 2):
+                    client.send(headers(stream) + primitive(stream))
+                    check(len(backend.live) <= 110, f"{len(backend.live)} at a time")
+                client.send(frame(GOAWAY, 0, 0, b"\0" * 8))
+        gateway.wait_until_empty()
 
 
 # --- heads -----------------------------------------------------------------------------------------
@@ -133,6 +150,37 @@ def a_bomb_of_tiny_references():
     def abuse(client):
         client.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb(128, 12000)))
     told_off("HPACK bomb", abuse, "header_list")
+
+
+def huffman_bomb():
+    """The longest codes there are: 30 bits for a byte."""
+    coded = b"\xff" * 3000
+    return block() + b"\x10\x01x" + b"\xff" + _length(len(coded) - 127) + coded
+
+
+BOMBS = {"large entries": bomb(3900, 12000), "small entries": bomb(128, 12000), "codes": huffman_bomb(),
+         "sizes of the table": (b"\x20\x3f\xe1\x1f" * 4000)[:16000], "a size too large": b"\x3f\xe1\xff\x03" + block()}
+
+
+@case(seconds=90)
+def bombs_cost_little_memory():
+    """Whatever a block of fields unfolds to, and as often as it is tried anew."""
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        with FrameClient(gateway.port) as client:
+            client.send(headers(1))
+            equal(client.answer(1)[0], 200)
+        for name, one in BOMBS.items():
+            before = gateway.memory_kib()
+            for _ in range(20):
+                with FrameClient(gateway.port) as client:
+                    client.send(b"".join(frame(HEADERS, END_STREAM | END_HEADERS, s, one)
+                                         for s in range(1, 21, 2)) + frame(PING, 0, 0, b"12345678"))
+                    while (f := client.read_frame()) and f.kind not in (PING, GOAWAY):
+                        pass
+            grown = gateway.memory_kib() - before
+            with rows(name):
+                check(grown <= 4096 * SCALE, f"grew by {grown} KiB")
+        equal(gateway.get("/").status, 200)
 
 
 @case
@@ -358,6 +406,34 @@ def a_head_as_large_as_allowed_may_come_in_many_frames():
             equal(gateway.records(1)[0]["status"], 200)
 
 
+@case(modes="full", serial=True, seconds=240)
+def a_hundred_large_answers_wait_for_their_windows():
+    """Of each, two blocks of what its upstream has sent are held; then all of it comes."""
+    size, streams = 10_000_000, range(1, 200, 2)
+    with Backend(reply(200, "x" * size)) as backend, Gateway([api("a", backend)]) as gateway:
+        before = gateway.memory_kib()
+        with FrameClient(gateway.port, (4, 0), timeout=60) as client:
+            client.reader.is_recording = False
+            client.send(b"".join(headers(stream) for stream in streams))
+            for _ in streams:
+                client.until(HEADERS)
+            wait_for(lambda: len(backend.requests) == len(streams), "all requests")
+            grown = gateway.memory_kib() - before
+            check(grown < (128 * len(streams) + 4096) * SCALE, f"grew by {grown} KiB")
+            client.send(settings((4, 0x7fffffff)) + window_update(0, 0x7fff0000))
+            left, ended, most = {s: size for s in streams}, 0, 0
+            while ended < len(streams):
+                f = client.until(DATA)
+                client.seen.clear()
+                left[f.stream] -= len(f.payload)
+                if f.flags & END_STREAM:
+                    equal(left[f.stream], 0, f"stream {f.stream}")
+                    ended += 1
+                    most = max(most, gateway.memory_kib() - before)
+            print(f"    grew by {grown} KiB while nothing was taken, by {most} KiB while it was")
+            check(most < (128 * len(streams) + 4096) * SCALE, f"grew by {most} KiB")
+
+
 # --- too many streams ------------------------------------------------------------------------------
 
 @case
@@ -377,6 +453,20 @@ def streams_beyond_those_allowed_are_refused():
             equal([struct.unpack(">I", f.payload)[0] for f in refused], [REFUSED_STREAM] * 2)
             wait_for(lambda: len(backend.requests) == 10, "ten requests")
             done.append(1)
+
+
+@case
+def a_stream_is_not_used_twice():
+    """Nor one below the last: its connection ends (RFC 9113 5.1.1)."""
+    with Backend(reply(200, "ok")) as backend, Gateway([api("a", backend)]) as gateway:
+        for again in (1, 3, 2):
+            with rows(f"stream {again}"), FrameClient(gateway.port) as client:
+                for stream in (1, 5):
+                    client.send(headers(stream))
+                    equal(client.answer(stream), (200, b"ok"))
+                client.send(headers(again))
+                one_of(client.goaway(), (PROTOCOL_ERROR, STREAM_CLOSED), "the code")
+        equal(len(backend.requests), 6)
 
 
 @case
