@@ -27,8 +27,10 @@ enum balance_algorithm balance_algorithm_of(struct str name)
 struct endpoint *balancer_take(struct balancer *b, const struct balance_wish *wish)
 {
 	struct endpoint *e = choose_endpoint(b, wish);
-	if (e)
+	if (e) {
 		atomic_fetch_add_explicit(&e->active, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&e->requests, 1, memory_order_relaxed);
+	}
 	return e;
 }
 
@@ -61,4 +63,35 @@ bool balancer_has_untried(const struct balancer *b, uint64_t tried, int64_t now_
 			return true;
 	}
 	return false;
+}
+
+int64_t endpoint_since_ms(const struct endpoint *e)
+{
+	int64_t well_ms = atomic_load_explicit(&e->well_since_ms, memory_order_relaxed);
+	int64_t back_ms = atomic_load_explicit(&e->outlier.ejected_until_ms, memory_order_relaxed);
+	return well_ms > back_ms ? well_ms : back_ms;
+}
+
+enum endpoint_state endpoint_state(
+	const struct balancer *b, const struct endpoint *e, int64_t now_ms)
+{
+	int64_t since_ms = endpoint_since_ms(e);
+	if (!endpoint_is_present(e))
+		return ENDPOINT_DRAINING;
+	if (atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed))
+		return ENDPOINT_UNHEALTHY;
+	if (outlier_is_out(&e->outlier, now_ms))
+		return ENDPOINT_EJECTED;
+	bool is_young = since_ms > 0 && now_ms - since_ms < b->options.slow_start_ms;
+	return is_young ? ENDPOINT_SLOW_START : ENDPOINT_HEALTHY;
+}
+
+const char *endpoint_state_name(enum endpoint_state s)
+{
+	static const char *const states[] = {
+#define X(id, name) name,
+		ENDPOINT_STATES(X)
+#undef X
+	};
+	return states[s];
 }

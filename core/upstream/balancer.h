@@ -20,6 +20,7 @@
 #pragma once
 
 #include "base/limits.h"
+#include "base/shared_text.h"
 #include "base/str.h"
 #include "upstream/health.h"
 #include "upstream/outlier.h"
@@ -76,8 +77,10 @@ struct endpoint {
 	atomic_uint weight;
 	atomic_bool is_absent; /* nobody is asked in this slot */
 	atomic_uint active;
+	_Atomic uint64_t requests, failures; /* taken, and failed of those: ever, in this slot */
 	struct outlier outlier;
 	atomic_bool is_unhealthy;      /* health.h says so */
+	struct shared_text why;        /* likewise: what the last bad check found */
 	_Atomic int64_t well_since_ms; /* when it said so no more; 0: it never did */
 };
 
@@ -154,6 +157,24 @@ static inline bool endpoint_is_present(const struct endpoint *e)
 {
 	return !atomic_load(&e->is_absent);
 }
+/* X(state, as reports name it) */
+#define ENDPOINT_STATES(X)                                                                         \
+	X(HEALTHY, "healthy")                                                                      \
+	X(SLOW_START, "slowStart") /* it came back, and gets less than its share */                \
+	X(EJECTED, "ejected")      /* outlier.h */                                                 \
+	X(UNHEALTHY, "unhealthy")  /* health.h */                                                  \
+	X(DRAINING, "draining")    /* its address is gone, and requests are under way there */
+
+enum endpoint_state {
+#define X(id, name) ENDPOINT_##id,
+	ENDPOINT_STATES(X)
+#undef X
+};
+enum endpoint_state endpoint_state(
+	const struct balancer *b, const struct endpoint *e, int64_t now_ms);
+const char *endpoint_state_name(enum endpoint_state s);
+/* When it came back; 0: it was never away. */
+int64_t endpoint_since_ms(const struct endpoint *e);
 static inline uint64_t endpoint_bit(const struct endpoint *e)
 {
 	return UINT64_C(1) << e->index % 64;

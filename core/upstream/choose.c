@@ -47,9 +47,7 @@ static uint64_t weight_of(const struct candidates *c, const struct endpoint *e)
 	int64_t whole_ms = c->b->options.slow_start_ms;
 	if (LIKELY(whole_ms == 0))
 		return e->weight;
-	int64_t well_ms = atomic_load_explicit(&e->well_since_ms, memory_order_relaxed);
-	int64_t back_ms = atomic_load_explicit(&e->outlier.ejected_until_ms, memory_order_relaxed);
-	int64_t since_ms = well_ms > back_ms ? well_ms : back_ms;
+	int64_t since_ms = endpoint_since_ms(e);
 	int64_t age_ms = c->now_ms - since_ms;
 	if (since_ms == 0 || age_ms >= whole_ms)
 		return (uint64_t)e->weight * WHOLE;

@@ -87,6 +87,7 @@ static void tell(const struct check *c, bool is_well, const char *why)
 static void set_health(struct check *c, bool is_well, const char *why)
 {
 	struct balancer *b = c->watch->service->balancer;
+	shared_text_set(&c->endpoint->why, is_well ? STR_EMPTY : str_of(why));
 	bool was_well = !atomic_load_explicit(&c->endpoint->is_unhealthy, memory_order_relaxed);
 	if (is_well == was_well)
 		return;

@@ -85,6 +85,8 @@ static bool note_failure(struct balancer *b, struct endpoint *e, int64_t now_ms)
 bool outlier_note(
 	struct balancer *b, struct endpoint *e, enum endpoint_outcome outcome, int64_t now_ms)
 {
+	if (outcome == OUTCOME_FAILURE)
+		atomic_fetch_add_explicit(&e->failures, 1, memory_order_relaxed);
 	if (b->options.outlier.consecutive_failures == 0 || outcome == OUTCOME_NONE)
 		return false;
 	if (outcome == OUTCOME_FAILURE)

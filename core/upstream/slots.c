@@ -84,6 +84,9 @@ static void fill(struct service *s, struct endpoint *e, const struct slot_wish *
 	free((char *)e->name.p);
 	e->service = service_new_found(s, w->ip, w->port, &e->name);
 	sticky_token(key, e->name, e->token);
+	atomic_store(&e->requests, 0);
+	atomic_store(&e->failures, 0);
+	shared_text_set(&e->why, STR_EMPTY);
 	atomic_store(&e->outlier.failures, 0);
 	atomic_store(&e->outlier.ejections, 0);
 	atomic_store(&e->outlier.ejected_until_ms, 0);

@@ -45,7 +45,8 @@ class Fleet(ExitStack):
 
 
 def endpoints(gateway):
-    return [e["name"].split(":")[0] for e in gateway.status()["services"][0].get("endpoints", [])]
+    return [e["name"].split(":")[0] for e in gateway.status()["services"][0]["endpoints"]
+            if e["state"] != "draining"]
 
 
 def wait_endpoints(gateway, *names):
@@ -115,6 +116,8 @@ def what_is_under_way_at_one_that_goes_ends_well():
         fleet.has("b")
         wait_endpoints(gateway, "b")
         equal(set(answers(gateway, 4)), {"b"})
+        gone = next(e for e in gateway.status()["services"][0]["endpoints"] if e["name"].startswith(HOSTS[0]))
+        equal((gone["state"], gone["active"], gone["available"]), ("draining", 1, False))
         released.append(True)
         equal(client.read().text(), "aa")
 

@@ -49,11 +49,14 @@ def who_fails_its_checks_gets_no_request_until_it_is_well():
         fleet.health["a"] = 500
         wait_available(gateway, False, True)
         equal({gateway.get("/").text() for _ in range(8)}, {"b"})
+        ill = gateway.status()["services"][0]["endpoints"][0]
+        equal((ill["state"], ill["reason"], ill["requests"]), ("unhealthy", "it answered 500", 0))
         equal({r.get("host") for _, r in fleet.checks}, {"check.example"})
         fleet.health["a"] = 201
         wait_available(gateway, True, True)
         equal({gateway.get("/").text() for _ in range(8)}, {"a", "b"})
         contains(gateway.error_text(), "an endpoint is unhealthy: it answered 500")
+        equal([e["state"] for e in gateway.status()["services"][0]["endpoints"]], ["healthy", "healthy"])
         contains(gateway.error_text(), "an endpoint is healthy again")
         # Checks are no requests of the service.
         answered = gateway.metrics()['sluice_service_requests_total{service="default/a-up",code="2xx"}']

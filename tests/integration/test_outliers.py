@@ -47,12 +47,16 @@ def who_answers_5xx_in_a_row_is_passed_over():
         equal(statuses(gateway, 10).count(500), 3)
         out, well = endpoints(gateway)
         equal((out["available"], well["available"]), (False, True))
+        equal([(e["state"], e["requests"], e["failures"]) for e in (out, well)],
+              [("ejected", 3, 3), ("healthy", 7, 0)])
         check(50 < out["ejectedForSeconds"] <= 60, f"for {out['ejectedForSeconds']} s")
         metrics = gateway.metrics()
         equal(metrics['sluice_service_ejections_total{service="default/a-up"}'], 1)
         healthy = [metrics[f'sluice_upstream_endpoint_healthy{{service="default/a-up",endpoint="{b.authority}"}}']
                    for b in fleet.backends]
         equal(healthy, [0, 1])
+        labels = f'service="default/a-up",endpoint="{fleet.backends[0].authority}"'
+        equal([metrics[f"sluice_upstream_endpoint_{name}_total{{{labels}}}"] for name in ("requests", "failures")], [3, 3])
         contains(gateway.error_text(), f'"endpoint":"{fleet.backends[0].authority}"')
 
 
