@@ -58,6 +58,27 @@ static const struct http_stream_events upstream_events = {
 	.on_reset = on_reset,
 };
 
+static void on_call_head(struct http_stream *s)
+{
+	grpc_take_head(of_stream(s), s);
+	on_head(s);
+}
+
+static void on_call_data(struct http_stream *s)
+{
+	grpc_follow(of_stream(s), s);
+	on_data(s);
+}
+
+/* The content of a call is looked at as it comes. */
+static const struct http_stream_events call_events = {
+	.on_head = on_call_head,
+	.on_interim = on_interim,
+	.on_data = on_call_data,
+	.on_writable = on_data,
+	.on_reset = on_reset,
+};
+
 static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *stream, bool reused,
 	const char *text)
 {
@@ -113,7 +134,7 @@ void attempt_open(struct exchange *e)
 	a->wait.fn = on_open;
 	a->wait.arena = e->x.arena;
 	a->wait.limits = &e->api->limits.response_message;
-	a->wait.events = &upstream_events;
+	a->wait.events = LIKELY(e->grpc == GRPC_NONE) ? &upstream_events : &call_events;
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
 	if (UNLIKELY(service_options(to)->proxy_header))

@@ -106,6 +106,20 @@ static void answer_fault(struct exchange *e)
 	response_go(e, RESPONSE_LOCAL);
 }
 
+/* Of a call that breaks off between two messages the client has all that there is: a status ends it,
+ * and the answer goes its way through the chain as if the upstream had sent that. */
+static bool end_call(struct exchange *e, enum fault fault)
+{
+	if (LIKELY(e->grpc == GRPC_NONE) || e->response_state != RESPONSE_BODY ||
+		e->facts & FACT_CLIENT_RESET || !grpc_end_call(e, fault))
+		return false;
+	e->facts &= ~(uint32_t)FACT_TIMER;
+	end_request(e);
+	exchange_await_bytes(e);
+	exchange_wake(e);
+	return true;
+}
+
 void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 {
 	if (e->fault == FAULT_NONE) {
@@ -119,6 +133,8 @@ void exchange_fail(struct exchange *e, enum fault fault, const char *detail)
 		e->down->closes_after = true;
 	if (!e->x.chain)
 		chain_begin(&e->x, NULL, 0);
+	if (end_call(e, fault))
+		return;
 	end_upstream(e);
 	bool is_client_there = !(e->facts & FACT_CLIENT_RESET);
 	local_stream_lose(local_stream_of(&e->x),

@@ -163,6 +163,8 @@ struct exchange {
 	char client_text[ADDRESS_TEXT_BYTES];
 	struct address upstream_address; /* n 0: none; for the record */
 	struct sweep_notes sweep;        /* once is_swept */
+	struct str grpc_type;            /* with `grpc`: the content type that the client sent */
+	struct grpc_frames grpc_frames;  /* likewise: of the upstream's answer */
 };
 
 /* --- exchange.c --- */

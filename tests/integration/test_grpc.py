@@ -6,6 +6,7 @@ import subprocess
 
 from harness import *
 from harness.cases import TOP
+from harness.frames import DATA, END_STREAM, HEADERS, RST_STREAM, FrameClient, frame, headers
 
 PEERS = f"{TOP}/build/peers"
 
@@ -65,6 +66,72 @@ def a_deadline_bounds_the_call():
               "one that is none bounds nothing")
         record = gateway.records(1)[0]
         equal((record["reason"], record["grpcStatus"]), ("deadline_exceeded", "4"))
+
+
+MESSAGE = "\0\0\0\0\2ok"
+
+
+def ended(answer):
+    """What a call came to whose answer had begun."""
+    trailers = answer["trailers"] or {}
+    return answer["body"], trailers.get("grpc-status"), trailers.get("grpc-message"), answer["code"]
+
+
+@case
+def an_answer_that_stands_still_ends_by_a_status():
+    idle = configuration("c", {"timeouts": {"streamIdleSeconds": 1}})
+    with H2Origin() as origin, Gateway([api("a", origin), idle]) as gateway, \
+            H2Client(gateway.port) as client:
+        for path, headers, status, message in (
+                ("/endless-call/1", {}, "14", "the upstream stopped sending"),
+                ("/endless-call/2", {"grpc-timeout": "400m"}, "4", "the deadline of the call has passed")):
+            with rows(path):
+                equal(ended(client.call(path, headers=headers)), (MESSAGE, status, message, 0))
+        equal(origin.ended("/endless-call/2"), [8], "the upstream is told to stop")
+        equal([(r["status"], r["grpcStatus"], r["reason"]) for r in gateway.records(2)],
+              [(200, "14", "upstream_idle"), (200, "4", "deadline_exceeded")])
+
+
+def break_off(gateway, path):
+    """Ends its request when the answer has begun; the frames behind that."""
+    with FrameClient(gateway.port) as client:
+        client.send(headers(1, end=False, method="POST", path=path,
+                            fields=[("content-type", "application/grpc"), ("te", "trailers")]))
+        check(client.until(DATA, 1), "no message")
+        client.send(frame(DATA, END_STREAM, 1))
+        while f := client.read_frame():
+            if f.stream == 1 and (f.kind == RST_STREAM or f.flags & END_STREAM):
+                return f
+        raise AssertionError("the connection has ended")
+
+
+@case
+def what_breaks_off_between_messages_ends_by_a_status():
+    with H2Origin() as origin, Gateway([api("a", origin)]) as gateway:
+        last = break_off(gateway, "/broken-call")
+        equal((last.kind, bool(last.flags & END_STREAM)), (HEADERS, True))
+        record = gateway.records(1)[0]
+        equal((record["status"], record["grpcStatus"], record["reason"]), (200, "14", "upstream_reset"))
+
+
+@case
+def inside_a_message_it_is_reset():
+    """A client that got a status might take what it has of the message for all of it."""
+    with H2Origin() as origin, Gateway([api("a", origin)]) as gateway:
+        last = break_off(gateway, "/half-call")
+        equal((last.kind, last.payload), (RST_STREAM, b"\0\0\0\2"))
+        equal(gateway.records(1)[0].get("grpcStatus"), None)
+
+
+@case
+def a_stop_ends_streams_by_a_status_when_the_drain_is_over():
+    with H2Origin() as origin, Gateway([api("a", origin)], options=["--drain-seconds", "1"]) as gateway, \
+            H2Client(gateway.port) as client:
+        call = client.start("/endless-call/3", {"content-type": "application/grpc", "te": "trailers"},
+                            "\0\0\0\0\0", "POST")
+        wait_for(lambda: gateway.status()["exchanges"] == 1, "the call")
+        gateway.signal(15)
+        equal(ended(client.end(call)), (MESSAGE, "14", "the gateway is stopping", 0))
 
 
 @case

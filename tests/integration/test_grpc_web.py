@@ -146,6 +146,34 @@ def a_browser_may_read_what_cors_exposes():
 
 
 @case
+def what_breaks_off_between_messages_has_a_status():
+    """The request ends when the answer has begun, and with that the service breaks off."""
+    broken = frame(b"grpc-status: 14\r\ngrpc-message: the upstream closed the connection\r\n", 0x80)
+    with H2Origin() as origin, web(origin) as gateway:
+        for kind in (WEB, TEXT):
+            with rows(kind), gateway.client() as client:
+                client.send(f"POST /broken-call HTTP/1.1\r\nhost: a\r\ncontent-type: {kind}\r\n"
+                            "transfer-encoding: chunked\r\n\r\n8\r\nAAAAAAAA\r\n")
+                client.read_head()
+                equal(chunk(client, kind), frame(b"ok"))
+                client.send("0\r\n\r\n")
+                equal(chunk(client, kind), broken)
+                equal(client.reader.until(b"\r\n")[:1], b"0")
+
+
+@case
+def a_refusal_during_the_request_is_told_in_the_clients_form():
+    """By then the request has been translated."""
+    with H2Origin() as origin, Gateway([api("a", origin, policies=[POLICY]), configuration(
+            "c", {"limits": {"requestBodyBytes": 10}})]) as gateway:
+        for kind in (WEB, TEXT):
+            with rows(kind):
+                answer = gateway.request("POST", "/x", {"content-type": kind}, b"A" * 40, chunked=True)
+                equal((answer.status, answer.get("content-type"), bool(answer.get("grpc-status")),
+                       answer.body), (200, kind, True, b""))
+
+
+@case
 def what_breaks_off_is_not_whole():
     with H2Origin() as origin, web(origin) as gateway:
         try:

@@ -35,6 +35,12 @@ const answer = (stream, status, body, fields = {}) => {
   stream.end(body)
 }
 
+const breakOff = (stream, body) => {
+  stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+  stream.write(body)
+  whole(stream, () => stream.destroy(new Error('cut')))
+}
+
 const actions = {
   hello: stream => answer(stream, 200, 'hello', { 'content-length': 5 }),
   // The request as it was received.
@@ -103,6 +109,14 @@ const actions = {
     send()
   },
   turn: (stream, headers, name) => { turns.get(name)(); answer(stream, 200, 'done') },
+  // A call whose answer begins at once and breaks off when the request is whole: behind a message, or inside the next one; or
+  // stands still.
+  'broken-call': stream => breakOff(stream, '\0\0\0\0\x02ok'),
+  'half-call': stream => breakOff(stream, '\0\0\0\0\x02ok\0\0\0\0\x09hal'),
+  'endless-call': stream => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.write('\0\0\0\0\x02ok')
+  },
   'cut-call': stream => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
     stream.write('part', () => stream.destroy(new Error('cut')))

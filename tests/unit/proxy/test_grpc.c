@@ -44,8 +44,7 @@ START_TEST(knows_calls_by_their_content_type)
 		struct fields f;
 		fields_init(&f, &arena);
 		ck_assert_int_eq(grpc_kind_of(&f), GRPC_NONE);
-		ck_assert_int_eq(
-			fields_add(&f, STR("content-type"), str_of(rows[i].type)), RC_OK);
+		ck_assert_int_eq(fields_add(&f, STR("content-type"), str_of(rows[i].type)), RC_OK);
 		ck_assert_msg(grpc_kind_of(&f) == rows[i].kind, "%s", rows[i].type);
 	}
 	tear_down();
@@ -104,5 +103,45 @@ START_TEST(escapes_messages)
 }
 END_TEST
 
-UNIT_SUITE(grpc, knows_calls_by_their_content_type, reads_timeouts, maps_http_as_grpc_says,
-	escapes_messages)
+/* Three messages, one of them empty, in pieces of every size; what has gone on is not seen again. */
+START_TEST(follows_messages_whatever_their_pieces)
+{
+	static const char bytes[] = "\0\0\0\0\2ok\0\0\0\0\0\1\0\0\1\0";
+	static const bool whole_behind[] = {[0] = true, [7] = true, [12] = true};
+	struct chunk_queue q;
+	set_up();
+	for (size_t piece = 1; piece < sizeof(bytes); piece++) {
+		struct grpc_frames f = {.is_known = true};
+		chunk_queue_init(&q, pool);
+		for (size_t at = 0, n; at < sizeof(bytes) - 1; at += n) {
+			n = sizeof(bytes) - 1 - at < piece ? sizeof(bytes) - 1 - at : piece;
+			chunk_queue_add_copy(&q, str_n(bytes + at, n));
+			grpc_frames_take(&f, &q, n);
+			size_t to = at + n;
+			bool whole = to < ARRAY_COUNT(whole_behind) && whole_behind[to];
+			ck_assert_msg(grpc_frames_are_whole(&f) == whole, "%zu by %zu", to, piece);
+			if (at % 2)
+				chunk_queue_clear(&q);
+		}
+		ck_assert_uint_eq(f.left, 256);
+		ck_assert_uint_eq(f.seen, sizeof(bytes) - 1);
+		chunk_queue_clear(&q);
+	}
+	tear_down();
+}
+END_TEST
+
+START_TEST(what_was_not_seen_is_not_known)
+{
+	struct chunk_queue q;
+	set_up();
+	chunk_queue_init(&q, pool);
+	struct grpc_frames f = {.is_known = true};
+	grpc_frames_take(&f, &q, 5);
+	ck_assert(!grpc_frames_are_whole(&f));
+	tear_down();
+}
+END_TEST
+
+UNIT_SUITE(grpc, follows_messages_whatever_their_pieces, what_was_not_seen_is_not_known,
+	knows_calls_by_their_content_type, reads_timeouts, maps_http_as_grpc_says, escapes_messages)
