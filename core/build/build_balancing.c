@@ -226,6 +226,7 @@ static void take_retries(struct build_numbers *n, struct retry_options *out)
 		.causes = take_causes(&own),
 		.methods = take_methods(&own),
 		.per_try_ms = build_ms(&own, "perTryTimeoutMs", 0),
+		.hedge_after_ms = build_ms(&own, "hedgeAfterMs", 0),
 		.back_off_ms = build_ms(&own, "backOffMs", 25),
 		.back_off_max_ms = build_ms(&own, "maxBackOffMs", 250),
 		.budget_percent = (unsigned)build_number(&own, "budgetPercent", 20, 100),
@@ -300,7 +301,8 @@ static bool is_same_sticky(const struct sticky_options *a, const struct sticky_o
 static bool is_same_retries(const struct retry_options *a, const struct retry_options *b)
 {
 	return a->attempts == b->attempts && a->causes == b->causes && a->methods == b->methods &&
-	       a->per_try_ms == b->per_try_ms && a->back_off_ms == b->back_off_ms &&
+	       a->per_try_ms == b->per_try_ms && a->hedge_after_ms == b->hedge_after_ms &&
+	       a->back_off_ms == b->back_off_ms &&
 	       a->back_off_max_ms == b->back_off_max_ms && a->budget_percent == b->budget_percent &&
 	       a->status_count == b->status_count &&
 	       memcmp(a->statuses, b->statuses, a->status_count * sizeof(a->statuses[0])) == 0;

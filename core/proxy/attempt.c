@@ -79,6 +79,31 @@ static const struct http_stream_events call_events = {
 	.on_reset = on_reset,
 };
 
+/* One client may have a hundred answers that it does not take. */
+static inline void bound_answer(const struct exchange *e, struct http_stream *up)
+{
+	if (UNLIKELY(e->down->request->version_major == 2))
+		up->in_max = LIMIT_H2_ANSWER_BYTES;
+}
+
+static inline void note_upstream(struct exchange *e)
+{
+	if (e->worker->records && e->attempt.up->peer)
+		e->upstream_address = *e->attempt.up->peer;
+}
+
+void attempt_adopt(struct exchange *e, struct http_stream *up)
+{
+	struct attempt *a = &e->attempt;
+	up->events = &upstream_events;
+	up->owner = e;
+	bound_answer(e, up);
+	a->up = up;
+	a->is_request_sent = true;
+	a->is_retry = true; /* of the idle race there was enough */
+	note_upstream(e);
+}
+
 static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *stream, bool reused,
 	const char *text)
 {
@@ -87,9 +112,7 @@ static void on_open(struct upstream_wait *w, enum rc rc, struct http_stream *str
 	if (rc == RC_OK) {
 		e->attempt.up = stream;
 		e->attempt.on_reused = reused;
-		/* One client may have a hundred answers that it does not take. */
-		if (UNLIKELY(e->down->request->version_major == 2))
-			stream->in_max = LIMIT_H2_ANSWER_BYTES;
+		bound_answer(e, stream);
 		exchange_note(e, FACT_UPSTREAM_OPEN);
 		return;
 	}
@@ -296,8 +319,7 @@ bool attempt_send(struct exchange *e)
 	http_stream_send_request(e->attempt.up, r, end);
 	e->x.request_sent = true;
 	e->attempt.is_request_sent = end;
-	if (e->worker->records && e->attempt.up->peer)
-		e->upstream_address = *e->attempt.up->peer;
+	note_upstream(e);
 	attempt_go(e, ATTEMPT_AWAIT);
 	if (end) {
 		if (UNLIKELY(e->mirror != NULL))
@@ -353,6 +375,8 @@ static bool retries_reset(struct exchange *e)
 bool attempt_await(struct exchange *e)
 {
 	struct attempt *a = &e->attempt;
+	if (UNLIKELY(a->retrier != NULL) && retrier_hedges(e))
+		return true;
 	bool has_head = (e->facts & FACT_UPSTREAM_HEAD) != 0;
 	if (UNLIKELY(a->retrier != NULL) && has_head && retrier_takes_head(e))
 		return true;

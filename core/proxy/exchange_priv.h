@@ -261,6 +261,8 @@ void attempt_begin(struct exchange *e);
 /* The next one, of a request that is sent again. */
 void attempt_open(struct exchange *e);
 void attempt_count_retry(struct attempt *a);
+/* A stream on which the request was sent is the attempt's from now on; it has none. */
+void attempt_adopt(struct exchange *e, struct http_stream *up);
 /* False: all places of that kind are taken. */
 bool attempt_take_place(struct exchange *e, enum breaker_kind kind);
 /* Ends it: a stream whose messages are both whole goes back to its pool, another is reset. Harmless

@@ -7,6 +7,9 @@
  *                  body more than RETRY_BODY_BYTES.
  *              Y3  a request is sent at most `attempts` times, and its retries take one place of
  *                  the budget, and one of the breaker, until it ends.
+ *              Y4  a second stream beside the attempt's (hedge.h) is begun once at most, with a
+ *                  safe method (RFC 9110 9.2.1) of the options, and counts as one of the attempts;
+ *                  it is there only while nothing of a response has gone on.
  * Ownership    the attempt's, from the loop's pool, until retrier_end.
  */
 #pragma once
@@ -28,6 +31,8 @@ void retrier_keep(struct exchange *e, const struct chunk_queue *q, bool ended);
 /* Whether that is due on the stream of the new attempt. */
 bool retrier_replays(const struct exchange *e);
 void retrier_replay(struct exchange *e);
+/* What a second stream has come to, if there is one: whether the attempt has another one now. */
+bool retrier_hedges(struct exchange *e);
 /* The attempt has come to nothing: whether there is another one, now or after a pause. */
 bool retrier_try_again(struct exchange *e, enum retry_cause cause);
 /* The same of a whole head that has come. */

@@ -40,7 +40,8 @@ struct retry_options {
 	uint16_t methods;  /* by 1 << enum http_method: of what may have been processed */
 	uint16_t statuses[RETRY_STATUSES_MAX];
 	unsigned status_count;
-	int per_try_ms; /* 0: none of its own */
+	int per_try_ms;     /* 0: none of its own */
+	int hedge_after_ms; /* without a head for so long, another endpoint is asked, too; 0: none is */
 	int back_off_ms, back_off_max_ms;
 	unsigned budget_percent;
 };

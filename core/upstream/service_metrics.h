@@ -19,6 +19,8 @@
 #define SERVICE_METRICS(X)                                                                         \
 	X(retries, COUNTER, "sluice_service_retries_total",                                        \
 		"Requests that were sent again")   \
+	X(hedges, COUNTER, "sluice_service_hedges_total",                                          \
+		"Requests that were sent to another endpoint, too, for want of an answer")         \
 	X(connects, COUNTER, "sluice_service_connects_total", "Connections that were opened")      \
 	X(connect_failures, COUNTER, "sluice_service_connect_failures_total",                      \
 		"Connections that could not be opened")                                            \

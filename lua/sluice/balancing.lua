@@ -84,6 +84,7 @@ balancing.fields = {
 			statuses = statuses,
 			methods = { type = "list", of = { type = "string", check = check_method }, min = 1 },
 			perTryTimeoutSeconds = seconds,
+			hedgeAfterSeconds = seconds,
 			backOffSeconds = seconds,
 			maxBackOffSeconds = seconds,
 			budgetPercent = percent,
@@ -248,6 +249,11 @@ local function check_use(target, spec, path, report, owner)
 		report:warning(outliers, path .. "outlierDetection",
 			"without effect: the only endpoint of a service is never passed over", owner,
 			{ at_key = true })
+	end
+	local hedge = nodes.get(nodes.get(spec, "retries"), "hedgeAfterSeconds")
+	if hedge and is_alone(target, spec) then
+		report:warning(hedge, path .. "retries.hedgeAfterSeconds",
+			"without effect: there is no other endpoint to ask", owner, { at_key = true })
 	end
 	local cookie = nodes.get(nodes.get(spec, "loadBalancing"), "sticky")
 	if nodes.is(cookie, "map") then

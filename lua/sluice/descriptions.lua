@@ -164,6 +164,8 @@ descriptions.fields = {
 		.. "processed.", { "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE" } },
 	["retries.methods[]"] = { "One of them." },
 	["retries.perTryTimeoutSeconds"] = { "How long one try may take to begin its answer; with timeout in on, another follows." },
+	["retries.hedgeAfterSeconds"] = { "Without an answer for so long, GET, HEAD, OPTIONS and TRACE are sent to another endpoint, "
+		.. "too; who answers first is taken. None: never." },
 	["retries.backOffSeconds"] = { "The longest pause before the first retry; twice as long before the next, and so on.", 0.025 },
 	["retries.maxBackOffSeconds"] = { "How long at most.", 0.25 },
 	["retries.budgetPercent"] = { "How many of the requests under way may be retries; three at least.", 20 },

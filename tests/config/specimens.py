@@ -146,6 +146,13 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, hedging": ([
+        document("Service", {
+            "endpoints": [{"address": "http://a.example:9000"}, {"address": "http://b.example:9000"}],
+            "retries": {"hedgeAfterSeconds": 0.1}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "PolicyBinding": ([
         binding("header-injection", {"inboundHeaders": [{"key": "x-a", "value": "1"}]},
                 order=7, rules=RULES), api()], 0, ""),
