@@ -122,6 +122,34 @@ def storm(reloads, pause):
 
 
 @case
+def connections_of_a_service_that_is_gone_are_let_go():
+    """Those without a request at once, the other one behind its answer."""
+    go = threading.Event()
+
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/hold":
+                go.wait(30 * SCALE)
+            connection.send(reply(200, "old"))
+    document = api("a", "http://127.0.0.1:1")
+    up = document["spec"]["services"]["up"]
+    with Backend(script) as old, Backend(reply(200, "new")) as new:
+        up["address"] = old.address
+        with Gateway({"a.yaml": [document]}) as gateway, gateway.client() as busy:
+            busy.send("GET /hold HTTP/1.1\r\nhost: h\r\n\r\n")
+            wait_for(lambda: old.requests, "the request that is held")
+            equal(gateway.get("/").text(), "old")
+            equal(len(old.live), 2)
+            up["address"] = new.address
+            gateway.save("a.yaml", [document])
+            wait_for(lambda: len(old.live) == 1, "the idle connection to be closed")
+            equal(gateway.get("/").text(), "new")
+            go.set()
+            equal(busy.read().text(), "old")
+            wait_for(lambda: not old.live, "the busy one to be closed, too")
+
+
+@case
 def what_waits_for_a_connection_outlives_the_edge_that_it_passed():
     """Its own fields were written by a generation that is freed meanwhile."""
     goes_on = threading.Event()
