@@ -5,6 +5,7 @@
  *
  * The group has one BIO for all its streams (one of its own costs each 208 bytes): whoever calls what
  * may read or write says for whom, by engine(). */
+#include "base/buffer.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -16,6 +17,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -37,7 +39,7 @@ struct stream_tls {
 	char *error;                /* owned: why it failed; NULL: it has not */
 	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
 	int certificate_n, chain_n;
-	unsigned char *chain; /* owned: what it sent above that, one behind the other */
+	char *chain; /* owned: what it sent above that, one behind the other */
 };
 
 /* --- the BIO --------------------------------------------------------------------------------- */
@@ -467,20 +469,17 @@ struct str stream_tls_server_name(const struct stream *s)
 static void read_certificates(struct stream_tls *t)
 {
 	X509 *x = SSL_get0_peer_certificate(t->ssl);
-	STACK_OF(X509) *above = t->context->keeps_chain ? SSL_get_peer_cert_chain(t->ssl) : NULL;
+	struct buffer chain;
 	int n = x ? i2d_X509(x, &t->certificate) : 0;
 	if (n <= 0)
 		return;
 	t->certificate_n = n;
-	for (int i = 0; i < sk_X509_num(above); i++) {
-		unsigned char *der = NULL;
-		n = i2d_X509(sk_X509_value(above, i), &der);
-		if (n > 0) {
-			t->chain = heap_realloc(t->chain, (size_t)(t->chain_n + n));
-			memcpy(t->chain + t->chain_n, der, (size_t)n);
-			t->chain_n += n;
-		}
-		OPENSSL_free(der);
+	buffer_init(&chain, INT_MAX);
+	if (t->context->keeps_chain && tls_chain_above(t->ssl, &chain)) {
+		t->chain = chain.p;
+		t->chain_n = (int)chain.n;
+	} else {
+		buffer_deinit(&chain);
 	}
 }
 
@@ -495,6 +494,5 @@ struct str stream_tls_certificate(const struct stream *s)
 
 struct str stream_tls_chain(const struct stream *s)
 {
-	return s->tls && s->tls->chain ? str_n((const char *)s->tls->chain, (size_t)s->tls->chain_n)
-				       : STR_EMPTY;
+	return s->tls && s->tls->chain ? str_n(s->tls->chain, (size_t)s->tls->chain_n) : STR_EMPTY;
 }

@@ -233,6 +233,8 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 	}
 	tls_use_tickets(c->ctx, o->tickets);
 	c->keeps_chain = o->keeps_chain;
+	if (c->keeps_chain)
+		tls_keep_chains(c->ctx);
 	c->uri = tls_own_uri(c->ctx);
 	if (c->alpn_length > 0)
 		SSL_CTX_set_alpn_select_cb(c->ctx, choose_alpn, c);

@@ -8,6 +8,7 @@
 
 #include <time.h>
 
+struct buffer;
 struct tls_names;    /* tls_names.c */
 struct tls_staple;   /* tls_ocsp.c */
 struct tls_sessions; /* tls_sessions.c */
@@ -45,6 +46,11 @@ char *tls_own_uri(SSL_CTX *ctx);
 /* --- tls_tickets.c --- */
 /* `ring` NULL: keys of the context's own. */
 void tls_use_tickets(SSL_CTX *ctx, const struct ticket_ring *ring);
+/* Tickets carry what clients send above their certificate, so that a session that goes on has it. */
+void tls_keep_chains(SSL_CTX *ctx);
+/* What the client has sent above its certificate, now or when the session began, one behind the other
+ * as DER; false: it does not fit. */
+MUST_USE bool tls_chain_above(SSL *ssl, struct buffer *chain);
 
 /* --- tls_ocsp.c --- */
 /* Why clients cannot use that response, in a few words behind "it"; NULL: they can, until *until

@@ -3,6 +3,7 @@
  * so that nothing is kept of it here (RFC 5077 section 4: AES-CBC, then HMAC over all of it). */
 #include "net/tls_priv.h"
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "handover/tickets.h"
 
@@ -15,6 +16,8 @@
 /* TLS 1.3 has tickets made in advance. One is what a connection needs that comes back; each costs 6
  * us of the handshake's 160. */
 #define TICKETS_PER_HANDSHAKE 1
+/* What a ticket may carry of a client's chain: it comes back in a hello, which many bound by 16 KiB. */
+#define CHAIN_BYTES_MAX 8192
 
 static EVP_CIPHER *aes; /* looking one up by name takes a lock */
 
@@ -69,6 +72,69 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	const struct ticket_ring *ring = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	return seals ? seal(ring, name, iv, cipher, mac) : unseal(ring, ssl, name, iv, cipher, mac);
 }
+
+/* --- chains of clients ----------------------------------------------------------------------- */
+
+static bool add_to_chain(struct buffer *chain, X509 *x)
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der);
+	if (n > 0)
+		buffer_add(chain, str_n((const char *)der, (size_t)n));
+	OPENSSL_free(der);
+	return n > 0 && !chain->failed;
+}
+
+bool tls_chain_above(SSL *ssl, struct buffer *chain)
+{
+	unsigned char *kept;
+	size_t n;
+	if (SSL_session_reused(ssl)) {
+		if (SSL_SESSION_get0_ticket_appdata(SSL_get_session(ssl), (void **)&kept, &n) == 1)
+			buffer_add(chain, str_n((const char *)kept, n));
+		return !chain->failed;
+	}
+	STACK_OF(X509) *above = SSL_get_peer_cert_chain(ssl);
+	bool ok = true;
+	for (int i = 0; ok && i < sk_X509_num(above); i++)
+		ok = add_to_chain(chain, sk_X509_value(above, i));
+	return ok;
+}
+
+/* OpenSSL puts the client's own certificate alone into a session. What does not fit is marked by one
+ * byte, which is no certificate. One that goes on has it already. */
+static int on_ticket_made(SSL *ssl, void *arg)
+{
+	struct buffer chain;
+	if (SSL_session_reused(ssl))
+		return 1;
+	buffer_init(&chain, CHAIN_BYTES_MAX);
+	struct str kept = tls_chain_above(ssl, &chain) ? buffer_str(&chain) : STR("-");
+	int ok = SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), kept.p, kept.n);
+	buffer_deinit(&chain);
+	ERR_clear_error();
+	return ok;
+}
+
+/* A session whose chain did not fit is not resumed: upstreams are told the same each time. */
+static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+	size_t name_n, SSL_TICKET_STATUS status, void *arg)
+{
+	void *kept = NULL;
+	size_t n = 0;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	if (SSL_SESSION_get0_ticket_appdata(session, &kept, &n) != 1 || n == 1)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+void tls_keep_chains(SSL_CTX *ctx)
+{
+	SSL_CTX_set_session_ticket_cb(ctx, on_ticket_made, on_ticket_read, NULL);
+}
+
+/* --------------------------------------------------------------------------------------------- */
 
 void tls_use_tickets(SSL_CTX *ctx, const struct ticket_ring *ring)
 {

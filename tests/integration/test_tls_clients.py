@@ -3,6 +3,7 @@
 """Certificates of clients: who is let in, and what upstreams are told of them."""
 import hashlib
 import os
+import socket
 import ssl
 import urllib.parse
 
@@ -68,6 +69,36 @@ def tells_upstreams_the_whole_certificate_and_its_chain():
         equal(ssl.PEM_cert_to_DER_cert(plain("Cert")), ssl.PEM_cert_to_DER_cert(mine.crt))
         equal(plain("Chain").count("BEGIN CERTIFICATE"), 2)
         check(plain("Chain").endswith(middle.crt[middle.crt.index("-----BEGIN"):]), plain("Chain"))
+
+
+@case
+def tells_upstreams_the_same_of_a_session_that_goes_on():
+    """And of the one after that. A chain that is too long for a ticket costs a handshake each time."""
+    ca = Authority()
+    middle = ca.issue_authority("Middle CA")
+    mine = middle.issue("till 7")
+    chained, long = middle.with_chain(mine), middle.with_chain(middle.issue("till 8"))
+    for _ in range(32):
+        long = middle.with_chain(long)
+    with Backend(reply(200, "x")) as backend, Gateway([https(
+            backend, ca, ca.issue("shop.test"), clientCertificate="optional",
+            forwardClientCertDetails="SANITIZE_SET",
+            setCurrentClientCertDetails={"cert": True, "chain": True})]) as gateway:
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for name, certificate, resumes in (("a chain", chained, True), ("too long", long, False),
+                                               ("none", None, True)):
+                tls, session, seen = ca.client_tls(certificate, maximum=version), None, []
+                for visit in range(3):
+                    raw = socket.create_connection(("127.0.0.1", gateway.port), 10)
+                    with tls.wrap_socket(raw, server_hostname="shop.test", session=session) as s:
+                        s.sendall(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+                        check(b" 200 " in s.recv(4096), "an answer")
+                        equal(s.session_reused, resumes and visit > 0, f"{name}, {version.name}")
+                        session = s.session
+                    seen.append(backend.requests[-1].all(FIELD))
+                with rows(f"{name}, {version.name}"):
+                    equal(seen[1:], seen[:1] * 2)
+                    equal(len(seen[0]), 1 if certificate else 0)
 
 
 @case
