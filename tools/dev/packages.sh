@@ -14,7 +14,7 @@ packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev lib
 # python3, not -minimal: http.server, json and ssl are in the full one.
 packages_of_test="curl openssl python3 procps ca-certificates ccache nginx-light haproxy nodejs zstd minisign nghttp2-client
 	tinyproxy-bin"
-packages_of_full="clang llvm abigail-tools slowhttptest"
+packages_of_full="clang llvm abigail-tools slowhttptest testssl.sh"
 packages_of_bench="nginx-light haproxy wrk nghttp2-client valgrind util-linux strace"
 packages_have_apt_lists=no
 
