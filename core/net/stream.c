@@ -35,6 +35,7 @@ struct stream_group *stream_group_new(struct loop *loop)
 	list_init(&g->unsure_before);
 	task_init(&g->flush, on_turn_end);
 	timer_init(&g->unsure_timer, on_unsure_timer);
+	stream_group_init_tls(g);
 	return g;
 }
 

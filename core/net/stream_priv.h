@@ -18,7 +18,8 @@ struct stream {
 	struct stream_group *group;
 	struct stream_tls *tls; /* owned; NULL: plain */
 	struct link dirty;      /* of the group's, to be flushed */
-	struct link unsure;     /* of the group's, to be read once more when it stays silent */
+	struct link unsure;     /* of the group's, to be read once more when it stays silent; or of
+				 * its `line` */
 	struct task task; /* goes on reading, or brings a callback that is due; then the last one */
 	struct timer timer;     /* of connecting, the TLS handshake, flushing to close, lingering */
 	struct chunk_queue out; /* plain: what the kernel gets; TLS: plain text not yet encrypted */
@@ -42,6 +43,7 @@ struct stream {
 	bool has_ended : 1;    /* 0 was read; on_end came */
 	bool is_truncated : 1; /* TLS ended without close_notify */
 	bool is_dialled : 1;
+	bool is_in_line : 1; /* its handshake goes on in a later turn */
 	bool is_broken : 1;  /* reset: what was received is read, then it fails */
 	bool end_is_due : 1; /* FIN after what is queued */
 	bool end_is_sent : 1;
@@ -72,6 +74,10 @@ struct stream_group {
 	 * STREAM_UNSURE_MS to twice that, unless something came meanwhile. */
 	struct link unsure, unsure_before; /* since the last tick, and before it */
 	struct timer unsure_timer;
+	/* Who has to wait with a handshake, first come, first served, and is not read meanwhile. */
+	struct link line;
+	unsigned handshakes; /* steps in this turn */
+	struct task line_task, handshakes_end;
 };
 #define STREAM_UNSURE_MS 100
 
@@ -117,6 +123,7 @@ bool stream_write_queue(struct stream *s, struct chunk_queue *q);
 void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name);
 void stream_tls_free(struct stream *s);
+void stream_group_init_tls(struct stream_group *g);
 /* What it has made for TLS; its streams are gone. */
 void stream_group_free_tls(struct stream_group *g);
 /* The socket may have bytes, or room. */

@@ -111,6 +111,9 @@ static BIO *bio_of(struct stream_group *g)
 
 void stream_group_free_tls(struct stream_group *g)
 {
+	CHECK(list_is_empty(&g->line));
+	task_cancel(&g->line_task);
+	task_cancel(&g->handshakes_end);
 	BIO_free(g->bio);
 	free(g->wire);
 }
@@ -369,7 +372,7 @@ static bool receive(struct stream *s, size_t *budget)
 	return true;
 }
 
-void stream_tls_read(struct stream *s)
+static void read_records(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
 	size_t budget = LIMIT_TURN_BYTES;
@@ -383,6 +386,65 @@ void stream_tls_read(struct stream *s)
 		if (!receive(s, &budget))
 			return;
 	}
+}
+
+/* --- many handshakes at once: those that are connected come between them --- */
+
+static void count_handshake(struct stream_group *g)
+{
+	g->handshakes++;
+	loop_at_turn_end(g->loop, &g->handshakes_end);
+}
+
+static void on_handshakes_end(struct task *t)
+{
+	struct stream_group *g = CONTAINER_OF(t, struct stream_group, handshakes_end);
+	g->handshakes = 0;
+	if (!list_is_empty(&g->line))
+		loop_ready_next(g->loop, &g->line_task);
+}
+
+static void on_line(struct task *t)
+{
+	struct stream_group *g = CONTAINER_OF(t, struct stream_group, line_task);
+	struct link *l;
+	while (g->handshakes < LIMIT_TURN_HANDSHAKES && (l = list_pop(&g->line))) {
+		struct stream *s = CONTAINER_OF(l, struct stream, unsure);
+		s->is_in_line = false;
+		if (s->is_closed)
+			continue;
+		count_handshake(g);
+		read_records(s);
+	}
+}
+
+/* Whether the stream's handshake has its turn; else it has a place in the line. */
+static bool may_shake_hands(struct stream *s)
+{
+	struct stream_group *g = s->group;
+	if (s->is_in_line)
+		return false;
+	if (g->handshakes < LIMIT_TURN_HANDSHAKES && list_is_empty(&g->line)) {
+		count_handshake(g);
+		return true;
+	}
+	s->is_in_line = true;
+	list_remove(&s->unsure);
+	list_append(&g->line, &s->unsure);
+	return false;
+}
+
+void stream_group_init_tls(struct stream_group *g)
+{
+	list_init(&g->line);
+	task_init(&g->line_task, on_line);
+	task_init(&g->handshakes_end, on_handshakes_end);
+}
+
+void stream_tls_read(struct stream *s)
+{
+	if (s->tls->is_open || s->is_dialled || may_shake_hands(s))
+		read_records(s);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

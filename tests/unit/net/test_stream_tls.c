@@ -64,6 +64,78 @@ static void assert_pattern(struct str s)
 			ck_abort_msg("byte %zu differs", i);
 }
 
+/* --- many at once -------------------------------------------------------------------------- */
+
+enum { CROWD = 3 * LIMIT_TURN_HANDSHAKES };
+
+/* Greeted, and waiting for an answer. */
+static void crowd_connect(struct raw crowd[CROWD], struct side own[CROWD])
+{
+	struct tls_context *context = server_context(NULL);
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = (struct raw){.ctx = ctx, .fd = side_accept(&own[i], context)};
+		crowd[i].ssl = SSL_new(ctx);
+		SSL_CTX_up_ref(ctx);
+		SSL_set_fd(crowd[i].ssl, crowd[i].fd);
+		ck_assert_int_lt(SSL_connect(crowd[i].ssl), 1);
+	}
+	SSL_CTX_free(ctx);
+}
+
+static int crowd_answered(const struct raw crowd[CROWD])
+{
+	int count = 0;
+	char c;
+	for (int i = 0; i < CROWD; i++)
+		count += recv(crowd[i].fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+	return count;
+}
+
+START_TEST(a_crowd_of_handshakes_leaves_turns_to_who_is_connected)
+{
+	static struct raw crowd[CROWD];
+	static struct side own[CROWD];
+	bench_open();
+	connect_sides();
+	crowd_connect(crowd, own);
+	stream_send_copy(b.stream, STR("question"));
+	loop_turn(loop, 0);
+	ck_assert_int_eq(crowd_answered(crowd), LIMIT_TURN_HANDSHAKES);
+	loop_turn(loop, 0);
+	ck_assert_int_eq(crowd_answered(crowd), 2 * LIMIT_TURN_HANDSHAKES);
+	assert_str(side_text(&a), "question");
+	bench_close();
+	for (int i = 0; i < CROWD; i++)
+		raw_close(&crowd[i]);
+}
+END_TEST
+
+START_TEST(who_leaves_the_line_of_handshakes_holds_nobody_up)
+{
+	static struct raw crowd[CROWD];
+	static struct side own[CROWD];
+	bench_open();
+	crowd_connect(crowd, own);
+	loop_turn(loop, 0);
+	for (int i = LIMIT_TURN_HANDSHAKES; i < CROWD; i += 2)
+		stream_close(own[i].stream, STREAM_CLOSE_NOW);
+	pump();
+	int count = 0;
+	for (int i = 0; i < CROWD; i++) {
+		count += SSL_connect(crowd[i].ssl) == 1;
+		ck_assert_int_eq(own[i].closed, i >= LIMIT_TURN_HANDSHAKES && i % 2 == 0);
+	}
+	ck_assert_int_eq(count, LIMIT_TURN_HANDSHAKES + (CROWD - LIMIT_TURN_HANDSHAKES) / 2);
+	pump();
+	for (int i = 0; i < CROWD; i++)
+		ck_assert_int_eq(own[i].opened, !own[i].closed);
+	bench_close();
+	for (int i = 0; i < CROWD; i++)
+		raw_close(&crowd[i]);
+}
+END_TEST
+
 /* --- bytes --------------------------------------------------------------------------------- */
 
 START_TEST(much_goes_both_ways_whole)
@@ -547,9 +619,10 @@ END_TEST
 #define an_idle_tls_stream_gives_openssl_buffers_back an_idle_tls_stream_holds_no_buffer
 #endif
 
-UNIT_SUITE(stream_tls, much_goes_both_ways_whole, what_is_queued_before_the_handshake_follows_it,
-	any_cut_of_the_wire_will_do, small_chunks_share_a_record,
-	a_reader_that_stops_and_goes_gets_everything_in_order,
+UNIT_SUITE(stream_tls, a_crowd_of_handshakes_leaves_turns_to_who_is_connected,
+	who_leaves_the_line_of_handshakes_holds_nobody_up, much_goes_both_ways_whole,
+	what_is_queued_before_the_handshake_follows_it, any_cut_of_the_wire_will_do,
+	small_chunks_share_a_record, a_reader_that_stops_and_goes_gets_everything_in_order,
 	a_reader_that_stops_after_each_record_does_not_lose_the_next,
 	drained_comes_though_only_encrypted_bytes_were_above_the_mark,
 	close_notify_is_an_end_and_a_bare_fin_is_a_truncation,
