@@ -173,21 +173,31 @@ static bool produce(struct stream *s)
 	return !s->is_closed && s->out.bytes > before;
 }
 
-static void flush(struct stream *s)
+static void write_produced(struct stream *s)
 {
-	copy_residue_out(s);
-	if (s->is_connecting || s->is_broken)
-		return;
 	bool is_full, has_more;
 	do {
-		is_full = UNLIKELY(s->wants_produce) && has_no_room(s);
-		has_more = UNLIKELY(s->wants_produce) && !is_full && produce(s);
+		is_full = has_no_room(s);
+		has_more = !is_full && produce(s);
 		if (!s->is_closed)
 			write_out(s);
 		if (s->is_closed || s->is_broken)
 			return;
 		/* What was written at once leaves room that no edge will tell of. */
-	} while (UNLIKELY(s->wants_produce) && (is_full ? !has_no_room(s) : has_more));
+	} while (s->wants_produce && (is_full ? !has_no_room(s) : has_more));
+}
+
+static void flush(struct stream *s)
+{
+	copy_residue_out(s);
+	if (s->is_connecting || s->is_broken)
+		return;
+	if (UNLIKELY(s->wants_produce))
+		write_produced(s);
+	else if (!s->is_closed)
+		write_out(s);
+	if (s->is_closed || s->is_broken)
+		return;
 	note_pending(s);
 	size_t pending = stream_pending(s);
 	if (pending == 0 && s->end_is_due && !s->end_is_sent && s->is_open)
