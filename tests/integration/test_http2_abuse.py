@@ -6,7 +6,6 @@ import struct
 
 from harness import *
 from harness.frames import *
-from harness.frames import GOAWAY, STREAM_CLOSED
 
 
 def told_off(what, abuse, reason, code=ENHANCE_YOUR_CALM, backend=None, config=()):

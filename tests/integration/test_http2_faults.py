@@ -7,15 +7,10 @@ import struct
 from harness import *
 from harness.asks import ask_by_http1, ask_by_http2
 from harness.frames import *
-from harness.frames import CONTINUATION, GOAWAY, PING, PRIORITY, PUSH
 
 BODY = bytes(range(33, 127)) * 32
 PIECES = (1, 899)
 MOMENTS = len(answer_frames(1, BODY, pieces=PIECES)) + 1  # the last: behind all of it
-
-
-def goaway(last, code=NO_ERROR):
-    return frame(GOAWAY, 0, 0, struct.pack(">II", last, code))
 
 
 # What a peer may do without harm, with bytes of a stream or its connection.

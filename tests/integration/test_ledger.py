@@ -4,6 +4,7 @@
 import re
 
 from harness import *
+from harness.frames import answer_frames, goaway, rst, serves_frames
 from harness.ledger import Books, H2Load, LedgerOrigin, Load, Loads
 
 
@@ -31,6 +32,8 @@ def three_books_agree_under_load_of_http2():
         equal({r["protocol"] for r in gateway.records_now()}, {"HTTP/2.0"})
 
 
+OUTCOMES = {"ok", "refused", "unreachable", "reset", "eof", "partial", "timeout", "wrong-owner", "wrong-body",
+            "status", "malformed", "unfinished"}
 # What a gateway that loses something would give: (outcome, answer, how the connection ends).
 NONCE = b"HTTP/1.1 200 OK\r\nX-Ledger-Nonce: %s\r\nX-Ledger-Body: right\r\n"
 LOSSES = [
@@ -67,6 +70,45 @@ def the_client_notices_every_kind_of_loss():
             equal([r[1] for r in load.failures()], [outcome])
     with rows("refused"):
         equal(Load(free_port(), keepalive=1, requests=1).wait()["refused"], 1)
+
+
+def answered(stream, nonce, body=b"", verdict="right", end=True, **more):
+    head, content = answer_frames(
+        stream, body, fields=[("x-ledger-nonce", nonce), ("x-ledger-body", verdict)], **more)
+    return head + (content if end else b"")
+
+
+# The nonce of the first request of seed 1, and the same over HTTP/2: (outcome, frames, whether it closes).
+FIRST = "0000000100000000"
+LOSSES_BY_FRAMES = [
+    ("ok", lambda s: answered(s, FIRST), False),
+    ("ok", lambda s: goaway(s) + answered(s, FIRST), False),
+    ("eof", lambda s: b"", True),
+    ("reset", lambda s: rst(s), False),
+    ("reset", lambda s: goaway(0), False),
+    ("partial", lambda s: answered(s, FIRST, end=False), True),
+    ("partial", lambda s: answered(s, FIRST, end=False) + rst(s), False),
+    ("partial", lambda s: answered(s, FIRST, end=False) + goaway(0), False),
+    ("wrong-owner", lambda s: answered(s, FIRST.replace("1", "f")), False),
+    ("wrong-body", lambda s: answered(s, FIRST, b"other"), False),
+    ("wrong-body", lambda s: answered(s, FIRST, verdict="wrong"), False),
+    ("status", lambda s: answered(s, FIRST, status=503), False),
+    ("malformed", lambda s: b"HTTP/1.1 400 Bad Request\r\n\r\n", False),
+]
+
+
+@case
+def the_client_by_http2_notices_every_kind_of_loss():
+    for outcome, frames, closes in LOSSES_BY_FRAMES:
+        def talk(peer):
+            while request := peer.request():
+                peer.send(frames(request[0]))
+                if closes:
+                    return
+        with rows(f"{outcome}: {frames(1)[:60]}, closed: {closes}"), Backend(serves_frames(talk)) as backend:
+            load = H2Load(backend.port, keepalive=1, multiplex=1, uploads=0, body=0, requests=1, seed=1)
+            counts = load.wait()
+            equal({name: n for name, n in counts.items() if n and name in OUTCOMES}, {outcome: 1})
 
 
 @case

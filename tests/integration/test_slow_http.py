@@ -7,7 +7,6 @@ import subprocess
 
 from harness import *
 from harness.frames import *
-from harness.frames import GOAWAY, PING
 from harness.ledger import Books, LedgerOrigin, Load
 
 # Of `ledger load`, so that a path that it knows is the one that is attacked, too.

@@ -57,6 +57,10 @@ def rst(stream, code=CANCEL):
     return frame(RST_STREAM, 0, stream, struct.pack(">I", code))
 
 
+def goaway(last, code=NO_ERROR):
+    return frame(GOAWAY, 0, 0, struct.pack(">II", last, code))
+
+
 def window_update(stream, n):
     return frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", n))
 

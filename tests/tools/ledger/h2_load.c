@@ -274,6 +274,15 @@ static enum outcome outcome_of(int error)
 	return error == ECONNREFUSED ? OUTCOME_REFUSED : OUTCOME_UNREACHABLE;
 }
 
+/* Who breaks the protocol is told so, and read no more. */
+static void end_if_done(struct session *session)
+{
+	if (session->is_over || nghttp2_session_want_read(session->h2) ||
+		nghttp2_session_want_write(session->h2))
+		return;
+	end_session(session, OUTCOME_MALFORMED);
+}
+
 static void on_event(struct session *session, uint32_t events)
 {
 	if (session->is_over)
@@ -287,6 +296,7 @@ static void on_event(struct session *session, uint32_t events)
 		on_readable(session);
 	}
 	send_frames(session);
+	end_if_done(session);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
