@@ -49,6 +49,7 @@ static struct service_options options_of(const struct plan_node *node, struct bu
 		.proxy_header = (unsigned)build_number(n, "proxyHeader", 0, 2),
 		.via_host = plan_string(via, "host", STR_EMPTY),
 		.via_port = (uint16_t)plan_integer(via, "port", 0),
+		.via_absolute = plan_bool(via, "absolute", false),
 		.via_credentials = plan_string(via, "credentials", STR_EMPTY),
 		.unix_path = plan_string(node, "unix", STR_EMPTY),
 		.protocol = protocol_of(node),
@@ -82,7 +83,8 @@ static bool is_same(const struct service_options *a, const struct service_option
 	return str_eq(a->name, b->name) && str_eq(a->scheme, b->scheme) &&
 	       str_eq(a->host, b->host) && a->port == b->port &&
 	       a->proxy_header == b->proxy_header && str_eq(a->via_host, b->via_host) &&
-	       a->via_port == b->via_port && str_eq(a->via_credentials, b->via_credentials) &&
+	       a->via_port == b->via_port && a->via_absolute == b->via_absolute &&
+	       str_eq(a->via_credentials, b->via_credentials) &&
 	       str_eq(a->authority, b->authority) && str_eq(a->unix_path, b->unix_path) &&
 	       str_eq(a->tls_identity, b->tls_identity) && a->protocol == b->protocol &&
 	       is_same_http2(&a->http2, &b->http2) &&

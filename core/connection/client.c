@@ -81,6 +81,7 @@ struct http_client *http_client_dial(struct stream_group *group,
 		.protocol = target->protocol,
 		.connect_timeout_ms = target->connect_timeout_ms,
 		.http2 = target->http2,
+		.proxy = target->proxy,
 	};
 	list_init(&c->link);
 	task_init(&c->closed, on_finish);

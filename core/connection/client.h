@@ -45,6 +45,9 @@ struct http_client_target {
 	int connect_timeout_ms;
 	struct str preamble; /* goes before everything, TLS too; copied */
 	struct str connect; /* asks a forward proxy at `address` for the way; copied; empty: none */
+	/* Of HTTP/1: a forward proxy at `address` that takes each request in absolute form; borrowed until the client
+	 * is closed; NULL: none. */
+	const struct h1_proxy *proxy;
 	enum http_client_protocol protocol;
 	struct http2_options http2;
 };

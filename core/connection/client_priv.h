@@ -35,6 +35,7 @@ struct http_client {
 	bool is_closing;
 
 	/* HTTP/1 */
+	const struct h1_proxy *proxy; /* borrowed; NULL: its peer is whom requests are for */
 	bool peer_ended;
 	struct client_stream *current; /* owned; NULL while idle */
 	uint64_t sent_before;          /* bytes sent when the current stream was opened */

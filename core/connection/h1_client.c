@@ -82,7 +82,7 @@ static void frame(
 static bool write_head(
 	struct client_stream *c, const struct http_request *r, const struct h1_write_options *o)
 {
-	size_t room = h1_request_bytes(r);
+	size_t room = h1_request_bytes(r, o->proxy);
 	char *p = h1_stream_reserve(&c->h, room);
 	if (!p)
 		return false;
@@ -103,7 +103,8 @@ static void send_request(struct http_stream *s, struct http_request *request, bo
 	if (!c->h.stream || c->h.head_sent)
 		return;
 	int64_t announced = request->content_length;
-	struct h1_write_options o = {.keep_alive = true, .upgrade = asks_upgrade(request)};
+	struct h1_write_options o = {.keep_alive = true, .proxy = c->client->proxy};
+	o.upgrade = asks_upgrade(request) && !o.proxy;
 	frame(c, request, end, &o);
 	h1_parser_begin_response(c->h.parser, s->arena, s->response, request->method, o.upgrade);
 	bool is_written = write_head(c, request, &o);
@@ -131,6 +132,12 @@ static void send_trailers(struct http_stream *s, const struct fields *trailers)
 }
 
 /* --- responses ------------------------------------------------------------------------------- */
+
+/* What only the gateway can answer is not the client's to see. */
+static bool is_refused_by_proxy(const struct http_client *c)
+{
+	return UNLIKELY(c->proxy) && c->current->h.s.response->status == 407;
+}
 
 static void note_head(struct http_client *c)
 {
@@ -173,6 +180,10 @@ static bool read_message(struct http_client *c, struct block *block, struct str 
 	}
 	if (!r->h.stream)
 		return false;
+	if (r->h.has_head && !had_head && is_refused_by_proxy(c)) {
+		fail(c, HTTP_RESET_PROTOCOL, "the forward proxy wants other credentials (407)");
+		return false;
+	}
 	if (r->h.has_head && !had_head)
 		s->events->on_head(s);
 	else if (s->in_ended || r->h.s.body_received > received)

@@ -93,17 +93,25 @@ bool h1_parser_keep_alive(const struct h1_parser *p);
 bool h1_parser_is_between_messages(const struct h1_parser *p);
 
 /* --- writing ----------------------------------------------------------------------------- */
+/* A forward proxy that requests are sent to in absolute form (RFC 9112 3.2.2): for whom, and what it is told. */
+struct h1_proxy {
+	struct str authority; /* in the target, and in Host, since the two have to be equal */
+	struct str fields;    /* whole lines of its own, or empty */
+};
+
 struct h1_write_options {
 	bool keep_alive;  /* else "Connection: close" */
 	bool chunked;     /* "Transfer-Encoding: chunked"; else content_length decides */
 	bool upgrade;     /* "Connection: upgrade" and the Upgrade field */
 	bool http10_peer; /* keep-alive must be said, chunked is impossible */
 	struct str date;  /* added when the response has none; STR_EMPTY: not */
+	const struct h1_proxy *proxy; /* of a request; NULL: it goes to whom it is for */
 };
 /* An upper bound of the bytes that writing takes, with a date of at most 64. */
-size_t h1_request_bytes(const struct http_request *r);
+size_t h1_request_bytes(const struct http_request *r, const struct h1_proxy *proxy);
 size_t h1_response_bytes(const struct http_response *r);
-/* Writes to `to` and returns how many bytes; the target is path and query of `r`. */
+/* Writes to `to` and returns how many bytes; the target is path and query of `r`, behind the
+ * proxy's authority where there is one. */
 size_t h1_write_request(const struct http_request *r, const struct h1_write_options *o, char *to);
 size_t h1_write_response(const struct http_response *r, const struct h1_write_options *o, char *to);
 /* The size line of a chunk, "1f4\r\n"; at most 18 bytes. */

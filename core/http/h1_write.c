@@ -74,10 +74,11 @@ static char *put_framing(char *to, const struct h1_write_options *o, int64_t con
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-size_t h1_request_bytes(const struct http_request *r)
+size_t h1_request_bytes(const struct http_request *r, const struct h1_proxy *proxy)
 {
+	size_t more = UNLIKELY(proxy) ? proxy->authority.n * 2 + proxy->fields.n : 0;
 	return r->method_name.n + r->path.n + r->query.n + r->authority.n * 2 + r->upgrade.n +
-	       fields_bytes(&r->fields) + FIXED_BYTES;
+	       fields_bytes(&r->fields) + FIXED_BYTES + more;
 }
 
 static char *put_target(char *to, const struct http_request *r)
@@ -92,14 +93,33 @@ static char *put_target(char *to, const struct http_request *r)
 	return to;
 }
 
+/* RFC 9112 3.2.4: "*" of a server as a whole is no path. */
+static char *put_start_for_proxy(
+	char *to, const struct http_request *r, const struct h1_proxy *proxy)
+{
+	to = PUT(to, "http://");
+	to = put(to, proxy->authority);
+	if (!str_eq(r->path, STR("*")))
+		to = put_target(to, r);
+	to = PUT(to, " HTTP/1.1\r\nHost: ");
+	to = put(to, proxy->authority);
+	to = PUT(to, "\r\n");
+	return put(to, proxy->fields);
+}
+
+static char *put_start(char *to, const struct http_request *r)
+{
+	to = put_target(to, r);
+	to = PUT(to, " HTTP/1.1\r\nHost: ");
+	to = put(to, r->authority);
+	return PUT(to, "\r\n");
+}
+
 size_t h1_write_request(const struct http_request *r, const struct h1_write_options *o, char *to)
 {
 	char *at = put(to, r->method_name);
 	*at++ = ' ';
-	at = put_target(at, r);
-	at = PUT(at, " HTTP/1.1\r\nHost: ");
-	at = put(at, r->authority);
-	at = PUT(at, "\r\n");
+	at = UNLIKELY(o->proxy) ? put_start_for_proxy(at, r, o->proxy) : put_start(at, r);
 	at = put_fields(at, &r->fields);
 	at = put_framing(at, o, r->content_length);
 	at = put_connection(at, o, r->upgrade);

@@ -31,28 +31,42 @@ static struct str make_authority(const struct service_options *o)
 	return str_of(text);
 }
 
-/* RFC 9110 9.3.6: always with a port. */
-static struct str make_connect(const struct service_options *o)
+static struct str make_credentials(const struct service_options *o)
 {
+	if (o->via_credentials.n == 0)
+		return own(STR_EMPTY);
+	return str_of(heap_printf("Proxy-Authorization: %.*s\r\n", STR_ARG(o->via_credentials)));
+}
+
+/* How its forward proxy is used, if it has one. RFC 9110 9.3.6: CONNECT always names a port. */
+static void make_way(struct service *s)
+{
+	const struct service_options *o = &s->options;
 	if (o->via_host.n == 0)
-		return STR_EMPTY;
+		return;
+	struct str credentials = make_credentials(o);
+	if (o->via_absolute) {
+		s->proxy = (struct h1_proxy){own(s->authority), credentials};
+		return;
+	}
 	struct str host = o->at.n > 0 ? o->at : o->host;
-	bool is_ip6 = str_index(host, ':')<host.n, has = o->via_credentials.n> 0;
+	bool is_ip6 = str_index(host, ':') < host.n;
 	char *to = heap_printf(
 		"%s%.*s%s:%u", is_ip6 ? "[" : "", STR_ARG(host), is_ip6 ? "]" : "", o->port);
-	char *text = heap_printf("CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%.*s%s\r\n", to, to,
-		has ? "Proxy-Authorization: " : "", STR_ARG(o->via_credentials), has ? "\r\n" : "");
+	s->connect = str_of(heap_printf(
+		"CONNECT %s HTTP/1.1\r\nHost: %s\r\n%.*s\r\n", to, to, STR_ARG(credentials)));
 	free(to);
-	return str_of(text);
+	free((char *)credentials.p);
 }
 
 /* No part but the last may hold a line feed: names, hosts and schemes are checked before. */
 static struct str make_key(const struct service_options *o)
 {
-	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%.*s\n%.*s\n%.*s",
+	return str_of(heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%d\n%.*s\n%.*s\n%.*s",
 		STR_ARG(o->name), STR_ARG(o->scheme), STR_ARG(o->host), o->port,
 		STR_ARG(o->tls_identity), o->proxy_header, STR_ARG(o->via_host), o->via_port,
-		STR_ARG(o->via_credentials), STR_ARG(o->at), STR_ARG(o->unix_path)));
+		o->via_absolute, STR_ARG(o->via_credentials), STR_ARG(o->at),
+		STR_ARG(o->unix_path)));
 }
 
 static void init(struct service *s, const struct service_options *options, struct service *owner)
@@ -74,7 +88,7 @@ static void init(struct service *s, const struct service_options *options, struc
 	s->breaker.limits = options->breaker;
 	s->authority = make_authority(options);
 	s->options.authority = options->authority.n > 0 ? s->authority : STR_EMPTY;
-	s->connect = make_connect(&s->options);
+	make_way(s);
 	s->key = make_key(&s->options);
 }
 
@@ -82,7 +96,8 @@ static void deinit(struct service *s)
 {
 	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
 		s->options.at, s->options.unix_path, s->options.tls_identity, s->options.via_host,
-		s->options.via_credentials, s->authority, s->connect, s->key};
+		s->options.via_credentials, s->authority, s->connect, s->proxy.authority,
+		s->proxy.fields, s->key};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
 		free((char *)texts[i].p);
 	tls_context_unref(s->options.tls);

@@ -31,6 +31,7 @@ struct service_options {
 				  own; 0: without */
 	struct str via_host;   /* of a forward proxy that is asked for the way; empty: none */
 	uint16_t via_port;
+	bool via_absolute; /* it gets each request in absolute form, and is not asked for a way */
 	struct str via_credentials; /* what Proxy-Authorization says; empty: none */
 	struct str unix_path;       /* "unix:/path" services */
 	struct tls_context *tls;    /* ref taken; NULL when plain */

@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/prng.h"
+#include "http/h1.h"
 #include "upstream/upstream.h"
 
 #include <stdatomic.h>
@@ -20,7 +21,9 @@ struct service {
 	struct service_options options; /* texts owned */
 	struct str authority;           /* owned */
 	struct str connect;             /* owned: asks its forward proxy; empty: it has none */
-	struct str key;                 /* owned: what makes its pools different from others */
+	struct h1_proxy
+		proxy; /* owned texts: its forward proxy takes absolute forms; empty: it does not */
+	struct str key; /* owned: what makes its pools different from others */
 };
 
 /* Pools by the address of their service, so that a request need not hash its key. */

@@ -47,6 +47,7 @@ local forward_proxy = {
 		address = { type = "string", check = check_proxy },
 		username = { type = "string", check = check_user, max = 255 },
 		password = { type = "string", check = check_password, max = 255 },
+		tunnel = { type = "boolean" },
 	},
 }
 
@@ -113,6 +114,17 @@ function outward.check_host(spec, path, report, owner)
 	return true
 end
 
+-- Why requests cannot be sent in absolute form; nil: they can.
+local function refuse_absolute(target, spec)
+	if target.address and target.address.scheme ~= "http" then
+		return "without a tunnel a proxy reads what it passes on, so the service has to be http://"
+	elseif nodes.get(spec, "proxyProtocol") then
+		return "a PROXY header needs a tunnel through the proxy"
+	elseif (nodes.text(spec, "hostRewrite") or "service") ~= "service" then
+		return "without a tunnel upstreams see their own name in Host: a proxy makes it so"
+	end
+end
+
 local function read_way(target, spec, path, report, owner)
 	local proxy = nodes.get(spec, "forwardProxy")
 	if not nodes.is(proxy, "map") then
@@ -124,6 +136,8 @@ local function read_way(target, spec, path, report, owner)
 		message = "a UNIX socket is not reached by a proxy"
 	elseif nodes.get(proxy, "password") and not nodes.get(proxy, "username") then
 		message = 'a password needs "username" beside it'
+	elseif nodes.value(proxy, "tunnel", "boolean") == false then
+		message = refuse_absolute(target, spec)
 	end
 	if message then
 		report:error(proxy, path .. "forwardProxy", message, owner, { at_key = true })
@@ -211,6 +225,9 @@ local function forward_proxy_node(service, settings)
 	local out = nodes.map(at)
 	nodes.put(out, "host", nodes.string(at, parsed.host))
 	nodes.put(out, "port", nodes.integer(at, parsed.port))
+	if nodes.value(at, "tunnel", "boolean") == false then
+		nodes.put(out, "absolute", nodes.boolean(at, true))
+	end
 	return nodes.put(out, "credentials", user and nodes.string(user,
 		"Basic " .. base64(user.value .. ":" .. (password and password.value or ""))))
 end

@@ -120,7 +120,7 @@ static void rewrite_head(struct h1_run *run)
 	struct str upgrade = run->how->is_response ? run->response.upgrade : run->request.upgrade;
 	o.upgrade = upgrade.n > 0;
 	size_t most = run->how->is_response ? h1_response_bytes(&run->response)
-					    : h1_request_bytes(&run->request);
+					    : h1_request_bytes(&run->request, NULL);
 	/* A block of its own, of just that size, so that a sanitizer sees one byte too many. */
 	char *bytes = malloc(most);
 	CHECK(bytes);

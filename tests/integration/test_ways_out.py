@@ -12,6 +12,8 @@ from harness import *
 from harness.cases import CALLOUT
 from harness.documents import document
 
+WEBSOCKET = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13",
+             "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
@@ -254,6 +256,32 @@ def checks_and_calls_of_policies_go_through_it():
             equal(sorted({head.split()[1].split(":")[0] for head in proxy.heads}), ["one.test", "two.test"])
 
 
+@case
+def a_proxy_may_get_absolute_forms_in_place_of_a_tunnel():
+    """What is asked of it, over one connection; what only the gateway can answer is not shown to clients."""
+    credentials = "Basic " + base64.b64encode(b"ann:s3cret").decode()
+
+    def answer(connection):
+        while request := connection.read_request():
+            is_known = request.get("proxy-authorization") == credentials
+            connection.send(reply(200, "fine") if is_known else reply(407, "", {"proxy-authenticate": "Basic"}))
+
+    for password, status in (("s3cret", 200), ("other", 502)):
+        with rows(password), Backend(answer) as proxy:
+            up = {"address": "http://up.test:81/v1", "forwardProxy": {
+                "address": proxy.address, "username": "ann", "password": password, "tunnel": False}}
+            with Gateway([api("a", services={"up": up})]) as gateway, gateway.client() as client:
+                for _ in range(2):
+                    made = client.request("GET", "/x?y=1", WEBSOCKET)
+                    equal((made.status, made.has("proxy-authenticate")), (status, False))
+                seen = proxy.requests[0]
+                equal((seen.target, seen.get("host"), seen.has("upgrade")),
+                      ("http://up.test:81/v1/x?y=1", "up.test:81", False))
+                equal(len(proxy.connections), 1 if status == 200 else 2)
+                if status == 502:
+                    contains(str(gateway.records(2)[0]), "wants other credentials (407)")
+
+
 @contextlib.contextmanager
 def tinyproxy(*lines):
     """Its port."""
@@ -276,10 +304,10 @@ def tinyproxy(*lines):
 @case
 def a_stock_proxy_lets_who_has_its_password_through():
     with Backend(echo) as backend, tinyproxy("BasicAuth ann s3cret") as port:
-        for password, status in (("s3cret", 200), ("other", 503)):
+        for password, tunnel, status in (("s3cret", True, 200), ("other", True, 503), ("s3cret", False, 200)):
             up = {"address": f"http://localhost:{backend.port}", "forwardProxy": {
-                "address": f"http://127.0.0.1:{port}", "username": "ann", "password": password}}
-            with rows(password), Gateway([api("a", services={"up": up})]) as gateway:
+                "address": f"http://127.0.0.1:{port}", "username": "ann", "password": password, "tunnel": tunnel}}
+            with rows((password, tunnel)), Gateway([api("a", services={"up": up})]) as gateway:
                 for _ in range(2):
                     answer = gateway.request("POST", "/x", body=b"y" * 100000)
                     equal((answer.status, len(answer.body)), (status, 100000 if status == 200 else len(answer.body)))

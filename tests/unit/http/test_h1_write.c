@@ -4,6 +4,7 @@
 #include "http/h1.h"
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct h1_write_options stays = {.keep_alive = true};
@@ -36,7 +37,7 @@ static struct http_response an_answer(uint16_t status)
 static void check_request(
 	const struct http_request *r, const struct h1_write_options *o, const char *expected)
 {
-	size_t most = h1_request_bytes(r);
+	size_t most = h1_request_bytes(r, o->proxy);
 	char *to = malloc(most);
 	size_t n = h1_write_request(r, o, to);
 	ck_assert_uint_le(n, most);
@@ -57,6 +58,32 @@ static void check_response(
 		expected);
 	free(to);
 }
+
+/* The longest authorities and fields are in the bound, and "*" is no path. */
+START_TEST(writes_absolute_forms_for_proxies)
+{
+	static char name[301];
+	memset(name, 'n', 300);
+	struct h1_proxy proxy = {STR("up:81"), STR_EMPTY};
+	struct h1_write_options o = {.keep_alive = true, .proxy = &proxy};
+	struct http_request r = a_get();
+	r.has_query = true;
+	r.query = STR("b");
+	check_request(&r, &o, "GET http://up:81/a?b HTTP/1.1\r\nHost: up:81\r\n\r\n");
+	proxy.fields = STR("Proxy-Authorization: Basic eA==\r\n");
+	r = a_get();
+	r.path = STR("*");
+	check_request(&r, &o,
+		"GET http://up:81 HTTP/1.1\r\nHost: up:81\r\nProxy-Authorization: Basic "
+		"eA==\r\n\r\n");
+	char expected[700];
+	snprintf(expected, sizeof(expected), "GET http://%s/a HTTP/1.1\r\nHost: %s\r\n\r\n", name,
+		name);
+	proxy = (struct h1_proxy){str_of(name), STR_EMPTY};
+	r = a_get();
+	check_request(&r, &o, expected);
+}
+END_TEST
 
 START_TEST(writes_requests)
 {
@@ -198,7 +225,7 @@ START_TEST(writes_parts_of_every_length)
 }
 END_TEST
 
-UNIT_SUITE(h1_write, writes_requests, writes_framing_from_the_length_and_the_options,
-	writes_responses, says_to_an_old_client_what_it_needs,
-	writes_no_framing_where_there_can_be_no_content, writes_chunk_framing,
-	writes_parts_of_every_length)
+UNIT_SUITE(h1_write, writes_requests, writes_absolute_forms_for_proxies,
+	writes_framing_from_the_length_and_the_options, writes_responses,
+	says_to_an_old_client_what_it_needs, writes_no_framing_where_there_can_be_no_content,
+	writes_chunk_framing, writes_parts_of_every_length)
