@@ -18,6 +18,7 @@
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
 #define CIPHERS_BYTES_MAX   16384
+#define CIPHER_NAME_BYTES   80
 #define CHAIN_DEPTH_MAX     4
 #define CHAIN_BYTES_MAX     65536
 #define ALPN_NAME_BYTES_MAX 255
@@ -62,11 +63,22 @@ static int set_versions(SSL_CTX *ctx, struct str min, struct str max, char *mess
 	return ok ? ok : tls_refuse(message, size, "these TLS versions are not available");
 }
 
+/* The RFCs' names of 1.2's suites, TLS_ECDHE_RSA_WITH_..., are not known to lists of OpenSSL 3.0. */
+static struct str openssl_name(struct str name)
+{
+	char text[CIPHER_NAME_BYTES];
+	if (name.n >= sizeof(text) || str_find(name, STR("_WITH_")) == name.n)
+		return name;
+	memcpy(text, name.p, name.n);
+	text[name.n] = '\0';
+	return str_of(OPENSSL_cipher_name(text)); /* "(NONE)" where it knows none */
+}
+
 /* OpenSSL keeps the suites of 1.3 apart. */
 static void split_ciphers(struct str ciphers, struct buffer *old_names, struct buffer *new_names)
 {
 	while (ciphers.n > 0) {
-		struct str name = str_trim(str_cut(&ciphers, ':'));
+		struct str name = openssl_name(str_trim(str_cut(&ciphers, ':')));
 		struct buffer *names = str_starts(name, STR("TLS_")) ? new_names : old_names;
 		if (name.n > 0 && names->n > 0)
 			buffer_add_char(names, ':');

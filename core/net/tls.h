@@ -4,8 +4,8 @@
  *
  * Ownership    counted, with atomic counts: shared by all workers and by generations.
  * Defaults     TLS 1.2 and 1.3, ECDHE AEAD suites, no renegotiation, no compression. Of `ciphers`,
- *              names that begin with TLS_ are 1.3's suites, the others 1.2's; a version of which
- *              none is named keeps its default.
+ *              names that begin with TLS_ are 1.3's suites, the others, and those of the RFCs
+ *              (TLS_..._WITH_...), 1.2's; a version of which none is named keeps its default.
  */
 #pragma once
 
@@ -35,8 +35,8 @@ struct tls_server_options {
 		*others; /* beside it, of other kinds (RSA, EC): clients choose */
 	size_t other_count;
 	struct str min_version, max_version; /* "1.2", "1.3"; STR_EMPTY: 1.2 and 1.3 */
-	struct str ciphers;     /* OpenSSL names separated by ':'; STR_EMPTY: default */
-	const struct str *alpn; /* in order of preference */
+	struct str ciphers;                  /* names separated by ':'; STR_EMPTY: default */
+	const struct str *alpn;              /* in order of preference */
 	size_t alpn_count;
 	enum tls_client_certificate client_certificate; /* one that `trusted_ca_pem` vouches for */
 	struct str trusted_ca_pem;

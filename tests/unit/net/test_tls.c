@@ -286,6 +286,26 @@ START_TEST(ciphers_of_both_versions_may_stand_in_one_list)
 }
 END_TEST
 
+START_TEST(ciphers_may_have_the_names_of_the_rfcs)
+{
+	struct tls_client_options old = {
+		.max_version = STR("1.2"), .ciphers = STR("ECDHE-ECDSA-AES256-GCM-SHA384")};
+	const struct {
+		const char *ciphers;
+		int opened;
+	} rows[] = {{"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 1},
+		{"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 0},
+		{"TLS_AES_128_GCM_SHA256:TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 1}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bench_open();
+		struct tls_server_options o = {.ciphers = str_of(rows[i].ciphers)};
+		connect_sides(server_context(&o), client_context(&old), "shop.test");
+		ck_assert_int_eq(b.opened, rows[i].opened);
+		bench_close();
+	}
+}
+END_TEST
+
 /* --- what a context refuses
  * ------------------------------------------------------------------------- */
 
@@ -340,6 +360,9 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 		{{.certificate.crt_pem = leaf.crt,
 			 .certificate.key_pem = leaf.key,
 			 .ciphers = STR("TLS_NONE_SUCH")},
+			"no usable cipher in the list"},
+		{{.certificate = {leaf.crt, leaf.key, STR_EMPTY, STR_EMPTY},
+			 .ciphers = STR("TLS_NONE_WITH_SUCH")},
 			"no usable cipher in the list"},
 		{{.certificate.crt_pem = leaf.crt,
 			 .certificate.key_pem = leaf.key,
@@ -528,7 +551,7 @@ UNIT_SUITE(tls, agrees_on_everything_and_carries_bytes, plain_streams_have_no_tl
 	believes_names_that_the_certificate_has, names_with_a_nul_are_not_cut_short,
 	says_why_it_does_not_believe, skipping_validation_takes_anybody, follows_a_chain,
 	asks_for_a_client_certificate_when_told, versions_must_meet,
-	ciphers_of_both_versions_may_stand_in_one_list,
+	ciphers_of_both_versions_may_stand_in_one_list, ciphers_may_have_the_names_of_the_rfcs,
 	refuses_unusable_server_settings_with_a_sentence,
 	refuses_unusable_client_settings_with_a_sentence,
 	sessions_survive_with_their_key_and_for_one_rotation,
