@@ -440,7 +440,8 @@ static inline bool is_bodiless(const struct chain_run *run)
 }
 
 /* What became of a pause: CHAIN_MORE when the walk goes on. */
-static __attribute__((noinline)) enum chain_result run_wake(struct sluice_exchange *x, enum chain_direction d)
+static __attribute__((noinline)) enum chain_result run_wake(
+	struct sluice_exchange *x, enum chain_direction d)
 {
 	struct chain_run *run = &x->run[d];
 	if (run->pause == CHAIN_PAUSE_WAITING)
@@ -495,19 +496,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 	struct pool *pool = loop_pool(x->loop);
 	x->chain = chain ? chain : &empty_chain;
 	x->active = active;
-	x->begun = 0;
 	x->response_from = LIMIT_BINDINGS_PER_CHAIN;
-	x->current = NULL;
-	x->local = x->answer = NULL;
-	x->local_binding = NULL;
-	x->skipped = 0;
-	x->fault_binding = NULL;
-	x->fault_reason = NULL;
-	x->data = NULL;
-	x->properties = NULL;
-	x->operations = NULL;
-	x->certificate = NULL;
-	x->principal = x->client_id = x->client_name = x->body_at_hand = STR_EMPTY;
 	run_init(&x->run[CHAIN_REQUEST], pool);
 	run_init(&x->run[CHAIN_RESPONSE], pool);
 }

@@ -113,30 +113,34 @@ struct exchange_way {
 	struct str host;
 };
 
-/* The exchange as policies see it. The proxy embeds it, zeroed, and fills the first part. */
+/* The exchange as policies see it. The proxy embeds it, fills the first part, and zeroes what stands
+ * behind `run`. */
 struct sluice_exchange {
 	/* set by the proxy before chain_begin; borrowed */
 	struct loop *loop;
 	struct arena *arena;
-	uint32_t worker; /* index */
 	struct http_request *request;
-	struct http_response *response; /* set before the response walk */
 	struct str client_address, local_address;
 	struct str request_id;
-	struct str trace_id; /* of a valid traceparent; else empty */
-	struct str api;      /* "namespace/name" */
 	const char *tls_version;
 	struct str tls_server_name;
 	struct str tls_certificate; /* the client's, as DER; else empty */
 	/* Called on the worker when a pause ended: step the direction again. */
 	void (*wake)(struct sluice_exchange *x);
-	struct chain_watch *watch; /* NULL: nobody asks how long the bindings take */
+	uint32_t worker; /* index */
+
+	struct chain_run run[2]; /* kept by policy; made by chain_begin */
+
+	/* zeroed before; likewise the proxy's */
+	struct http_response *response; /* set before the response walk */
+	struct str trace_id;            /* of a valid traceparent; else empty */
+	struct str api;                 /* "namespace/name" */
+	struct chain_watch *watch;      /* NULL: nobody asks how long the bindings take */
 
 	/* the run; kept by policy */
-	const struct chain *chain;
-	uint64_t active; /* bit per binding: its rules matched */
-	uint64_t begun;  /* bit per binding: its request_head was reached */
-	struct chain_run run[2];
+	const struct chain *chain;           /* NULL: it has not begun */
+	uint64_t active;                     /* bit per binding: its rules matched */
+	uint64_t begun;                      /* bit per binding: its request_head was reached */
 	const struct chain_binding *current; /* inside a callback; else NULL */
 	uint8_t callback;                    /* which */
 	bool is_resumed;
@@ -146,18 +150,18 @@ struct sluice_exchange {
 	void **data;                       /* per binding; in the arena, made on first use */
 	struct chain_property *properties; /* list in the arena */
 	const struct certificate_facts *certificate; /* in the arena; NULL: nobody has asked */
-	struct exchange_secrets *secrets;  /* in the arena; NULL: none; policy/secrets.h */
+	struct exchange_secrets *secrets; /* in the arena; NULL: none; policy/secrets.h */
 	struct operation *operations; /* list: what bindings have under way; policy/operation.h */
 	struct str principal, client_id, client_name;
-	struct exchange_claims *claims; /* in the arena; NULL: none; policy/claims.h */
+	struct exchange_claims *claims;       /* in the arena; NULL: none; policy/claims.h */
 	struct exchange_violation *violation; /* in the arena; NULL: none */
-	struct frames *frames; /* of a WebSocket; NULL: nobody looks; policy/frames.h */
-	struct exchange_way *way;             /* in the arena; NULL: as the routes say */
+	struct frames *frames;    /* of a WebSocket; NULL: nobody looks; policy/frames.h */
+	struct exchange_way *way; /* in the arena; NULL: as the routes say */
 	/* Behind the content, by direction; NULL: none. The proxy gives what came with the message,
 	 * before the chain gets its last piece; a policy that changes them has them copied. */
 	const struct fields *trailers[2];
-	uint8_t own_trailers; /* 1 << direction: they are the exchange's own */
-	bool is_last_piece;   /* a body callback runs, and sees the end */
+	uint8_t own_trailers;          /* 1 << direction: they are the exchange's own */
+	bool is_last_piece;            /* a body callback runs, and sees the end */
 	struct local_response *answer; /* given in the callback that runs */
 	struct str body_at_hand;       /* during a body callback: expressions' `payload` */
 
@@ -177,7 +181,8 @@ bool chain_wants_body(const struct chain *chain, enum chain_direction d);
 bool chain_run_wants_body(const struct sluice_exchange *x, enum chain_direction d);
 size_t chain_binding_count(const struct chain *chain);
 
-/* `active`: which bindings' rules match. Nothing runs yet. `chain` NULL is an empty one. */
+/* Once for each exchange. `active`: which bindings' rules match. Nothing runs yet. `chain` NULL is an
+ * empty one. */
 void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t active);
 /* Walks as far as it can. Feed by moving chunks into run[d].in and setting in_ended first. For the
  * response walk of a local answer the proxy sets x->response to local->head and feeds the body. */

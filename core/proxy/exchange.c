@@ -553,11 +553,15 @@ static void fill_view(struct exchange *e)
 	x->wake = on_policy_wake;
 }
 
+/* 1,400 bytes less one by one: each eight cost an instruction. */
+#define ZEROED_FROM offsetof(struct exchange, x.response)
+#define ZEROED_TO   offsetof(struct exchange, worker)
+
 void exchange_begin(struct proxy_listener *listener, struct http_stream *client)
 {
 	struct proxy_worker *w = proxy_listener_worker(listener);
 	struct exchange *e = pool_get(loop_pool(w->loop), sizeof(*e));
-	memset(e, 0, offsetof(struct exchange, request_id));
+	memset((char *)e + ZEROED_FROM, 0, ZEROED_TO - ZEROED_FROM);
 	e->upstream_address.n = 0;
 	e->worker = w;
 	e->listener = listener;

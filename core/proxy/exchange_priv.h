@@ -37,14 +37,15 @@
 			S(RESPONSE, DONE))            /* P3: x.response is set, nothing is sent */ \
 	X(BODY, response_body, S(RESPONSE, DONE))     /* P4: the head is sent */                   \
 	X(TUNNEL, response_tunnel, S(RESPONSE, DONE)) /* P5: 101 is sent; bytes both ways */       \
-	X(DONE, exchange_stays, 0) /* P6: the last byte is queued, or the client's stream is dead  \
+	X(DONE, exchange_stays,                                                                    \
+		0) /* P6: the last byte is queued, or the client's stream is dead  \
 				    */
 
 #define ATTEMPT_STATES(X)                                                                          \
 	X(NONE, exchange_stays, S(ATTEMPT, CONNECT)) /* A0: no service is chosen yet */            \
 	X(CONNECT, attempt_connect,                                                                \
 		S(ATTEMPT, CONNECT) | S(ATTEMPT, SEND) | S(ATTEMPT, PAUSE) |                       \
-			S(ATTEMPT, ABANDONED)) /* A1: waiting */                                   \
+			S(ATTEMPT, ABANDONED))                           /* A1: waiting */         \
 	X(SEND, attempt_send, S(ATTEMPT, AWAIT) | S(ATTEMPT, ABANDONED)) /* A2: nothing is sent */ \
 	X(AWAIT, attempt_await,                                                                    \
 		S(ATTEMPT, CONNECT) | S(ATTEMPT, PAUSE) | S(ATTEMPT, DONE) |                       \
@@ -85,13 +86,13 @@ enum {
 	FACT_UPSTREAM_SILENT = 1 << 10,
 	FACT_TOO_LONG = 1 << 11, /* the exchange as a whole */
 	FACT_DEADLINE = 1 << 15, /* the caller has given up by now */
-	FACTS_OF_UPSTREAM = FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD |
-			    FACT_UPSTREAM_RESET,
+	FACTS_OF_UPSTREAM =
+		FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE | FACT_UPSTREAM_HEAD | FACT_UPSTREAM_RESET,
 	FACTS_OF_SWEEP = FACT_SLOW_BODY | FACT_SLOW_READER | FACT_UPSTREAM_SILENT | FACT_TOO_LONG |
 			 FACT_DEADLINE,
-	FACT_OVERLOAD = 1 << 12, /* memory is short, and this one is to give its own back */
+	FACT_OVERLOAD = 1 << 12,       /* memory is short, and this one is to give its own back */
 	FACT_ANSWER_ABORTED = 1 << 13, /* a policy gave up the answer that it wrote */
-	FACT_DRAIN = 1 << 14, /* a WebSocket is older than what is served */
+	FACT_DRAIN = 1 << 14,          /* a WebSocket is older than what is served */
 	FACTS_THAT_END = FACT_CLIENT_RESET | FACT_SHUTDOWN | FACT_OVERLOAD | FACT_BODY_EXCESS |
 			 FACT_TIMER | FACTS_OF_SWEEP | FACT_ANSWER_ABORTED | FACT_DRAIN,
 };
@@ -107,12 +108,12 @@ struct attempt {
 	bool is_retry;
 	bool is_kept; /* the endpoint is the one that the client's cookie names */
 	uint8_t retry_count;
-	uint8_t places;       /* taken of the service's breaker, by 1 << enum breaker_kind */
+	uint8_t places;            /* taken of the service's breaker, by 1 << enum breaker_kind */
 	struct endpoint *endpoint; /* taken; NULL: the service has one address */
 	uint64_t tried;            /* endpoints, by endpoint_bit */
 	struct retrier *retrier;   /* owned; NULL: the service has no `retries` */
-	bool is_request_sent; /* the last byte was handed to the stream, which is in AWAIT */
-	bool body_was_taken;  /* bytes went upstream that cannot be sent again */
+	bool is_request_sent;      /* the last byte was handed to the stream, which is in AWAIT */
+	bool body_was_taken;       /* bytes went upstream that cannot be sent again */
 	int64_t started_us;
 	struct service_row *row; /* where the service counts it; NULL: nowhere */
 	int64_t head_us;         /* when the response's head came; 0: not yet */
@@ -120,11 +121,6 @@ struct attempt {
 
 struct exchange {
 	struct sluice_exchange x; /* what policies see; first, so that it is the exchange */
-	struct proxy_worker *worker;
-	struct proxy_listener *listener; /* borrowed; outlives its connections */
-	struct link link;                /* in worker->exchanges */
-	struct task task;
-	struct timer timer; /* bounds the wait at hand: the answer, or the next bytes */
 
 	enum request_state request_state;
 	enum response_state response_state;
@@ -145,21 +141,28 @@ struct exchange {
 	bool tunnel_closed[2]; /* towards the upstream, towards the client: FIN was passed on */
 	uint16_t status;       /* what the client was told; 0: nothing */
 
-	struct http_stream *down;          /* the client's; owned until released */
-	struct api *api;                   /* pinned; NULL before ROUTE */
-	struct str path_received;          /* canonical, before any rewriting; for the record */
-	struct str authority_received;     /* likewise */
-	struct str path_rest;              /* the path without the base path */
-	struct service *service;           /* borrowed from the API */
-	const struct route_terms *terms;   /* borrowed from the API; NULL: the route has none */
-	bool rewrites_host;                /* Host becomes the service's */
-	struct chunk_queue local_body;     /* of a local answer */
-	struct tunnel *tunnel;             /* of a WebSocket, behind its 101; tunnel.h */
-	struct mirror *mirror;             /* owned until it is sent; NULL: there is no copy */
-	struct trace *trace;               /* owned; NULL: nobody follows it */
-	struct str allowed_methods;        /* for Allow, when the method failed */
+	struct api *api;                 /* pinned; NULL before ROUTE */
+	struct str path_received;        /* canonical, before any rewriting; for the record */
+	struct str authority_received;   /* likewise */
+	struct str path_rest;            /* the path without the base path */
+	struct service *service;         /* borrowed from the API */
+	const struct route_terms *terms; /* borrowed from the API; NULL: the route has none */
+	bool rewrites_host;              /* Host becomes the service's */
+	struct tunnel *tunnel;           /* of a WebSocket, behind its 101; tunnel.h */
+	struct mirror *mirror;           /* owned until it is sent; NULL: there is no copy */
+	struct trace *trace;             /* owned; NULL: nobody follows it */
+	struct str allowed_methods;      /* for Allow, when the method failed */
+
+	/* From here on nothing is zeroed at the start: it is filled then, or by who uses it. */
+	struct proxy_worker *worker;
+	struct proxy_listener *listener; /* borrowed; outlives its connections */
+	struct http_stream *down;        /* the client's; owned until released */
+	struct link link;                /* in worker->exchanges */
+	struct task task;
+	struct timer timer;            /* bounds the wait at hand: the answer, or the next bytes */
+	struct chunk_queue local_body; /* of a local answer */
 	struct local_response spent_local; /* when the arena cannot hold an answer */
-	char request_id[UUID_BYTES];       /* from here on nothing is zeroed at the start */
+	char request_id[UUID_BYTES];
 	char client_text[ADDRESS_TEXT_BYTES];
 	struct address upstream_address; /* n 0: none; for the record */
 	struct sweep_notes sweep;        /* once is_swept */

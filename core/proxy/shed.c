@@ -121,7 +121,7 @@ static size_t bytes_held(const struct exchange *e)
 {
 	size_t n = e->down->in.bytes + e->x.arena->bytes_used + e->local_body.bytes +
 		   http_stream_queued(e->down) + tunnel_bytes_held(e);
-	for (unsigned d = 0; d < ARRAY_COUNT(e->x.run); d++)
+	for (unsigned d = 0; e->x.chain && d < ARRAY_COUNT(e->x.run); d++)
 		n += e->x.run[d].in.bytes + e->x.run[d].held.bytes + e->x.run[d].out.bytes;
 	const struct local_stream *written = local_stream_of(&e->x);
 	n += written && !written->lies_elsewhere ? written->queue.bytes : 0;

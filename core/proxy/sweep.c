@@ -266,7 +266,7 @@ static void visit(struct exchange *e)
 
 static bool awaits_policy(const struct exchange *e)
 {
-	return e->x.run[CHAIN_REQUEST].pause || e->x.run[CHAIN_RESPONSE].pause;
+	return e->x.chain && (e->x.run[CHAIN_REQUEST].pause || e->x.run[CHAIN_RESPONSE].pause);
 }
 
 /* Whose turn it was. */
