@@ -526,4 +526,5 @@ def main():
     Bench(args).run()
 
 
-main()
+if __name__ == "__main__":
+    main()
