@@ -230,9 +230,9 @@ bool h2_session_receive(struct h2_session *s, struct str in, int64_t now_ms)
 		case H2_SCAN_BAD_PRIORITY:
 			h2_session_end(s, H2_ENDING_PROTOCOL, "a priority that cannot be");
 			break;
-		default: /* what it is depends on all that came before */
-			feed(s, fed, in.p);
-			fed = in.p;
+		default: /* what it is depends on all that came before, and on nothing of its own */
+			feed(s, fed, in.p - 1);
+			fed = in.p - 1;
 			h2_session_check_stream(s, s->scan.stream);
 			break;
 		}

@@ -114,6 +114,24 @@ START_TEST(an_early_answer_ends_the_request)
 }
 END_TEST
 
+/* The DATA that ends it has a head and nothing else: to the library it is whole with its head. */
+START_TEST(an_empty_end_behind_ours_is_in_order)
+{
+	struct rig *r = rig_new();
+	struct rig_stream *s = rig_ask(r, "POST", "/", CONTENT_LENGTH_UNKNOWN, NO_FIELDS);
+	rig_send(r, s, STR("abc"), false);
+	rig_run(r);
+	rig_answer(served(r, 0), 200, "hello");
+	rig_run(r);
+	rig_told(&r->server);
+	rig_send(r, s, STR_EMPTY, true);
+	rig_run(r);
+	assert_told(&r->server, "1: abc.\n1: closed\n");
+	ck_assert_int_eq(h2_session_ending(r->server.session), H2_ENDING_NONE);
+	rig_free(r);
+}
+END_TEST
+
 /* Nothing is credited: the window is all that is sent. */
 START_TEST(content_waits_for_credit)
 {
@@ -273,8 +291,8 @@ END_TEST
 UNIT_SUITE(h2_session, a_request_and_its_answer_arrive_as_they_were,
 	content_and_trailers_go_both_ways, interim_answers_come_before_the_final_one,
 	an_answer_to_head_declares_and_sends_nothing, content_beyond_the_declared_length_resets,
-	an_early_answer_ends_the_request, content_waits_for_credit, a_sender_is_told_of_room,
-	a_refused_stream_may_be_sent_again, a_reset_is_told_to_the_other_side,
-	draining_serves_what_was_open, a_client_learns_how_many_streams_it_may_open,
-	an_extended_connect_is_a_switch, only_a_switch_answers_an_extended_connect_with_2xx,
-	cookie_crumbs_are_joined)
+	an_early_answer_ends_the_request, an_empty_end_behind_ours_is_in_order,
+	content_waits_for_credit, a_sender_is_told_of_room, a_refused_stream_may_be_sent_again,
+	a_reset_is_told_to_the_other_side, draining_serves_what_was_open,
+	a_client_learns_how_many_streams_it_may_open, an_extended_connect_is_a_switch,
+	only_a_switch_answers_an_extended_connect_with_2xx, cookie_crumbs_are_joined)
