@@ -110,12 +110,16 @@ const actions = {
   },
   turn: (stream, headers, name) => { turns.get(name)(); answer(stream, 200, 'done') },
   // A call whose answer begins at once and breaks off when the request is whole: behind a message, or inside the next one; or
-  // stands still.
+  // stands still there.
   'broken-call': stream => breakOff(stream, '\0\0\0\0\x02ok'),
   'half-call': stream => breakOff(stream, '\0\0\0\0\x02ok\0\0\0\0\x09hal'),
   'endless-call': stream => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
     stream.write('\0\0\0\0\x02ok')
+  },
+  'stuck-call': stream => {
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.write('\0\0\0\0\x02ok\0\0\0\0\x09hal')
   },
   'cut-call': stream => {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
