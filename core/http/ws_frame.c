@@ -110,8 +110,6 @@ static const char *data_mistake(const struct ws_sequence *s, const struct ws_hea
 static const char *head_mistake(
 	const struct ws_sequence *s, const struct ws_head *h, bool is_from_client)
 {
-	if (s->is_closed)
-		return "a frame comes behind the close";
 	if (h->reserved)
 		return "a frame has bits of an extension that was not negotiated";
 	if (h->is_masked != is_from_client)

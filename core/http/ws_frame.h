@@ -60,10 +60,10 @@ void ws_mask(char *to, struct str bytes, const uint8_t mask[4], uint64_t offset)
 /* What has come in one direction. Zeroed at the beginning. */
 struct ws_sequence {
 	uint8_t message; /* the opcode of the message whose fragments come; 0: none */
-	bool is_closed;  /* a CLOSE has come */
+	bool is_closed;  /* a CLOSE has come: no head behind it is one */
 };
 /* The next head: NULL, or what is wrong with it, for the log; then the connection has to end with
- * WS_STATUS_PROTOCOL. */
+ * WS_STATUS_PROTOCOL. Not after is_closed. */
 const char *ws_sequence_take(struct ws_sequence *s, const struct ws_head *h, bool is_from_client);
 
 /* The payload of a CLOSE: 0 with *status (0: it has none), else what to end with. */

@@ -307,8 +307,8 @@ static bool follow_head(
 	return w->is_lost || tunnel_take_head(e, d, h, begin);
 }
 
-/* How much of what has come may pass: frames, and of the last one what there is of it. While it
- * is closing no further one begins. */
+/* How much of what has come may pass: frames, and of the last one what there is of it. Behind a
+ * CLOSE, and while the tunnel is closing, no further one begins. */
 static size_t follow(struct exchange *e, enum chain_direction d, const struct chunk_queue *q)
 {
 	struct tunnel_way *w = &e->tunnel->way[d];
@@ -320,7 +320,7 @@ static size_t follow(struct exchange *e, enum chain_direction d, const struct ch
 		size_t n = w->left < c.left ? (size_t)w->left : c.left;
 		w->left -= n;
 		skip(&c, n);
-		if (c.left == 0 || tunnel_is_closing(e))
+		if (c.left == 0 || w->sequence.is_closed || tunnel_is_closing(e))
 			break;
 		n = head_at(&c, &h, room, &begin);
 		if (n == 0 || !follow_head(e, d, &h, begin))
@@ -392,11 +392,23 @@ static size_t pass_frames(struct exchange *e, enum chain_direction d)
 {
 	struct http_stream *from = tunnel_from(e, d);
 	size_t n = follow(e, d, &from->in);
-	if (from->in_ended && !tunnel_is_closing(e))
+	if (from->in_ended && !e->tunnel->way[d].sequence.is_closed && !tunnel_is_closing(e))
 		n = from->in.bytes;
 	if (n > 0)
 		send_some(e, d, n);
 	return n;
+}
+
+/* Whoever has closed has nothing more to say (RFC 6455 1.4). */
+static void drop_behind_close(struct exchange *e, enum chain_direction d)
+{
+	const struct tunnel_way *w = &e->tunnel->way[d];
+	struct http_stream *from = tunnel_from(e, d);
+	size_t n = from->in.bytes;
+	if (!w->sequence.is_closed || w->left > 0 || w->in_frame || n == 0)
+		return;
+	chunk_queue_drop(&from->in, n);
+	http_stream_credit(from, n);
 }
 
 /* What is left before it is no frame. */
@@ -417,6 +429,8 @@ static bool pass(struct exchange *e, enum chain_direction d)
 	if (w->is_ended || !http_stream_can_send(tunnel_to(e, d)))
 		return false;
 	bool moved = e->x.frames ? tunnel_frames_take(e, d, false) : pass_frames(e, d) > 0;
+	if (!tunnel_is_closing(e))
+		drop_behind_close(e, d);
 	moved |= pass_end(e, d);
 	if (moved) {
 		w->heard_ms = loop_now_ms(e->worker->loop);

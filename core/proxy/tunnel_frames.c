@@ -223,7 +223,8 @@ bool tunnel_frames_take(struct exchange *e, enum chain_direction d, bool only_re
 	struct tunnel_way *w = &e->tunnel->way[d];
 	bool moved = false;
 	while (has_room(e, d)) {
-		bool begins = !w->in_frame && !only_rest && take_head(e, d);
+		bool may_begin = !w->in_frame && !w->sequence.is_closed && !only_rest;
+		bool begins = may_begin && take_head(e, d);
 		moved |= begins;
 		if (!has_piece(e, d))
 			break;

@@ -4,7 +4,7 @@
 from harness import *
 from harness.cases import FRAMING
 from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, close_payload, echo_frames, frame_bytes,
-                               Peer, open_by, serves)
+                               Peer, open_by, says_too_much, serves)
 
 OPTIONS = ["--plugins", FRAMING]
 
@@ -40,6 +40,15 @@ def policies_see_frames_of_both_directions():
         client.close()
         record = gateway.records(1)[0]
         equal([record[name] for name in ("reason", "messagesIn", "closedBy")], ["ok", 3, "client"])
+
+
+@case
+def nothing_behind_a_close_is_shown():
+    with Backend(serves(echo_frames)) as backend, gateway_of(backend, framing(mark="a")) as gateway, \
+            gateway.client() as client:
+        says_too_much(open_by(client))
+        client.close()
+        equal([gateway.records(1)[0][name] for name in ("reason", "closeStatus", "messagesIn")], ["ok", 3001, 0])
 
 
 @case

@@ -6,7 +6,7 @@ import threading
 
 from harness import *
 from harness.websocket import (BINARY, CLOSE, PING, PONG, TEXT, asks, close_payload, echo_frames, frame_bytes,
-                               open_by, serves, switch_bytes)
+                               open_by, says_too_much, serves, switch_bytes)
 
 
 def switching(backend, *tokens):
@@ -279,6 +279,17 @@ def frames_may_come_byte_by_byte():
         equal(peer.read().code, 1000)
         client.close()
         equal(gateway.records(1)[0]["messagesIn"], 4)
+
+
+@case
+def what_comes_behind_a_close_is_dropped():
+    for name, limits in [("followed", {}), ("judged", {"websocketFrameBytes": 200})]:
+        with rows(name), Backend(serves(echo_frames)) as backend, \
+                Gateway([limited(backend, **limits)]) as gateway, gateway.client() as client:
+            says_too_much(open_by(client))
+            client.close()
+            record = gateway.records(1)[0]
+            equal([record[name] for name in ("reason", "closeStatus", "messagesIn")], ["ok", 3001, 0])
 
 
 @case

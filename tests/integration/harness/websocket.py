@@ -5,7 +5,7 @@ import hashlib
 import os
 import threading
 
-from .cases import SCALE
+from .cases import SCALE, equal
 from .wire import Client, Closed, Malformed, TimedOut, to_bytes
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -93,6 +93,14 @@ class Peer:
         while (frame := self.read(timeout)).opcode != CLOSE:
             pass
         return frame
+
+
+def says_too_much(peer):
+    """A CLOSE, and more behind it that nobody may act on."""
+    peer.end.send(b"".join([frame_bytes(CLOSE, close_payload(3001), mask=True),
+                            frame_bytes(CLOSE, close_payload(3002), mask=True),
+                            frame_bytes(TEXT, "late", mask=True), b"\x0f\x0fno frame"]))
+    equal(peer.read().code, 3001)
 
 
 def asks(target="/ws", key=None, host="h", **fields):
