@@ -112,7 +112,10 @@ def is_no_header_where_none_is_expected():
         with Backend() as backend, Gateway([api("a", backend), *edge]) as gateway:
             with gateway.client() as client:
                 client.send(LINE + b"GET / HTTP/1.1\r\nhost: h\r\n\r\n")
-                equal(client.read().status, 400)
+                equal(client.reader.to_end(), b"")
+            record = gateway.records(1)[0]
+            equal((record["status"], record["reason"], record["detail"]),
+                  (0, "bad_request", "not a request of HTTP"))
             equal(backend.requests, [])
 
 
