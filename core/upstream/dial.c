@@ -103,7 +103,7 @@ static void connect_to_next(struct pooled *c)
 		.connect_timeout_ms = o->connect_timeout_ms,
 		.preamble = str_n(header, header_n),
 		.connect = c->pool->service->connect,
-		.proxy = o->via_absolute ? &c->pool->service->proxy : NULL,
+		.proxy = c->proxied ? &c->proxied->proxy : NULL,
 		.protocol = o->protocol,
 		.http2 = o->http2,
 	};

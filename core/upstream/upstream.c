@@ -235,6 +235,8 @@ static void add_connection(struct upstream_pool *p)
 	*c = (struct pooled){.pool = p};
 	if (breaker_bounds(service_breaker(p->service), BREAKER_CONNECTIONS))
 		c->counted = service_ref(p->service);
+	if (p->service->options.via_absolute)
+		c->proxied = service_ref(p->service);
 	list_append(&p->busy, &c->link);
 	p->dials++;
 	p->stats.connections++;
@@ -403,6 +405,7 @@ static void free_place(struct pooled *c)
 		breaker_leave(service_breaker(c->counted), BREAKER_CONNECTIONS);
 		service_unref(c->counted);
 	}
+	service_unref(c->proxied);
 	pool_put(loop_pool(p->upstream->loop), c, sizeof(*c));
 }
 

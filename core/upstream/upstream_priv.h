@@ -102,6 +102,7 @@ struct pooled {
 	struct http_client *client; /* NULL until connected */
 	struct dial *dial;          /* owned; NULL once connected */
 	struct service *counted;    /* ref: has a place of BREAKER_CONNECTIONS there */
+	struct service *proxied;    /* ref: whose `proxy` the client borrows; NULL: it has none */
 	int64_t idle_since_ms;
 	bool is_idle;  /* in pool.idle */
 	bool has_room; /* in pool.room */

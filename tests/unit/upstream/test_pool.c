@@ -137,6 +137,55 @@ START_TEST(a_dropped_service_closes_what_is_idle_and_still_serves)
 }
 END_TEST
 
+static struct service *proxied_service(const struct bench *b)
+{
+	struct service_options o = {
+		.name = STR("default/origin"),
+		.scheme = STR("http"),
+		.host = STR("up.test"),
+		.port = 8080,
+		.via_host = STR("127.0.0.1"),
+		.via_port = address_port(&b->origin.address),
+		.via_absolute = true,
+		.connect_timeout_ms = 3000,
+		.idle_timeout_ms = 60000,
+		.connections_max = 8,
+		.waiters_max = 8,
+	};
+	return service_new(&o);
+}
+
+/* What it is asked in is the former service's as long as the connection is there. */
+START_TEST(a_connection_through_a_proxy_outlives_the_service_that_made_it)
+{
+	struct bench b;
+	struct request r[2];
+	bench_init(&b, NULL);
+	b.origin.holds = true;
+	struct service *former = proxied_service(&b), *s = proxied_service(&b);
+	ask_start(&b, former, false, &r[0]);
+	bench_settle(&b);
+	upstream_forget(b.upstream, former);
+	ask_start(&b, s, false, &r[1]);
+	b.origin.holds = false;
+	for (int i = 0; i < 2; i++) {
+		ask_finish(&r[i]);
+		ask_deinit(&r[i]);
+	}
+	service_unref(former);
+	for (int i = 0; i < 2; i++)
+		ask_start(&b, s, false, &r[i]);
+	for (int i = 0; i < 2; i++) {
+		ask_finish(&r[i]);
+		ck_assert(r[i].reused);
+		ck_assert_uint_eq(r[i].status, 200);
+		ask_deinit(&r[i]);
+	}
+	service_unref(s);
+	bench_deinit(&b);
+}
+END_TEST
+
 static void count_pool(void *arg, struct str service, const struct upstream_stats *stats)
 {
 	unsigned *count = arg;
@@ -163,4 +212,5 @@ UNIT_SUITE(pool, keeps_a_connection_and_uses_it_again, a_fresh_wish_gets_a_new_c
 	makes_no_more_connections_than_allowed_and_serves_in_order,
 	refuses_who_would_wait_behind_too_many, closes_idle_connections_in_time,
 	a_dropped_service_closes_what_is_idle_and_still_serves,
-	asking_whether_a_dropped_service_is_crowded_makes_no_pool)
+	asking_whether_a_dropped_service_is_crowded_makes_no_pool,
+	a_connection_through_a_proxy_outlives_the_service_that_made_it)
