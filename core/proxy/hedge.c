@@ -83,10 +83,12 @@ static void leave_endpoint(struct exchange *e, struct hedge *h)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* Whoever was asked by the service's name alone may be any of its endpoints. */
 bool hedge_is_possible(const struct exchange *e)
 {
 	const struct balancer *b = service_balancer(e->service);
-	return b && balancer_has_untried(b, e->attempt.tried, loop_now_ms(e->worker->loop));
+	return b && e->attempt.endpoint &&
+	       balancer_has_untried(b, e->attempt.tried, loop_now_ms(e->worker->loop));
 }
 
 struct hedge *hedge_begin(struct exchange *e)

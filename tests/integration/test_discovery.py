@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A name with several addresses: each is an endpoint, and they come and go."""
+import threading
 from contextlib import ExitStack
 
 from harness import *
@@ -79,6 +80,45 @@ def the_first_requests_do_not_wait_for_it():
         with Gateway([api("a", other, port=port), documents[1]]) as gateway:
             gateway.save("gateway.yaml", documents)
             equal({gateway.get("/").status for _ in range(10)}, {200})
+
+
+class LateAnswer(Answer):
+    """Comes when `go` is set."""
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        self.go = threading.Event()
+
+    def to(self, *message):
+        self.go.wait(30 * SCALE)
+        return super().to(*message)
+
+
+@case
+def who_was_asked_by_the_name_alone_is_not_hedged():
+    """Which of the endpoints has it nobody can say."""
+    released = threading.Event()
+
+    def slow(connection):
+        while connection.read_request():
+            released.wait(30 * SCALE)
+            connection.send(reply(200, "a"))
+    late = LateAnswer(HOSTS[0], HOSTS[1])
+    with Fleet(script_of=lambda name: slow if name == "a" else script_of(name)) as fleet:
+        fleet.names.set(up_test=late)
+        with Gateway(fleet.documents(retries={"hedgeAfterSeconds": 0.1}), workers=1) as gateway, \
+                gateway.client() as client:
+            client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
+            wait_for(lambda: gateway.metrics()['sluice_service_requests_active{service="default/a-up"}'] == 1,
+                     "the request")
+            late.go.set()
+            wait_for(lambda: fleet.backends[0].requests, "the request to have gone out by the name")
+            wait_endpoints(gateway, "a", "b")
+            # One of them begins at a, and has a second one: of the first that would have come before.
+            equal([gateway.get("/").text() for _ in range(2)], ["b", "b"])
+            equal(gateway.metrics()['sluice_service_hedges_total{service="default/a-up"}'], 1)
+            released.set()
+            equal(client.read().text(), "a")
 
 
 @case
