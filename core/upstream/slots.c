@@ -60,7 +60,8 @@ static struct endpoint *find(struct balancer *b, const struct slot_wish *w)
 	return NULL;
 }
 
-/* One that was never filled, else one that nobody uses any more. */
+/* One that was never filled, else one that nobody uses any more: nobody is inside who may still take it,
+ * and then nobody who has seen it in use, as a report does. */
 static struct endpoint *find_free(struct balancer *b)
 {
 	for (unsigned i = 0; i < b->count; i++)
@@ -71,7 +72,7 @@ static struct endpoint *find_free(struct balancer *b)
 	for (unsigned i = 0; i < b->count; i++) {
 		struct endpoint *e = &b->endpoints[i];
 		if (!endpoint_is_present(e) && atomic_load(&e->active) == 0)
-			return e;
+			return is_quiet(b) ? e : NULL;
 	}
 	return NULL;
 }
