@@ -60,8 +60,8 @@ local function replace(scope, node, text, at)
 			return nil, "${ without a closing }; write $${ for a literal one"
 		end
 		local inner = text:sub(at + 2, close - 1)
-		local value, message = reference(scope, node, inner)
-		return value, value and close + 1 or message, inner:find("^file:") and "file" or true
+		local value, message, kind = reference(scope, node, inner)
+		return value, value and close + 1 or message, inner:find("^file:") and "file" or kind or true
 	end
 	local name = text:match("^[%a_][%w_]*", at + 1)
 	if not name then
@@ -133,8 +133,8 @@ local function has_dollar(node)
 end
 
 -- The tree with all texts replaced, a copy where there are any, and the paths of what came from outside.
--- scope: {host, secret = fn(reference) -> text or nil, message, literal = set of paths, or nil, watches =
--- whether a file that changes is to be seen by itself, miss = fn(node, path, message), or nil: whether
+-- scope: {host, secret = fn(reference) -> text or nil, message, "file" if that is why, literal = set of paths, or
+-- nil, watches = whether a file that changes is to be seen by itself, miss = fn(node, path, message), or nil: whether
 -- a file that cannot be read counts as an empty text}; fail: fn(node, path, message). A literal text has dollars of its own: it is replaced as a whole or not at all.
 function substitute.tree(tree, scope, fail)
 	local foreign_paths = {}

@@ -74,7 +74,10 @@ function secret.read(resource, report)
 	end
 end
 
--- A function for substitute.tree that finds "name.key" and "namespace/name.key".
+local is_of_tls = { crt = true, key = true, keyPassphrase = true }
+
+-- A function for substitute.tree that finds "name.key" and "namespace/name.key": text, or nil, message, and
+-- "file" where it is one that is missing.
 function secret.finder(secrets, namespace, host)
 	return function(reference)
 		local space, rest = reference:match("^([^/]+)/(.+)$")
@@ -93,7 +96,9 @@ function secret.finder(secrets, namespace, host)
 				.. (near and '; did you mean "' .. near .. '"?' or "")
 		end
 		local value = found.values[key]
-		if value then
+		if value == "" and found.missing and is_of_tls[key] then
+			return nil, 'Secret "' .. name .. '": ' .. found.missing, "file"
+		elseif value then
 			return value
 		end
 		return nil, 'Secret "' .. name .. '" has no "' .. key .. '"'
