@@ -92,8 +92,6 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	b.generation->number = options->number;
 	/* One that is closed is not what the plan says. */
 	b.generation->plan_digest = options->closed ? 0 : plan_digest(plan);
-	const struct plan_node *settings = plan_get(b.root, "settings");
-	build_sha256(&b, settings, b.generation->settings_sha256);
 	build_limits(&b);
 	build_edge(&b);
 	build_resolver(&b);

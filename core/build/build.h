@@ -3,7 +3,7 @@
  *
  * What did not change is taken over: plugins by their hash, instances by (plugin, binding,
  * configuration), services by address and TLS settings, whole APIs when they, their services, their
- * plugins and the settings are the same. What is wrong is contained: an API whose
+ * plugins and the limits that all APIs share are the same. What is wrong is contained: an API whose
  * binding cannot be loaded or configured becomes a stub that answers 503 and is reported; what
  * concerns a listener or the whole is fatal and leaves the former generation in place. Of an
  * incomplete plan (docs/plan.md) nothing is served: the former generation stays, or every API is a

@@ -353,7 +353,7 @@ static void identity_of(
 	plan_canonical_without(node, without, &b->content);
 	put_routes(b, plan_get(node, "routes"));
 	put_chain(b, plan_get(node, "chain"));
-	put_bytes(b, b->generation->settings_sha256, SHA256_BYTES);
+	put_bytes(b, &b->generation->shared_limits, sizeof(b->generation->shared_limits));
 	put_bytes(b, &b->is_incomplete, sizeof(b->is_incomplete));
 	CHECK(!b->content.failed);
 	sha256(buffer_str(&b->content), identity);
@@ -512,8 +512,8 @@ static struct api *keep(struct build *b, struct formers *f, uint32_t i)
 {
 	uint32_t number = build_former_item(b, PLAN_APIS, i);
 	if (number == GENERATION_NONE || f->are_kept[number] ||
-		memcmp(f->generation->settings_sha256, b->generation->settings_sha256,
-			SHA256_BYTES) != 0)
+		memcmp(&f->generation->shared_limits, &b->generation->shared_limits,
+			sizeof(struct message_limits)) != 0)
 		return NULL;
 	struct plan_place at = plan_list_place(b->plan, PLAN_APIS, i);
 	const struct plan_part *part = plan_part_at(b->plan, at.part);

@@ -22,18 +22,14 @@ static int ms_of(const struct plan_node *limits, enum plan_limit id)
 }
 
 /* What requests and responses have in common. */
-static struct message_limits message_of(const struct plan_node *limits)
+static struct message_limits shared_of(const struct plan_node *limits)
 {
 	return (struct message_limits){
-		.target_bytes = count_of(limits, PLAN_LIMIT_TARGET_BYTES),
-		.head_bytes = count_of(limits, PLAN_LIMIT_HEAD_BYTES),
-		.fields = count_of(limits, PLAN_LIMIT_HEAD_FIELDS),
 		.field_name_bytes = count_of(limits, PLAN_LIMIT_FIELD_NAME_BYTES),
 		.field_value_bytes = count_of(limits, PLAN_LIMIT_FIELD_VALUE_BYTES),
 		.trailer_bytes = count_of(limits, PLAN_LIMIT_TRAILER_BYTES),
 		.trailer_fields = count_of(limits, PLAN_LIMIT_TRAILER_FIELDS),
 		.extension_bytes = count_of(limits, PLAN_LIMIT_EXTENSION_BYTES),
-		.interim_responses = LIMIT_INTERIM_RESPONSES,
 	};
 }
 
@@ -125,7 +121,12 @@ void build_limits(struct build *b)
 	judge_settings(b);
 	const struct plan_node *limits = settings_limits(b);
 	struct connection_limits *out = &b->generation->limits;
-	out->message = message_of(limits);
+	b->generation->shared_limits = shared_of(limits);
+	out->message = b->generation->shared_limits;
+	out->message.target_bytes = count_of(limits, PLAN_LIMIT_TARGET_BYTES);
+	out->message.head_bytes = count_of(limits, PLAN_LIMIT_HEAD_BYTES);
+	out->message.fields = count_of(limits, PLAN_LIMIT_HEAD_FIELDS);
+	out->message.interim_responses = LIMIT_INTERIM_RESPONSES;
 	message_limits_fit(&out->message);
 	out->head_ms = ms_of(limits, PLAN_LIMIT_HEAD_MS);
 	out->tls_handshake_ms = ms_of(limits, PLAN_LIMIT_TLS_HANDSHAKE_MS);
@@ -158,7 +159,7 @@ void build_api_limits(struct build *b, const struct plan_node *node, struct api_
 		.messages_per_second = count_of(limits, PLAN_LIMIT_WEBSOCKET_MESSAGE_RATE),
 		.ping_ms = ms_of(limits, PLAN_LIMIT_WEBSOCKET_PING_MS),
 	};
-	out->response_message = message_of(settings_limits(b));
+	out->response_message = b->generation->shared_limits;
 	out->response_message.head_bytes = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_BYTES);
 	out->response_message.fields = count_of(limits, PLAN_LIMIT_RESPONSE_HEAD_FIELDS);
 	out->response_message.interim_responses = count_of(limits, PLAN_LIMIT_INTERIM_RESPONSES);

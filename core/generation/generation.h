@@ -80,8 +80,9 @@ struct generation {
 	struct generation_part *parts;  /* owned */
 	uint32_t part_count;
 	uint32_t *items; /* owned: numbers of services or APIs; GENERATION_NONE: not to be kept */
-	uint8_t settings_sha256[32]; /* of what is the same for all APIs */
-	struct service **dropped;    /* refs: the former generation's that this one has not */
+	/* All that its APIs have of the settings beside what stands in their own nodes. */
+	struct message_limits shared_limits;
+	struct service **dropped; /* refs: the former generation's that this one has not */
 	size_t dropped_count;
 };
 

@@ -508,8 +508,7 @@ def streams_that_hold_much_are_cut_and_small_ones_of_the_connection_end_well():
 
 @case(modes="full", seconds=90)
 def silent_websockets_are_told_to_try_again_later():
-    """A change of the limit would close them with 1012, as any change of what serves them: it is memory that
-    grows behind them, by answers that nobody takes."""
+    """It is memory that grows behind them, by answers that nobody takes."""
     small, big = Backend(serves(echo_frames)), Backend(reply(200, b"x" * 30_000_000))
     documents = [api("a", small), api("b", big)]
     with small, big, Gateway({"a.yaml": documents, "memory.yaml": [memory(1 << 40)]}) as gateway:

@@ -224,6 +224,32 @@ def a_changed_api_closes_its_websockets_and_no_other():
 
 
 @case
+def settings_leave_websockets_but_what_is_theirs():
+    """Of a Configuration, of another API: what serves a WebSocket is the same as before."""
+    with Backend(serves(echo_frames)) as backend, Backend(reply(200)) as other, \
+            Gateway({"a.yaml": [api("a", backend)], "b.yaml": [api("b", other)]}) as gateway, \
+            gateway.client() as client:
+        peer = open_by(client)
+        for name, documents in [
+            ("another API", [api("b", other, base="/moved", port=gateway.ports[1])]),
+            ("the log", [configuration("c", {"logging": {"runtimeLogs": {"logLevel": "debug"}}})]),
+            ("the probe", [configuration("c", {"probe": {"enabled": True, "port": free_port()}})]),
+            ("metrics", [configuration("c", {"metrics": {"enabled": True, "port": free_port()}})]),
+            ("connections", [configuration("c", {"limits": {"headSeconds": 3}, "reasonHeader": True})]),
+        ]:
+            with rows(name):
+                gateway.save("b.yaml" if name == "another API" else "c.yaml", documents)
+                peer.text(name)
+                equal(peer.read().payload, name.encode())
+                equal(gateway.status()["retiringApis"], 0)
+        with gateway.client(gateway.ports[1]) as answered:
+            equal(answered.get("/").get("x-sluice-reason"), "no_api")
+        gateway.save("c.yaml", [configuration("c", {"limits": {"websocketPingSeconds": 1000}})])
+        close = peer.read()
+        equal((close.opcode, close.code), (CLOSE, 1012))
+
+
+@case
 def a_stop_closes_websockets():
     with Backend(serves(echo_frames)) as backend, Gateway([api("a", backend)]) as gateway, \
             gateway.client() as client:

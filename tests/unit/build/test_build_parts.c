@@ -14,6 +14,9 @@ static struct registry *registry;
 static struct instance_set instances;
 static struct metrics *metrics;
 static struct diagnostics diagnostics;
+static struct {
+	unsigned head_ms, field_value_bytes;
+} settings;
 
 static void setup(void)
 {
@@ -22,6 +25,8 @@ static void setup(void)
 	instance_set_init(&instances);
 	metrics = metrics_new(1);
 	diagnostics_init(&diagnostics);
+	settings.head_ms = 1000;
+	settings.field_value_bytes = 1000;
 }
 
 static void teardown(void)
@@ -126,8 +131,9 @@ static struct buffer encode(const struct file *files, size_t count, unsigned sha
 	uint32_t services = 1;
 	char *json = heap_printf(
 		"{'services': [{'name': 'all', 'host': '127.0.0.1', 'port': %u}], 'plugins': [],"
-		"'listeners': [{'address': '127.0.0.1', 'port': 8081}], 'apis': []}",
-		shared_port);
+		"'listeners': [{'address': '127.0.0.1', 'port': 8081}], 'apis': [],"
+		"'settings': {'limits': {'headMs': %u, 'fieldValueBytes': %u}}}",
+		shared_port, settings.head_ms, settings.field_value_bytes);
 	buffer_init(&tree, 1 << 20);
 	buffer_init(&out, 1 << 20);
 	plan_text_encode(json, &tree);
@@ -278,6 +284,23 @@ static void damage_end(struct buffer *bytes)
 	bytes->p[bytes->n - 1] ^= 1;
 }
 
+START_TEST(settings_that_no_api_has_build_none_anew)
+{
+	struct generation *first = build(three, 3, 9090, NULL);
+	settings.head_ms++;
+	struct generation *same = build(three, 3, 9090, first);
+	settings.field_value_bytes++;
+	struct generation *other = build(three, 3, 9090, same);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_ptr_eq(same->apis[i], first->apis[i]);
+		ck_assert_ptr_ne(other->apis[i], same->apis[i]);
+	}
+	ck_assert_uint_eq(other->dropped_api_count, 3);
+	generation_free(first);
+	end_both(same, other);
+}
+END_TEST
+
 START_TEST(a_part_that_is_known_is_not_read)
 {
 	struct generation *former = build(three, 3, 9090, NULL), *next = NULL;
@@ -317,6 +340,7 @@ static Suite *make_build_parts(void)
 	tcase_add_test(tcase, keeps_them_when_files_come_and_go);
 	tcase_add_test(tcase, what_only_stands_at_other_lines_is_kept_after_a_look);
 	tcase_add_test(tcase, is_built_anew_when_a_service_that_it_shares_is_another);
+	tcase_add_test(tcase, settings_that_no_api_has_build_none_anew);
 	tcase_add_test(tcase, a_part_that_is_known_is_not_read);
 	tcase_add_test(tcase, a_new_part_that_has_not_its_digest_is_refused);
 	suite_add_tcase(suite, tcase);
