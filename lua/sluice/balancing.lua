@@ -53,6 +53,7 @@ local function check_key(text, host)
 	end
 end
 
+local safe = { GET = true, HEAD = true, OPTIONS = true, TRACE = true }
 local idempotent = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PUT = true, DELETE = true }
 
 local function check_method(text)
@@ -227,7 +228,7 @@ local function check_discovery(target, spec, path, report, owner)
 	if not node or target.broken then
 		return
 	elseif nodes.get(spec, "endpoints") then
-		message = "of an address; these are the service's endpoints already"
+		message = "goes with an address; a service with endpoints has these and no others"
 	elseif target.address.unix or report.host.ip_version(target.address.host) then
 		message = "there is no name in the address, and nothing to find"
 	end
@@ -242,6 +243,39 @@ local function is_alone(target, spec)
 	return target.address and #(target.endpoints or {}) < 2 and not nodes.get(spec, "discovery")
 end
 
+local function number_of(map, key)
+	return nodes.value(map, key, "integer") or nodes.value(map, key, "number")
+end
+
+-- Why no request would be hedged; nil: some are.
+local function never_hedged(target, spec, retries)
+	local methods = nodes.get(retries, "methods")
+	local one_try, hedge = number_of(retries, "perTryTimeoutSeconds"), number_of(retries, "hedgeAfterSeconds")
+	if is_alone(target, spec) then
+		return "there is no other endpoint to ask"
+	elseif number_of(retries, "attempts") == 1 then
+		return "attempts: 1 leaves no second one"
+	elseif one_try and hedge and one_try <= hedge then
+		return "perTryTimeoutSeconds is over before"
+	end
+	for _, method in ipairs(nodes.is(methods, "list") and methods or {}) do
+		if safe[method.value] then
+			return nil
+		end
+	end
+	return methods and "GET, HEAD, OPTIONS and TRACE alone are hedged, and none of them is among methods"
+end
+
+local function check_hedge(target, spec, path, report, owner)
+	local retries = nodes.get(spec, "retries")
+	local hedge = nodes.get(retries, "hedgeAfterSeconds")
+	local why = hedge and never_hedged(target, spec, retries)
+	if why then
+		report:warning(hedge, path .. "retries.hedgeAfterSeconds", "without effect: " .. why, owner,
+			{ at_key = true })
+	end
+end
+
 -- What would be without effect.
 local function check_use(target, spec, path, report, owner)
 	local outliers = nodes.get(spec, "outlierDetection")
@@ -250,11 +284,7 @@ local function check_use(target, spec, path, report, owner)
 			"without effect: the only endpoint of a service is never passed over", owner,
 			{ at_key = true })
 	end
-	local hedge = nodes.get(nodes.get(spec, "retries"), "hedgeAfterSeconds")
-	if hedge and is_alone(target, spec) then
-		report:warning(hedge, path .. "retries.hedgeAfterSeconds",
-			"without effect: there is no other endpoint to ask", owner, { at_key = true })
-	end
+	check_hedge(target, spec, path, report, owner)
 	local cookie = nodes.get(nodes.get(spec, "loadBalancing"), "sticky")
 	if nodes.is(cookie, "map") then
 		sticky.check(cookie, path .. "loadBalancing.sticky.", is_alone(target, spec), report, owner)

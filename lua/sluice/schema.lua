@@ -52,6 +52,24 @@ local function names_of(fields)
 	return names
 end
 
+-- The only one of `fields` that begins with `key`, or the field of one of them that has its name; nil: none, or several.
+local function meant(key, fields)
+	local found, count = nil, 0
+	for name, field in pairs(fields) do
+		local inner = field.type == "map" and field.fields and field.fields[key]
+		if inner or (#key > 2 and name:sub(1, #key) == key) then
+			found, count = inner and name .. "." .. key or name, count + 1
+		end
+	end
+	return count == 1 and found or nil
+end
+
+local function hint_of(c, key, fields)
+	local hint = c.report:nearest(key, names_of(fields))
+	local other = hint == "" and meant(key, fields)
+	return other and '; did you mean "' .. other .. '"?' or hint
+end
+
 local check
 
 -- What most members are: nothing is to be said, so no path is made.
@@ -68,8 +86,7 @@ local function check_map(c, node, shape, path)
 				check(c, member, field, join(path, key))
 			end
 		else
-			local hint = c.report:nearest(key, names_of(shape.fields))
-			c:fail(member, join(path, key), "unknown field" .. hint, { at_key = true })
+			c:fail(member, join(path, key), "unknown field" .. hint_of(c, key, shape.fields), { at_key = true })
 		end
 	end
 	for _, name in ipairs(shape.required or {}) do

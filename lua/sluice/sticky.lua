@@ -20,7 +20,7 @@ end
 
 local function check_key(text)
 	if #text < 16 or #text > 255 then
-		return "expected a key of 16 to 255 bytes, found " .. #text
+		return "expected a key of 16 to 255 bytes, found one of " .. #text
 	end
 end
 

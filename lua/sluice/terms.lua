@@ -65,6 +65,29 @@ function terms.read(config, path, report, owner, is_checked)
 	end
 end
 
+-- A name that another namespace has is not the mistake: the namespace is.
+local function refuse_service(ref, name, path, owner, state)
+	local names, spaces, inline = {}, {}, nil
+	for _, other in ipairs(state.services.list) do
+		names[#names + 1] = other.name
+		if other.name == name then
+			spaces[#spaces + 1] = other.namespace
+		elseif other.name == owner.name .. "-" .. name and other.namespace == owner.namespace then
+			inline = other.name
+		end
+	end
+	local space = nodes.text(ref, "namespace") or owner.namespace
+	local message = 'no Service "' .. name .. '"'
+	if #spaces > 0 then
+		local at = nodes.get(ref, "namespace")
+		table.sort(spaces)
+		message = message .. ' in namespace "' .. space .. '"; there is one in "' .. table.concat(spaces, '", "') .. '"'
+		return state.report:error(at or nodes.get(ref, "name"), path .. (at and ".namespace" or ".name"), message, owner)
+	end
+	local hint = inline and '; did you mean "' .. inline .. '"?' or state.report:nearest(name, names)
+	state.report:error(nodes.get(ref, "name"), path .. ".name", message .. hint, owner)
+end
+
 -- The Service that a reference means, for the documents of `owner`; else the report says so.
 function terms.find_service(ref, path, owner, state)
 	local name = nodes.text(ref, "name")
@@ -73,12 +96,7 @@ function terms.find_service(ref, path, owner, state)
 	if service or not name then
 		return service
 	end
-	local names = {}
-	for _, other in ipairs(state.services.list) do
-		names[#names + 1] = other.name
-	end
-	state.report:error(nodes.get(ref, "name"), path .. ".name", 'no Service "' .. name .. '"'
-		.. state.report:nearest(name, names), owner)
+	refuse_service(ref, name, path, owner, state)
 end
 
 -- Once all services are known: who gets copies of the route's requests.
