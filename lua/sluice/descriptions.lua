@@ -70,7 +70,7 @@ descriptions.fields = {
 	["ApiInstance.services.*.routes[].config.destinationPath"] = { "Put before the path that goes upstream.", "" },
 	["ApiInstance.services.*.routes[].config.timeouts"] = { "Those of this route; before the API's." },
 	["ApiInstance.services.*.routes[].config.timeouts.upstreamResponseSeconds"] = {
-		"Until the upstream begins its answer; 504." },
+		"Until the upstream begins its answer; then 504." },
 	["ApiInstance.services.*.routes[].config.timeouts.streamIdleSeconds"] = {
 		"How long an exchange may stand still." },
 	["ApiInstance.services.*.routes[].config.hostRewrite"] = { "What upstreams see in Host; before the service's." },
@@ -95,7 +95,7 @@ descriptions.fields = {
 	["ApiInstance.errors"] = { "How the gateway's own errors are worded for this API; without it as a Configuration says." },
 	["ApiInstance.upgrades"] = { "Protocols that a request may switch to, by their tokens; [] is no switch.", { "websocket" } },
 	["ApiInstance.upgradeOrigins"] = { "Sites whose scripts may ask for a switch, as browsers send their origins; "
-		.. "without it any may." },
+		.. "without it any may, and [] is none." },
 	["ApiInstance.paths"] = { "What is made of paths that servers read differently." },
 	["ApiInstance.paths.encodedSlash"] = { "%2F in a path: 400, or as it stands.", "reject" },
 	["ApiInstance.paths.parameters"] = { ";x=y behind a segment: as it stands, 400, or taken out.", "keep" },

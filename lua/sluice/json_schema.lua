@@ -117,7 +117,7 @@ function Writer:describe(out, place)
 		return
 	end
 	local default = found[2]
-	if default == nil then
+	if default == nil and not place:find("routes[]", 1, true) then -- without a word of a route the API's holds
 		default = self.host.limit_default(place:match("([^.]+)$"))
 	end
 	nodes.put(out, "description", node_of(found[1]))
