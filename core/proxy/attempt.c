@@ -132,10 +132,8 @@ static enum rc parse_listener(struct str text, struct address *out)
 	return address_from_ip(str_slice(text, 0, at - 1), (uint16_t)port, out);
 }
 
-/* Copied when the connection is asked for. */
-static void tell_client(struct exchange *e)
+void attempt_tell_client(struct exchange *e, struct upstream_wait *w)
 {
-	struct upstream_wait *w = &e->attempt.wait;
 	struct address *local = arena_alloc(e->x.arena, sizeof(*local));
 	w->client = e->down->peer;
 	w->local = local && parse_listener(e->x.local_address, local) == RC_OK ? local : NULL;
@@ -161,7 +159,7 @@ void attempt_open(struct exchange *e)
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
 	if (UNLIKELY(service_options(to)->proxy_header))
-		tell_client(e);
+		attempt_tell_client(e, &a->wait);
 	upstream_open(e->worker->upstream, to, &a->wait);
 	/* Behind others that keep all connections busy. */
 	if (!(e->facts & (FACT_UPSTREAM_OPEN | FACT_UPSTREAM_NONE)))

@@ -264,6 +264,8 @@ void attempt_begin(struct exchange *e);
 /* The next one, of a request that is sent again. */
 void attempt_open(struct exchange *e);
 void attempt_count_retry(struct attempt *a);
+/* Whose connection it is to be, where the service has a PROXY header; copied when it is asked for. */
+void attempt_tell_client(struct exchange *e, struct upstream_wait *w);
 /* A stream on which the request was sent is the attempt's from now on; it has none. */
 void attempt_adopt(struct exchange *e, struct http_stream *up);
 /* False: all places of that kind are taken. */

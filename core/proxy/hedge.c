@@ -106,6 +106,8 @@ struct hedge *hedge_begin(struct exchange *e)
 	h->wait.limits = &e->api->limits.response_message;
 	h->wait.events = &hedge_events;
 	h->wait.owner = h;
+	if (service_options(to)->proxy_header)
+		attempt_tell_client(e, &h->wait);
 	upstream_open(e->worker->upstream, to, &h->wait);
 	return h;
 }

@@ -226,6 +226,25 @@ def streams_of_http2_upstreams_are_cancelled_alone():
 
 
 @case
+def both_are_told_who_the_client_is():
+    told = {"a": [], "b": []}
+
+    def headed(name):
+        def script(connection):
+            told[name].append(bytes(connection.reader.until(b"\r\n")).decode().split())
+            while connection.read_request():
+                if name == "b":
+                    connection.send(reply(200, "b"))
+        return script
+    with Backend(headed("a")) as a, Backend(headed("b")) as b, Gateway([api("a", services={"up": balanced(
+            [a, b], proxyProtocol="v1", retries={"hedgeAfterSeconds": AFTER})})]) as gateway, \
+            gateway.client() as client:
+        equal(client.get("/").text(), "b")
+        equal(told["b"], told["a"])
+        equal(told["b"][0][4], str(client.sock.getsockname()[1]))
+
+
+@case
 def no_more_than_the_budget_allows():
     """Three at least: of ten silent requests three have a second one."""
     with Pair(b="nothing") as pair, pair.gateway() as gateway, ExitStack() as clients:
