@@ -21,7 +21,8 @@ struct discovery {
 	unsigned count;
 	struct slot_wish wishes[RESOLVER_ADDRESSES_MAX];
 	char texts[RESOLVER_ADDRESSES_MAX][ADDRESS_TEXT_BYTES];
-	bool is_half; /* not all of `wishes` could be done */
+	int64_t fresh_until_ms; /* how long those count */
+	bool is_half;           /* not all of them could be done */
 };
 
 struct discoveries {
@@ -36,10 +37,11 @@ static struct str name_of(const struct discovery *d)
 
 static void apply(struct discovery *d)
 {
-	struct upstream *u = d->upstream;
-	d->is_half = !slots_set(d->service, d->wishes, d->count, loop_now_ms(u->loop));
-	int ms = resolver_fresh_ms(u->resolver, name_of(d));
-	timer_start(u->loop, &d->timer, d->is_half ? AGAIN_MS : ms);
+	struct loop *loop = d->upstream->loop;
+	int64_t now_ms = loop_now_ms(loop);
+	d->is_half = !slots_set(d->service, d->wishes, d->count, now_ms);
+	int64_t ms = d->fresh_until_ms - now_ms;
+	timer_start(loop, &d->timer, d->is_half && ms > AGAIN_MS ? AGAIN_MS : ms);
 }
 
 static void on_answer(void *owner, enum rc rc, const struct address *addresses, size_t count)
@@ -51,9 +53,11 @@ static void on_answer(void *owner, enum rc rc, const struct address *addresses, 
 		return;
 	if (rc != RC_OK) {
 		slots_forget(d->service);
+		d->is_half = false;
 		timer_start(u->loop, &d->timer, resolver_fresh_ms(u->resolver, name_of(d)));
 		return;
 	}
+	d->fresh_until_ms = loop_now_ms(u->loop) + resolver_fresh_ms(u->resolver, name_of(d));
 	d->count = (unsigned)count;
 	for (unsigned i = 0; i < d->count; i++)
 		d->wishes[i] = (struct slot_wish){
@@ -74,7 +78,8 @@ static void ask(struct discovery *d)
 static void on_timer(struct timer *t)
 {
 	struct discovery *d = CONTAINER_OF(t, struct discovery, timer);
-	if (d->is_half)
+	/* What is in the way may last for hours, and the name is another one's by then. */
+	if (d->is_half && loop_now_ms(d->upstream->loop) < d->fresh_until_ms)
 		apply(d);
 	else
 		ask(d);

@@ -263,6 +263,39 @@ def a_reload_keeps_what_was_found():
             wait_for(lambda: not any(b.live for b in fleet.backends), "the end of their connections")
 
 
+@case
+def a_name_is_asked_for_while_no_slot_is_free():
+    """In all of them something is under way at addresses that have gone."""
+    def hosts(n):
+        return [f"127.0.2.{32 * n + k + 1}" for k in range(32)]
+
+    def held(connection):
+        while request := connection.read_request():
+            if request.target == "/held":
+                return connection.read_request()
+            connection.send(reply(200, "x"))
+
+    def is_at(n):
+        return sorted(endpoints(gateway)) == sorted(hosts(n))
+    with NameServer() as names, Backend(held, host="0.0.0.0") as backend, ExitStack() as clients:
+        names.set(up_test=Answer(*hosts(0)))
+        dns = configuration("names", {"dns": {"servers": [names.address], **QUICK}})
+        services = {"up": {"address": f"http://up.test:{backend.port}", "discovery": "addresses"}}
+        gateway = clients.enter_context(Gateway([api("a", services=services), dns], workers=1))
+        for n in range(2):
+            names.set(up_test=Answer(*hosts(n)))
+            wait_for(lambda: is_at(n), "the addresses")
+            for _ in range(32):
+                client = gateway.client().send("GET /held HTTP/1.1\r\nhost: h\r\n\r\n")
+                clients.callback(client.reset)
+            wait_for(lambda: len(backend.requests) == 32 * n + 32, "requests at all of them")
+        names.set(up_test=Answer(*hosts(2)))
+        wait_for(lambda: not endpoints(gateway), "the others to be gone")
+        names.set(up_test=Answer(*hosts(0)))
+        wait_for(lambda: is_at(0), "the first to be back")
+        equal(gateway.get("/").text(), "x")
+
+
 @case(modes="full", seconds=120)
 def more_addresses_than_slots_come_one_after_the_other():
     """Slots change hands, while requests are under way."""
