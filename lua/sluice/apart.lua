@@ -6,6 +6,7 @@
 -- its own text and on what is shared, and on no other API. Whoever is bound a tls, has a policy that
 -- did not compile, or is part of a warning that is told once, is composed with the others.
 local bind = require("sluice.bind")
+local calls = require("sluice.calls")
 local diagnose = require("sluice.diagnose")
 local documents = require("sluice.documents")
 local ghosts = require("sluice.ghosts")
@@ -39,7 +40,7 @@ end
 -- `state` is that of a composition without any API (compose.lua).
 function apart.world(state)
 	local world = { host = state.host, settings = state.settings, definitions = state.definitions,
-		found = state.found, services = state.services.by_id }
+		found = state.found, services = state.services.by_id, called = state.called }
 	world.service_index = { __index = world.services }
 	index_bindings(world)
 	return world
@@ -50,7 +51,8 @@ end
 local function new_state(world, found)
 	local own = { host = world.host, report = diagnose.new(world.host), ties = {},
 		settings = world.settings, definitions = world.definitions, found = {},
-		services = { list = {}, by_id = setmetatable({}, world.service_index) } }
+		services = { list = {}, by_id = setmetatable({}, world.service_index) },
+		called = world.called }
 	for _, kind in ipairs(documents.kinds) do
 		own.found[kind] = world.found[kind]
 	end
@@ -116,8 +118,13 @@ local function add_use(uses, service)
 	return true
 end
 
--- The services of its policies and its routes; nil: one of them has a mistake.
-local function uses_of(api)
+-- Of a route. False: what is said of add_use, or others call it otherwise.
+local function add_way(uses, service, state)
+	return calls.is_routes_alone(service, state) and add_use(uses, service)
+end
+
+-- The services of its policies and its routes; nil: one of them has to be seen with the others.
+local function uses_of(api, state)
 	local uses = { seen = {} }
 	for _, entry in ipairs(api.chain) do
 		for _, target in ipairs(entry.targets) do
@@ -128,11 +135,11 @@ local function uses_of(api)
 	end
 	for _, route in ipairs(api.routes) do
 		for _, destination in ipairs(route.destinations) do
-			if not add_use(uses, destination.service) then
+			if not add_way(uses, destination.service, state) then
 				return nil
 			end
 		end
-		if route.mirror and not add_use(uses, route.mirror.service) then
+		if route.mirror and not add_way(uses, route.mirror.service, state) then
 			return nil
 		end
 	end
@@ -174,7 +181,7 @@ local function compose_api(world, api, state)
 	api.chain = order.chain(api.entries, state)
 	api.routes = order.routes(api, state)
 	plan.check_api(api, state)
-	api.uses = uses_of(api)
+	api.uses = uses_of(api, state)
 	return api.uses ~= nil and not api.tls and not has_tls(api) and not state.is_remarkable
 		and #state.report.findings == 0
 end

@@ -8,8 +8,13 @@ local nodes = require("sluice.nodes")
 
 local certificates = {}
 
+-- `binding`: what has the configuration; config_path is where that stands, if it is no binding.
+function certificates.place(binding, path)
+	return (binding.config_path or binding.path .. ".config") .. "." .. path
+end
+
 function certificates.fail(binding, node, path, message, report)
-	report:error(node, binding.path .. ".config." .. path, message, binding.resource)
+	report:error(node, certificates.place(binding, path), message, binding.resource)
 	return nil
 end
 
@@ -96,7 +101,7 @@ local function ocsp_of(binding, node, path, report)
 	end
 	local bytes, reason = report.host.read_file(file.file, file.value, true)
 	if not bytes then
-		report:warning(file, binding.path .. ".config." .. path .. ".ocspFile", "file " .. file.value
+		report:warning(file, certificates.place(binding, path .. ".ocspFile"), "file " .. file.value
 			.. ": " .. reason .. ": nothing is stapled", binding.resource)
 		return nil
 	end

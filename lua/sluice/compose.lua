@@ -5,6 +5,7 @@
 -- that left. It is the same plan, byte by byte; what cannot be made so is composed as a whole.
 local apart = require("sluice.apart")
 local bind = require("sluice.bind")
+local calls = require("sluice.calls")
 local definitions = require("sluice.definitions")
 local diagnose = require("sluice.diagnose")
 local documents = require("sluice.documents")
@@ -44,6 +45,7 @@ local function read_kinds(state)
 	end
 	for _, resource in ipairs(state.found.Configuration.list) do
 		configuration.read(resource, state.report, state.settings)
+		calls.link(resource, state)
 		if resource.closes_all then
 			resource.apis = state.found.ApiInstance.list
 			state.closes_all = true
@@ -68,7 +70,7 @@ end
 -- Services of their own, those that shared bindings call by their address, and those that stand inside of APIs.
 local function collect_services(state)
 	local services = { list = {}, by_id = {} }
-	state.services = services
+	state.services, state.called = services, {}
 	for _, made in ipairs(state.found.Service.list) do
 		add_service(services, made, state.report)
 	end

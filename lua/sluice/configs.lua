@@ -85,7 +85,7 @@ local judged_later = { crt = true, key = true, keyPassphrase = true, trustedCA =
 -- find_secret: see substitute.
 function configs.compile(binding, definition, find_secret, report)
 	local config = binding.config or nodes.map(binding.ref)
-	local base = binding.path .. ".config"
+	local base = binding.config_path or binding.path .. ".config"
 	if config.type ~= "map" then
 		return nil
 	end

@@ -295,7 +295,9 @@ descriptions.fields = {
 	["Configuration.dns.staleSeconds"] = { "How long an answer out of date still serves while servers fail; 0: never.", 3600 },
 	["Configuration.dns.minTtlSeconds"] = { "Answers count that long at least.", 1 },
 	["Configuration.dns.maxTtlSeconds"] = { "Answers count that long at most.", 3600 },
-	["Configuration.defaultTLS"] = { "Not supported: an error that closes every API." },
+	["Configuration.defaultTLS"] = { "TLS where nothing else is said." },
+	["Configuration.defaultTLS.outboundPolicyCalls"] = { "Of what policies call by https://, without a tls-outbound "
+		.. "of its own: the fields of tls-outbound." },
 	["Configuration.clientAddress"] = { "Which proxies are believed about the client." },
 	["Configuration.clientAddress.trustedProxies"] = { "Their addresses and prefixes; a request from another peer "
 		.. "is the peer's own." },

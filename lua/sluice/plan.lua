@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The plan (docs/plan.md) from what was read, bound and ordered.
 local balancing = require("sluice.balancing")
+local calls = require("sluice.calls")
 local contract = require("sluice.kinds.contract")
 local dns = require("sluice.dns")
 local edge = require("sluice.edge")
@@ -356,6 +357,7 @@ function plan.build(state)
 	state.plugins = { list = {}, by_path = {} }
 	state.targets = { service = {}, listener = {}, plugin = {} }
 	state.ghosts_plugins = {}
+	calls.settle(state)
 	local services = services_node(state)
 	local listeners = listeners_node(state)
 	local apis = apis_node(state)

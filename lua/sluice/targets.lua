@@ -2,6 +2,7 @@
 -- Targets: what policies' configurations call (`format: service` in their schemas). A target is the name of
 -- a Service, that of a service of the API itself, or an address, which becomes a service of its own: one
 -- for all who name that scheme, host and port, or that socket.
+local calls = require("sluice.calls")
 local nodes = require("sluice.nodes")
 local service = require("sluice.kinds.service")
 
@@ -69,9 +70,12 @@ local function own_service(api, name, state)
 	return own and own.inline_of == api and own
 end
 
+local function shared_service(name, space, state)
+	return state.services.by_id[name:find("/", 1, true) and name or space .. "/" .. name]
+end
+
 local function named_service(api, name, space, state)
-	local own = own_service(api, name, state)
-	return own or state.services.by_id[name:find("/", 1, true) and name or space .. "/" .. name]
+	return own_service(api, name, state) or shared_service(name, space, state)
 end
 
 -- What might have been meant.
@@ -122,6 +126,8 @@ local function resolve(found, binding, api, state)
 	local named = named_service(api, found.text, binding.resource.namespace, state)
 	if not named then
 		refuse(found, binding, api, state)
+	elseif not calls.is_declared(named, state) then
+		state.is_remarkable = true
 	end
 	return named
 end
@@ -142,11 +148,14 @@ function targets.of(binding, api, state)
 	return list
 end
 
--- The addresses that a binding of several APIs names are services before it is bound to any.
+-- The addresses that a binding of several APIs names are services before it is bound to any, and those
+-- that have the names are called.
 function targets.declare(binding, state)
 	for _, found in ipairs(binding.compiled and binding.compiled.services or {}) do
 		if is_address(found) then
 			from_address(found, binding, state)
+		else
+			calls.declare(shared_service(found.text, binding.resource.namespace, state), state)
 		end
 	end
 end

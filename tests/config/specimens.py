@@ -202,6 +202,8 @@ SPECIMENS = {
     "Configuration, forward proxy": settings(forwardProxy={
         "https": {"address": "http://proxy.example:3128",
                   "basicAuth": {"username": "u", "password": "p"}}, "noProxy": [".example"]}),
+    "Configuration, default TLS": settings(defaultTLS={
+        "outboundPolicyCalls": {"trustedCA": CERTIFICATE, "alpn": ["h2"], "minversion": "1.2"}}),
     "Configuration, names": settings(dns={
         "servers": ["10.0.0.1", "[2001:db8::1]:5353"], "timeoutSeconds": 2, "retrySeconds": 2,
         "staleSeconds": 99, "minTtlSeconds": 2, "maxTtlSeconds": 99}),

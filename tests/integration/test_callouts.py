@@ -5,6 +5,7 @@ import threading
 
 from harness import *
 from harness.cases import CALLOUT
+from harness.documents import document
 
 PLUGINS = ["--plugins", CALLOUT]
 
@@ -108,6 +109,91 @@ def a_service_has_its_tls_and_an_address_the_systems():
         equal(told[1].split()[0], "-9")
         wait_for(lambda: other.problems, "the service sees that its certificate is refused")
         other.problems.clear()
+
+
+def default_tls(**settings):
+    return configuration("tls-of-calls", {"defaultTLS": {"outboundPolicyCalls": settings}})
+
+
+def asks_for_certificate(ca, seen):
+    """A service that notes whose certificate it was shown; without one there is no connection."""
+    def note_and_answer(connection):
+        while connection.read_request():
+            seen.append(dict(connection.sock.getpeercert()["subject"][0])["commonName"])
+            connection.send(reply(200, "safe"))
+    tls = ca.server_tls(ca.issue("localhost", san="IP:127.0.0.1"), require_client=True)
+    return Backend(note_and_answer, tls=tls)
+
+
+@case
+def calls_have_the_default_tls_and_routes_do_not():
+    """Of one Service that both call and route to, each has its own connections."""
+    ca, folder, seen = Authority(), scratch("default-tls"), []
+    mine = ca.issue("gateway")
+    with open(f"{folder}/ca.crt", "w") as f:
+        f.write(ca.crt)
+    with asks_for_certificate(ca, seen) as other, Backend() as up, Gateway([
+            document("Secret", "mine", {"tls": {"crt": mine.crt, "key": mine.key}}),
+            default_tls(trustedCA="${file:%s/ca.crt}" % folder, certificate={"secretRef": {"name": "mine"}}),
+            service("both", other), service("called", other),
+            api("a", up, policies=[calls("both", "called", other.address)]),
+            api("b"), binding("to-both", "route", {"destinationRef": {"name": "both"}}, target="b")],
+            options=PLUGINS) as gateway:
+        for _ in range(2):
+            equal(gateway.get("/", port=gateway.ports[0]).status, 200)
+            equal(called(up), ["200  safe"] * 3)
+        equal(seen, ["gateway"] * 6)
+        equal(len(other.connections), 3, "connections of the calls")
+        equal(gateway.get("/", port=gateway.ports[1]).status, 502)
+        equal(gateway.records(3)[-1]["reason"], "upstream_tls")
+        counted = [key for key in gateway.metrics() if "sluice_service_requests_total" in key]
+        for name in ("default/both", "default/both@calls", "default/called"):
+            check(any(f'"{name}"' in key for key in counted), name)
+        other.problems.clear()
+
+
+@case
+def a_services_own_tls_goes_before_the_default():
+    ca, other = Authority(), Authority("Other CA")
+    tls = ca.server_tls(ca.issue("localhost", san="IP:127.0.0.1"))
+    with Backend(reply(200, "safe"), tls=tls) as one, Backend() as up, Gateway([
+            default_tls(trustedCA=other.crt), service("own", one), service("none", one),
+            binding("tls", "tls-outbound", {"trustedCA": ca.crt}, target="own", kind="Service"),
+            api("a", up, policies=[calls("own", "none")])], options=PLUGINS) as gateway:
+        equal(gateway.get("/").status, 200)
+        equal([text.split()[0] for text in called(up)], ["200", "-9"])
+        wait_for(lambda: one.problems, "the service sees that its certificate is refused")
+        one.problems.clear()
+
+
+@case
+def without_validation_whoever_answers_is_believed_and_that_is_told():
+    ca = Authority()
+    with Backend(reply(200, "whoever"), tls=ca.server_tls(ca.issue("wrong.test"))) as other, \
+            Backend() as up, Gateway([api("a", up, policies=[calls(other.address)]),
+                                      default_tls(skipValidation=True)], options=PLUGINS) as gateway:
+        equal(gateway.get("/").status, 200)
+        equal(called(up), ["200  whoever"])
+        gateway.says("whoever answers is believed")
+
+
+@case
+def a_default_tls_that_changes_is_for_the_next_call():
+    ca, other = Authority(), Authority("Other CA")
+    tls = ca.server_tls(ca.issue("localhost", san="IP:127.0.0.1"))
+    with Backend(reply(200, "safe"), tls=tls) as one, Backend() as up, Gateway({
+            "a.yaml": [service("one", one), api("a", up, policies=[calls("one")])],
+            "tls.yaml": [default_tls(trustedCA=other.crt)]}, options=PLUGINS) as gateway:
+        def is_told(status):
+            equal(gateway.get("/").status, 200)
+            equal(called(up)[0].split()[0], status)
+        is_told("-9")
+        gateway.save("tls.yaml", [default_tls(trustedCA=ca.crt)])
+        is_told("200")
+        gateway.save("tls.yaml", [default_tls(trustedCA=other.crt)])
+        is_told("-9")
+        wait_for(lambda: one.problems, "the service sees that its certificate is refused")
+        one.problems.clear()
 
 
 @case

@@ -5,6 +5,7 @@
 -- where bytes go or whether they are encrypted closes every API: a gateway that ignored it would be
 -- open.
 local nodes = require("sluice.nodes")
+local calls = require("sluice.calls")
 local diagnose = require("sluice.diagnose")
 local dns = require("sluice.dns")
 local edge = require("sluice.edge")
@@ -112,7 +113,7 @@ local shapes = {
 	outputs = object,
 	forwardProxy = { type = "any", of = outward.proxy_shape },
 	dns = { type = "any", of = dns.shape },
-	defaultTLS = object,
+	defaultTLS = { type = "any", of = calls.shape },
 }
 
 for key, member in pairs(edge.members) do
@@ -127,10 +128,6 @@ local only_tunes = {
 	resourceLimits = "the numbers of APIs and policies are not limited by it",
 	platformConnection = "the vendor's control plane is not used",
 	outputs = "the vendor's control plane is not used",
-}
-
-local decides = {
-	defaultTLS = "connections would not be made with these settings",
 }
 
 local unsupported = "not supported by this version: "
@@ -195,15 +192,14 @@ local function read_member(settings, key, node, resource, report)
 	settings.places[key] = node
 	if only_tunes[key] then
 		report:warning(node, path, unsupported .. only_tunes[key], resource, { at_key = true })
-	elseif decides[key] then
-		report:error(node, path, unsupported .. decides[key], resource, { at_key = true })
-		resource.closes_all = true
 	elseif key == "strict" then
 		settings.is_strict = node.value ~= false -- with a mistake, too: it is to be refused
 	elseif key == "fallback" then
 		settings.fallback = node
 	elseif key == "forwardProxy" then
 		outward.read_settings(settings, node, path, report, resource)
+	elseif key == "defaultTLS" then
+		calls.read_settings(settings, node, path, report, resource)
 	elseif key == "dns" then
 		dns.read_settings(settings, node, path, report, resource)
 	elseif edge.read(settings, key, node, path, report, resource) then
