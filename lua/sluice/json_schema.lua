@@ -272,6 +272,13 @@ function adjust.PolicyBinding(spec, found)
 	target_by_kind(spec)
 end
 
+-- What policies call is spoken to as tls-outbound says.
+function adjust.Configuration(spec)
+	local default = nodes.get(nodes.get(spec, "properties"), "defaultTLS")
+	nodes.put(nodes.get(nodes.get(default, "properties"), "outboundPolicyCalls"), "allOf",
+		node_of({ ref(policy_place("tls-outbound")) }))
+end
+
 function adjust.Secret(spec)
 	nodes.put(spec, "anyOf", node_of({ object("required", { "tls" }), object("required", { "data" }) }))
 end
@@ -305,9 +312,9 @@ local function with_head(schema, defs)
 	return nodes.put(out, "definitions", #defs.keys > 0 and defs or nil)
 end
 
-local function put_policies(defs, found)
+local function put_policies(defs, found, names)
 	draft7.references(defs)
-	for _, name in ipairs(found.names) do
+	for _, name in ipairs(names) do
 		if not found.by_name[name].broken then
 			nodes.put(defs, policy_place(name), policy_schema(found.by_name[name], defs))
 		end
@@ -317,7 +324,7 @@ end
 -- Any document: its kind says which.
 local function whole(w, found)
 	local defs, by_kind = nodes.map(nil), nodes.list(nil)
-	put_policies(defs, found)
+	put_policies(defs, found, found.names)
 	for i, kind in ipairs(documents.kinds) do
 		nodes.put(defs, kind, kind_schema(w, kind, found))
 		by_kind[i] = object("if", object("required", { "kind" }, "properties",
@@ -337,7 +344,9 @@ end
 local function one_kind(w, kind, found)
 	local defs = nodes.map(nil)
 	if kind == "ApiInstance" or kind == "PolicyBinding" then
-		put_policies(defs, found)
+		put_policies(defs, found, found.names)
+	elseif kind == "Configuration" then
+		put_policies(defs, found, { "tls-outbound" })
 	end
 	return with_head(kind_schema(w, kind, found), defs)
 end
