@@ -72,13 +72,14 @@ def misbehaves(peer):
     while request := peer.request():
         stream, (name, moment) = request[0], (request[1].decode() or "@0").split("@")
         frames = answer_frames(stream, BODY, pieces=PIECES)
+        before, behind = b"".join(frames[:int(moment)]), b"".join(frames[int(moment):])
         try:
-            peer.send(b"".join(frames[:int(moment)]))
             if name in ENDS:
+                peer.send(before)
                 ENDS[name](peer)
-            elif name:
-                peer.send(MISDEEDS[name](stream))
-            peer.send(b"".join(frames[int(moment):]))
+                peer.send(behind)
+            else:  # at once: a client that has its answer asks again
+                peer.send(before + (MISDEEDS[name](stream) if name else b"") + behind)
         except OSError:
             return
 

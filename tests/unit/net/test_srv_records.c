@@ -144,7 +144,7 @@ static enum rc parse_long(size_t labels, size_t last)
 	char bytes[sizeof(head) + 400];
 	size_t n = sizeof(head) - 1 + 2, begin = n;
 	struct srv_records got;
-	memcpy(bytes, head, n);
+	memcpy(bytes, head, sizeof(head) - 1);
 	memcpy(bytes + n, NUMBERS, 6);
 	n += 6;
 	for (size_t i = 0; i <= labels; i++) {
