@@ -235,6 +235,27 @@ static void take_retries(struct build_numbers *n, struct retry_options *out)
 	note_mistake(n, &own);
 }
 
+/* What a name of SRV records belongs to: shop.test of _http._tcp.shop.test (RFC 2782). */
+static struct str domain_of(struct str name)
+{
+	while (name.n > 0 && name.p[0] == '_' && str_index(name, '.') + 1 < name.n)
+		name = str_from(name, str_index(name, '.') + 1);
+	return name;
+}
+
+/* The domain is what such a service is called by, in Host and in TLS. */
+static void take_discovery(struct build_numbers *n, struct service_options *out)
+{
+	struct str how = plan_string(n->object, "discovery", STR_EMPTY);
+	if (str_eq(how, STR("srv"))) {
+		out->records = out->host;
+		out->host = domain_of(out->host);
+	}
+	out->finds_endpoints = how.n > 0;
+	if (how.n > 0 && out->records.n == 0 && !str_eq(how, STR("addresses")))
+		refuse(n, plan_get(n->object, "discovery"), "there is no such discovery");
+}
+
 struct endpoint_options *build_balancing(struct build_numbers *n, struct service_options *out)
 {
 	take_algorithm(n, &out->balancing);
@@ -244,8 +265,7 @@ struct endpoint_options *build_balancing(struct build_numbers *n, struct service
 	take_health(n, &out->balancing.health);
 	take_sticky(n, &out->balancing.sticky);
 	take_retries(n, &out->retries);
-	out->finds_endpoints =
-		str_eq(plan_string(n->object, "discovery", STR_EMPTY), STR("addresses"));
+	take_discovery(n, out);
 	return endpoints_of(n, out);
 }
 
@@ -302,16 +322,15 @@ static bool is_same_retries(const struct retry_options *a, const struct retry_op
 {
 	return a->attempts == b->attempts && a->causes == b->causes && a->methods == b->methods &&
 	       a->per_try_ms == b->per_try_ms && a->hedge_after_ms == b->hedge_after_ms &&
-	       a->back_off_ms == b->back_off_ms &&
-	       a->back_off_max_ms == b->back_off_max_ms && a->budget_percent == b->budget_percent &&
-	       a->status_count == b->status_count &&
+	       a->back_off_ms == b->back_off_ms && a->back_off_max_ms == b->back_off_max_ms &&
+	       a->budget_percent == b->budget_percent && a->status_count == b->status_count &&
 	       memcmp(a->statuses, b->statuses, a->status_count * sizeof(a->statuses[0])) == 0;
 }
 
 bool build_same_balancing(const struct service_options *a, const struct service_options *b)
 {
 	bool is_same = a->endpoint_count == b->endpoint_count &&
-		       a->finds_endpoints == b->finds_endpoints &&
+		       a->finds_endpoints == b->finds_endpoints && str_eq(a->records, b->records) &&
 		       a->balancing.algorithm == b->balancing.algorithm &&
 		       a->balancing.slow_start_ms == b->balancing.slow_start_ms &&
 		       str_eq(a->balancing.hash_text, b->balancing.hash_text) &&

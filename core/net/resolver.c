@@ -17,6 +17,7 @@
 
 #include <ares.h>
 
+#include <arpa/nameser.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -37,19 +38,33 @@ struct name {
 	struct timer deadline; /* of the waiters */
 	struct task done;
 	struct address *addresses; /* owned */
-	size_t count;              /* 0: no answer is known */
+	struct srv_records
+		*records; /* owned: in their place, where it is these that are asked for */
+	size_t count;     /* 0: no answer is known */
 	int64_t expires_ms;
 	int64_t stale_ms; /* `addresses` are of no use after that */
 	int64_t retry_ms; /* after a failure: not asked again before */
 	enum rc rc;       /* of the last question; RC_AGAIN: never answered */
 	bool is_asking;
-	struct str key; /* owned: lower case, NUL-terminated */
+	bool asks_records;
+	struct str key; /* owned: lower case, NUL-terminated; of records behind RECORDS_MARK */
 };
+
+/* No name has one. */
+#define RECORDS_MARK '\n'
 
 struct resolver_query {
 	struct link link; /* of its name's waiters */
 	resolver_fn *fn;
+	resolver_records_fn *records_fn; /* in its place */
 	void *owner;
+};
+
+/* What is told; a copy, since whoever is told may ask again and so push the name out. */
+struct told {
+	size_t count;
+	struct address addresses[RESOLVER_ADDRESSES_MAX];
+	struct srv_records records;
 };
 
 /* One socket of c-ares. */
@@ -184,12 +199,22 @@ static enum rc rc_of(int status)
 	}
 }
 
+static void note_answer(struct name *n, size_t count, int64_t ttl_ms)
+{
+	const struct resolver_times *times = &n->resolver->times;
+	ttl_ms = ttl_ms > times->ttl_max_ms ? times->ttl_max_ms : ttl_ms;
+	ttl_ms = ttl_ms < times->ttl_min_ms ? times->ttl_min_ms : ttl_ms;
+	n->rc = RC_OK;
+	n->count = count;
+	n->expires_ms = loop_now_ms(n->resolver->loop) + ttl_ms;
+	n->stale_ms = n->expires_ms + times->stale_ms;
+}
+
 static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
 {
 	struct address found[RESOLVER_ADDRESSES_MAX];
 	size_t count = 0;
-	const struct resolver_times *times = &n->resolver->times;
-	int64_t ttl_ms = times->ttl_max_ms;
+	int64_t ttl_ms = n->resolver->times.ttl_max_ms;
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
 		if (count == RESOLVER_ADDRESSES_MAX || node->ai_addrlen > sizeof(found[0].u))
 			break;
@@ -200,20 +225,26 @@ static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
 		int64_t own_ms = (int64_t)node->ai_ttl * 1000;
 		ttl_ms = own_ms < ttl_ms ? own_ms : ttl_ms;
 	}
-	ttl_ms = ttl_ms < times->ttl_min_ms ? times->ttl_min_ms : ttl_ms;
-	int64_t now_ms = loop_now_ms(n->resolver->loop);
 	free(n->addresses);
 	n->addresses = heap_alloc((count + 1) * sizeof(struct address));
 	memcpy(n->addresses, found, count * sizeof(struct address));
-	n->count = count;
-	n->expires_ms = now_ms + ttl_ms;
-	n->stale_ms = n->expires_ms + times->stale_ms;
+	note_answer(n, count, ttl_ms);
 }
 
-static void forget_addresses(struct name *n)
+static void keep_records(struct name *n, const struct srv_records *records)
+{
+	if (!n->records)
+		n->records = heap_alloc(sizeof(*records));
+	*n->records = *records;
+	note_answer(n, records->count, (int64_t)records->ttl_s * 1000);
+}
+
+static void forget_answer(struct name *n)
 {
 	free(n->addresses);
+	free(n->records);
 	n->addresses = NULL;
+	n->records = NULL;
 	n->count = 0;
 }
 
@@ -223,29 +254,58 @@ static void note_failure(struct name *n, enum rc rc)
 	n->retry_ms = loop_now_ms(n->resolver->loop) + n->resolver->times.retry_ms;
 }
 
-/* Inside c-ares: only records. */
+/* False: of a channel that is no more. */
+static bool note_end(struct name *n)
+{
+	n->is_asking = false;
+	n->resolver->asking--;
+	return !n->resolver->is_changing;
+}
+
+static void hand_out(struct name *n)
+{
+	if (!n->resolver->is_freed)
+		loop_ready(n->resolver->loop, &n->done);
+}
+
+/* Inside c-ares: only notes. */
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct name *n = arg;
-	struct resolver *r = n->resolver;
-	n->is_asking = false;
-	r->asking--;
-	if (r->is_changing)
+	if (!note_end(n))
 		return;
 	if (status == ARES_SUCCESS && info && info->nodes) {
 		keep_addresses(n, info);
-		n->rc = RC_OK;
 	} else {
 		enum rc rc = rc_of(status);
 		/* The name is gone. That it merely has no addresses may be a half answer. */
 		if (status == ARES_ENOTFOUND)
-			forget_addresses(n);
+			forget_answer(n);
 		note_failure(n, rc == RC_OK ? RC_NOT_FOUND : rc);
 	}
 	if (info)
 		ares_freeaddrinfo(info);
-	if (!r->is_freed)
-		loop_ready(r->loop, &n->done);
+	hand_out(n);
+}
+
+/* Likewise. */
+static void on_records(void *arg, int status, int timeouts, unsigned char *bytes, int size)
+{
+	struct name *n = arg;
+	struct srv_records records;
+	enum rc rc = rc_of(status);
+	if (!note_end(n))
+		return;
+	if (rc == RC_OK)
+		rc = srv_records_parse(str_n((const char *)bytes, (size_t)size), &records);
+	if (rc == RC_OK) {
+		keep_records(n, &records);
+	} else {
+		if (rc == RC_NOT_FOUND)
+			forget_answer(n);
+		note_failure(n, rc == RC_INVALID ? RC_IO : rc);
+	}
+	hand_out(n);
 }
 
 static bool has_fresh(const struct name *n, int64_t now_ms)
@@ -258,22 +318,31 @@ static bool has_stale(const struct name *n, int64_t now_ms)
 	return n->count > 0 && now_ms < n->stale_ms;
 }
 
-/* A copy, since whoever is told may ask again and so push the name out. */
-static size_t copy_addresses(
-	const struct name *n, enum rc rc, struct address out[RESOLVER_ADDRESSES_MAX])
+static void copy_answer(const struct name *n, enum rc rc, struct told *to)
 {
-	if (rc != RC_OK || n->count == 0)
-		return 0;
-	memcpy(out, n->addresses, n->count * sizeof(*out));
-	return n->count;
+	to->count = rc == RC_OK ? n->count : 0;
+	if (to->count == 0)
+		return;
+	if (n->asks_records)
+		to->records = *n->records;
+	else
+		memcpy(to->addresses, n->addresses, n->count * sizeof(to->addresses[0]));
+}
+
+static void tell(const struct resolver_query *q, enum rc rc, const struct told *told)
+{
+	if (q->records_fn)
+		q->records_fn(q->owner, rc, told->count > 0 ? &told->records : NULL);
+	else
+		q->fn(q->owner, rc, told->addresses, told->count);
 }
 
 /* Whoever is called may ask and cancel, so `n` may be gone and the list shorter afterwards. */
 static void tell_waiters(struct name *n, enum rc rc)
 {
-	struct address addresses[RESOLVER_ADDRESSES_MAX];
-	size_t count = copy_addresses(n, rc, addresses);
+	struct told told;
 	struct link now, *l;
+	copy_answer(n, rc, &told);
 	list_init(&now);
 	list_move_all(&now, &n->waiters);
 	timer_stop(&n->deadline);
@@ -281,7 +350,7 @@ static void tell_waiters(struct name *n, enum rc rc)
 		struct resolver_query *query = CONTAINER_OF(l, struct resolver_query, link);
 		struct resolver_query q = *query;
 		free(query);
-		q.fn(q.owner, rc, addresses, count);
+		tell(&q, rc, &told);
 	}
 }
 
@@ -311,7 +380,7 @@ static void name_free(struct name *n)
 	list_remove(&n->link);
 	task_cancel(&n->done);
 	timer_stop(&n->deadline);
-	free(n->addresses);
+	forget_answer(n);
 	free((void *)n->key.p);
 	free(n);
 }
@@ -343,6 +412,7 @@ static struct name *name_get(struct resolver *r, struct str key)
 	n->resolver = r;
 	n->rc = RC_AGAIN;
 	n->key = str_n(heap_strndup(key), key.n);
+	n->asks_records = key.p[0] == RECORDS_MARK;
 	list_init(&n->waiters);
 	timer_init(&n->deadline, on_deadline);
 	task_init(&n->done, on_done);
@@ -359,15 +429,17 @@ static void start_asking(struct resolver *r, struct name *n)
 	n->is_asking = true;
 	if (r->asking++ == 0)
 		timer_start(r->loop, &r->tick, TICK_MS);
-	ares_getaddrinfo(r->channel, n->key.p, NULL, &hints, on_answer, n);
+	if (n->asks_records)
+		ares_search(r->channel, n->key.p + 1, ns_c_in, ns_t_srv, on_records, n);
+	else
+		ares_getaddrinfo(r->channel, n->key.p, NULL, &hints, on_answer, n);
 }
 
 static struct resolver_query *wait_for(
-	struct resolver *r, struct name *n, resolver_fn *fn, void *owner)
+	struct resolver *r, struct name *n, const struct resolver_query *as)
 {
-	struct resolver_query *q = heap_zalloc(sizeof(*q));
-	q->fn = fn;
-	q->owner = owner;
+	struct resolver_query *q = heap_alloc(sizeof(*q));
+	*q = *as;
 	list_append(&n->waiters, &q->link);
 	if (!timer_is_running(&n->deadline))
 		timer_start(r->loop, &n->deadline, r->times.timeout_ms);
@@ -414,29 +486,29 @@ static struct str without_final_dot(struct str name)
 	return name.n > 1 && name.p[name.n - 1] == '.' ? str_slice(name, 0, name.n - 1) : name;
 }
 
-static void answer_known(const struct name *n, enum rc rc, resolver_fn *fn, void *owner)
+static void answer_known(const struct name *n, enum rc rc, const struct resolver_query *as)
 {
-	struct address addresses[RESOLVER_ADDRESSES_MAX];
-	size_t count = copy_addresses(n, rc, addresses);
-	fn(owner, rc, addresses, count);
+	struct told told;
+	copy_answer(n, rc, &told);
+	tell(as, rc, &told);
 }
 
-static void ask_name(struct resolver *r, struct name *n, resolver_fn *fn, void *owner,
+static void ask_name(struct resolver *r, struct name *n, const struct resolver_query *as,
 	struct resolver_query **query)
 {
 	int64_t now_ms = loop_now_ms(r->loop);
 	bool has_failed = n->rc != RC_OK && n->rc != RC_AGAIN;
 	bool may_ask = !has_failed || now_ms >= n->retry_ms;
 	if (has_fresh(n, now_ms)) {
-		answer_known(n, RC_OK, fn, owner);
+		answer_known(n, RC_OK, as);
 	} else if (has_failed && has_stale(n, now_ms)) {
 		if (may_ask)
 			start_asking(r, n);
-		answer_known(n, RC_OK, fn, owner);
+		answer_known(n, RC_OK, as);
 	} else if (!may_ask) {
-		answer_known(n, n->rc, fn, owner);
+		answer_known(n, n->rc, as);
 	} else {
-		*query = wait_for(r, n, fn, owner);
+		*query = wait_for(r, n, as);
 		start_asking(r, n);
 	}
 }
@@ -456,19 +528,54 @@ void resolver_ask(struct resolver *r, struct str name, resolver_fn *fn, void *ow
 	if (count > 0)
 		fn(owner, RC_OK, nearby, count);
 	else
-		ask_name(r, name_get(r, key), fn, owner, query);
+		ask_name(r, name_get(r, key), &(struct resolver_query){.fn = fn, .owner = owner},
+			query);
+}
+
+/* The key of a name's records. */
+static bool normalize_records(struct str name, char out[NAME_BYTES_MAX + 1], struct str *key)
+{
+	out[0] = RECORDS_MARK;
+	if (!normalize(name, out + 1, key))
+		return false;
+	*key = str_n(out, key->n + 1);
+	return true;
+}
+
+void resolver_ask_records(struct resolver *r, struct str name, resolver_records_fn *fn, void *owner,
+	struct resolver_query **query)
+{
+	char lower[NAME_BYTES_MAX + 1];
+	struct resolver_query as = {.records_fn = fn, .owner = owner};
+	struct str key;
+	*query = NULL;
+	if (normalize_records(name, lower, &key))
+		ask_name(r, name_get(r, key), &as, query);
+	else
+		fn(owner, RC_NOT_FOUND, NULL);
+}
+
+static int fresh_ms(const struct resolver *r, const struct name *n)
+{
+	if (!n)
+		return RESOLVER_NEARBY_MS;
+	int64_t until_ms = n->rc == RC_OK ? n->expires_ms : n->retry_ms;
+	int64_t ms = until_ms - loop_now_ms(r->loop);
+	return ms > RESOLVER_FRESH_MIN_MS ? (int)ms : RESOLVER_FRESH_MIN_MS;
 }
 
 int resolver_fresh_ms(const struct resolver *r, struct str name)
 {
 	char lower[NAME_BYTES_MAX];
 	struct str key;
-	const struct name *n = normalize(name, lower, &key) ? map_get(&r->names, key) : NULL;
-	if (!n)
-		return RESOLVER_NEARBY_MS;
-	int64_t until_ms = n->rc == RC_OK ? n->expires_ms : n->retry_ms;
-	int64_t ms = until_ms - loop_now_ms(r->loop);
-	return ms > RESOLVER_FRESH_MIN_MS ? (int)ms : RESOLVER_FRESH_MIN_MS;
+	return fresh_ms(r, normalize(name, lower, &key) ? map_get(&r->names, key) : NULL);
+}
+
+int resolver_records_fresh_ms(const struct resolver *r, struct str name)
+{
+	char lower[NAME_BYTES_MAX + 1];
+	struct str key;
+	return fresh_ms(r, normalize_records(name, lower, &key) ? map_get(&r->names, key) : NULL);
 }
 
 void resolver_cancel(struct resolver_query *query)

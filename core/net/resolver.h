@@ -12,6 +12,7 @@
 
 #include "loop/loop.h"
 #include "net/address.h"
+#include "net/srv_records.h"
 
 #define RESOLVER_ADDRESSES_MAX 32
 #define RESOLVER_STALE_MS      3600000
@@ -51,6 +52,7 @@ void resolver_set(struct resolver *r, const struct resolver_options *options);
 #define RESOLVER_FRESH_MIN_MS 100
 #define RESOLVER_NEARBY_MS    5000
 int resolver_fresh_ms(const struct resolver *r, struct str name);
+int resolver_records_fresh_ms(const struct resolver *r, struct str name);
 
 struct resolver_query; /* handle of one question under way */
 /* `addresses` (ports 0) live until the callback returns. rc: RC_OK (count > 0), RC_NOT_FOUND,
@@ -60,6 +62,10 @@ typedef void resolver_fn(void *owner, enum rc rc, const struct address *addresse
 /* Answers what is known before returning: *query is NULL then and fn has run; else fn runs later,
  * from the loop. */
 void resolver_ask(struct resolver *r, struct str name, resolver_fn *fn, void *owner,
+	struct resolver_query **query);
+/* Likewise its SRV records, which live until the callback returns; NULL unless rc is RC_OK. */
+typedef void resolver_records_fn(void *owner, enum rc rc, const struct srv_records *records);
+void resolver_ask_records(struct resolver *r, struct str name, resolver_records_fn *fn, void *owner,
 	struct resolver_query **query);
 /* Its fn will not be called. */
 void resolver_cancel(struct resolver_query *query);

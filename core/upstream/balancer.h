@@ -75,6 +75,7 @@ struct endpoint {
 	char token[STICKY_TOKEN_BYTES]; /* where cookies keep clients */
 	unsigned index;
 	atomic_uint weight;
+	atomic_uint priority;  /* of a slot: nobody is asked while one of a lower one may be */
 	atomic_bool is_absent; /* nobody is asked in this slot */
 	atomic_uint active;
 	_Atomic uint64_t requests, failures; /* taken, and failed of those: ever, in this slot */
@@ -100,6 +101,7 @@ struct balancer {
 	atomic_uint present;           /* how many are not absent */
 	struct balancer_guard *guards; /* owned: one of each reader; NULL: endpoints never change */
 	atomic_bool is_known;          /* with guards: what the name has was found out */
+	atomic_bool has_priorities;    /* likewise: not all have the same one */
 	_Atomic int64_t
 		ejected_until_ms; /* the latest of the endpoints': nobody is out from then on */
 	atomic_flag is_ejecting;

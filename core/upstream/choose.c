@@ -11,16 +11,26 @@
 #include "base/check.h"
 #include "base/memory.h"
 
+#include <limits.h>
+
 struct candidates {
 	struct balancer *b;
 	int64_t now_ms;
 	uint64_t tried;
-	bool heeds_health, heeds_ejections;
+	bool heeds_health, heeds_ejections, heeds_priority;
+	unsigned priority;
 };
+
+static unsigned priority_of(const struct endpoint *e)
+{
+	return atomic_load_explicit(&e->priority, memory_order_relaxed);
+}
 
 static bool may_be_asked(const struct candidates *c, const struct endpoint *e)
 {
 	if (c->tried & endpoint_bit(e) || !endpoint_is_present(e))
+		return false;
+	if (UNLIKELY(c->heeds_priority) && priority_of(e) != c->priority)
 		return false;
 	if (UNLIKELY(c->heeds_health) &&
 		atomic_load_explicit(&e->is_unhealthy, memory_order_relaxed))
@@ -175,9 +185,29 @@ static choose_fn *const algorithms[BALANCE_ALGORITHM_COUNT] = {
 	[BALANCE_MAGLEV] = by_key,
 };
 
+/* The lowest priority of those that may be asked is the only one then. */
+static void heed_priority(struct candidates *c)
+{
+	unsigned lowest = UINT_MAX;
+	c->heeds_priority = false;
+	for (unsigned i = 0; i < c->b->count; i++) {
+		const struct endpoint *e = &c->b->endpoints[i];
+		if (may_be_asked(c, e) && priority_of(e) < lowest)
+			lowest = priority_of(e);
+	}
+	c->priority = lowest;
+	c->heeds_priority = true;
+}
+
+static struct endpoint *choose_among(struct candidates *c, const struct balance_wish *wish)
+{
+	if (UNLIKELY(atomic_load_explicit(&c->b->has_priorities, memory_order_relaxed)))
+		heed_priority(c);
+	return algorithms[c->b->options.algorithm](c, wish);
+}
+
 struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *wish)
 {
-	choose_fn *choose = algorithms[b->options.algorithm];
 	struct candidates c = {.b = b,
 		.now_ms = wish->now_ms,
 		.tried = wish->tried,
@@ -185,9 +215,9 @@ struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *
 		.heeds_ejections = heeds_ejections(b, wish->now_ms)};
 	if (wish->kept && may_be_asked(&c, wish->kept))
 		return wish->kept;
-	struct endpoint *e = choose(&c, wish);
+	struct endpoint *e = choose_among(&c, wish);
 	if (e || wish->tried == 0)
 		return e;
 	c.tried = 0;
-	return choose(&c, wish);
+	return choose_among(&c, wish);
 }

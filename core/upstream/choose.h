@@ -4,5 +4,5 @@
 
 #include "upstream/balancer.h"
 
-/* Where the wish has tried everybody, nobody counts as tried. */
+/* Of the lowest priority that has one, but for whom the wish keeps. Where the wish has tried everybody, nobody counts as tried. */
 struct endpoint *choose_endpoint(struct balancer *b, const struct balance_wish *wish);

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "net/proxy_protocol.h"
+#include "net/targets.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,8 @@ static void free_dial(struct pooled *c)
 	c->dial = NULL;
 	if (d->query)
 		resolver_cancel(d->query);
+	if (d->targets)
+		targets_cancel(d->targets);
 	close_racers(d);
 	timer_stop(&d->next);
 	task_cancel(&d->failed);
@@ -193,19 +196,53 @@ static struct str name_to_ask(const struct service_options *o)
 	return o->at.n > 0 ? o->at : o->host;
 }
 
+static void fail_unresolved(struct pooled *c, struct str name, const char *why)
+{
+	snprintf(c->dial->text, sizeof(c->dial->text), "the name %.*s could not be resolved: %s",
+		STR_ARG(name), why);
+	fail_later(c, RC_NOT_FOUND);
+}
+
 static void on_resolved(void *owner, enum rc rc, const struct address *addresses, size_t count)
 {
 	struct pooled *c = owner;
+	c->dial->query = NULL;
+	if (rc == RC_OK)
+		take_addresses(c, addresses, count);
+	else
+		fail_unresolved(c, name_to_ask(options_of(c)), rc_name(rc));
+}
+
+/* In their order: the lowest priority first. */
+static void on_targets(
+	void *owner, enum rc rc, const struct target *all, size_t count, int fresh_ms)
+{
+	struct pooled *c = owner;
 	struct dial *d = c->dial;
-	const struct service_options *o = options_of(c);
-	d->query = NULL;
+	d->targets = NULL;
 	if (rc != RC_OK) {
-		snprintf(d->text, sizeof(d->text), "the name %.*s could not be resolved: %s",
-			STR_ARG(name_to_ask(o)), rc_name(rc));
-		fail_later(c, RC_NOT_FOUND);
+		fail_unresolved(c, options_of(c)->records, rc_name(rc));
 		return;
 	}
-	take_addresses(c, addresses, count);
+	d->addresses = heap_alloc(count * sizeof(struct address));
+	for (size_t i = 0; i < count; i++)
+		d->addresses[i] = all[i].address;
+	d->count = count;
+	connect_to_next(c);
+}
+
+/* Of a service whose endpoints are not known yet. A forward proxy would have to be told where, and
+ * cannot be. */
+static void find_targets(struct pooled *c)
+{
+	struct str records = options_of(c)->records;
+	struct targets_query *targets;
+	if (options_of(c)->via_host.n > 0) {
+		fail_unresolved(c, records, "it has no answer yet");
+		return;
+	}
+	targets_ask(c->pool->upstream->resolver, records, on_targets, c, &targets);
+	c->dial->targets = targets;
 }
 
 static void find_address(struct pooled *c)
@@ -214,7 +251,9 @@ static void find_address(struct pooled *c)
 	struct dial *d = c->dial;
 	struct address socket;
 	struct resolver_query *query;
-	if (o->unix_path.n == 0) {
+	if (o->records.n > 0 && o->at.n == 0) {
+		find_targets(c);
+	} else if (o->unix_path.n == 0) {
 		resolver_ask(c->pool->upstream->resolver, name_to_ask(o), on_resolved, c, &query);
 		d->query = query;
 	} else if (address_from_path(o->unix_path, &socket) == RC_OK) {

@@ -2,6 +2,7 @@
 #include "upstream/discovery.h"
 
 #include "base/memory.h"
+#include "net/targets.h"
 #include "upstream/slots.h"
 #include "upstream/upstream_priv.h"
 
@@ -16,11 +17,12 @@ struct discovery {
 	struct upstream *upstream;
 	struct service *service; /* ref */
 	bool is_wanted;
-	struct resolver_query *query; /* NULL: answered */
-	struct timer timer;           /* to the next question, or to the rest of a change */
+	struct resolver_query *query;  /* NULL: answered */
+	struct targets_query *targets; /* likewise */
+	struct timer timer;            /* to the next question, or to the rest of a change */
 	unsigned count;
-	struct slot_wish wishes[RESOLVER_ADDRESSES_MAX];
-	char texts[RESOLVER_ADDRESSES_MAX][ADDRESS_TEXT_BYTES];
+	struct slot_wish wishes[SLOTS_MAX];
+	char texts[SLOTS_MAX][ADDRESS_TEXT_BYTES];
 	int64_t fresh_until_ms; /* how long those count */
 	bool is_half;           /* not all of them could be done */
 };
@@ -29,6 +31,8 @@ struct discoveries {
 	struct upstream *upstream; /* borrowed */
 	struct link list;
 };
+
+_Static_assert(RESOLVER_ADDRESSES_MAX <= SLOTS_MAX && TARGETS_MAX <= SLOTS_MAX, "a wish for each");
 
 static struct str name_of(const struct discovery *d)
 {
@@ -44,35 +48,64 @@ static void apply(struct discovery *d)
 	timer_start(loop, &d->timer, d->is_half && ms > AGAIN_MS ? AGAIN_MS : ms);
 }
 
+static void conclude(struct discovery *d, enum rc rc, size_t count, int fresh_ms)
+{
+	struct loop *loop = d->upstream->loop;
+	d->fresh_until_ms = loop_now_ms(loop) + fresh_ms;
+	d->count = (unsigned)count;
+	if (rc == RC_OK) {
+		apply(d);
+		return;
+	}
+	d->is_half = false;
+	slots_forget(d->service);
+	timer_start(loop, &d->timer, fresh_ms);
+}
+
 static void on_answer(void *owner, enum rc rc, const struct address *addresses, size_t count)
 {
 	struct discovery *d = owner;
-	struct upstream *u = d->upstream;
 	d->query = NULL;
 	if (rc == RC_CLOSED)
 		return;
-	if (rc != RC_OK) {
-		slots_forget(d->service);
-		d->is_half = false;
-		timer_start(u->loop, &d->timer, resolver_fresh_ms(u->resolver, name_of(d)));
-		return;
-	}
-	d->fresh_until_ms = loop_now_ms(u->loop) + resolver_fresh_ms(u->resolver, name_of(d));
-	d->count = (unsigned)count;
-	for (unsigned i = 0; i < d->count; i++)
+	for (unsigned i = 0; i < count; i++)
 		d->wishes[i] = (struct slot_wish){
 			.ip = address_ip_text(&addresses[i], d->texts[i]),
 			.port = d->service->options.port,
 			.weight = 1,
 		};
-	apply(d);
+	conclude(d, rc, count, resolver_fresh_ms(d->upstream->resolver, name_of(d)));
+}
+
+static void on_targets(
+	void *owner, enum rc rc, const struct target *all, size_t count, int fresh_ms)
+{
+	struct discovery *d = owner;
+	d->targets = NULL;
+	if (rc == RC_CLOSED)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		d->wishes[i] = (struct slot_wish){
+			.ip = address_ip_text(&all[i].address, d->texts[i]),
+			.port = address_port(&all[i].address),
+			.weight = all[i].weight,
+			.priority = all[i].priority,
+		};
+	conclude(d, rc, count, fresh_ms);
 }
 
 static void ask(struct discovery *d)
 {
-	struct resolver_query *query;
-	resolver_ask(d->upstream->resolver, name_of(d), on_answer, d, &query);
+	struct resolver *r = d->upstream->resolver;
+	struct str records = d->service->options.records;
+	struct resolver_query *query = NULL;
+	struct targets_query *targets = NULL;
+	if (records.n > 0)
+		targets_ask(r, records, on_targets, d, &targets);
+	else
+		resolver_ask(r, name_of(d), on_answer, d, &query);
 	d->query = query;
+	d->targets = targets;
 }
 
 static void on_timer(struct timer *t)
@@ -113,6 +146,8 @@ static void stop(struct discovery *d)
 {
 	if (d->query)
 		resolver_cancel(d->query);
+	if (d->targets)
+		targets_cancel(d->targets);
 	timer_stop(&d->timer);
 	list_remove(&d->link);
 	service_unref(d->service);
@@ -123,7 +158,7 @@ static void stop(struct discovery *d)
 static void look_again(struct discovery *d)
 {
 	d->is_wanted = true;
-	if (!d->query)
+	if (!d->query && !d->targets)
 		timer_start(d->upstream->loop, &d->timer, AGAIN_MS);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* upstream/discovery.h - asks what addresses the names of services have, again and again, and tells
- * their slots (slots.h).
+/* upstream/discovery.h - asks what addresses the names of services have, or what targets their SRV
+ * records (net/targets.h), again and again, and tells their slots (slots.h).
  *
  * One worker asks, for all of them, whenever the answer at hand is out of date. While the name
  * servers fail, what they last said counts on as the resolver has it; a name that is gone leaves a

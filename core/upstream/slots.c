@@ -34,10 +34,11 @@ static void leave(struct service *s, struct endpoint *e)
 	tell(s, e->name, "an address of the service is gone");
 }
 
-static void come(struct service *s, struct endpoint *e, unsigned weight, int64_t now_ms)
+static void come(struct service *s, struct endpoint *e, const struct slot_wish *w, int64_t now_ms)
 {
 	bool is_late = balancer_is_known(s->balancer);
-	e->weight = weight;
+	e->weight = w->weight;
+	e->priority = w->priority;
 	atomic_store(&e->well_since_ms, is_late ? now_ms : 0);
 	atomic_store(&e->service->is_dropped, false);
 	atomic_fetch_add(&s->balancer->present, 1);
@@ -108,6 +109,7 @@ static bool place(struct service *s, const struct slot_wish *w, int64_t now_ms, 
 	if (e && endpoint_is_present(e)) {
 		*has_changed |= e->weight != w->weight;
 		e->weight = w->weight;
+		e->priority = w->priority;
 		return true;
 	}
 	if (!e) {
@@ -116,7 +118,7 @@ static bool place(struct service *s, const struct slot_wish *w, int64_t now_ms, 
 			return false;
 		fill(s, e, w);
 	}
-	come(s, e, w->weight, now_ms);
+	come(s, e, w, now_ms);
 	*has_changed = true;
 	return true;
 }
@@ -131,6 +133,14 @@ static bool let_go_of_ring(struct balancer *b)
 	return true;
 }
 
+static bool has_priorities(const struct slot_wish *all, unsigned count)
+{
+	for (unsigned i = 1; i < count; i++)
+		if (all[i].priority != all[0].priority)
+			return true;
+	return false;
+}
+
 bool slots_set(struct service *s, const struct slot_wish *all, unsigned count, int64_t now_ms)
 {
 	struct balancer *b = s->balancer;
@@ -139,6 +149,7 @@ bool slots_set(struct service *s, const struct slot_wish *all, unsigned count, i
 		return false;
 	if (count > SLOTS_MAX)
 		count = SLOTS_MAX;
+	atomic_store(&b->has_priorities, has_priorities(all, count));
 	for (unsigned i = 0; i < b->count; i++) {
 		struct endpoint *e = &b->endpoints[i];
 		if (endpoint_is_present(e) && !is_wanted(e, all, count)) {

@@ -26,6 +26,7 @@ struct slot_wish {
 	struct str ip;
 	uint16_t port;
 	unsigned weight;
+	unsigned priority; /* whoever has a lower one comes before it */
 };
 
 /* From now on the service has these addresses, the first SLOTS_MAX of them. False: somebody still

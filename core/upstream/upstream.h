@@ -50,6 +50,9 @@ struct service_options {
 	const struct endpoint_options *endpoints; /* copied */
 	unsigned endpoint_count; /* 0: there is one address, and nothing to choose */
 	bool finds_endpoints;    /* every address that the host has is one: slots.h */
+	struct str
+		records; /* whose SRV records say where those are, in place of host and port; empty:
+			       no records do */
 	struct balancing balancing;
 	struct retry_options retries;
 };

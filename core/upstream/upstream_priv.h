@@ -83,9 +83,10 @@ struct racer {
 
 /* One attempt to connect; only while it lasts. */
 struct dial {
-	struct pooled *place;         /* borrowed: whose this is */
-	struct resolver_query *query; /* NULL: answered */
-	struct address *addresses;    /* owned: in the order in which they are tried */
+	struct pooled *place;          /* borrowed: whose this is */
+	struct resolver_query *query;  /* NULL: answered */
+	struct targets_query *targets; /* likewise */
+	struct address *addresses;     /* owned: in the order in which they are tried */
 	size_t count, tried;
 	struct link racers; /* struct racer: those under way */
 	struct timer next;  /* to try the next one beside them */

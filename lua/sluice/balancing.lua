@@ -64,7 +64,7 @@ local function check_method(text)
 end
 
 balancing.fields = {
-	discovery = { type = "string", enum = { "addresses" } },
+	discovery = { type = "string", enum = { "addresses", "srv" } },
 	endpoints = { type = "list", of = endpoint, min = 1 },
 	loadBalancing = {
 		type = "map",
@@ -231,6 +231,8 @@ local function check_discovery(target, spec, path, report, owner)
 		message = "goes with an address; a service with endpoints has these and no others"
 	elseif target.address.unix or report.host.ip_version(target.address.host) then
 		message = "there is no name in the address, and nothing to find"
+	elseif node.value == "srv" and target.address.has_port then
+		message = "of an address without a port; SRV records say the ports"
 	end
 	if message then
 		report:error(node, path .. "discovery", message, owner, { at_key = true })

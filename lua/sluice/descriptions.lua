@@ -59,7 +59,8 @@ descriptions.fields = {
 	["ApiInstance.services.*.forwardProxy.tunnel"] = { "Whether it is asked by CONNECT for the way; false, for http:// alone: it gets each request in "
 		.. "absolute form, reads it and may change it.", true },
 	["ApiInstance.services.*.forwardProxy.password"] = { "Of its Basic authentication.", "" },
-	["ApiInstance.services.*.discovery"] = { "Every address that the name of the address has is an endpoint." },
+	["ApiInstance.services.*.discovery"] = { "Every address that the name of the address has is an endpoint, or every "
+		.. "target of its SRV records." },
 	["ApiInstance.services.*.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["ApiInstance.services.*.outlierDetection"] = { "With it, endpoints that keep failing are passed over for a "
 		.. "while; {} for the defaults." },
@@ -114,7 +115,8 @@ descriptions.fields = {
 	["Service.forwardProxy.tunnel"] = { "Whether it is asked by CONNECT for the way; false, for http:// alone: it gets each request in "
 		.. "absolute form, reads it and may change it.", true },
 	["Service.forwardProxy.password"] = { "Of its Basic authentication.", "" },
-	["Service.discovery"] = { "Every address that the name of the address has is an endpoint." },
+	["Service.discovery"] = { "Every address that the name of the address has is an endpoint, or every "
+		.. "target of its SRV records." },
 	["Service.loadBalancing"] = { "How requests are shared among the endpoints." },
 	["Service.outlierDetection"] = { "With it, endpoints that keep failing are passed over for a while; {} for the defaults." },
 	["Service.healthCheck"] = { "With it, endpoints are asked how they are; {} for the defaults." },

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A name with several addresses: each is an endpoint, and they come and go."""
+"""A name with several addresses, or with SRV records: each is an endpoint, and they come and go."""
 import threading
 from contextlib import ExitStack
 
@@ -294,6 +294,141 @@ def a_name_is_asked_for_while_no_slot_is_free():
         names.set(up_test=Answer(*hosts(0)))
         wait_for(lambda: is_at(0), "the first to be back")
         equal(gateway.get("/").text(), "x")
+
+
+RECORDS = "_http._tcp.up.test"
+
+
+class Targets(ExitStack):
+    """Backends a, b, c, d, each at a port of its own, and a name server that has SRV records for them."""
+
+    def __init__(self, *first, script_of=script_of):
+        super().__init__()
+        self.backends = {name: self.enter_context(Backend(script_of(name))) for name in "abcd"}
+        self.names = self.enter_context(NameServer())
+        for name in self.backends:
+            self.names.put(f"{name}.test", "127.0.0.1")
+        self.has(*first)
+
+    def has(self, *records, ttl=60):
+        """From now on there are these: (name, priority, weight), or a name."""
+        self.names.put(RECORDS, Answer(*(self.record(*r) for r in records), ttl=ttl))
+
+    def record(self, name, priority=0, weight=1):
+        return Service(f"{name}.test", self.backends[name].port, priority, weight)
+
+    def service(self, **fields):
+        return {"address": f"http://{RECORDS}", "discovery": "srv", **fields}
+
+    def documents(self, bounds=QUICK, **fields):
+        dns = configuration("names", {"dns": {"servers": [self.names.address], **bounds}})
+        return [api("a", services={"up": self.service(**fields)}), dns]
+
+    def wait(self, gateway, *names):
+        expected = sorted(f"127.0.0.1:{self.backends[n].port}" for n in names)
+        wait_for(lambda: sorted(e["name"] for e in gateway.status()["services"][0]["endpoints"]
+                                if e["state"] != "draining") == expected, f"{expected}")
+
+
+@case
+def records_tell_ports_and_weights():
+    with Targets(("a", 0, 3), ("b", 0, 1)) as targets, Gateway(targets.documents(), workers=1) as gateway:
+        targets.wait(gateway, "a", "b")
+        got = answers(gateway, 8)
+        equal((got.count("a"), got.count("b")), (6, 2))
+        # They are spoken to by the name of the service, not by their own.
+        equal({r.get("host") for b in targets.backends.values() for r in b.requests}, {"up.test"})
+        targets.has(("b", 0, 5), ("c", 0, 5))
+        targets.wait(gateway, "b", "c")
+        got = answers(gateway, 8)
+        equal((got.count("b"), got.count("c")), (4, 4))
+
+
+@case
+def records_are_asked_for_before_the_first_request_goes_anywhere():
+    with Targets("a") as targets, Backend(reply(200, "x")) as other:
+        documents = targets.documents()
+        port = port_of(documents[0])
+        with Gateway([api("a", other, port=port), documents[1]]) as gateway:
+            gateway.save("gateway.yaml", documents)
+            equal({gateway.get("/").text() for _ in range(10)}, {"a"})
+
+
+@case
+def a_priority_serves_when_none_of_a_lower_one_can():
+    ill = set()
+
+    def script(name):
+        def serve(connection):
+            while request := connection.read_request():
+                is_ill = request.target == "/health" and name in ill
+                connection.send(reply(500 if is_ill else 200, name))
+        return serve
+    check = {"path": "/health", "intervalSeconds": 0.05, "healthyThreshold": 1, "unhealthyThreshold": 1}
+    for algorithm in ("roundRobin", "random", "leastRequest"):
+        with rows(algorithm), Targets(("c", 20), ("a", 10), ("b", 10), script_of=script) as targets, \
+                Gateway(targets.documents(healthCheck=check, loadBalancing={"algorithm": algorithm})) as gateway:
+            targets.wait(gateway, "a", "b", "c")
+            wait_for(lambda: set(answers(gateway, 20)) == {"a", "b"}, "both of the first")
+            equal("c" in answers(gateway, 20), False)
+            ill.add("a")
+            wait_for(lambda: set(answers(gateway, 8)) == {"b"}, "b alone")
+            ill.add("b")
+            wait_for(lambda: set(answers(gateway, 8)) == {"c"}, "the next priority")
+            ill.clear()
+            wait_for(lambda: set(answers(gateway, 20)) == {"a", "b"}, "the first again")
+
+
+@case
+def a_retry_goes_on_to_the_next_priority():
+    with Targets(("a", 1), ("b", 2)) as targets:
+        refused = Service("a.test", free_port(), 1, 1)
+        targets.names.put(RECORDS, Answer(refused, targets.record("b", 2)))
+        with Gateway(targets.documents(retries={"attempts": 2})) as gateway:
+            wait_for(lambda: len(gateway.status()["services"][0]["endpoints"]) == 2, "both")
+            equal(set(answers(gateway, 4)), {"b"})
+
+
+@case
+def records_are_kept_for_their_time():
+    """What has a long one is not asked for again while what has none is."""
+    with Targets() as targets:
+        targets.has("a", "b", ttl=3600)
+        targets.names.put("a.test", Answer("127.0.0.1", ttl=0))
+        with Gateway(targets.documents(bounds={"minTtlSeconds": 0})) as gateway:
+            wait_for(lambda: targets.names.count("a.test") > 3, "questions for the address")
+            asked = [q for q in targets.names.asked if q[0] != "a.test"]
+            check(asked.count((RECORDS, SRV)) <= 3, "each thread asks once at most")
+            targets.wait(gateway, "a", "b")
+
+
+@case
+def records_serve_on_while_name_servers_fail_and_end_with_the_name():
+    with Targets("a", "b") as targets, Gateway(targets.documents()) as gateway:
+        targets.wait(gateway, "a", "b")
+        for answer in (Answer(code=SERVFAIL), Answer(Service("a b.test", 1))):
+            targets.names.put(RECORDS, answer)
+            seen = targets.names.count(RECORDS, SRV)
+            wait_for(lambda: targets.names.count(RECORDS, SRV) > seen + 3, "questions that fail")
+            equal(set(answers(gateway, 4)), {"a", "b"})
+        targets.names.put(RECORDS, Answer(Service("", 80)))  # RFC 2782: decidedly nobody
+        targets.wait(gateway)
+        equal(gateway.get("/").status, 503)
+        equal(gateway.records(9)[-1]["reason"], "upstream_unresolved")
+        targets.has("c")
+        targets.wait(gateway, "c")
+        equal(set(answers(gateway, 2)), {"c"})
+
+
+@case
+def a_target_without_an_address_is_passed_over():
+    with Targets("a", "b") as targets:
+        targets.names.put("a.test", Answer(code=NXDOMAIN))
+        with Gateway(targets.documents()) as gateway:
+            targets.wait(gateway, "b")
+            equal(set(answers(gateway, 3)), {"b"})
+            targets.names.put("a.test", "127.0.0.1")
+            targets.wait(gateway, "a", "b")
 
 
 @case(modes="full", seconds=120)

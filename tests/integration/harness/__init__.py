@@ -21,14 +21,14 @@ from .certificates import Authority
 from .crowd import Crowd
 from .documents import api, balanced, binding, configuration, service
 from .gateway import Gateway, Stories, sluice, sluicectl
-from .names import NXDOMAIN, SERVFAIL, Answer, NameServer
+from .names import NXDOMAIN, SERVFAIL, SRV, Answer, NameServer, Service
 from .peers import H2Client, H2Origin, H2Tunnel
 from .ports import free_port
 from .wire import Client, Closed, TimedOut, parse_requests
 
 __all__ = [
     "Answer", "Authority", "Backend", "Client", "Closed", "Crowd", "Gateway", "H2Client", "H2Origin", "H2Tunnel",
-    "NXDOMAIN", "NameServer", "SCALE", "SERVFAIL", "Stories", "TimedOut", "api",
+    "NXDOMAIN", "NameServer", "SCALE", "SERVFAIL", "SRV", "Service", "Stories", "TimedOut", "api",
     "balanced", "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port", "main", "one_of",
     "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
 ]

@@ -39,7 +39,7 @@ static bool set_at(const unsigned *hosts, int64_t now_ms)
 	unsigned count = 0;
 	for (; hosts[count] > 0; count++) {
 		int n = snprintf(texts[count], sizeof(texts[0]), "192.0.2.%u", hosts[count]);
-		wishes[count] = (struct slot_wish){str_n(texts[count], (size_t)n), 9000, 1};
+		wishes[count] = (struct slot_wish){str_n(texts[count], (size_t)n), 9000, 1, 0};
 	}
 	return slots_set(service, wishes, count, now_ms);
 }
@@ -195,6 +195,65 @@ START_TEST(keys_agree_whatever_came_first)
 }
 END_TEST
 
+/* Host 1 and 2 before 3 before 4. */
+static void set_priorities(void)
+{
+	static const unsigned priorities[] = {7, 7, 9, 30};
+	static char texts[ARRAY_COUNT(priorities)][16];
+	struct slot_wish wishes[ARRAY_COUNT(priorities)];
+	for (unsigned i = 0; i < ARRAY_COUNT(priorities); i++) {
+		int n = snprintf(texts[i], sizeof(texts[0]), "192.0.2.%u", i + 1);
+		wishes[i] = (struct slot_wish){str_n(texts[i], (size_t)n), 9000, 1, priorities[i]};
+	}
+	ck_assert(slots_set(service, wishes, ARRAY_COUNT(priorities), 0));
+}
+
+/* Who is taken in eight turns, as bits. */
+static unsigned taken(uint64_t tried)
+{
+	unsigned hosts = 0;
+	for (uint64_t i = 0; i < 8; i++) {
+		struct balance_wish wish = {.now_ms = 1,
+			.hash = i * UINT64_C(0x123456789abcdef1),
+			.random = i * UINT64_C(0x123456789abcdef1),
+			.has_hash = true,
+			.tried = tried};
+		struct endpoint *e = balancer_take(balancer, &wish);
+		hosts |= 1u << (e->name.p[8] - '0');
+		balancer_leave(e);
+	}
+	return hosts;
+}
+
+static void set_unhealthy(unsigned host)
+{
+	atomic_store(&of(host)->is_unhealthy, true);
+	atomic_fetch_add(&balancer->unhealthy, 1);
+}
+
+static void assert_priorities(enum balance_algorithm algorithm)
+{
+	begin(algorithm);
+	set_priorities();
+	ck_assert_uint_eq(taken(0), 1 << 1 | 1 << 2);
+	ck_assert_uint_eq(taken(endpoint_bit(of(1))), 1 << 2);
+	ck_assert_uint_eq(taken(endpoint_bit(of(1)) | endpoint_bit(of(2))), 1 << 3);
+	set_unhealthy(1);
+	ck_assert_uint_eq(taken(0), 1 << 2);
+	set_unhealthy(2);
+	ck_assert_uint_eq(taken(0), 1 << 3);
+	set_unhealthy(3);
+	ck_assert_uint_eq(taken(0), 1 << 4);
+	service_unref(service);
+}
+
+START_TEST(a_priority_is_asked_when_nobody_of_a_lower_one_may_be)
+{
+	for (enum balance_algorithm a = 0; a < BALANCE_ALGORITHM_COUNT; a++)
+		assert_priorities(a);
+}
+END_TEST
+
 /* --- with workers ---------------------------------------------------------------------------- */
 
 #define WORKERS 3
@@ -245,4 +304,5 @@ UNIT_SUITE(slots, nobody_is_known_until_the_name_is, an_address_is_dialled_and_t
 	who_stays_keeps_its_slot_and_its_state, who_comes_back_finds_its_slot_and_begins_slowly,
 	an_endpoint_that_is_gone_lives_as_long_as_it_is_held,
 	a_slot_that_is_taken_or_looked_at_is_nobody_elses, more_than_there_are_slots_are_left_out,
-	keys_agree_whatever_came_first, slots_change_hands_while_workers_choose)
+	keys_agree_whatever_came_first, a_priority_is_asked_when_nobody_of_a_lower_one_may_be,
+	slots_change_hands_while_workers_choose)
