@@ -9,6 +9,7 @@ import threading
 
 from harness import *
 from harness.cases import SCALE
+from harness.peers import Program
 
 PIECES = [b"data: %d\n\n" % i for i in range(3)]
 
@@ -32,7 +33,7 @@ class Drip:
             connection.send("0\r\n\r\n")
 
 
-class Curl:
+class Curl(Program):
     """Decodes what is compressed, and writes what it has at once."""
 
     def __init__(self, url, *options):
@@ -47,14 +48,6 @@ class Curl:
             check(part, f"the end behind {got!r}")
             got += part
         return got
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 VERSIONS = [("HTTP/1.1", ["--http1.1"]), ("HTTP/2", ["--http2-prior-knowledge"])]

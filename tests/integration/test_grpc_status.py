@@ -8,12 +8,13 @@ import subprocess
 from harness import *
 from harness.cases import TOP
 from harness.frames import DATA, FrameClient, headers
+from harness.peers import Program
 
 PEERS = f"{TOP}/build/peers"
 NPM_LACKS = "    skipped: no npm when the tests were prepared (peers_provide in tools/dev/packages.sh)"
 
 
-class StockClient:
+class StockClient(Program):
     """grpc-js (tests/peers/grpc_status.mjs), for one call at a time."""
 
     def __init__(self, port):
@@ -34,15 +35,6 @@ class StockClient:
     def call(self, path, **more):
         self.start(path, **more)
         return self.end()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 def apis_of(origin):

@@ -9,6 +9,20 @@ from .cases import SCALE, TOP, wait_for
 from .wire import Reader
 
 
+class Program:
+    """Another program, `process`, that ends with the block it serves."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+
+
 class H2Origin:
     """An HTTP/2 upstream (tests/peers/h2_origin.mjs); what it does stands in the path of a request."""
 
@@ -50,7 +64,7 @@ class H2Origin:
         self.process.stdout.close()
 
 
-class H2Client:
+class H2Client(Program):
     """An HTTP/2 client (tests/peers/h2_client.mjs): many requests on one connection."""
 
     def __init__(self, port):
@@ -88,17 +102,8 @@ class H2Client:
         return self.ask(path, {"content-type": "application/grpc", "te": "trailers", **(headers or {})},
                         frame, "POST", **more)
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-
-
-class H2Tunnel:
+class H2Tunnel(Program):
     """What an HTTP/2 client asks by an extended CONNECT (tests/peers/h2_websocket.mjs), and the bytes behind."""
 
     def __init__(self, port, target="/ws", early=b"", protocol="websocket", **fields):
@@ -126,11 +131,6 @@ class H2Tunnel:
         """No more comes from here."""
         self.sock.shutdown(socket.SHUT_WR)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+    def __exit__(self, *details):
+        super().__exit__(*details)
         self.sock.close()
