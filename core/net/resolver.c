@@ -3,32 +3,20 @@
  *
  * An answer that c-ares brings is only recorded and handed out from the ready list: no callback of
  * ours runs inside c-ares, which must not be re-entered while it walks its own lists. c-ares goes
- * on asking after our deadline: what comes late still fills the cache.
- *
- * c-ares reads its sockets as if they were level-triggered, so after an edge each is polled and
- * processed until poll has nothing more to say. */
+ * on asking after our deadline: what comes late still fills the cache. */
 #include "net/resolver.h"
 
-#include "base/check.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "net/dns_channel.h"
 #include "net/hosts.h"
-
-#include <ares.h>
 
 #include <arpa/nameser.h>
 #include <netdb.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 
-/* The second round takes twice as long: all servers answer or fail within 12/15 of the timeout. */
-#define TRIES 2
-/* How often c-ares looks for tries that are due, while a question is under way. */
-#define TICK_MS        100
 #define NAME_BYTES_MAX 254 /* 253 and a final dot */
-#define ROUNDS_MAX     64
 
 /* A name: what is known, and the question when one is under way. */
 struct name {
@@ -67,118 +55,17 @@ struct told {
 	struct srv_records records;
 };
 
-/* One socket of c-ares. */
-struct ares_watch {
-	struct watch watch;
-	struct link link;
-	struct task ready;
-	struct resolver *resolver;
-	ares_socket_t fd;
-	short wanted;
-};
-
 struct resolver {
 	struct loop *loop;
-	ares_channel channel;
+	struct dns_channel channel;
 	struct hosts *hosts;
 	struct map names; /* struct name, owned */
 	struct link used;
-	struct link sockets; /* struct ares_watch */
-	struct timer tick;
-	size_t asking;
 	bool is_freed;
 	bool is_changing; /* answers are of a channel that is no more */
 	struct resolver_times times;
 	char *servers; /* owned: separated by commas; "": those of the machine */
 };
-
-/* --- the sockets of c-ares ---------------------------------------------------------------------
- */
-
-static struct ares_watch *find_socket(struct resolver *r, ares_socket_t fd)
-{
-	LIST_FOREACH(l, &r->sockets)
-	{
-		struct ares_watch *w = CONTAINER_OF(l, struct ares_watch, link);
-		if (w->fd == fd)
-			return w;
-	}
-	return NULL;
-}
-
-/* Processing may close the socket, and open another with the same number: looked up anew. */
-static void process(struct resolver *r, ares_socket_t fd)
-{
-	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct ares_watch *w = find_socket(r, fd);
-		struct pollfd p = {.fd = fd, .events = w ? w->wanted : 0};
-		if (!w || poll(&p, 1, 0) <= 0)
-			return;
-		bool can_read = p.revents & (POLLIN | POLLERR | POLLHUP);
-		bool can_write = p.revents & POLLOUT;
-		ares_process_fd(r->channel, can_read ? fd : ARES_SOCKET_BAD,
-			can_write ? fd : ARES_SOCKET_BAD);
-	}
-	struct ares_watch *w = find_socket(r, fd);
-	if (w)
-		loop_ready(r->loop, &w->ready);
-}
-
-static void on_socket(struct watch *watch, int ready)
-{
-	struct ares_watch *w = CONTAINER_OF(watch, struct ares_watch, watch);
-	process(w->resolver, w->fd);
-}
-
-static void on_socket_ready(struct task *t)
-{
-	struct ares_watch *w = CONTAINER_OF(t, struct ares_watch, ready);
-	process(w->resolver, w->fd);
-}
-
-static void open_socket(struct resolver *r, ares_socket_t fd, short wanted)
-{
-	struct ares_watch *w = heap_zalloc(sizeof(*w));
-	w->resolver = r;
-	w->fd = fd;
-	w->wanted = wanted;
-	task_init(&w->ready, on_socket_ready);
-	list_append(&r->sockets, &w->link);
-	if (!watch_start(&w->watch, r->loop, fd, on_socket))
-		return; /* nothing is heard: the query times out and goes to the next server */
-}
-
-static void close_socket(struct ares_watch *w)
-{
-	watch_stop(&w->watch);
-	task_cancel(&w->ready);
-	list_remove(&w->link);
-	free(w);
-}
-
-/* c-ares tells what it waits for; neither means that the socket is about to be closed. */
-static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct resolver *r = arg;
-	struct ares_watch *w = find_socket(r, fd);
-	short wanted = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
-	if (!w && wanted)
-		open_socket(r, fd, wanted);
-	else if (w && !wanted)
-		close_socket(w);
-	else if (w && w->wanted != wanted) {
-		w->wanted = wanted; /* may be possible already, without another edge */
-		loop_ready(r->loop, &w->ready);
-	}
-}
-
-static void on_tick(struct timer *t)
-{
-	struct resolver *r = CONTAINER_OF(t, struct resolver, tick);
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	if (r->asking > 0)
-		timer_start(r->loop, &r->tick, TICK_MS);
-}
 
 /* --- answers ------------------------------------------------------------------------------------
  */
@@ -258,7 +145,7 @@ static void note_failure(struct name *n, enum rc rc)
 static bool note_end(struct name *n)
 {
 	n->is_asking = false;
-	n->resolver->asking--;
+	n->resolver->channel.asking--;
 	return !n->resolver->is_changing;
 }
 
@@ -427,12 +314,11 @@ static void start_asking(struct resolver *r, struct name *n)
 	if (n->is_asking)
 		return;
 	n->is_asking = true;
-	if (r->asking++ == 0)
-		timer_start(r->loop, &r->tick, TICK_MS);
+	dns_channel_begin(&r->channel);
 	if (n->asks_records)
-		ares_search(r->channel, n->key.p + 1, ns_c_in, ns_t_srv, on_records, n);
+		ares_search(r->channel.ares, n->key.p + 1, ns_c_in, ns_t_srv, on_records, n);
 	else
-		ares_getaddrinfo(r->channel, n->key.p, NULL, &hints, on_answer, n);
+		ares_getaddrinfo(r->channel.ares, n->key.p, NULL, &hints, on_answer, n);
 }
 
 static struct resolver_query *wait_for(
@@ -587,56 +473,13 @@ void resolver_cancel(struct resolver_query *query)
 /* --- life ---------------------------------------------------------------------------------------
  */
 
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void init_library(void)
-{
-	CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
-}
-
-/* Each of them has its turn in both rounds. */
-static int try_ms(const struct resolver *r)
-{
-	int servers = 1;
-	for (const char *p = r->servers; *p; p++)
-		servers += *p == ',';
-	int ms = r->times.timeout_ms / servers * 4 / 15;
-	return ms > 0 ? ms : 1;
-}
-
-/* Where servers are given, names are whole: the machine's search list belongs to the machine's. */
-static void open_channel(struct resolver *r)
-{
-	static char lookups[] = "b"; /* name servers alone: the hosts file is read here */
-	struct ares_options o = {
-		.flags = *r->servers ? ARES_FLAG_NOSEARCH : 0,
-		.timeout = try_ms(r),
-		.tries = TRIES,
-		.lookups = lookups,
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = r,
-	};
-	int chosen = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
-		     ARES_OPT_SOCK_STATE_CB;
-#ifdef ARES_OPT_QUERY_CACHE
-	/* From 1.31 on c-ares keeps answers, too: beside ours that would double their time. */
-	o.qcache_max_ttl = 0;
-	chosen |= ARES_OPT_QUERY_CACHE;
-#endif
-	pthread_once(&library_once, init_library);
-	int status = ares_init_options(&r->channel, &o, chosen);
-	CHECK(status == ARES_SUCCESS);
-	if (*r->servers)
-		CHECK(ares_set_servers_ports_csv(r->channel, r->servers) == ARES_SUCCESS);
-}
-
 static void take_options(struct resolver *r, const struct resolver_options *o)
 {
 	static const struct resolver_times usual = RESOLVER_TIMES_DEFAULT;
 	r->times = o->times.timeout_ms > 0 ? o->times : usual;
 	free(r->servers);
 	r->servers = heap_strndup(o->servers);
-	open_channel(r);
+	dns_channel_open(&r->channel, r->servers, r->times.timeout_ms);
 }
 
 static bool is_as_it_is(const struct resolver *r, const struct resolver_options *o)
@@ -665,7 +508,7 @@ void resolver_set(struct resolver *r, const struct resolver_options *options)
 	if (is_as_it_is(r, options))
 		return;
 	r->is_changing = true;
-	ares_destroy(r->channel);
+	dns_channel_close(&r->channel);
 	r->is_changing = false;
 	take_options(r, options);
 	while ((e = map_next(&r->names, &at)))
@@ -682,8 +525,7 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_options *
 	free(hosts_file);
 	map_init(&r->names);
 	list_init(&r->used);
-	list_init(&r->sockets);
-	timer_init(&r->tick, on_tick);
+	dns_channel_init(&r->channel, loop);
 	take_options(r, &o);
 	return r;
 }
@@ -693,10 +535,9 @@ void resolver_free(struct resolver *r)
 	size_t at = 0;
 	const struct map_entry *e;
 	r->is_freed = true;
-	timer_stop(&r->tick);
 	while ((e = map_next(&r->names, &at)))
 		tell_waiters(e->value, RC_CLOSED);
-	ares_destroy(r->channel);
+	dns_channel_close(&r->channel);
 	while (!list_is_empty(&r->used))
 		name_free(CONTAINER_OF(r->used.next, struct name, link));
 	map_deinit(&r->names);
