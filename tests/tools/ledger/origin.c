@@ -101,6 +101,7 @@ static void start_answer(struct session *s)
 	else
 		wire_addf(&s->wire, "Content-Length: %" PRIu64 "\r\n\r\n", s->size);
 	s->next_ms = 0;
+	s->is_ended = strcmp(s->reader.method, "HEAD") == 0;
 }
 
 static void add_piece(struct session *s)
