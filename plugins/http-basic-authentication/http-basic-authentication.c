@@ -5,6 +5,8 @@
  * it is. Kept is not the password but a tag: two keyed hashes under keys drawn at random, 128 bits.
  * Who does not know the keys cannot tell how near a guess came, neither by its time nor by trying
  * prefixes. */
+#include "util/authorization.h"
+
 #include "sluice/crypto.h"
 #include "sluice/request.h"
 #include "sluice/sluice.h"
@@ -128,46 +130,13 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 }
 
 /* --- exchanges ------------------------------------------------------------------------------- */
-/* What stands behind "Basic" and its spaces; an empty view for anything else. */
-static struct sluice_str basic_token(struct sluice_str field)
-{
-	static const char scheme[] = "basic ";
-	if (field.n < sizeof(scheme))
-		return SLUICE_STR("");
-	/* The bit folds a letter; the space has it, and NUL, which had not, stands in no field. */
-	for (size_t i = 0; i < sizeof(scheme) - 1; i++)
-		if ((field.p[i] | 0x20) != scheme[i])
-			return SLUICE_STR("");
-	field.p += sizeof(scheme) - 1;
-	field.n -= sizeof(scheme) - 1;
-	while (field.n && *field.p == ' ')
-		field.p++, field.n--;
-	return field;
-}
-
-/* The one Authorization field. Of two, another party might read the other. */
-static int32_t authorization(
-	const struct sluice_host *host, struct sluice_exchange *x, struct sluice_str *value)
-{
-	struct sluice_str name = SLUICE_STR("authorization"), second;
-	uint32_t at = 0;
-	int32_t rc = host->field_next(x, SLUICE_REQUEST, name, &at, NULL, value);
-	if (rc == SLUICE_OK &&
-		host->field_next(x, SLUICE_REQUEST, name, &at, NULL, &second) == SLUICE_OK)
-		return SLUICE_E_INVALID;
-	return rc;
-}
-
 /* Whether the one Authorization field holds the credentials. Its time depends on the length of what
  * was sent alone. */
 static int is_proven(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
-	struct sluice_str field;
-	if (authorization(call->host, x, &field) != SLUICE_OK)
-		return 0;
-	struct sluice_str token = basic_token(field);
-	if (!token.n)
+	struct sluice_str token;
+	if (authorization_get(call->host, x, SLUICE_STR("basic"), &token) != SLUICE_OK)
 		return 0;
 	struct tag given = tag_of(s, token);
 	return ((given.a ^ s->expected.a) | (given.b ^ s->expected.b)) == 0;

@@ -225,6 +225,10 @@ OPENAPI = '{"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths":
 CONFIGS = {
     "api-key": {"in": "header", "name": "x-key", "scheme": "Key", "forwardKey": True, "keys": [
         {"key": "12345678", "clientId": "c", "clientName": "n", "expires": "2030-01-31T12:00:00Z"}]},
+    "client-id-enforcement": {
+        "credentialsOriginHasHttpBasicAuthenticationHeader": "customExpression",
+        "clientIdExpression": "#[attributes.headers['id']]",
+        "clientSecretExpression": "#[attributes.headers['secret']]"},
     "cors": {"publicResource": False, "supportCredentials": True, "forwardPlainOptions": True,
              "originGroups": [GROUP]},
     "compression": {

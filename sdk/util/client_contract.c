@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "util/client_contract.h"
+
+#include "sluice/request.h"
+#include "sluice/text.h"
+
+/* --- configuration --------------------------------------------------------------------------- */
+static int is_word_char(char c)
+{
+	char lower = sluice_lower(c);
+	return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* The name behind "headers" or "queryParams": ['name'], ["name"] or .name; an empty view: it is not written down. */
+static struct sluice_str name_at(struct sluice_str s)
+{
+	const char *end;
+	s = sluice_trim(s);
+	if (s.n && s.p[0] == '.') {
+		size_t n = 1;
+		while (n < s.n && is_word_char(s.p[n]))
+			n++;
+		return (struct sluice_str){s.p + 1, n - 1};
+	}
+	if (!s.n || s.p[0] != '[')
+		return SLUICE_STR("");
+	s = sluice_trim((struct sluice_str){s.p + 1, s.n - 1});
+	if (!s.n || (s.p[0] != '\'' && s.p[0] != '"') || !(end = memchr(s.p + 1, s.p[0], s.n - 1)))
+		return SLUICE_STR("");
+	return (struct sluice_str){s.p + 1, (size_t)(end - s.p) - 1};
+}
+
+static int32_t hide_behind(const struct sluice_call *call, struct sluice_str text,
+	struct sluice_str word, uint32_t part)
+{
+	const struct sluice_request_service *request = call->host->service(SLUICE_REQUEST_SERVICE);
+	if (!SLUICE_HAS(request, secret_define))
+		return SLUICE_E_UNSUPPORTED;
+	int32_t rc = SLUICE_OK;
+	for (; rc == SLUICE_OK && text.n >= word.n; text.p++, text.n--) {
+		if (memcmp(text.p, word.p, word.n) != 0)
+			continue;
+		struct sluice_str name =
+			name_at((struct sluice_str){text.p + word.n, text.n - word.n});
+		if (name.n)
+			rc = request->secret_define(call->instance, part, name);
+	}
+	return rc;
+}
+
+static int32_t complain(
+	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
+{
+	call->host->config_error(call->instance, at, message);
+	return SLUICE_E_INVALID;
+}
+
+/* A line of the log may be worded with them, and the access record has the query. */
+static int32_t hide(const struct sluice_call *call, const struct sluice_value *at)
+{
+	struct sluice_str text = call->host->value_string(at, SLUICE_STR(""));
+	if (hide_behind(call, text, SLUICE_STR("headers"), SLUICE_PART_HEADER) == SLUICE_OK &&
+		hide_behind(call, text, SLUICE_STR("queryParams"), SLUICE_PART_QUERY) == SLUICE_OK)
+		return SLUICE_OK;
+	return complain(
+		call, at, SLUICE_STR("what it reads cannot be kept out of this gateway's records"));
+}
+
+static int32_t compile(const struct client_contract *c, const struct sluice_call *call,
+	const struct sluice_value *at, struct sluice_expr **expr)
+{
+	*expr = c->expr->compile(call->instance, at);
+	if (!*expr)
+		return SLUICE_E_INVALID;
+	if (c->expr->uses(*expr) & SLUICE_EXPR_CONSTANT)
+		return complain(call, at, SLUICE_STR("every request would have the same"));
+	if (c->expr->uses(*expr) & SLUICE_EXPR_PAYLOAD)
+		return complain(call, at,
+			SLUICE_STR("payload is not at hand when the client is looked for"));
+	return SLUICE_OK;
+}
+
+int32_t client_contract_init(struct client_contract *c, const struct sluice_call *call,
+	const struct sluice_value *config)
+{
+	const struct sluice_host *host = call->host;
+	const struct sluice_value *id = host->value_get(config, SLUICE_STR("clientIdExpression"));
+	const struct sluice_value *secret =
+		host->value_get(config, SLUICE_STR("clientSecretExpression"));
+	*c = (struct client_contract){.contracts = host->service(SLUICE_CONTRACTS_SERVICE),
+		.expr = host->service(SLUICE_EXPR_SERVICE)};
+	int32_t rc = compile(c, call, id, &c->id);
+	if (host->value_type(secret) == SLUICE_NULL ||
+		host->value_string(secret, SLUICE_STR("")).n == 0)
+		return rc;
+	int32_t of_secret = compile(c, call, secret, &c->secret);
+	if (of_secret == SLUICE_OK)
+		of_secret = hide(call, secret);
+	return rc != SLUICE_OK ? rc : of_secret;
+}
+
+void client_contract_deinit(struct client_contract *c, const struct sluice_call *call)
+{
+	if (!c->expr)
+		return;
+	c->expr->free(call->instance, c->id);
+	c->expr->free(call->instance, c->secret);
+}
+
+/* --- exchanges ------------------------------------------------------------------------------- */
+/* Null is the empty text, which is no client's. */
+static int32_t text_of(const struct client_contract *c, const struct sluice_call *call,
+	struct sluice_exchange *x, const struct sluice_expr *expr, struct sluice_str *text)
+{
+	int32_t rc = c->expr->to_string(expr, x, NULL, text);
+	if (rc == SLUICE_OK)
+		return rc;
+	*text = SLUICE_STR("");
+	if (rc == SLUICE_E_NOT_FOUND)
+		return SLUICE_OK;
+	call->host->log(call->instance, x, SLUICE_LOG_ERROR, c->expr->error());
+	return SLUICE_E_RUNTIME;
+}
+
+int32_t client_contract_find(const struct client_contract *c, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_contract *contract)
+{
+	struct sluice_str id, secret;
+	if (text_of(c, call, x, c->id, &id) != SLUICE_OK)
+		return SLUICE_E_RUNTIME;
+	if (!c->secret)
+		return c->contracts->find(x, id, contract);
+	if (text_of(c, call, x, c->secret, &secret) != SLUICE_OK)
+		return SLUICE_E_RUNTIME;
+	return client_contract_prove(c, x, id, secret, contract);
+}
+
+int32_t client_contract_prove(const struct client_contract *c, struct sluice_exchange *x,
+	struct sluice_str id, struct sluice_str secret, struct sluice_contract *contract)
+{
+	int32_t is_right = c->contracts->secret_matches(x, id, secret);
+	int32_t rc = c->contracts->find(x, id, contract);
+	return rc == SLUICE_OK && is_right != 1 ? SLUICE_E_NOT_FOUND : rc;
+}
+
+static int32_t tell_property(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str name, struct sluice_str value)
+{
+	return value.n ? call->host->property_set(x, name, value) : SLUICE_OK;
+}
+
+int32_t client_contract_tell(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct sluice_contract *contract)
+{
+	int32_t rc = call->host->authenticate(
+		x, contract->client_id, contract->client_id, contract->client_name);
+	if (rc == SLUICE_OK)
+		rc = tell_property(call, x, SLUICE_STR("slaTierId"), contract->tier_id);
+	if (rc == SLUICE_OK)
+		rc = tell_property(call, x, SLUICE_STR("slaTierName"), contract->tier_name);
+	return rc;
+}
