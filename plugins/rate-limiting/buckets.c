@@ -48,7 +48,7 @@ struct buckets {
 	_Atomic unsigned refs;
 	size_t window_count;
 	size_t bucket_bytes;
-	size_t capacity_max;                              /* of a shard: a power of two */
+	size_t capacity_max;                             /* of a shard: a power of two */
 	struct shard_group *_Atomic groups[GROUP_COUNT]; /* owned; made when needed */
 	struct window_limit windows[];
 };

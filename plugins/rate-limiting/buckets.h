@@ -16,6 +16,8 @@
 #ifndef RATE_LIMITING_BUCKETS_H
 #define RATE_LIMITING_BUCKETS_H
 
+#include "util/quota_answer.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,14 +33,6 @@ struct window_limit {
 
 struct bucket_key {
 	uint64_t a, b;
-};
-
-/* What the window that is nearest to its limit says. */
-struct quota {
-	int allowed;
-	uint64_t limit;
-	uint64_t remaining;
-	int64_t reset_ms; /* until that window ends */
 };
 
 struct buckets;

@@ -148,30 +148,12 @@ static struct bucket_key key_of(const struct state *s, struct sluice_str text)
 		s->crypto->keyed_hash(s->hash_key + KEY_BYTES / 2, text)};
 }
 
-/* Decimal, into `out` of at least 20 bytes. */
-static struct sluice_str decimal(uint64_t value, char out[20])
-{
-	size_t at = 20;
-	do {
-		out[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	return (struct sluice_str){out + at, 20 - at};
-}
-
 static int32_t refuse(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
 {
 	const struct state *s = call->state;
-	char digits[20];
-	int64_t seconds = (quota->reset_ms + 999) / 1000;
-	const struct sluice_str fields[] = {
-		SLUICE_STR("Retry-After"), decimal(seconds > 1 ? (uint64_t)seconds : 1, digits)};
 	call->host->counter_add(call->instance, s->refused, 1);
-	sluice_tell_violation(call->host, x, SLUICE_STR("rate_limited"));
-	int32_t rc = call->host->respond_error(x, 429, fields, 1,
-		SLUICE_STR("Quota has been exceeded"), SLUICE_STR("rate_limited"));
-	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+	return quota_refuse(call, x, quota, SLUICE_STR("rate_limited"));
 }
 
 /* No key, no count, no pass. A missing value is the bucket "". */
@@ -209,22 +191,12 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	return quota.allowed ? SLUICE_CONTINUE : refuse(call, x, &quota);
 }
 
-static void expose(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str name, uint64_t value)
-{
-	char digits[20];
-	call->host->field_set(x, SLUICE_RESPONSE, name, decimal(value, digits));
-}
-
 /* Also for the 429 of this policy: the walk of an answer begins here. */
 static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct quota *quota = call->host->data_get(x);
-	if (!quota)
-		return SLUICE_CONTINUE;
-	expose(call, x, SLUICE_STR("x-ratelimit-limit"), quota->limit);
-	expose(call, x, SLUICE_STR("x-ratelimit-remaining"), quota->remaining);
-	expose(call, x, SLUICE_STR("x-ratelimit-reset"), (uint64_t)quota->reset_ms);
+	if (quota)
+		quota_expose(call, x, quota);
 	return SLUICE_CONTINUE;
 }
 

@@ -262,6 +262,9 @@ CONFIGS = {
         "blockOnUnknownQuota": True},
     "spec-validation": {"source": "inline", "spec": OPENAPI, "apiBasePath": "/", "blockOperation": True,
                         "strictParamsValidation": True},
+    "spike-control": {
+        "maximumRequests": 9, "timePeriodInMilliseconds": 1000, "delayTimeInMillis": 9, "delayAttempts": 2,
+        "queuingLimit": 9, "exposeHeaders": True},
     "xml-threat-protection": {
         "maxNodeDepth": 9, "maxAttributeCountPerElement": 9, "maxChildCount": 9, "maxTextLength": 9,
         "maxAttributeLength": 9, "maxCommentLength": 9, "checkAllContentTypes": True},

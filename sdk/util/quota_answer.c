@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "util/quota_answer.h"
+
+#define DIGITS_MAX 20
+
+static struct sluice_str decimal(uint64_t value, char out[DIGITS_MAX])
+{
+	size_t at = DIGITS_MAX;
+	do {
+		out[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	return (struct sluice_str){out + at, DIGITS_MAX - at};
+}
+
+int32_t quota_refuse(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct quota *quota, struct sluice_str reason)
+{
+	char digits[DIGITS_MAX];
+	int64_t seconds = (quota->reset_ms + 999) / 1000;
+	const struct sluice_str fields[] = {
+		SLUICE_STR("Retry-After"), decimal(seconds > 1 ? (uint64_t)seconds : 1, digits)};
+	sluice_tell_violation(call->host, x, reason);
+	int32_t rc = call->host->respond_error(
+		x, 429, fields, 1, SLUICE_STR("Quota has been exceeded"), reason);
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}
+
+static void expose(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str name, uint64_t value)
+{
+	char digits[DIGITS_MAX];
+	call->host->field_set(x, SLUICE_RESPONSE, name, decimal(value, digits));
+}
+
+void quota_expose(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
+{
+	expose(call, x, SLUICE_STR("x-ratelimit-limit"), quota->limit);
+	expose(call, x, SLUICE_STR("x-ratelimit-remaining"), quota->remaining);
+	expose(call, x, SLUICE_STR("x-ratelimit-reset"), (uint64_t)quota->reset_ms);
+}

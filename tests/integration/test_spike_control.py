@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The policy spike-control between real parties: two workers, clients that wait and clients that go away."""
+from harness import *
+
+ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def control(period):
+    return {"policyRef": {"name": "spike-control-flex"}, "config": {
+        "maximumRequests": 1, "timePeriodInMilliseconds": period, "delayTimeInMillis": 50,
+        "delayAttempts": 1000, "queuingLimit": 1}}
+
+
+def waits(gateway, client):
+    client.send(ASK)
+    wait_for(lambda: any(name.startswith("sluice_policy_spike_delayed_total") and value == 1
+                         for name, value in gateway.metrics().items()), "the one that waits")
+
+
+@case
+def two_workers_have_one_window_and_one_queue():
+    with Backend(reply(200, "x")) as backend, \
+            Gateway([api("a", backend, policies=[control(5000)])], workers=2) as gateway, \
+            gateway.client() as client:
+        equal(gateway.get("/").status, 200)
+        waits(gateway, client)
+        statuses = [gateway.get("/").status for _ in range(8)]  # on either worker
+        check(429 in statuses, f"more than one waited: {statuses}")
+        equal(client.read(timeout=20).status, 200)
+
+
+@case
+def who_goes_away_leaves_its_place():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend, policies=[control(1000)])]) as gateway:
+        equal(gateway.get("/").status, 200)
+        with gateway.client() as client:
+            waits(gateway, client)
+        gateway.records(2)
+        equal([gateway.get("/").status for _ in range(3)], [200] * 3)
+
+
+main()
