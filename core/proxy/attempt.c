@@ -79,6 +79,11 @@ static const struct http_stream_events call_events = {
 	.on_reset = on_reset,
 };
 
+static inline const struct http_stream_events *events_for(const struct exchange *e)
+{
+	return LIKELY(e->grpc == GRPC_NONE) ? &upstream_events : &call_events;
+}
+
 /* One client may have a hundred answers that it does not take. */
 static inline void bound_answer(const struct exchange *e, struct http_stream *up)
 {
@@ -95,8 +100,14 @@ static inline void note_upstream(struct exchange *e)
 void attempt_adopt(struct exchange *e, struct http_stream *up)
 {
 	struct attempt *a = &e->attempt;
-	up->events = &upstream_events;
+	up->events = events_for(e);
 	up->owner = e;
+	/* What there is of its answer nobody has looked at, or taken; of the other's nothing counts. */
+	if (UNLIKELY(e->grpc != GRPC_NONE)) {
+		e->grpc_frames = (struct grpc_frames){0};
+		if (e->facts & FACT_UPSTREAM_HEAD)
+			grpc_take_head(e, up);
+	}
 	bound_answer(e, up);
 	a->up = up;
 	a->is_request_sent = true;
@@ -155,7 +166,7 @@ void attempt_open(struct exchange *e)
 	a->wait.fn = on_open;
 	a->wait.arena = e->x.arena;
 	a->wait.limits = &e->api->limits.response_message;
-	a->wait.events = LIKELY(e->grpc == GRPC_NONE) ? &upstream_events : &call_events;
+	a->wait.events = events_for(e);
 	a->wait.owner = e;
 	a->wait.fresh = a->is_retry;
 	if (UNLIKELY(service_options(to)->proxy_header))

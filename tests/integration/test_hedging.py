@@ -6,18 +6,20 @@ import threading
 from contextlib import ExitStack
 
 from harness import *
+from harness.wire import chunk
 
 AFTER = 0.1
 
 
 class Pair(ExitStack):
     """Backends a, of whom the first request is asked, and b. Each waits for its `go`, then does what it is told:
-    a status, "reset", or "nothing" until its connection ends."""
+    a status, bytes and then a reset, "reset", or "nothing" until its connection ends."""
 
     def __init__(self, a="nothing", b=200, body="x"):
         super().__init__()
         self.acts, self.body = {"a": a, "b": b}, body
         self.go = {name: threading.Event() for name in "ab"}
+        self.breaks = {name: threading.Event() for name in "ab"}
         self.cancelled = {name: threading.Event() for name in "ab"}
         self.a, self.b = (self.enter_context(Backend(self.script_of(name))) for name in "ab")
 
@@ -29,7 +31,10 @@ class Pair(ExitStack):
                     check(not connection.read_request(), "nothing follows")
                     return self.cancelled[name].set()
                 self.go[name].wait(30 * SCALE)
-                if act == "reset":
+                if isinstance(act, bytes):
+                    connection.send(act)
+                    self.breaks[name].wait(30 * SCALE)
+                if act == "reset" or isinstance(act, bytes):
                     return connection.reset()
                 connection.send(reply(act, name + self.body))
         return script
@@ -174,6 +179,37 @@ def nobody_is_asked_twice():
                 "hedgeAfterSeconds": AFTER, "attempts": 1})})]) as gateway:
             equal(gateway.get("/").text(), "late")
             equal((len(lonely.requests), hedges(gateway)), (0, 0))
+
+
+CALL = "content-type: application/grpc"
+
+
+def end_of_call(client):
+    """Its status as the trailers tell it; None: the answer broke off."""
+    try:
+        return dict(client.read().trailers).get("grpc-status")
+    except Closed:
+        return None
+
+
+@case
+def a_call_that_breaks_off_has_a_status_between_its_messages_alone():
+    """Those of the answer that the client has: what the other endpoint said does not count."""
+    head = f"HTTP/1.1 200 OK\r\n{CALL}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    refusal = f"HTTP/1.1 503 No\r\n{CALL}\r\ncontent-length: 0\r\n\r\n".encode()
+    for first in ("nothing", refusal):
+        for message, status in ((b"\0\0\0\0\2ok", "14"), (b"\0\0\0\0\2o", None)):
+            with rows((first, message)), Pair(a=first, b=head + chunk(message)) as pair, \
+                    pair.gateway({"on": ["gatewayError"]}) as gateway, \
+                    start(gateway, headers=[CALL]) as client:
+                await_hedge(pair)
+                for name in "ab":
+                    pair.go[name].set()
+                client.reader.until(b"\r\n\r\n")
+                client.reader.until(message)
+                client.reader.at = 0
+                pair.breaks["a"].set(), pair.breaks["b"].set()
+                equal(end_of_call(client), status)
 
 
 @case
