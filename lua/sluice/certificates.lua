@@ -86,7 +86,7 @@ local function parts_of(binding, node, path, secrets, report)
 		if not part then
 			return fail(binding, node, path, 'missing field "' .. name .. '"', report)
 		end
-		parts.mistake = parts.mistake or part.mistake
+		parts.mistake = nodes.joined(parts.mistake, part.mistake)
 		parts[name] = not part.mistake and part or nodes.string(node, "")
 		parts["is_file_of_" .. name] = nodes.get(node, name .. "File") ~= nil
 	end

@@ -95,7 +95,7 @@ function configs.compile(binding, definition, find_secret, report)
 	if scope.watches then
 		scope.miss = function(node, path, message)
 			local is_later = judged_later[path:match("[^.]*$")]
-			missing = missing or is_later and nodes.string(node, message) or nil
+			missing = nodes.joined(missing, is_later and nodes.string(node, message) or nil)
 			return is_later
 		end
 	end

@@ -166,4 +166,12 @@ function nodes.equal(a, b)
 	return true
 end
 
+-- Of two texts, either of which may be nil, the one that says both: whoever mends one mistake wants to know of the other.
+function nodes.joined(one, other)
+	if one and other and one.value ~= other.value then
+		return nodes.string(one, one.value .. "; " .. other.value)
+	end
+	return one or other
+end
+
 return nodes

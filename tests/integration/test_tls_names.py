@@ -206,9 +206,10 @@ def files_that_are_missing_close_nothing_that_serves():
                 put("crt", shop.crt)
                 wait_for(lambda: gateway.metrics()["sluice_config_errors"] == 0, "no mistake")
                 equal(problems(), [])
-            os.remove(folder_of("crt"))
-            with rows(f"{name}, at a start"), Gateway(documents) as gateway:
-                contains([p["message"] for p in gateway.status()["problems"]], missing)
+            os.remove(folder_of("crt")), os.remove(folder_of("key"))
+            with rows(f"{name}, at a start, both"), Gateway(documents) as gateway:
+                both = "; ".join(f"file {folder_of(key)}: No such file or directory" for key in ("crt", "key"))
+                contains([p["message"] for p in gateway.status()["problems"]], both)
                 refusal(gateway, ca.client_tls(), "shop.test")
                 equal(gateway.get("/", port=gateway.ports[1]).status, 200)
 

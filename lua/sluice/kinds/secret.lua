@@ -57,7 +57,9 @@ function secret.read(resource, report)
 	local scope = { host = report.host, secret = no_secrets, watches = true,
 		miss = function(_, path, message)
 			local is_tls = path:find("^tls%.") ~= nil
-			resource.missing = resource.missing or is_tls and message or nil
+			if is_tls then
+				resource.missing = (resource.missing and resource.missing .. "; " or "") .. message
+			end
 			return is_tls
 		end }
 	spec = substitute.tree(spec, scope, function(node, path, message)
