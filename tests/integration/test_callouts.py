@@ -187,13 +187,16 @@ def a_default_tls_that_changes_is_for_the_next_call():
         def is_told(status):
             equal(gateway.get("/").status, 200)
             equal(called(up)[0].split()[0], status)
-        is_told("-9")
+
+        def is_refused():
+            is_told("-9")
+            wait_for(lambda: one.problems, "the service sees that its certificate is refused")
+            one.problems.clear()
+        is_refused()
         gateway.save("tls.yaml", [default_tls(trustedCA=ca.crt)])
         is_told("200")
         gateway.save("tls.yaml", [default_tls(trustedCA=other.crt)])
-        is_told("-9")
-        wait_for(lambda: one.problems, "the service sees that its certificate is refused")
-        one.problems.clear()
+        is_refused()
 
 
 @case
