@@ -51,6 +51,9 @@ uint64_t keyed_hash(const uint8_t key[16], struct str in);
 
 /* RFC 4648 section 4, padding required, nothing else accepted. `out` has room for in.n / 4 * 3. */
 MUST_USE enum rc base64_decode(struct str in, char *out, size_t *n);
+/* RFC 4648 section 5 as JOSE writes it (RFC 7515 section 2): no padding, nothing else accepted. `out`
+ * has room for in.n / 4 * 3 + 2. */
+MUST_USE enum rc base64url_decode(struct str in, char *out, size_t *n);
 /* `out` has room for (in.n + 2) / 3 * 4; returns how many were written. */
 size_t base64_encode(struct str in, char *out);
 /* Overwrites, so that no optimiser leaves it out. */

@@ -125,6 +125,37 @@ static void print_plugin(void)
 	FINISH(sluice_plugin);
 }
 
+static void print_keys(void)
+{
+	BEGIN(sluice_key_source);
+#define K(f) FIELD(sluice_key_source, f)
+	K(size), K(kind), K(flags), K(reserved), K(first), K(second);
+#undef K
+	FINISH(sluice_key_source);
+	VALUE(SLUICE_KEY_RSA);
+	VALUE(SLUICE_KEY_P256);
+	VALUE(SLUICE_KEY_P384);
+	VALUE(SLUICE_KEY_P521);
+	VALUE(SLUICE_KEY_ED25519);
+	VALUE(SLUICE_KEY_ED448);
+	VALUE(SLUICE_KEY_SECRET);
+	VALUE(SLUICE_KEY_PEM);
+	VALUE(SLUICE_KEY_SHORT_ALLOWED);
+	VALUE(SLUICE_HS256);
+	VALUE(SLUICE_HS384);
+	VALUE(SLUICE_HS512);
+	VALUE(SLUICE_RS256);
+	VALUE(SLUICE_RS384);
+	VALUE(SLUICE_RS512);
+	VALUE(SLUICE_PS256);
+	VALUE(SLUICE_PS384);
+	VALUE(SLUICE_PS512);
+	VALUE(SLUICE_ES256);
+	VALUE(SLUICE_ES384);
+	VALUE(SLUICE_ES512);
+	VALUE(SLUICE_EDDSA);
+}
+
 static void print_services(void)
 {
 	BEGIN(sluice_expr_vars);
@@ -147,9 +178,11 @@ static void print_services(void)
 	BEGIN(sluice_crypto_service);
 #define C(f) FIELD(sluice_crypto_service, f)
 	C(size), C(reserved), C(constant_time_equal), C(base64_decode), C(sha256), C(random),
-		C(keyed_hash);
+		C(keyed_hash), C(base64url_decode), C(key_new), C(key_free), C(key_kind), C(key_fits),
+		C(signature_check);
 #undef C
 	FINISH(sluice_crypto_service);
+	print_keys();
 	printf("services %s %s %s\n", SLUICE_EXPR_SERVICE, SLUICE_TIMER_SERVICE,
 		SLUICE_CRYPTO_SERVICE);
 }

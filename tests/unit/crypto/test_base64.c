@@ -47,6 +47,27 @@ START_TEST(refuses_everything_but_the_one_encoding)
 }
 END_TEST
 
+START_TEST(reads_the_alphabet_for_urls)
+{
+	static const struct {
+		struct str encoded, plain;
+	} good[] = {{STR(""), STR("")}, {STR("Zg"), STR("f")}, {STR("Zm8"), STR("fo")},
+		{STR("Zm9v"), STR("foo")}, {STR("-_-_"), STR("\xfb\xff\xbf")}};
+	static const struct str bad[] = {STR("Z"), STR("Zm9vZ"), STR("Zg=="), STR("Zm8="),
+		STR("+_-_"), STR("-/-_"), STR("Zm9v\n"), STR(" Zm9"), STR("Zm9v."), STR("Zh"),
+		STR("Zm9"), STR("Zg\0\0")};
+	char out[16];
+	size_t n = 77;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(base64url_decode(bad[i], out, &n) == RC_INVALID && n == 77,
+			"accepted \"%.*s\"", STR_ARG(bad[i]));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_int_eq(base64url_decode(good[i].encoded, out, &n), RC_OK);
+		ck_assert(str_eq(str_n(out, n), good[i].plain));
+	}
+}
+END_TEST
+
 START_TEST(every_single_byte_survives)
 {
 	size_t wrong = 0;
@@ -61,4 +82,5 @@ START_TEST(every_single_byte_survives)
 END_TEST
 
 UNIT_SUITE(base64, encodes_and_decodes_the_published_vectors,
-	refuses_everything_but_the_one_encoding, every_single_byte_survives)
+	refuses_everything_but_the_one_encoding, reads_the_alphabet_for_urls,
+	every_single_byte_survives)
