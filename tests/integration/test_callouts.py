@@ -221,6 +221,27 @@ def a_connection_that_was_closed_meanwhile_costs_no_request():
 
 
 @case
+def what_may_have_had_an_effect_is_not_called_again():
+    """A kept connection dies with the second call: the bytes that came back, and how often that call was sent."""
+    for method, came, sent in (("GET", "", 2), ("PUT", "", 2), ("POST", "", 1), ("PATCH", "", 1), ("GET", "HTTP/1.1 2", 1)):
+        def script(connection):
+            is_first = len(other.connections) == 1
+            connection.read_request()
+            connection.send(reply(200, "x"))
+            if is_first and connection.read_request():
+                connection.send(came)
+                connection.half_close()
+            connection.read_head()
+        body = "" if method == "GET" else "once"
+        with rows((method, came)), Backend(script) as other, Backend() as up, Gateway(
+                [api("a", up, policies=[calls(other.address, method=method, body=body)])], options=PLUGINS) as gateway:
+            for _ in range(2):
+                equal(gateway.get("/").status, 200)
+            equal(called(up) == ["200  x"], sent == 2, str(called(up)))
+            equal([(r.method, r.body) for r in other.requests], [(method, body.encode())] * (1 + sent))
+
+
+@case
 def a_client_that_leaves_takes_its_calls_along():
     ended = threading.Event()
 
