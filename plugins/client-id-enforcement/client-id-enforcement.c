@@ -89,25 +89,14 @@ static int32_t find_basic(
 			: SLUICE_E_NOT_FOUND;
 }
 
-static int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x)
+static int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x, int32_t rc)
 {
 	const struct state *s = call->state;
-	const struct sluice_str fields[] = {SLUICE_STR("WWW-Authenticate"),
+	if (rc == SLUICE_E_NOT_FOUND)
+		call->host->counter_add(call->instance, s->refused, 1);
+	return client_contract_refuse(call, x, rc,
 		s->is_basic ? SLUICE_STR("Basic realm=\"sluice\", charset=\"UTF-8\"")
-			    : SLUICE_STR("Client-ID-Enforcement")};
-	call->host->counter_add(call->instance, s->refused, 1);
-	sluice_tell_violation(call->host, x, SLUICE_STR("client_unknown"));
-	int32_t rc = call->host->respond_error(x, 401, fields, 1,
-		SLUICE_STR("Invalid client id or secret"), SLUICE_STR("client_unknown"));
-	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
-}
-
-static int32_t answer_failure(const struct sluice_call *call, struct sluice_exchange *x)
-{
-	int32_t rc = call->host->respond_error(x, 500, NULL, 0,
-		SLUICE_STR("The client's credentials cannot be read"),
-		SLUICE_STR("client_expression_failed"));
-	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+			    : SLUICE_STR("Client-ID-Enforcement"));
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
@@ -116,12 +105,9 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	struct sluice_contract contract = {.size = sizeof(contract)};
 	int32_t rc = s->is_basic ? find_basic(call, x, &contract)
 				 : client_contract_find(&s->client, call, x, &contract);
-	if (rc == SLUICE_E_NOT_FOUND)
-		return refuse(call, x);
-	if (rc == SLUICE_E_RUNTIME)
-		return answer_failure(call, x);
-	if (rc == SLUICE_OK)
-		rc = client_contract_tell(call, x, &contract);
+	if (rc != SLUICE_OK)
+		return refuse(call, x, rc);
+	rc = client_contract_tell(call, x, &contract);
 	return rc == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
 }
 

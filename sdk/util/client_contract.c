@@ -160,3 +160,19 @@ int32_t client_contract_tell(const struct sluice_call *call, struct sluice_excha
 		rc = tell_property(call, x, SLUICE_STR("slaTierName"), contract->tier_name);
 	return rc;
 }
+
+int32_t client_contract_refuse(const struct sluice_call *call, struct sluice_exchange *x,
+	int32_t rc, struct sluice_str challenge)
+{
+	const struct sluice_str fields[] = {SLUICE_STR("WWW-Authenticate"), challenge};
+	if (rc == SLUICE_E_NOT_FOUND) {
+		sluice_tell_violation(call->host, x, SLUICE_STR("client_unknown"));
+		rc = call->host->respond_error(x, 401, fields, 1,
+			SLUICE_STR("Invalid client id or secret"), SLUICE_STR("client_unknown"));
+	} else if (rc == SLUICE_E_RUNTIME) {
+		rc = call->host->respond_error(x, 500, NULL, 0,
+			SLUICE_STR("The client's credentials cannot be read"),
+			SLUICE_STR("client_expression_failed"));
+	}
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}

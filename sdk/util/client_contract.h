@@ -36,3 +36,6 @@ int32_t client_contract_prove(const struct client_contract *c, struct sluice_exc
  * and slaTierName, where it has one. */
 int32_t client_contract_tell(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct sluice_contract *contract);
+/* Of what _find or _prove returned: 401 with that challenge, 500, or SLUICE_FAIL; to be returned by the callback. */
+int32_t client_contract_refuse(const struct sluice_call *call, struct sluice_exchange *x,
+	int32_t rc, struct sluice_str challenge);

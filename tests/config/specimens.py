@@ -260,6 +260,10 @@ CONFIGS = {
         "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000}],
         "keySelector": "#[attributes.method]", "exposeHeaders": True, "clusterizable": True,
         "blockOnUnknownQuota": True},
+    "rate-limiting-sla-based": {
+        "clientIdExpression": "#[attributes.headers['id']]",
+        "clientSecretExpression": "#[attributes.headers['secret']]", "exposeHeaders": True,
+        "clusterizable": True},
     "spec-validation": {"source": "inline", "spec": OPENAPI, "apiBasePath": "/", "blockOperation": True,
                         "strictParamsValidation": True},
     "spike-control": {
