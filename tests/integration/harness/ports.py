@@ -47,3 +47,15 @@ def free_port():
         if _lock(port) and _is_free(port):
             return port
     raise RuntimeError("no free port")
+
+
+def is_listening(port):
+    """Whether somebody takes connections there, or did so a moment ago: one that closes its socket meanwhile
+    resets what has just come."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+    except ConnectionResetError:
+        return True
