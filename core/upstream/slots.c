@@ -141,6 +141,23 @@ static bool has_priorities(const struct slot_wish *all, unsigned count)
 	return false;
 }
 
+/* L3: behind whoever comes; and the last one that is there waits until another has found room. */
+static bool let_leave(
+	struct service *s, const struct slot_wish *all, unsigned count, bool *has_changed)
+{
+	struct balancer *b = s->balancer;
+	for (unsigned i = 0; i < b->count; i++) {
+		struct endpoint *e = &b->endpoints[i];
+		if (!endpoint_is_present(e) || is_wanted(e, all, count))
+			continue;
+		if (count > 0 && balancer_size(b) == 1)
+			return false;
+		leave(s, e);
+		*has_changed = true;
+	}
+	return true;
+}
+
 bool slots_set(struct service *s, const struct slot_wish *all, unsigned count, int64_t now_ms)
 {
 	struct balancer *b = s->balancer;
@@ -150,15 +167,12 @@ bool slots_set(struct service *s, const struct slot_wish *all, unsigned count, i
 	if (count > SLOTS_MAX)
 		count = SLOTS_MAX;
 	atomic_store(&b->has_priorities, has_priorities(all, count));
-	for (unsigned i = 0; i < b->count; i++) {
-		struct endpoint *e = &b->endpoints[i];
-		if (endpoint_is_present(e) && !is_wanted(e, all, count)) {
-			leave(s, e);
-			has_changed = true;
-		}
-	}
 	for (unsigned i = 0; i < count; i++)
 		is_done &= place(s, &all[i], now_ms, &has_changed);
+	if (count == 0 || is_quiet(b))
+		is_done &= let_leave(s, all, count, &has_changed);
+	else
+		is_done = false;
 	if (has_changed)
 		service_make_ring(b);
 	atomic_store(&b->is_known, true);

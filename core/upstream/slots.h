@@ -8,6 +8,9 @@
  *
  * Invariants   L1  balancer.present counts the endpoints that are not absent.
  *              L2  one address has one slot at most.
+ *              L3  while a name has addresses, one of them can be asked, for whoever looks at the slots one
+ *                  after the other meanwhile, too: those that go do so behind those that come, once nobody is
+ *                  inside who may have missed these.
  * Threads      one: that of the worker that asks for all of them (discovery.h).
  */
 #pragma once

@@ -159,6 +159,44 @@ START_TEST(a_slot_that_is_taken_or_looked_at_is_nobody_elses)
 }
 END_TEST
 
+/* Who looks at the slots one after the other may be past those that came. */
+START_TEST(nobody_goes_while_somebody_looks)
+{
+	begin(BALANCE_ROUND_ROBIN);
+	ck_assert(set(1));
+	balancer_enter(balancer, 0);
+	ck_assert(!set(2));
+	ck_assert_ptr_nonnull(of(1));
+	ck_assert_ptr_nonnull(of(2));
+	balancer_exit(balancer, 0);
+	ck_assert(set(2));
+	ck_assert_ptr_null(of(1));
+	service_unref(service);
+}
+END_TEST
+
+START_TEST(the_last_one_waits_until_another_has_found_room)
+{
+	unsigned first[SLOTS_MAX + 1] = {0}, next[] = {101, 102, 0};
+	struct endpoint *held[SLOTS_MAX];
+	begin(BALANCE_ROUND_ROBIN);
+	for (unsigned i = 0; i < SLOTS_MAX; i++)
+		first[i] = i + 1;
+	ck_assert(set_at(first, 0));
+	for (unsigned i = 0; i < SLOTS_MAX; i++)
+		held[i] = take(0);
+	ck_assert(!set_at(next, 0)); /* all slots are in use */
+	ck_assert_uint_eq(balancer_size(balancer), 1);
+	for (unsigned i = 0; i < SLOTS_MAX; i++)
+		balancer_leave(held[i]);
+	while (!set_at(next, 0))
+		;
+	ck_assert_uint_eq(balancer_size(balancer), 2);
+	ck_assert_ptr_nonnull(of(101));
+	service_unref(service);
+}
+END_TEST
+
 START_TEST(more_than_there_are_slots_are_left_out)
 {
 	unsigned hosts[81] = {0};
@@ -261,7 +299,7 @@ END_TEST
 
 static atomic_bool is_over;
 
-/* Takes and leaves; what it was given has to be one thing as long as it is taken. */
+/* Takes and leaves; there is always one, and it has to be one thing as long as it is taken. */
 static void *work(void *arg)
 {
 	unsigned worker = (unsigned)(uintptr_t)arg;
@@ -271,8 +309,7 @@ static void *work(void *arg)
 		balancer_enter(balancer, worker);
 		struct endpoint *e = balancer_take(balancer, &wish);
 		balancer_exit(balancer, worker);
-		if (!e)
-			continue;
+		ck_assert_ptr_nonnull(e);
 		struct service *s = service_ref(e->service);
 		ck_assert(str_starts(e->name, service_options(s)->at));
 		balancer_leave(e);
@@ -303,6 +340,7 @@ END_TEST
 UNIT_SUITE(slots, nobody_is_known_until_the_name_is, an_address_is_dialled_and_the_name_is_told,
 	who_stays_keeps_its_slot_and_its_state, who_comes_back_finds_its_slot_and_begins_slowly,
 	an_endpoint_that_is_gone_lives_as_long_as_it_is_held,
-	a_slot_that_is_taken_or_looked_at_is_nobody_elses, more_than_there_are_slots_are_left_out,
+	a_slot_that_is_taken_or_looked_at_is_nobody_elses, nobody_goes_while_somebody_looks,
+	the_last_one_waits_until_another_has_found_room, more_than_there_are_slots_are_left_out,
 	keys_agree_whatever_came_first, a_priority_is_asked_when_nobody_of_a_lower_one_may_be,
 	slots_change_hands_while_workers_choose)
