@@ -167,8 +167,7 @@ START_TEST(a_scan_leaves_what_is_in_use)
 }
 END_TEST
 
-/* It comes back soon after it had to leave: it was asked for after all. */
-START_TEST(who_comes_back_stays)
+static bool stays_once_it_is_back(void)
 {
 	begin(1 << 20, 20);
 	for (int i = 0; i < 20; i++) {
@@ -178,12 +177,23 @@ START_TEST(who_comes_back_stays)
 	put("back", "x");
 	for (int i = 0; i < 5; i++)
 		put(key_n("cold", i), "x");
-	bool had_left = !has("back");
+	ck_assert(!has("back"));
 	put("back", "x");
 	for (int i = 0; i < 10; i++)
 		put(key_n("colder", i), "x");
-	ck_assert(had_left && has("back"));
+	bool stays = has("back");
 	end();
+	return stays;
+}
+
+/* It comes back soon after it had to leave: it was asked for after all. Who left is remembered in a small table by a hash
+ * under a key drawn at random: another may stand in its place there, once in seventeen times. */
+START_TEST(who_comes_back_stays)
+{
+	int stays = 0;
+	for (int i = 0; i < 40; i++)
+		stays += stays_once_it_is_back();
+	ck_assert_int_ge(stays, 25);
 }
 END_TEST
 
