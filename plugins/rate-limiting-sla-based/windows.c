@@ -49,9 +49,12 @@ static struct windows *windows_new(const struct windows_store *store,
 	const struct sluice_contract *contract)
 {
 	size_t n = contract->limit_count;
-	struct windows *w = NULL;
-	if (n <= WINDOWS_MAX)
-		w = call->host->exchange_alloc(x, sizeof(*w) + n * sizeof(w->items[0]));
+	if (n > WINDOWS_MAX) {
+		call->host->log(call->instance, x, SLUICE_LOG_ERROR,
+			SLUICE_STR("the client's contract has more than 16 limits"));
+		return NULL;
+	}
+	struct windows *w = call->host->exchange_alloc(x, sizeof(*w) + n * sizeof(w->items[0]));
 	if (!w)
 		return NULL;
 	w->count = n;
@@ -103,7 +106,7 @@ static void forget(
 }
 
 /* Takes back what other windows have counted of a request that one refuses. It does not wait, and outlives the
- * exchange. */
+ * exchange; what a store cannot take back stays counted, to the client's cost. */
 static void give_back(
 	const struct windows_store *store, const struct sluice_call *call, const struct windows *w)
 {

@@ -30,6 +30,5 @@ __all__ = [
     "Answer", "Authority", "Backend", "Client", "Closed", "Crowd", "Gateway", "H2Client", "H2Origin", "H2Tunnel",
     "NXDOMAIN", "NameServer", "SCALE", "SERVFAIL", "SRV", "Service", "Stories", "TimedOut", "api",
     "balanced", "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port",
-    "is_listening", "main", "one_of",
-    "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
+    "is_listening", "main", "one_of", "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",
 ]

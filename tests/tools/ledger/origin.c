@@ -2,7 +2,7 @@
 /* The origin: checks what it is sent, answers what it is asked for, and writes down both.
  *
  * A request's target ends in /n/NONCE?size=BYTES[&as=chunked][&pause=MS]: so many bytes of the body
- * of that nonce come back, with a pause between pieces of 16 KiB. */
+ * of that nonce come back, with a pause between pieces of 16 KiB; none to HEAD. */
 #include "ledger.h"
 
 #include "content.h"
