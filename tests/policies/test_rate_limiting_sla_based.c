@@ -86,6 +86,22 @@ START_TEST(a_store_that_is_gone_lets_nobody_pass)
 }
 END_TEST
 
+START_TEST(too_many_limits_let_nobody_pass_and_the_log_says_so)
+{
+	char sla[2048];
+	size_t n = (size_t)snprintf(sla, sizeof(sla), "{name: gold, limits: [");
+	for (int i = 0; i < 17; i++)
+		n += (size_t)snprintf(sla + n, sizeof(sla) - n,
+			"{maximumRequests: 9, timePeriodInMilliseconds: %d},", 1000 + i);
+	snprintf(sla + n, sizeof(sla) - n, "]}");
+	struct visit *v = visit_try(NAME, NAME, "{}");
+	sluice_test_contract(v->t, "{id: shop}", sla);
+	ck_assert_int_eq(ask(v, "shop"), DENIED);
+	ck_assert_ptr_nonnull(strstr(sluice_test_log(v->t), "more than 16 limits"));
+	visit_leave(v);
+}
+END_TEST
+
 START_TEST(the_window_that_is_nearest_is_told)
 {
 	static const struct {
@@ -177,6 +193,6 @@ END_TEST
 
 UNIT_SUITE(rate_limiting_sla_based, every_window_of_the_tier_counts,
 	a_store_elsewhere_counts_the_same, a_store_that_is_gone_lets_nobody_pass,
-	the_window_that_is_nearest_is_told, who_has_no_contract_is_401,
-	an_expression_that_fails_is_500, a_save_keeps_what_was_counted,
+	too_many_limits_let_nobody_pass_and_the_log_says_so, the_window_that_is_nearest_is_told,
+	who_has_no_contract_is_401, an_expression_that_fails_is_500, a_save_keeps_what_was_counted,
 	refuses_what_tells_no_client_from_another, never_fails_open)
