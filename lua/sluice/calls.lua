@@ -83,9 +83,10 @@ function calls.is_declared(service, state)
 	return state.called[service] or not service.address or not may_take(service)
 end
 
--- Whether an API that routes to it may.
+-- Whether an API that routes to it may: what takes nothing of the settings is one service for both.
 function calls.is_routes_alone(service, state)
-	return not state.settings.calls or not state.called[service]
+	return not state.settings.calls or not state.called[service] or not service.address
+		or not may_take(service)
 end
 
 -- --- the plan -----------------------------------------------------------------------------------

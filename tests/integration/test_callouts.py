@@ -6,8 +6,10 @@ import threading
 from harness import *
 from harness.cases import CALLOUT
 from harness.documents import document
+from harness.gateway import write_atomically
 
 PLUGINS = ["--plugins", CALLOUT]
+REFUSED = 'sluice_reloads_total{result="refused"}'
 
 
 def calls(*services, **config):
@@ -136,7 +138,7 @@ def calls_have_the_default_tls_and_routes_do_not():
             document("Secret", "mine", {"tls": {"crt": mine.crt, "key": mine.key}}),
             default_tls(trustedCA="${file:%s/ca.crt}" % folder, certificate={"secretRef": {"name": "mine"}}),
             service("both", other), service("called", other),
-            api("a", up, policies=[calls("both", "called", other.address)]),
+            api("a", up, policies=[calls("both", "called", other.address, timeout="60s")]),
             api("b"), binding("to-both", "route", {"destinationRef": {"name": "both"}}, target="b")],
             options=PLUGINS) as gateway:
         for _ in range(2):
@@ -197,6 +199,34 @@ def a_default_tls_that_changes_is_for_the_next_call():
         is_told("200")
         gateway.save("tls.yaml", [default_tls(trustedCA=other.crt)])
         is_refused()
+
+
+@case
+def a_default_tls_whose_file_is_half_written_stays_what_it_was():
+    """And so does all that serves; once the file is whole, it is for the next call."""
+    ca, other = Authority(), Authority("Other CA")
+    path = f"{scratch('default-tls')}/ca.crt"
+    write_atomically(path, ca.crt)
+    tls = ca.server_tls(ca.issue("localhost", san="IP:127.0.0.1"))
+    with Backend(reply(200, "safe"), tls=tls) as one, Backend() as up, Gateway({
+            "a.yaml": [service("one", one), api("a", up, policies=[calls("one", timeout="60s")])],
+            "tls.yaml": [default_tls(trustedCA="${file:%s}" % path)]}, options=PLUGINS) as gateway:
+        def is_told(status):
+            equal(gateway.get("/").status, 200)
+            equal(called(up)[0].split()[0], status)
+        is_told("200")
+        generation = gateway.generation()
+        for part in (other.crt[:len(other.crt) // 2], ""):
+            refused = gateway.metrics()[REFUSED]
+            write_atomically(path, part)
+            wait_for(lambda: gateway.metrics()[REFUSED] > refused, "the refusal")
+            is_told("200")
+            equal(gateway.generation(), generation)
+        write_atomically(path, other.crt)
+        wait_for(lambda: gateway.generation() > generation, "a new generation")
+        is_told("-9")
+        wait_for(lambda: one.problems, "the service sees that its certificate is refused")
+        one.problems.clear()
 
 
 @case

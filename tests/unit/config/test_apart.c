@@ -179,7 +179,8 @@ static void other(FILE *f, const char *name)
 {
 	static const char *const settings[] = {"timeouts: {streamIdleSeconds: 9}",
 		"timeouts: {upstreamResponseSeconds: 4}", "routing: {rewriteHostHeader: false}",
-		"probe: {port: 8081}", "tracing: {}", "forwardProxy: {https: {address: \"http://p:1\"}}", "strict: true",
+		"probe: {port: 8081}", "tracing: {}",
+		"forwardProxy: {https: {address: \"http://p:1\"}}", "strict: true",
 		"limits: {requestBodyBytes: 70000}"};
 	switch (below(is_calm ? 2 : 5)) {
 	case 0:
@@ -669,7 +670,93 @@ START_TEST(ports_that_hold_one_another_are_found_over_files_that_are_reused)
 }
 END_TEST
 
+/* --- calls ----------------------------------------------------------------------------------- */
+
+/* What all share: settings for calls, and a service that a binding of every API calls. */
+static void write_common_calls(const char *address)
+{
+	char text[900];
+	snprintf(text, sizeof(text),
+		"apiVersion: gateway.sluice.dev/v1\nkind: Configuration\nmetadata: {name: s}\n"
+		"spec: {defaultTLS: {outboundPolicyCalls: {minversion: \"1.3\"}}}\n---\n"
+		"apiVersion: gateway.sluice.dev/v1\nkind: Service\nmetadata: {name: shared}\n"
+		"spec: {address: \"%s\"}\n---\n"
+		"apiVersion: gateway.sluice.dev/v1\nkind: PolicyBinding\nmetadata: {name: p}\n"
+		"spec:\n  targetRef: {kind: Selector, selector: {kind: ApiInstance}}\n"
+		"  policyRef: {name: callout}\n"
+		"  config: {services: [shared], fallback: shared}\n",
+		address);
+	write_text("common.yaml", text);
+}
+
+/* Two APIs, of which the first one may route to the service that both call. */
+static void write_callers(bool routes_to_it)
+{
+	char text[900];
+	int n = snprintf(text, sizeof(text), plain_api, "a", "a");
+	if (routes_to_it)
+		snprintf(text + n, sizeof(text) - (size_t)n,
+			"  policies:\n"
+			"    - {policyRef: {name: route}, config: {destinationRef: {name: "
+			"shared}}, "
+			"rules: [{path: /x}]}\n");
+	write_text("a.yaml", text);
+	snprintf(text, sizeof(text), plain_api, "b", "b");
+	write_text("b.yaml", text);
+}
+
+/* How many of the ways took no tree of an API, where all of them give one plan. */
+static size_t surveyed_of_callers(uint64_t n)
+{
+	static const enum way ways[] = {APART, PARTS, REUSING, REUSING};
+	struct outcome whole, made;
+	size_t before;
+	compose(&whole, WHOLE, 0);
+	ck_assert_msg(whole.rc == RC_OK && whole.findings.n == 0, "%.*s",
+		STR_ARG(buffer_str(&whole.findings)));
+	before = surveyed_total;
+	for (size_t i = 0; i < ARRAY_COUNT(ways); i++) {
+		compose(&made, ways[i], -2);
+		compare(&whole, &made, "calls", n);
+		forget(&made);
+	}
+	forget(&whole);
+	return surveyed_total - before;
+}
+
+/* A service that takes the settings is two where it is called and routed to, which only shows in
+ * the whole; any other is one, whoever uses it. */
+START_TEST(callers_are_composed_apart_unless_their_service_is_two)
+{
+	static const struct {
+		const char *address;
+		bool routes_to_it, is_apart;
+	} cases[] = {
+		{"http://shared:80", false, true},
+		{"http://shared:80", true, true},
+		{"h2://shared:80", true, true},
+		{"https://shared:443", false, true},
+		{"https://shared:443", true, false},
+	};
+	buffer_init(&record, SIZE_MAX / 2);
+	open_empty_folder(0);
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		write_common_calls(cases[i].address);
+		write_callers(cases[i].routes_to_it);
+		size_t surveyed = surveyed_of_callers(i);
+		ck_assert_msg(
+			(surveyed > 0) == cases[i].is_apart, "case %zu: %zu surveyed", i, surveyed);
+	}
+	buffer_deinit(&record);
+	remove_text("common.yaml");
+	remove_text("a.yaml");
+	remove_text("b.yaml");
+	close_folder();
+}
+END_TEST
+
 UNIT_SUITE(apart, a_binding_that_hides_in_a_file_of_apis_is_bound,
 	a_binding_beside_a_mistake_is_bound,
 	ports_that_hold_one_another_are_found_over_files_that_are_reused,
+	callers_are_composed_apart_unless_their_service_is_two,
 	no_way_of_composing_gives_another_plan)
