@@ -7,6 +7,7 @@ import subprocess
 
 from harness import *
 from harness.cases import TOP
+from harness.documents import port_of
 from harness.frames import DATA, FrameClient, headers
 from harness.peers import Program
 
@@ -103,10 +104,16 @@ def refused_by_the_breaker(gateway, client):
         return client.call("/full/call/0")
 
 
+def is_ready():
+    ready = os.path.isdir(f"{PEERS}/node_modules/@grpc")
+    if not ready:
+        print(NPM_LACKS)
+    return ready
+
+
 @case(modes="full", seconds=120)
 def every_failure_has_its_status():
-    if not os.path.isdir(f"{PEERS}/node_modules/@grpc"):
-        print(NPM_LACKS)
+    if not is_ready():
         return
     with H2Origin() as origin, Gateway(apis_of(origin), options=["--drain-seconds", "3"]) as gateway, \
             StockClient(gateway.port) as client, StockClient(gateway.port) as second, \
@@ -124,6 +131,41 @@ def every_failure_has_its_status():
         compare(client.end(), "UNAVAILABLE", "the gateway is stopping", [])
         compare(second.end(), "UNAVAILABLE", "the gateway is stopping", ["ok"])
         compare(third.end(), "INTERNAL", ITS_OWN, ["ok"])
+
+
+def memory(bytes_max):
+    return configuration("overload", {"overload": {"memoryBytes": bytes_max}})
+
+
+@case(modes="full", seconds=90)
+def short_memory_refuses_calls_until_there_is_some():
+    """Between the steps that answer and the one that resets connections: the limit is set anew, as the reload
+    itself takes memory, until the ladder stands there."""
+    if not is_ready():
+        return
+
+    def step():
+        return gateway.status()["overload"]["step"]
+
+    def stands_at_refuse():
+        gateway.save("memory.yaml", [memory(int(gateway.status()["overload"]["memoryBytes"] / 0.965))])
+        try:
+            wait_for(lambda: step() == "refuse", "the step", 1.5)
+        except AssertionError:
+            gateway.save("memory.yaml", [memory(1 << 40)])
+        return step() == "refuse"
+    with H2Origin() as origin:
+        one = api("a", origin)
+        with Gateway({"a.yaml": [one], "memory.yaml": [memory(1 << 40)]}) as gateway, \
+                StockClient(port_of(one)) as client:
+            compare(client.call("/call/0"), "OK", "", ["ok"])
+            wait_for(stands_at_refuse, "the step that refuses", 60)
+            told = client.call("/call/0")
+            print(f"    {told}")
+            compare(told, "UNAVAILABLE", "the gateway is overloaded; try again later", [])
+            gateway.save("memory.yaml", [memory(1 << 40)])
+            wait_for(lambda: step() == "none", "memory")
+            compare(client.call("/call/0"), "OK", "", ["ok"])
 
 
 main()
