@@ -106,6 +106,12 @@ SPECIMENS = {
         document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
             "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
     ], 0, "spec"),
+    "Service, proxy that reads": ([
+        document("Service", {"address": "http://up.example:9000/x", "forwardProxy": {
+            "address": "http://proxy.example:3128", "tunnel": False}}),
+        document("ApiInstance", {"address": "http://127.0.0.1:PORT", "policies": [{
+            "policyRef": {"name": "route"}, "config": {"destinationRef": {"name": "NAME"}}}]}),
+    ], 0, "spec"),
     "Service, HTTP/2": ([
         document("Service", {"address": "h2://up.example:9000/x", "http2": {
             "maxConcurrentStreams": 9, "initialWindowSize": 70000, "connectionWindowSize": 90000,
