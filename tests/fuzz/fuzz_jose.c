@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz: links base crypto */
-/* fuzz: compiles sdk/util/jose.c sdk/util/jose_keys.c sdk/util/jose_value.c */
+/* fuzz: compiles sdk/util/jose.c sdk/util/jose_keys.c sdk/util/jose_claims.c sdk/util/jose_value.c */
 /* fuzz: packages jansson */
 /* A token, a line feed, and a key or a set. Each is read whole or refused with a reason; what is kept of the token is of
  * it, and a set has only keys that the (pretended) signatures were asked about with an algorithm that fits. */
@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 
 #include "sluice/text.h"
+#include "util/jose_claims.h"
 #include "util/jose_keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -60,6 +61,23 @@ static const struct sluice_crypto_service crypto = {.size = sizeof(crypto),
 	.key_fits = key_fits,
 	.signature_check = check};
 
+/* Fewer rules and more patience refuse nothing that more of them take. */
+static void judge_claims(struct sluice_str text)
+{
+	static const struct sluice_str ours[] = {{"a", 1}};
+	const struct jose_claims_rules lax = {.skew_s = 60}, strict = {.is_exp_required = 1,
+								     .audiences = ours,
+								     .audience_count = 1,
+								     .issuers = ours,
+								     .issuer_count = 1};
+	struct jose_value *claims;
+	if (jose_object_read(text, &claims) != SLUICE_OK)
+		return;
+	if (!jose_claims_problem(claims, &strict, 1000000))
+		CHECK(!jose_claims_problem(claims, &lax, 1000000));
+	jose_object_free(claims);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct sluice_str set = {(const char *)bytes, n};
@@ -71,6 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	CHECK(room);
 	int is_token = jose_token_read(&crypto, text, room, &token, &why) == SLUICE_OK;
 	CHECK(is_token == (why == NULL));
+	if (is_token)
+		judge_claims(token.claims_text);
 	if (is_token)
 		CHECK(token.data.p == text.p && token.data.n < text.n &&
 			(token.algorithm == 0) == (token.signature.n == 0));
