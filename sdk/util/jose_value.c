@@ -37,7 +37,8 @@ static struct jose_value *outside(json_t *v)
 int32_t jose_object_read(struct sluice_str text, struct jose_value **object)
 {
 	json_error_t error;
-	if (text.n == 0 || is_deep(text))
+	/* The library passes over a NUL behind a number. */
+	if (text.n == 0 || memchr(text.p, 0, text.n) || is_deep(text))
 		return SLUICE_E_INVALID;
 	json_t *v = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, &error);
 	if (json_is_object(v)) {

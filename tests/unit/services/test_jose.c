@@ -9,6 +9,7 @@
 
 #include "util/jose_keys.h"
 
+#include <dirent.h>
 #include <stdio.h>
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -323,7 +324,69 @@ START_TEST(members_can_be_visited_and_written)
 }
 END_TEST
 
-UNIT_SUITE(jose, reads_and_checks_the_token_of_rfc_7515, refuses_what_has_not_the_compact_form,
-	refuses_headers_that_ask_for_more_than_is_done, nesting_and_kids_have_bounds,
-	passes_over_keys_that_check_nothing, a_kid_chooses_and_the_key_decides,
-	a_key_of_its_own_is_for_every_kid, members_can_be_visited_and_written)
+/* --- JSONTestSuite --------------------------------------------------------------------------- */
+#define SUITE SHARED_DATA "/json-test-suite"
+
+/* Valid JSON that is refused all the same: NUL in a text, and members that come twice. */
+static int is_refused_on_purpose(const char *name)
+{
+	static const char *const names[] = {"y_string_null_escape.json",
+		"y_object_escaped_null_in_key.json", "y_object_duplicated_key.json",
+		"y_object_duplicated_key_and_value.json"};
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return 1;
+	return 0;
+}
+
+/* As the value of a member: most of the files are no objects. */
+static int is_read(const char *name)
+{
+	static char bytes[1 << 20];
+	struct jose_value *o;
+	char *path = heap_printf("%s/%s", SUITE, name);
+	FILE *f = fopen(path, "rb");
+	ck_assert_msg(f != NULL, "%s", path);
+	memcpy(bytes, "{\"a\":", 5);
+	size_t n = 5 + fread(bytes + 5, 1, sizeof(bytes) - 6, f);
+	ck_assert_msg(feof(f), "%s is too long", path);
+	fclose(f);
+	free(path);
+	bytes[n++] = '}';
+	if (jose_object_read((struct sluice_str){bytes, n}, &o) != SLUICE_OK)
+		return 0;
+	jose_object_free(o);
+	return 1;
+}
+
+START_TEST(keeps_the_json_test_suite)
+{
+	size_t taken = 0, refused = 0, on_purpose = 0;
+	const struct dirent *entry;
+	DIR *d = opendir(SUITE);
+	if (!d) {
+		printf("skipped: there is no %s\n", SUITE);
+		return;
+	}
+	while ((entry = readdir(d))) {
+		const char *name = entry->d_name;
+		if (strncmp(name, "y_", 2) != 0 && strncmp(name, "n_", 2) != 0)
+			continue;
+		int is_good = name[0] == 'y' && !is_refused_on_purpose(name);
+		ck_assert_msg(is_read(name) == is_good, "%s", name);
+		taken += is_good;
+		refused += name[0] == 'n';
+		on_purpose += name[0] == 'y' && !is_good;
+	}
+	closedir(d);
+	ck_assert_uint_eq(on_purpose, 4);
+	ck_assert_uint_eq(taken, 91);
+	ck_assert_uint_eq(refused, 188);
+}
+END_TEST
+
+UNIT_SUITE(jose, keeps_the_json_test_suite, reads_and_checks_the_token_of_rfc_7515,
+	refuses_what_has_not_the_compact_form, refuses_headers_that_ask_for_more_than_is_done,
+	nesting_and_kids_have_bounds, passes_over_keys_that_check_nothing,
+	a_kid_chooses_and_the_key_decides, a_key_of_its_own_is_for_every_kid,
+	members_can_be_visited_and_written)
