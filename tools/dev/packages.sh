@@ -10,10 +10,10 @@
 
 packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev libssl-dev
 	libluajit-5.1-dev libyaml-dev libpcre2-dev libjansson-dev libc-ares-dev libxml2-dev
-	libcurl4-openssl-dev libzstd-dev zlib1g-dev libbrotli-dev libsodium-dev libnghttp2-dev check"
+	libcurl4-openssl-dev libzstd-dev zlib1g-dev libbrotli-dev libsodium-dev libnghttp2-dev libhiredis-dev check"
 # python3, not -minimal: http.server, json and ssl are in the full one.
 packages_of_test="curl openssl python3 procps ca-certificates ccache nginx-light haproxy nodejs zstd minisign nghttp2-client
-	tinyproxy-bin"
+	tinyproxy-bin redis-server"
 packages_of_full="clang llvm abigail-tools slowhttptest testssl.sh"
 packages_of_bench="nginx-light haproxy wrk nghttp2-client valgrind util-linux strace"
 packages_have_apt_lists=no

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state/redis_question.h"
+
+#include "crypto/crypto.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define WORDS         11
+#define NUMBER_BYTES  24
+#define ANSWER_VALUES 6
+
+/* clang-format off */
+__asm__(".pushsection .rodata\n"
+	".hidden redis_script_start\n"
+	".global redis_script_start\n"
+	"redis_script_start: .incbin \"" REDIS_SCRIPT_FILE "\"\n"
+	".hidden redis_script_end\n"
+	".global redis_script_end\n"
+	"redis_script_end: .byte 0\n"
+	".popsection\n");
+/* clang-format on */
+extern const char redis_script_start[], redis_script_end[];
+
+static const char *const kinds[] = {
+	[SLUICE_GET] = "get",
+	[SLUICE_PUT] = "put",
+	[SLUICE_REMOVE] = "remove",
+	[SLUICE_COUNT] = "count",
+	[SLUICE_LOCK] = "lock",
+	[SLUICE_UNLOCK] = "unlock",
+};
+
+static const struct {
+	const char *name;
+	int32_t result;
+} results[] = {
+	{"ok", SLUICE_OK},
+	{"not found", SLUICE_E_NOT_FOUND},
+	{"conflict", SLUICE_E_CONFLICT},
+	{"another sort", SLUICE_E_INVALID},
+};
+
+/* --- questions ------------------------------------------------------------------------------- */
+void redis_command_add(struct buffer *out, const struct str *words, size_t n)
+{
+	buffer_addf(out, "*%zu\r\n", n);
+	for (size_t i = 0; i < n; i++) {
+		buffer_addf(out, "$%zu\r\n", words[i].n);
+		buffer_add(out, words[i]);
+		buffer_add(out, STR("\r\n"));
+	}
+}
+
+static struct str script_text(void)
+{
+	return str_n(redis_script_start, (size_t)(redis_script_end - redis_script_start));
+}
+
+static void hex_write(const uint8_t *bytes, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static struct str script_digest(char hex[SHA1_BYTES * 2 + 1])
+{
+	uint8_t digest[SHA1_BYTES];
+	sha1(script_text(), digest);
+	hex_write(digest, sizeof(digest), hex);
+	return str_n(hex, SHA1_BYTES * 2);
+}
+
+static struct str key_make(struct buffer *key, struct str scope, struct sluice_str asked)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[SHA256_BYTES * 2];
+	sha256(str_n(asked.p, asked.n), digest);
+	sha256_hex(digest, hex);
+	buffer_add(key, scope);
+	buffer_add_char(key, ':');
+	buffer_add(key, str_n(hex, sizeof(hex)));
+	return buffer_str(key);
+}
+
+static struct str version_write(uint64_t version, char out[NUMBER_BYTES])
+{
+	if (version == SLUICE_VERSION_ANY)
+		return STR("any");
+	return str_n(out, (size_t)snprintf(out, NUMBER_BYTES, "%" PRIu64, version));
+}
+
+static struct str number_write(int64_t number, char out[NUMBER_BYTES])
+{
+	if (number > REDIS_NUMBER_MAX)
+		number = REDIS_NUMBER_MAX;
+	if (number < -REDIS_NUMBER_MAX)
+		number = -REDIS_NUMBER_MAX;
+	return str_n(out, (size_t)snprintf(out, NUMBER_BYTES, "%" PRId64, number));
+}
+
+void redis_question_add(struct buffer *out, struct str scope, const struct sluice_question *q,
+	uint64_t version, enum redis_script script)
+{
+	char digest[SHA1_BYTES * 2 + 1], numbers[5][NUMBER_BYTES];
+	bool is_named = script == REDIS_SCRIPT_NAMED;
+	struct buffer key;
+	buffer_init(&key, SIZE_MAX);
+	const struct str words[WORDS] = {
+		is_named ? STR("EVALSHA") : STR("EVAL"),
+		is_named ? script_digest(digest) : script_text(),
+		STR("1"),
+		key_make(&key, scope, q->key),
+		str_of(kinds[q->kind]),
+		version_write(q->version, numbers[0]),
+		version_write(version, numbers[1]),
+		number_write(q->for_ms, numbers[2]),
+		number_write(q->delta, numbers[3]),
+		number_write(q->limit, numbers[4]),
+		q->kind == SLUICE_PUT ? str_n(q->value.p, q->value.n) : STR_EMPTY,
+	};
+	redis_command_add(out, words, WORDS);
+	buffer_deinit(&key);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+static enum rc error_take(struct str text, struct sluice_answer *a)
+{
+	if (str_starts(text, STR("NOSCRIPT")))
+		return RC_NOT_FOUND;
+	/* Redis 7 says it of the command, Redis 6 within what it says of the script. */
+	static const char no_room[] = "OOM command not allowed";
+	if (!memmem(text.p, text.n, no_room, sizeof(no_room) - 1))
+		return RC_REFUSED;
+	a->result = SLUICE_E_FULL;
+	return RC_OK;
+}
+
+static bool result_take(struct str name, struct sluice_answer *a)
+{
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		if (str_eq(name, str_of(results[i].name))) {
+			a->result = results[i].result;
+			return true;
+		}
+	return false;
+}
+
+static bool version_take(struct str text, uint64_t *version)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned digit = (unsigned char)text.p[i] - (unsigned)'0';
+		if (digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+			__builtin_add_overflow(n, digit, &n))
+			return false;
+	}
+	*version = n;
+	return text.n > 0;
+}
+
+static bool has_shape(const struct redis_reply *reply)
+{
+	static const enum redis_kind shape[ANSWER_VALUES] = {
+		REDIS_LIST, REDIS_TEXT, REDIS_TEXT, REDIS_INTEGER, REDIS_INTEGER, REDIS_TEXT};
+	if (reply->count != ANSWER_VALUES)
+		return false;
+	for (size_t i = 0; i < ANSWER_VALUES; i++)
+		if (reply->values[i].kind != shape[i])
+			return false;
+	return reply->values[0].integer == ANSWER_VALUES - 1;
+}
+
+enum rc redis_answer_take(
+	const struct redis_reply *reply, struct arena *arena, struct sluice_answer *a)
+{
+	const struct redis_value *v = reply->values;
+	*a = (struct sluice_answer){.size = sizeof(*a)};
+	if (v->kind == REDIS_ERROR)
+		return error_take(v->text, a);
+	if (!has_shape(reply) || !result_take(v[1].text, a) ||
+		!version_take(v[2].text, &a->version))
+		return RC_INVALID;
+	a->count = v[3].integer;
+	a->remaining_ms = v[4].integer;
+	struct str value = arena_copy(arena, v[5].text);
+	if (value.n != v[5].text.n)
+		*a = (struct sluice_answer){.size = sizeof(*a), .result = SLUICE_E_FULL};
+	else if (value.n)
+		a->value = (struct sluice_str){value.p, value.n};
+	else if (a->result == SLUICE_OK)
+		a->value = (struct sluice_str){"", 0};
+	return RC_OK;
+}
