@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cache_status.h"
+
+#include "sluice/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DETAIL_BYTES_MAX 64
+
+/* All that can be said takes less than CACHE_STATUS_BYTES_MAX. */
+static size_t text_add(char *out, size_t n, const char *text)
+{
+	size_t length = strlen(text);
+	memcpy(out + n, text, length);
+	return n + length;
+}
+
+static size_t number_add(char *out, size_t n, const char *name, int64_t number)
+{
+	return n +
+	       (size_t)snprintf(out + n, CACHE_STATUS_BYTES_MAX - n, "%s%" PRId64, name, number);
+}
+
+static size_t detail_add(char *out, size_t n, struct sluice_str detail)
+{
+	if (detail.n == 0 || detail.n > DETAIL_BYTES_MAX || !sluice_is_token(detail))
+		return n;
+	n = text_add(out, n, "; detail=\"");
+	memcpy(out + n, detail.p, detail.n);
+	return text_add(out, n + detail.n, "\"");
+}
+
+size_t cache_status_write(char out[CACHE_STATUS_BYTES_MAX], const struct cache_status *status)
+{
+	static const char *const forwards[] = {"; hit", "; fwd=bypass", "; fwd=method",
+		"; fwd=uri-miss", "; fwd=vary-miss", "; fwd=request", "; fwd=stale"};
+	size_t n = text_add(out, 0, "sluice");
+	n = text_add(out, n, forwards[status->forward]);
+	if (status->forward != FORWARD_NOT && status->forward_status)
+		n = number_add(out, n, "; fwd-status=", status->forward_status);
+	if (status->has_ttl)
+		n = number_add(out, n, "; ttl=", status->ttl_s);
+	if (status->forward != FORWARD_NOT && status->is_stored)
+		n = text_add(out, n, "; stored");
+	if (status->forward != FORWARD_NOT && status->is_collapsed)
+		n = text_add(out, n, "; collapsed");
+	return detail_add(out, n, status->detail);
+}
