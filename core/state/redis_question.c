@@ -4,6 +4,7 @@
 #include "crypto/crypto.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #define WORDS         11
@@ -57,18 +58,21 @@ static struct str script_text(void)
 	return str_n(redis_script_start, (size_t)(redis_script_end - redis_script_start));
 }
 
-static void hex_write(const uint8_t *bytes, size_t n, char *out)
-{
-	for (size_t i = 0; i < n; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
+static char script_hex[SHA1_BYTES * 2 + 1];
+static pthread_once_t script_hex_made = PTHREAD_ONCE_INIT;
 
-static struct str script_digest(char hex[SHA1_BYTES * 2 + 1])
+static void script_hex_make(void)
 {
 	uint8_t digest[SHA1_BYTES];
 	sha1(script_text(), digest);
-	hex_write(digest, sizeof(digest), hex);
-	return str_n(hex, SHA1_BYTES * 2);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(script_hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+static struct str script_digest(void)
+{
+	pthread_once(&script_hex_made, script_hex_make);
+	return str_n(script_hex, SHA1_BYTES * 2);
 }
 
 static struct str key_make(struct buffer *key, struct str scope, struct sluice_str asked)
@@ -92,23 +96,23 @@ static struct str version_write(uint64_t version, char out[NUMBER_BYTES])
 
 static struct str number_write(int64_t number, char out[NUMBER_BYTES])
 {
-	if (number > REDIS_NUMBER_MAX)
-		number = REDIS_NUMBER_MAX;
-	if (number < -REDIS_NUMBER_MAX)
-		number = -REDIS_NUMBER_MAX;
+	if (number > SLUICE_COUNT_MAX)
+		number = SLUICE_COUNT_MAX;
+	if (number < -SLUICE_COUNT_MAX)
+		number = -SLUICE_COUNT_MAX;
 	return str_n(out, (size_t)snprintf(out, NUMBER_BYTES, "%" PRId64, number));
 }
 
 void redis_question_add(struct buffer *out, struct str scope, const struct sluice_question *q,
 	uint64_t version, enum redis_script script)
 {
-	char digest[SHA1_BYTES * 2 + 1], numbers[5][NUMBER_BYTES];
+	char numbers[5][NUMBER_BYTES];
 	bool is_named = script == REDIS_SCRIPT_NAMED;
 	struct buffer key;
 	buffer_init(&key, SIZE_MAX);
 	const struct str words[WORDS] = {
 		is_named ? STR("EVALSHA") : STR("EVAL"),
-		is_named ? script_digest(digest) : script_text(),
+		is_named ? script_digest() : script_text(),
 		STR("1"),
 		key_make(&key, scope, q->key),
 		str_of(kinds[q->kind]),

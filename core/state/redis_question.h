@@ -4,8 +4,8 @@
  * A question is one call of one script (redis_script.lua), which Redis runs whole, with its own
  * clock: state_store_ask in another place. docs/adr/0025.
  *
- * What differs: numbers are exact up to REDIS_NUMBER_MAX, where counters stop; a version is the
- * number that its writer drew; there is no room (SLUICE_E_FULL) when Redis says so. */
+ * What differs: a version is the number that its writer drew; there is no room (SLUICE_E_FULL) when
+ * Redis says so. */
 #pragma once
 
 #include "base/arena.h"
@@ -13,9 +13,6 @@
 #include "state/redis_reply.h"
 
 #include "sluice/state.h"
-
-/* Lua's numbers are doubles. */
-#define REDIS_NUMBER_MAX ((int64_t)1 << 53)
 
 enum redis_script {
 	REDIS_SCRIPT_NAMED, /* by its digest: the server has it, or says that it has not */

@@ -305,8 +305,8 @@ static int32_t answer_count(
 	struct look_up *l, const struct sluice_question *q, struct sluice_answer *a)
 {
 	int64_t count = l->at ? (*l->at)->count : 0, after;
-	if (__builtin_add_overflow(count, q->delta, &after))
-		after = q->delta > 0 ? INT64_MAX : 0;
+	if (__builtin_add_overflow(count, q->delta, &after) || after > SLUICE_COUNT_MAX)
+		after = SLUICE_COUNT_MAX;
 	if (after < 0)
 		after = 0;
 	a->count = count;

@@ -30,6 +30,9 @@ extern "C" {
 /* The answer comes later: wait for it. */
 #define SLUICE_PENDING 1
 
+/* Where counters stop, in whatever home they are. */
+#define SLUICE_COUNT_MAX (INT64_C(1) << 53)
+
 /* For `version`: whatever stands there. */
 #define SLUICE_VERSION_ANY UINT64_MAX
 
@@ -67,7 +70,8 @@ struct sluice_question {
 	uint32_t kind;           /* enum sluice_question_kind */
 	struct sluice_str key;   /* 1 to 1,024 bytes */
 	struct sluice_str value; /* at most 1 MiB */
-	/* COUNT: 0 looks and adds nothing; what would go below 0 is 0. */
+	/* COUNT: 0 looks and adds nothing; what would go below 0 is 0, and beyond SLUICE_COUNT_MAX
+	 * that. */
 	int64_t delta;
 	/* COUNT: what the counter may reach; more is SLUICE_E_CONFLICT and not added. 0: any. */
 	int64_t limit;
