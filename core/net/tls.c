@@ -10,7 +10,9 @@
 #include <openssl/err.h>
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* TLS 1.2: forward secrecy and AEAD alone; TLS 1.3's three suites are fixed. */
 #define DEFAULT_CIPHERS                                                                            \
@@ -88,8 +90,44 @@ static void split_ciphers(struct str ciphers, struct buffer *old_names, struct b
 	buffer_add_char(new_names, '\0');
 }
 
+/* OpenSSL's lists may have operators, and suites of 3DES, which many builds lack, do no harm by being
+ * left out. */
+static bool is_beside_the_names(struct str name)
+{
+	return name.n == 0 || strchr("!-+@", name.p[0]) ||
+	       str_find(name, STR("DES-CBC3")) < name.n || str_find(name, STR("3DES")) < name.n;
+}
+
+/* Alone in a list, since OpenSSL passes over what it does not know among others. */
+static bool is_cipher_known(SSL_CTX *ctx, struct str given)
+{
+	char text[CIPHER_NAME_BYTES];
+	struct str name = openssl_name(given);
+	if (name.n >= sizeof(text))
+		return false;
+	memcpy(text, name.p, name.n);
+	text[name.n] = '\0';
+	return str_starts(name, STR("TLS_")) ? SSL_CTX_set_ciphersuites(ctx, text)
+					     : SSL_CTX_set_cipher_list(ctx, text);
+}
+
+static int know_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
+{
+	while (ciphers.n > 0) {
+		struct str name = str_trim(str_cut(&ciphers, ':'));
+		if (is_beside_the_names(name) || is_cipher_known(ctx, name))
+			continue;
+		ERR_clear_error();
+		snprintf(message, size, "unknown cipher \"%.*s\" in ciphers", STR_ARG(name));
+		return 0;
+	}
+	return 1;
+}
+
 static int set_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
 {
+	if (!know_ciphers(ctx, ciphers, message, size))
+		return 0;
 	struct buffer old_names, new_names;
 	buffer_init(&old_names, CIPHERS_BYTES_MAX);
 	buffer_init(&new_names, CIPHERS_BYTES_MAX);
