@@ -66,7 +66,7 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		build_tls_terms(tls, digest);
 		memcpy(&l->tls_identity, digest, sizeof(l->tls_identity));
 		l->tls_identity |= 1;
-		build_tls_warnings(b, tls);
+		build_tls_warnings(b, tls, true);
 	}
 	if (route_table_new(b->bases, b->generation->api_count, index, &l->routes, message,
 		    sizeof(message)) != RC_OK) {

@@ -131,5 +131,11 @@ enum client_cert_mode build_client_cert_mode(const struct plan_node *tls);
 unsigned build_client_cert_details(const struct plan_node *tls);
 /* Of what connections were made under; the certificates themselves do not count. */
 void build_tls_terms(const struct plan_node *tls, uint8_t out[SHA256_BYTES]);
-/* What of it will work, and maybe not as it was meant: certificates out of date or order. */
-void build_tls_warnings(struct build *b, const struct plan_node *tls);
+/* What of it will work, and maybe not as it was meant: certificates out of date or order, ciphers that
+ * are left out. */
+void build_tls_warnings(struct build *b, const struct plan_node *tls, bool is_server);
+
+/* The names of its ciphers, "A:B", into `text`; false: one is unknown, or none can be used. */
+bool build_ciphers(const struct plan_node *tls, bool is_server, struct buffer *text,
+	struct build_tls_mistake *m);
+void build_ciphers_warn(struct build *b, const struct plan_node *tls, bool is_server);

@@ -270,7 +270,7 @@ static bool build_service(struct build *b, uint32_t i)
 	if (s->service)
 		add(b, i, !tls); /* what there is to be said about it is to be said again */
 	if (s->service && tls)
-		build_tls_warnings(b, tls);
+		build_tls_warnings(b, tls, false);
 	if (!s->service)
 		s->error = refuse(b, node, &mistake);
 	return true;

@@ -153,12 +153,20 @@ unsigned build_client_cert_details(const struct plan_node *tls)
 	return details;
 }
 
+/* What holds for all names of a port. */
+struct port {
+	const struct plan_node *tls;
+	const struct build_tls_port *to;
+	struct buffer ciphers;
+};
+
 /* `of`: the port itself, or one of its names; versions and ciphers are always the port's. */
-static struct tls_context *context_of(const struct plan_node *tls, const struct plan_node *of,
-	struct str scope, const struct build_tls_port *to, struct build_tls_mistake *m)
+static struct tls_context *context_of(const struct port *port, const struct plan_node *of,
+	struct str scope, struct build_tls_mistake *m)
 {
+	const struct plan_node *tls = port->tls;
 	struct str alpn[ALPN_MAX];
-	size_t alpn_count = alpn_of_port(tls, to->h2, alpn);
+	size_t alpn_count = alpn_of_port(tls, port->to->h2, alpn);
 	struct tls_certificate others[OTHERS_MAX];
 	const struct plan_node *more = plan_get(of, "others");
 	size_t other_count = 0;
@@ -170,7 +178,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.other_count = other_count,
 		.min_version = plan_string(tls, "minversion", STR_EMPTY),
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
-		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
+		.ciphers = buffer_str(&port->ciphers),
 		.alpn = alpn,
 		.alpn_count = alpn_count,
 		.client_certificate = clients_of(of),
@@ -178,7 +186,7 @@ static struct tls_context *context_of(const struct plan_node *tls, const struct 
 		.crl_pem = plan_string(of, "crl", STR_EMPTY),
 		.depth = (int)plan_integer(of, "depth", 0),
 		.session_scope = scope,
-		.tickets = to->tickets,
+		.tickets = port->to->tickets,
 		.keeps_chain = (build_client_cert_details(tls) & CLIENT_CERT_CHAIN) != 0,
 	};
 	struct tls_context *context = NULL;
@@ -203,35 +211,47 @@ static bool add_names(struct tls_context *port, const struct plan_node *hosts,
 	return true;
 }
 
-static bool add_entry(struct tls_context *port, const struct plan_node *tls,
-	const struct plan_node *entry, const struct build_tls_port *to, struct build_tls_mistake *m)
+static bool add_entry(struct tls_context *context, const struct port *port,
+	const struct plan_node *entry, struct build_tls_mistake *m)
 {
 	const struct plan_node *hosts = plan_get(entry, "hosts");
 	struct buffer scope;
 	buffer_init(&scope, SIZE_MAX);
-	buffer_add(&scope, to->key);
+	buffer_add(&scope, port->to->key);
 	plan_canonical(hosts, &scope);
-	struct tls_context *context = context_of(tls, entry, buffer_str(&scope), to, m);
+	struct tls_context *own = context_of(port, entry, buffer_str(&scope), m);
 	buffer_deinit(&scope);
-	bool ok = context && add_names(port, hosts, context, m);
-	tls_context_unref(context);
+	bool ok = own && add_names(context, hosts, own, m);
+	tls_context_unref(own);
 	return ok;
+}
+
+static bool add_entries(
+	struct tls_context *context, const struct port *port, struct build_tls_mistake *m)
+{
+	const struct plan_node *names = plan_get(port->tls, "names");
+	for (size_t i = 0; i < plan_count(names); i++)
+		if (!add_entry(context, port, plan_at(names, i), m))
+			return false;
+	if (plan_bool(port->tls, "strictSni", false))
+		tls_context_be_strict(context, plan_bool(port->tls, "servesNameless", true));
+	return true;
 }
 
 struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m)
 {
-	const struct plan_node *names = plan_get(tls, "names");
-	struct tls_context *port = context_of(tls, tls, to->key, to, m);
-	bool ok = port != NULL;
-	for (size_t i = 0; ok && i < plan_count(names); i++)
-		ok = add_entry(port, tls, plan_at(names, i), to, m);
-	if (ok && plan_bool(tls, "strictSni", false))
-		tls_context_be_strict(port, plan_bool(tls, "servesNameless", true));
-	if (ok)
-		return port;
-	tls_context_unref(port);
-	return NULL;
+	struct port port = {.tls = tls, .to = to};
+	struct tls_context *context = NULL;
+	buffer_init(&port.ciphers, SIZE_MAX);
+	if (build_ciphers(tls, true, &port.ciphers, m))
+		context = context_of(&port, tls, to->key, m);
+	if (context && !add_entries(context, &port, m)) {
+		tls_context_unref(context);
+		context = NULL;
+	}
+	buffer_deinit(&port.ciphers);
+	return context;
 }
 
 /* Certificates come and go, and clients stay; under other terms they do not. */
@@ -269,20 +289,24 @@ struct tls_context *build_tls_client(const struct plan_node *tls,
 	enum http_client_protocol protocol, struct build_tls_mistake *m)
 {
 	struct str alpn[ALPN_MAX + 1];
+	struct buffer ciphers;
+	buffer_init(&ciphers, SIZE_MAX);
+	bool ok = is_whole(tls, m) && build_ciphers(tls, false, &ciphers, m);
 	struct tls_client_options options = {
 		.skip_validation = plan_bool(tls, "skipValidation", false),
 		.trusted_ca_pem = plan_string(tls, "trustedCA", STR_EMPTY),
 		.certificate = certificate_of(plan_get(tls, "certificate")),
 		.min_version = plan_string(tls, "minversion", STR_EMPTY),
 		.max_version = plan_string(tls, "maxversion", STR_EMPTY),
-		.ciphers = plan_string(tls, "ciphers", STR_EMPTY),
+		.ciphers = buffer_str(&ciphers),
 		.alpn = alpn,
 		.alpn_count = client_alpn_of(tls, protocol, alpn),
 	};
 	struct tls_context *context = NULL;
-	if (is_whole(tls, m) &&
+	if (ok &&
 		tls_client_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
 		refuse(m, place_of(tls), NULL);
+	buffer_deinit(&ciphers);
 	return context;
 }
 
@@ -336,9 +360,10 @@ static void warn_of(struct build *b, const struct plan_node *of)
 		certificates_check_revocations(crl->u.string, time(NULL), warn, &w);
 }
 
-void build_tls_warnings(struct build *b, const struct plan_node *tls)
+void build_tls_warnings(struct build *b, const struct plan_node *tls, bool is_server)
 {
 	const struct plan_node *names = plan_get(tls, "names");
+	build_ciphers_warn(b, tls, is_server);
 	warn_of(b, tls);
 	for (size_t i = 0; i < plan_count(names); i++)
 		warn_of(b, plan_at(names, i));

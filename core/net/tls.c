@@ -10,17 +10,9 @@
 #include <openssl/err.h>
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* TLS 1.2: forward secrecy and AEAD alone; TLS 1.3's three suites are fixed. */
-#define DEFAULT_CIPHERS                                                                            \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
-	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-
-#define CIPHERS_BYTES_MAX   16384
-#define CIPHER_NAME_BYTES   80
 #define CHAIN_DEPTH_MAX     4
 #define CHAIN_BYTES_MAX     65536
 #define ALPN_NAME_BYTES_MAX 255
@@ -63,81 +55,6 @@ static int set_versions(SSL_CTX *ctx, struct str min, struct str max, char *mess
 	int ok =
 		SSL_CTX_set_min_proto_version(ctx, low) && SSL_CTX_set_max_proto_version(ctx, high);
 	return ok ? ok : tls_refuse(message, size, "these TLS versions are not available");
-}
-
-/* The RFCs' names of 1.2's suites, TLS_ECDHE_RSA_WITH_..., are not known to lists of OpenSSL 3.0. */
-static struct str openssl_name(struct str name)
-{
-	char text[CIPHER_NAME_BYTES];
-	if (name.n >= sizeof(text) || str_find(name, STR("_WITH_")) == name.n)
-		return name;
-	memcpy(text, name.p, name.n);
-	text[name.n] = '\0';
-	return str_of(OPENSSL_cipher_name(text)); /* "(NONE)" where it knows none */
-}
-
-/* OpenSSL keeps the suites of 1.3 apart. */
-static void split_ciphers(struct str ciphers, struct buffer *old_names, struct buffer *new_names)
-{
-	while (ciphers.n > 0) {
-		struct str name = openssl_name(str_trim(str_cut(&ciphers, ':')));
-		struct buffer *names = str_starts(name, STR("TLS_")) ? new_names : old_names;
-		if (name.n > 0 && names->n > 0)
-			buffer_add_char(names, ':');
-		buffer_add(names, name);
-	}
-	buffer_add_char(old_names, '\0');
-	buffer_add_char(new_names, '\0');
-}
-
-/* OpenSSL's lists may have operators, and suites of 3DES, which many builds lack, do no harm by being
- * left out. */
-static bool is_beside_the_names(struct str name)
-{
-	return name.n == 0 || strchr("!-+@", name.p[0]) ||
-	       str_find(name, STR("DES-CBC3")) < name.n || str_find(name, STR("3DES")) < name.n;
-}
-
-/* Alone in a list, since OpenSSL passes over what it does not know among others. */
-static bool is_cipher_known(SSL_CTX *ctx, struct str given)
-{
-	char text[CIPHER_NAME_BYTES];
-	struct str name = openssl_name(given);
-	if (name.n >= sizeof(text))
-		return false;
-	memcpy(text, name.p, name.n);
-	text[name.n] = '\0';
-	return str_starts(name, STR("TLS_")) ? SSL_CTX_set_ciphersuites(ctx, text)
-					     : SSL_CTX_set_cipher_list(ctx, text);
-}
-
-static int know_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
-{
-	while (ciphers.n > 0) {
-		struct str name = str_trim(str_cut(&ciphers, ':'));
-		if (is_beside_the_names(name) || is_cipher_known(ctx, name))
-			continue;
-		ERR_clear_error();
-		snprintf(message, size, "unknown cipher \"%.*s\" in ciphers", STR_ARG(name));
-		return 0;
-	}
-	return 1;
-}
-
-static int set_ciphers(SSL_CTX *ctx, struct str ciphers, char *message, size_t size)
-{
-	if (!know_ciphers(ctx, ciphers, message, size))
-		return 0;
-	struct buffer old_names, new_names;
-	buffer_init(&old_names, CIPHERS_BYTES_MAX);
-	buffer_init(&new_names, CIPHERS_BYTES_MAX);
-	split_ciphers(ciphers, &old_names, &new_names);
-	int ok = !old_names.failed && !new_names.failed &&
-		 SSL_CTX_set_cipher_list(ctx, old_names.p[0] ? old_names.p : DEFAULT_CIPHERS) &&
-		 (!new_names.p[0] || SSL_CTX_set_ciphersuites(ctx, new_names.p));
-	buffer_deinit(&old_names);
-	buffer_deinit(&new_names);
-	return ok ? ok : tls_refuse(message, size, "no usable cipher in the list");
 }
 
 static int set_alpn(struct tls_context *c, const struct str *protocols, size_t count, char *message,
@@ -274,7 +191,7 @@ enum rc tls_server_context_new(const struct tls_server_options *o, struct tls_co
 		return RC_INVALID;
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
-		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
+		 tls_set_ciphers(c->ctx, true, o->ciphers, message, message_size) &&
 		 use_certificates(c, o, message, message_size) &&
 		 ask_for_certificates(c, o, message, message_size);
 	if (!ok) {
@@ -312,7 +229,7 @@ enum rc tls_client_context_new(const struct tls_client_options *o, struct tls_co
 	c->sessions = tls_sessions_new(c->ctx);
 	int ok = set_alpn(c, o->alpn, o->alpn_count, message, message_size) &&
 		 set_versions(c->ctx, o->min_version, o->max_version, message, message_size) &&
-		 set_ciphers(c->ctx, o->ciphers, message, message_size) &&
+		 tls_set_ciphers(c->ctx, false, o->ciphers, message, message_size) &&
 		 trust_store(c->ctx, o->trusted_ca_pem, message, message_size);
 	if (ok && o->certificate.crt_pem.n > 0)
 		ok = tls_use_certificate(c->ctx, &o->certificate, message, message_size);

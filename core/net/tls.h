@@ -5,7 +5,8 @@
  * Ownership    counted, with atomic counts: shared by all workers and by generations.
  * Defaults     TLS 1.2 and 1.3, ECDHE AEAD suites, no renegotiation, no compression. Of `ciphers`,
  *              names that begin with TLS_ are 1.3's suites, the others, and those of the RFCs
- *              (TLS_..._WITH_...), 1.2's; a version of which none is named keeps its default.
+ *              (TLS_..._WITH_...), 1.2's; a version of which none is named keeps its default. What no
+ *              connection can have is left out (net/tls_ciphers.h).
  */
 #pragma once
 

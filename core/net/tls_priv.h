@@ -32,6 +32,10 @@ void tls_error_text(char *text, size_t size, const char *fallback);
 /* A message, with OpenSSL's reason if there is one; 0, for `&&` chains. */
 int tls_refuse(char *message, size_t size, const char *what);
 
+/* --- tls_ciphers.c --- */
+/* What of "A:B" can be used; STR_EMPTY: the default. 0 with a message. */
+int tls_set_ciphers(SSL_CTX *ctx, bool is_server, struct str all, char *message, size_t size);
+
 /* --- tls_pem.c: what PEM texts hold, into a context. 0 with a message. --- */
 /* Beside those of other kinds (RSA, EC): the client decides. */
 int tls_use_certificate(

@@ -17,16 +17,17 @@ local function version(config, key)
 	return nodes.string(node, text), tonumber(text)
 end
 
+-- A list, so that a gateway that does not know one of the names can say where it stands.
 local function ciphers(config)
 	local node = nodes.get(config, "ciphers")
-	if not nodes.is(node, "list") then
+	if not nodes.is(node, "string") then
 		return node
 	end
-	local names = {}
-	for i, name in ipairs(node) do
-		names[i] = name.value
+	local names = nodes.list(node)
+	for name in node.value:gmatch("[^:]+") do
+		names[#names + 1] = nodes.string(node, name)
 	end
-	return nodes.string(node, table.concat(names, ":"))
+	return names
 end
 
 local function pem_of(binding, config, path, key, what, report)
