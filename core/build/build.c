@@ -33,6 +33,7 @@ static void deinit(struct build *b)
 	free(b->plugins);
 	for (size_t i = 0; i < b->service_count; i++) {
 		free(b->services[i].error);
+		free((void *)b->services[i].error_at.file);
 		free(b->services[i].path);
 	}
 	free(b->services);
@@ -68,7 +69,8 @@ static size_t count_broken(const struct build *b)
 static void refuse_errors(struct build *b)
 {
 	if (count_errors(b) > 0 || count_broken(b) > 0)
-		build_fatal(b, NULL, "", "strict: a configuration with errors is refused as a whole");
+		build_fatal(
+			b, NULL, "", "strict: a configuration with errors is refused as a whole");
 }
 
 enum rc build_generation(const struct build_options *options, struct plan *plan,

@@ -24,12 +24,17 @@ static char *full_name(const struct plan_node *node)
 }
 
 /* The first reason stands; the diagnostics have all of them. */
+static void close_for(struct api *api, const char *reason)
+{
+	if (!api->error)
+		api->error = heap_strdup(reason);
+}
+
 static void stub(struct build *b, struct api *api, const struct plan_node *at, const char *message)
 {
 	struct position position = at ? at->position : (struct position){0};
 	diagnostics_add_for(b->diagnostics, api->id, SEVERITY_ERROR, position, "", message);
-	if (!api->error)
-		api->error = heap_strdup(message);
+	close_for(api, message);
 }
 
 static struct body_contract contract_of(
@@ -41,8 +46,8 @@ static struct body_contract contract_of(
 		stub(b, api, node,
 			"a policy wants bodies in a way that this version does not know");
 	struct build_numbers numbers = {.object = node};
-	contract.bytes_max = (size_t)build_number(
-		&numbers, "max", api->limits.buffered_body_bytes, UINT32_MAX);
+	contract.bytes_max =
+		(size_t)build_number(&numbers, "max", api->limits.buffered_body_bytes, UINT32_MAX);
 	if (numbers.at)
 		stub(b, api, numbers.at, numbers.message);
 	return contract;
@@ -113,6 +118,23 @@ static bool has_service(const struct api *api, size_t index)
 	return false;
 }
 
+/* A mistake of its TLS settings is told where it stands, once for all APIs. */
+static void stub_for_service(
+	struct build *b, struct api *api, const struct plan_node *target, struct built_service *s)
+{
+	if (s->error_at.line == 0) {
+		stub(b, api, target, s->error);
+		return;
+	}
+	char *reason = heap_printf("its service's TLS settings: %s", s->error);
+	if (!s->is_told)
+		diagnostics_add_for(
+			b->diagnostics, api->id, SEVERITY_ERROR, s->error_at, "tls", s->error);
+	s->is_told = true;
+	close_for(api, reason);
+	free(reason);
+}
+
 /* What a route or a policy leads to. NULL: it cannot be used, which makes the whole API a stub. */
 static const struct built_service *take_service(
 	struct build *b, struct api *api, const struct plan_node *target)
@@ -123,7 +145,7 @@ static const struct built_service *take_service(
 		return NULL;
 	}
 	if (!b->services[at].service) {
-		stub(b, api, target, b->services[at].error);
+		stub_for_service(b, api, target, &b->services[at]);
 		return NULL;
 	}
 	const struct built_service *s = build_service_facts(b, (uint32_t)at);
@@ -390,8 +412,7 @@ static bool has_these_services(
 		if (!has_services_of(b, api, plan_get(plan_at(chain, i), "targets"), &at))
 			return false;
 	for (size_t i = 0; i < plan_count(routes); i++)
-		if (!has_services_of(
-			    b, api, plan_get(plan_at(routes, i), "destinations"), &at) ||
+		if (!has_services_of(b, api, plan_get(plan_at(routes, i), "destinations"), &at) ||
 			!has_services_of(b, api, plan_get(plan_at(routes, i), "mirrors"), &at))
 			return false;
 	return at == api->service_count;

@@ -19,6 +19,8 @@ struct built_plugin {
 struct built_service {
 	struct service *service;      /* borrowed from the generation; NULL: it cannot be used */
 	char *error;                  /* owned: why */
+	struct position error_at;     /* of its TLS settings, file owned; line 0: not of these */
+	bool is_told;                 /* the diagnostics have it */
 	uint8_t sha256[SHA256_BYTES]; /* of its node */
 	uint32_t former;              /* its number in the former generation, or GENERATION_NONE */
 	bool has_facts;               /* of its node: what follows is known */
@@ -116,7 +118,7 @@ void build_api_metrics(struct build *b, struct api *api);
  */
 struct build_tls_mistake {
 	const struct plan_node *at;
-	char message[224];
+	char message[1024]; /* several files may be missing */
 };
 struct build_tls_port {
 	struct str key; /* sessions are resumed there alone */

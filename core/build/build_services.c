@@ -243,17 +243,21 @@ static bool keep(struct build *b, uint32_t i)
 
 /* TLS settings that cannot be used are mostly files that are half written: a service that served
  * before serves on as it did, with all the rest; a new one closes the APIs that lead to it. */
-static char *refuse(
-	struct build *b, const struct plan_node *node, const struct build_tls_mistake *m)
+static void refuse(struct build *b, struct built_service *s, const struct plan_node *node,
+	const struct build_tls_mistake *m)
 {
 	char name[512];
+	s->error = heap_strdup(m->message);
 	if (!m->at)
-		return heap_strdup(m->message);
+		return;
+	s->error_at = m->at->position;
+	s->error_at.file = s->error_at.file ? heap_strdup(s->error_at.file) : NULL;
 	if (b->options->former && b->former_services.count == 0)
 		index_former(b);
-	if (map_get(&b->former_services, name_of(node, name, sizeof(name))))
-		build_fatal(b, m->at, "tls", "%s", m->message);
-	return heap_printf("its service's TLS settings: %s", m->message);
+	if (!map_get(&b->former_services, name_of(node, name, sizeof(name))))
+		return;
+	build_fatal(b, m->at, "tls", "%s", m->message);
+	s->is_told = true;
 }
 
 static bool build_service(struct build *b, uint32_t i)
@@ -272,7 +276,7 @@ static bool build_service(struct build *b, uint32_t i)
 	if (s->service && tls)
 		build_tls_warnings(b, tls, false);
 	if (!s->service)
-		s->error = refuse(b, node, &mistake);
+		refuse(b, s, node, &mistake);
 	return true;
 }
 

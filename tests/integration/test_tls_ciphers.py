@@ -17,52 +17,52 @@ WITH_KEYS = ("PSK-AES128-CBC-SHA", "PSK-AES256-CBC-SHA", "ECDHE-PSK-AES128-CBC-S
 INBOUND = """\
 apiVersion: gateway.sluice.dev/v1
 kind: ApiInstance
-metadata: {name: shop}
+metadata: {name: shop-%(n)d}
 spec:
-  address: https://127.0.0.1:8443
+  address: https://127.0.0.1:%(port)d
   services: {up: {address: "http://127.0.0.1:9"}}
   policies:
     - policyRef: {name: tls}
       config:
-        certificate: {crtFile: %s, keyFile: %s}
-        ciphers: %s
+        certificate: {crtFile: %(crt)s, keyFile: %(key)s}
+        ciphers: %(ciphers)s
 """
 OUTBOUND = """\
 apiVersion: gateway.sluice.dev/v1
 kind: Service
-metadata: {name: up}
+metadata: {name: up-%(n)d}
 spec: {address: "https://127.0.0.1:9"}
 ---
 apiVersion: gateway.sluice.dev/v1
 kind: PolicyBinding
-metadata: {name: up-tls}
+metadata: {name: up-tls-%(n)d}
 spec:
-  targetRef: {kind: Service, name: up}
+  targetRef: {kind: Service, name: up-%(n)d}
   policyRef: {name: tls-outbound}
   config:
-    ciphers: %s
+    ciphers: %(ciphers)s
 ---
 apiVersion: gateway.sluice.dev/v1
 kind: ApiInstance
-metadata: {name: shop}
-spec: {address: "http://127.0.0.1:8080"}
+metadata: {name: out-%(n)d}
+spec: {address: "http://127.0.0.1:%(port)d"}
 ---
 apiVersion: gateway.sluice.dev/v1
 kind: PolicyBinding
-metadata: {name: route}
-spec: {targetRef: {name: shop}, policyRef: {name: route}, config: {destinationRef: {name: up}}}
+metadata: {name: route-%(n)d}
+spec: {targetRef: {name: out-%(n)d}, policyRef: {name: route}, config: {destinationRef: {name: up-%(n)d}}}
 """
 
 
-def checked(text):
-    folder = scratch("checked")
-    with open(f"{folder}/a.yaml", "w") as f:
-        f.write(text)
+def checked(lists):
+    """What `check` says of them, each on a port (in-N.yaml) and towards a service (out-N.yaml)."""
+    folder, certificate = scratch("checked"), Authority().issue("shop.test")
+    for n, ciphers in enumerate(lists):
+        for kind, text in (("in", INBOUND), ("out", OUTBOUND)):
+            with open(f"{folder}/{kind}-{n}.yaml", "w") as f:
+                f.write(text % {"n": n, "ciphers": ciphers, "crt": certificate.crt_path, "key": certificate.key_path,
+                                "port": 8000 + 2 * n + (kind == "in")})
     return sluice("check", "--plugins", PLUGINS, folder)
-
-
-def inbound(certificate, ciphers):
-    return INBOUND % (certificate.crt_path, certificate.key_path, ciphers)
 
 
 MISTAKES = (
@@ -79,31 +79,27 @@ MISTAKES = (
 
 @case
 def each_mistake_is_told_where_it_stands():
-    certificate = Authority().issue("shop.test")
-    for name, ciphers, column, message in MISTAKES:
+    done = checked([ciphers for _, ciphers, _, _ in MISTAKES])
+    equal(done.returncode, 1)
+    for n, (name, _, column, message) in enumerate(MISTAKES):
         with rows(name):
-            done = checked(inbound(certificate, ciphers))
-            equal(done.returncode, 1)
-            contains(done.stderr, f"a.yaml:11:{18 + 1 + column}: tls: {message}\n")
-            done = checked(OUTBOUND % ciphers)
-            equal(done.returncode, 1)
-            contains(done.stderr, f"a.yaml:13:{14 + 1 + column}: ")
-            contains(done.stderr, message)
+            contains(done.stderr, f"in-{n}.yaml:11:{18 + 1 + column}: tls: {message}\n")
+            contains(done.stderr, f"out-{n}.yaml:13:{14 + 1 + column}: tls: {message}\n")
+    contains(done.stderr, f"{2 * len(MISTAKES)} errors, 0 warnings\n")
 
 
 @case
 def what_cannot_be_used_is_left_out_with_a_warning_at_its_place():
-    certificate = Authority().issue("shop.test")
-    for text, line, indent in ((inbound(certificate, "%s"), 12, 10), (OUTBOUND % "%s", 14, 10)):
-        listed = "".join(f"\n{' ' * indent}- {n}" for n in ("AES128-SHA", *WITH_KEYS, "ECDHE-RSA-AES128-SHA"))
-        done = checked(text.replace("%s", listed))
-        equal(done.returncode, 0)
-        for i, name in enumerate(WITH_KEYS):
-            contains(done.stderr, f'a.yaml:{line + 1 + i}:{indent + 3}: warning: ciphers: cipher "{name}" is left out: ')
-        equal(done.stderr.count("warning: "), len(WITH_KEYS))
+    listed = "".join(f"\n          - {n}" for n in ("AES128-SHA", *WITH_KEYS, "ECDHE-RSA-AES128-SHA"))
+    done = checked([listed])
+    equal(done.returncode, 0)
+    for i, name in enumerate(WITH_KEYS):
+        for file, line in (("in-0.yaml", 13), ("out-0.yaml", 15)):
+            contains(done.stderr, f'{file}:{line + i}:13: warning: ciphers: cipher "{name}" is left out: ')
+    contains(done.stderr, f"0 errors, {2 * len(WITH_KEYS)} warnings\n")
 
 
-@case
+@case(modes="full")
 def each_name_of_the_vendor_serves():
     ca = Authority()
     ec, rsa = ca.issue("shop.test"), ca.issue("shop.test", kind="rsa")
