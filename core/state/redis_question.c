@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#define WORDS         11
+/* The command, the script, how many keys, the key. */
+#define WORDS_BEFORE  4
 #define NUMBER_BYTES  24
 #define ANSWER_VALUES 6
 
@@ -43,14 +44,18 @@ static const struct {
 };
 
 /* --- questions ------------------------------------------------------------------------------- */
+static void word_add(struct buffer *out, struct str word)
+{
+	buffer_addf(out, "$%zu\r\n", word.n);
+	buffer_add(out, word);
+	buffer_add(out, STR("\r\n"));
+}
+
 void redis_command_add(struct buffer *out, const struct str *words, size_t n)
 {
 	buffer_addf(out, "*%zu\r\n", n);
-	for (size_t i = 0; i < n; i++) {
-		buffer_addf(out, "$%zu\r\n", words[i].n);
-		buffer_add(out, words[i]);
-		buffer_add(out, STR("\r\n"));
-	}
+	for (size_t i = 0; i < n; i++)
+		word_add(out, words[i]);
 }
 
 static struct str script_text(void)
@@ -75,16 +80,19 @@ static struct str script_digest(void)
 	return str_n(script_hex, SHA1_BYTES * 2);
 }
 
-static struct str key_make(struct buffer *key, struct str scope, struct sluice_str asked)
+static void key_add(struct buffer *out, struct redis_scope scope, struct sluice_str asked)
 {
 	uint8_t digest[SHA256_BYTES];
 	char hex[SHA256_BYTES * 2];
 	sha256(str_n(asked.p, asked.n), digest);
 	sha256_hex(digest, hex);
-	buffer_add(key, scope);
-	buffer_add_char(key, ':');
-	buffer_add(key, str_n(hex, sizeof(hex)));
-	return buffer_str(key);
+	buffer_addf(out, "$%zu\r\n", scope.owner.n + 1 + scope.store.n + 1 + sizeof(hex));
+	buffer_add(out, scope.owner);
+	buffer_add_char(out, ':');
+	buffer_add(out, scope.store);
+	buffer_add_char(out, ':');
+	buffer_add(out, str_n(hex, sizeof(hex)));
+	buffer_add(out, STR("\r\n"));
 }
 
 static struct str version_write(uint64_t version, char out[NUMBER_BYTES])
@@ -103,18 +111,12 @@ static struct str number_write(int64_t number, char out[NUMBER_BYTES])
 	return str_n(out, (size_t)snprintf(out, NUMBER_BYTES, "%" PRId64, number));
 }
 
-void redis_question_add(struct buffer *out, struct str scope, const struct sluice_question *q,
-	uint64_t version, enum redis_script script)
+void redis_question_add(struct buffer *out, struct redis_scope scope,
+	const struct sluice_question *q, uint64_t version, enum redis_script script)
 {
 	char numbers[5][NUMBER_BYTES];
 	bool is_named = script == REDIS_SCRIPT_NAMED;
-	struct buffer key;
-	buffer_init(&key, SIZE_MAX);
-	const struct str words[WORDS] = {
-		is_named ? STR("EVALSHA") : STR("EVAL"),
-		is_named ? script_digest() : script_text(),
-		STR("1"),
-		key_make(&key, scope, q->key),
+	const struct str words[] = {
 		str_of(kinds[q->kind]),
 		version_write(q->version, numbers[0]),
 		version_write(version, numbers[1]),
@@ -123,8 +125,20 @@ void redis_question_add(struct buffer *out, struct str scope, const struct sluic
 		number_write(q->limit, numbers[4]),
 		q->kind == SLUICE_PUT ? str_n(q->value.p, q->value.n) : STR_EMPTY,
 	};
-	redis_command_add(out, words, WORDS);
-	buffer_deinit(&key);
+	size_t n = sizeof(words) / sizeof(words[0]);
+	buffer_addf(out, "*%zu\r\n", WORDS_BEFORE + n);
+	word_add(out, is_named ? STR("EVALSHA") : STR("EVAL"));
+	word_add(out, is_named ? script_digest() : script_text());
+	word_add(out, STR("1"));
+	key_add(out, scope, q->key);
+	for (size_t i = 0; i < n; i++)
+		word_add(out, words[i]);
+}
+
+void redis_script_add(struct buffer *out)
+{
+	const struct str words[] = {STR("SCRIPT"), STR("LOAD"), script_text()};
+	redis_command_add(out, words, sizeof(words) / sizeof(words[0]));
 }
 
 /* --- answers --------------------------------------------------------------------------------- */

@@ -22,11 +22,19 @@ enum redis_script {
 /* A command of these words. */
 void redis_command_add(struct buffer *out, const struct str *words, size_t n);
 
-/* A valid question about the key of `scope`, which tells stores of one server apart. In Redis the
- * key is "<scope>:<digest>": keys may be long, or what nobody else should read. `version` is what a
- * PUT or LOCK gives: drawn anew for each question, neither 0 nor SLUICE_VERSION_ANY. */
-void redis_question_add(struct buffer *out, struct str scope, const struct sluice_question *q,
-	uint64_t version, enum redis_script script);
+/* Which stores of one server are one. In Redis a key is "<owner>:<store>:<digest>": a policy's own may
+ * be long, or what nobody else should read. */
+struct redis_scope {
+	struct str owner; /* whose gateways */
+	struct str store;
+};
+
+/* A valid question. `version` is what a PUT or LOCK gives: drawn anew for each question, neither 0 nor
+ * SLUICE_VERSION_ANY. */
+void redis_question_add(struct buffer *out, struct redis_scope scope,
+	const struct sluice_question *q, uint64_t version, enum redis_script script);
+/* The command by which a server gets the script before it is asked. */
+void redis_script_add(struct buffer *out);
 
 /* RC_OK: the answer; a value goes into `arena`, and when that is spent the result is SLUICE_E_FULL.
  * RC_NOT_FOUND: ask again with the script whole; nothing was done. RC_REFUSED: an error, which is

@@ -36,9 +36,10 @@ static void end(void)
 static enum rc try_redis(
 	const struct sluice_question *q, enum redis_script script, struct sluice_answer *a)
 {
+	const struct redis_scope scope = {STR("tenant:gateway"), STR("binding")};
 	struct buffer b;
 	buffer_init(&b, SIZE_MAX);
-	redis_question_add(&b, STR("tenant:gateway:binding"), q, prng_next(&prng) >> 1 | 1, script);
+	redis_question_add(&b, scope, q, prng_next(&prng) >> 1 | 1, script);
 	struct redis_reply reply = redis_server_ask(&server, &b);
 	return redis_answer_take(&reply, &arena, a);
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "state/redis_settings.h"
+
+#include "base/memory.h"
+#include "crypto/crypto.h"
+#include "net/tls.h"
+
+#include <stdlib.h>
+
+struct redis_settings *redis_settings_new(void)
+{
+	struct redis_settings *s = heap_zalloc(sizeof(*s));
+	atomic_init(&s->refs, 1);
+	s->answer_ms = REDIS_ANSWER_MS;
+	s->connect_ms = REDIS_CONNECT_MS;
+	return s;
+}
+
+struct redis_settings *redis_settings_ref(struct redis_settings *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+static void text_free(struct str text)
+{
+	free((char *)(uintptr_t)text.p);
+}
+
+void redis_settings_unref(struct redis_settings *s)
+{
+	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (s->password.n)
+		cleanse((char *)(uintptr_t)s->password.p, s->password.n);
+	text_free(s->host);
+	text_free(s->username);
+	text_free(s->password);
+	text_free(s->prefix);
+	if (s->tls)
+		tls_context_unref(s->tls);
+	free(s);
+}
