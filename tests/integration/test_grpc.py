@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """gRPC: calls pass, what the gateway refuses is said in gRPC's words, deadlines are kept."""
-import os
 import subprocess
 
 from harness import *
 from harness.cases import TOP
 from harness.frames import DATA, END_STREAM, HEADERS, RST_STREAM, FrameClient, frame, headers
-
-PEERS = f"{TOP}/build/peers"
+from harness.peers import NODE, npm_has
 
 
 def told(answer):
@@ -148,14 +146,13 @@ def the_status_of_the_upstream_stands_in_the_record():
 
 @case(modes="full", seconds=120)
 def all_four_kinds_of_calls_by_grpc_js():
-    if not os.path.isdir(f"{PEERS}/node_modules/@grpc"):
-        print("    skipped: no npm when the tests were prepared (peers_provide in tools/dev/packages.sh)")
+    if not npm_has("@grpc"):
         return
     port = free_port()
     with Gateway([api("a", f"h2://127.0.0.1:{port}")]) as gateway:
         done = subprocess.run(
             ["node", f"{TOP}/tests/peers/grpc_calls.mjs", str(gateway.port), str(port)],
-            env={**os.environ, "PEERS": PEERS}, capture_output=True, text=True, timeout=100)
+            env=NODE, capture_output=True, text=True, timeout=100)
         equal((done.returncode, done.stderr), (0, ""), done.stdout)
 
 

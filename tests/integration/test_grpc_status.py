@@ -2,17 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a stock gRPC client is told of each failure: the table of docs/adr/0015-http2-to-upstreams.md."""
 import json
-import os
 import subprocess
 
 from harness import *
 from harness.cases import TOP
 from harness.documents import port_of
 from harness.frames import DATA, FrameClient, headers
-from harness.peers import Program
-
-PEERS = f"{TOP}/build/peers"
-NPM_LACKS = "    skipped: no npm when the tests were prepared (peers_provide in tools/dev/packages.sh)"
+from harness.peers import NODE, Program, npm_has
 
 
 class StockClient(Program):
@@ -21,7 +17,7 @@ class StockClient(Program):
     def __init__(self, port):
         self.process = subprocess.Popen(
             ["node", f"{TOP}/tests/peers/grpc_status.mjs", str(port)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "PEERS": PEERS})
+            stdout=subprocess.PIPE, text=True, env=NODE)
 
     def start(self, path, **more):
         self.process.stdin.write(json.dumps({"path": path, **more}) + "\n")
@@ -104,16 +100,9 @@ def refused_by_the_breaker(gateway, client):
         return client.call("/full/call/0")
 
 
-def is_ready():
-    ready = os.path.isdir(f"{PEERS}/node_modules/@grpc")
-    if not ready:
-        print(NPM_LACKS)
-    return ready
-
-
 @case(modes="full", seconds=120)
 def every_failure_has_its_status():
-    if not is_ready():
+    if not npm_has("@grpc"):
         return
     with H2Origin() as origin, Gateway(apis_of(origin), options=["--drain-seconds", "3"]) as gateway, \
             StockClient(gateway.port) as client, StockClient(gateway.port) as second, \
@@ -141,7 +130,7 @@ def memory(bytes_max):
 def short_memory_refuses_calls_until_there_is_some():
     """Between the steps that answer and the one that resets connections: the limit is set anew, as the reload
     itself takes memory, until the ladder stands there."""
-    if not is_ready():
+    if not npm_has("@grpc"):
         return
 
     def step():

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The books of client, origin and gateway agree, and notice when something is lost."""
+import os
 import re
+import signal
 
 from harness import *
 from harness.frames import answer_frames, goaway, rst, serves_frames
-from harness.ledger import Books, H2Load, LedgerOrigin, Load, Loads
+from harness.ledger import Books, CallLoad, CallOrigin, H2Load, LedgerOrigin, Load, Loads
+from harness.peers import npm_has
 
 
 @case
@@ -30,6 +33,38 @@ def three_books_agree_under_load_of_http2():
         gateway.stop()
         Books(load, origin, gateway.log_path).require_no_loss(3000)
         equal({r["protocol"] for r in gateway.records_now()}, {"HTTP/2.0"})
+
+
+@case(modes="full")
+def three_books_agree_about_calls_and_notice_those_that_are_lost():
+    """By grpc-js: the next gateway, once the first is killed, has calls of its own."""
+    if not npm_has("@grpc"):
+        return
+    with CallOrigin() as origin, Gateway([api("a", origin)]) as gateway:
+        load = CallLoad(origin, gateway.port)
+        wait_for(lambda: load.so_far() >= 50, "calls")
+        whole = load.stop()
+        equal((whole["ok"], load.failures()), (whole["requests"], []))
+        check(whole["messages"] > 2 * whole["requests"], f"streams: {whole}")
+        killed = CallLoad(origin, gateway.port)
+        wait_for(lambda: killed.so_far() >= 50, "more calls")
+        before = gateway.pid()
+        os.kill(before, signal.SIGKILL)
+        wait_for(lambda: gateway.pid() != before and gateway.is_answering(), "the next gateway")
+        counts = killed.stop()
+        equal({row[1] for row in killed.failures()}, {"status"}, f"what is lost: {counts}")
+        origin.stop()
+        gateway.stop()
+        given = {nonce: outcome for nonce, outcome, _ in origin.rows()}
+        equal([row[0] for row in killed.rows() if row[1] == "ok" and given[row[0]] != "whole"], [])
+        # Without the killed one's calls, as its last records died with it.
+        books = Books(load, origin, gateway.log_path)
+        equal({books.gateway[nonce][0].get("grpcStatus") for nonce in books.client}, {"0"})
+        disagreed = lambda: [line[:16] for line in books.disagreements() if line[:16] in books.client]
+        equal(disagreed(), [])
+        lost = next(iter(books.client))
+        del books.gateway[lost]
+        equal(disagreed(), [lost])
 
 
 OUTCOMES = {"ok", "refused", "unreachable", "reset", "eof", "partial", "timeout", "wrong-owner", "wrong-body",

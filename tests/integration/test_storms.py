@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Reloads without end under load, good ones and bad ones: nobody's request is lost, no memory is kept."""
+import contextlib
 import signal
 import time
 
 from harness import *
 from harness.cases import SANITIZER
 from harness.documents import to_yaml
-from harness.ledger import Books, LedgerOrigin, Load, Loads, Mix
+from harness.ledger import Books, CallOrigin, LedgerOrigin, Load, Loads, Mix, Together
+from harness.peers import npm_has
 from harness.websocket import echo_frames, serves
 
 LIMIT = {"policyRef": {"name": "rate-limiting"}, "config": {
@@ -26,16 +28,21 @@ ROOM = configuration("room", {
     "circuitBreaker": {"thresholds": {"maxConnections": 20000, "maxPendingRequests": 20000}}})
 
 
+def call_origin():
+    """None where the stock library is not."""
+    return CallOrigin() if npm_has("@grpc") else contextlib.nullcontext()
+
+
 class Folder:
     """A configuration that never stays what it is. The API under load changes its upstream (another gateway
-    before the same origin speaks HTTP/2) and its policies; that of the WebSockets changes at times; another
-    one comes and goes with its port; now and then a file is wrong."""
+    before the same origin speaks HTTP/2) and its policies, and so does that of the calls; that of the WebSockets
+    changes at times; another one comes and goes with its port; now and then a file is wrong."""
 
-    def __init__(self, origin, http2, echo):
+    def __init__(self, origin, http2, echo, calls):
         self.upstreams = [f"http://127.0.0.1:{origin.port}", f"http://localhost:{origin.port}",
                           f"h2://127.0.0.1:{http2.port}"]
-        self.echo = echo
-        self.port, self.sockets, self.other, self.bad = (free_port() for _ in range(4))
+        self.echo, self.calls = echo, calls
+        self.port, self.sockets, self.calls_port, self.other, self.bad = (free_port() for _ in range(5))
         self.accepted = self.refused = 0
 
     def documents(self, i):
@@ -44,6 +51,8 @@ class Folder:
         policies = [[], [LIMIT], [LIMIT, injection(i)], [injection(i)]][i % 4]
         files = {"a.yaml": [api("a", upstream, port=self.port, policies=policies)],
                  "ws.yaml": [api("ws", self.echo, port=self.sockets, policies=[injection(i // 20)])],
+                 "calls.yaml": self.calls and [api("calls", self.addresses_of_calls()[i // 5 % 2], port=self.calls_port,
+                                                   policies=[injection(i // 2)])],
                  "extra.yaml": [api("extra", upstream, port=self.other)] if i % 3 else None,
                  "room.yaml": [ROOM], "bad.yaml": None}
         if i % 10 == 4:  # an API that may not be served
@@ -52,6 +61,12 @@ class Folder:
         if i % 10 == 9:  # a file that cannot be read at all
             files["bad.yaml"] = "kind: [unclosed\n  - x: {"
         return {name: docs and to_yaml(docs) for name, docs in files.items()}
+
+    def addresses_of_calls(self):
+        return self.calls.address, self.calls.address.replace("127.0.0.1", "localhost")
+
+    def mix(self):
+        return Mix(self.port, self.sockets, self.calls, self.calls_port)
 
     def write(self, gateway, i, before):
         now = self.documents(i)
@@ -85,6 +100,13 @@ def settled_kib(gateway):
     return gateway.memory_kib(), int(gateway.metrics()["sluice_pool_idle_bytes"]) // 1024
 
 
+def stop_all(*origins):
+    there = [origin for origin in origins if origin]
+    for origin in there:
+        origin.stop()
+    return Together(*there)
+
+
 def descriptors_in_use(gateway):
     """Without those of connections that wait to be used again."""
     return gateway.descriptors() - int(gateway.metrics()["sluice_upstream_connections_idle"])
@@ -93,19 +115,19 @@ def descriptors_in_use(gateway):
 def reload_storm(count, seconds, at_least):
     """`count` reloads, and more of them until `seconds` are over."""
     warm_up = 30
-    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, \
+    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, call_origin() as calls, \
             Gateway([api("b", origin), ROOM]) as http2:
-        folder = Folder(origin, http2, echo)
+        folder = Folder(origin, http2, echo, calls)
         first = folder.documents(0)
         with Gateway({n: t for n, t in first.items() if t}, workers=2) as gateway:
             # What has to be warm is: buffers, pools, the ring of records, the allocator's arenas.
-            warm = Mix(folder.port, folder.sockets)
+            warm = folder.mix()
             now = change(gateway, folder, range(1, warm_up + 1), first)
             warm.stop()
             memory, pooled = settled_kib(gateway)
             descriptors = descriptors_in_use(gateway)
             before, began, i = reloads(gateway), time.monotonic(), warm_up + 1
-            storm = Mix(folder.port, folder.sockets)
+            storm = folder.mix()
             while i - warm_up <= count or time.monotonic() - began < seconds:
                 now = change(gateway, folder, range(i, i + 20), now)
                 i += 20
@@ -116,14 +138,14 @@ def reload_storm(count, seconds, at_least):
             grown = memory_then - pooled_then - (memory - pooled)
             accepted, refused = [a - b for a, b in zip(reloads(gateway), before)]
             left = descriptors_in_use(gateway) - descriptors
-            origin.stop()
+            origins = stop_all(origin, calls)
             refusals = {k: v for k, v in gateway.metrics().items() if "refused_total" in k and v}
             gateway.stop()
         print(f"    {storm.story()}; refused: {refusals}")
         print(f"    {accepted} reloads and {refused} refused in {took:.0f} s; memory {memory} KiB, "
               f"{pooled} of it in pools, then {memory_then} and {pooled_then} ({grown / memory:+.2%}); {left:+} "
               "descriptors")
-        Books(Loads(*warm.loads, *storm.loads), origin, gateway.log_path).require_no_loss(at_least)
+        Books(Loads(*warm.loads, *storm.loads), origins, gateway.log_path).require_no_loss(at_least)
         equal(warm.talkers.failures + storm.talkers.failures, [], "ends of WebSockets")
         check(counts["ok"] >= at_least, f"{counts['ok']} requests in the storm")
         check(accepted >= count * 0.85 and refused > 0, f"{accepted} accepted, {refused} refused")
@@ -168,20 +190,20 @@ def upgrade(gateway, number):
 
 
 def upgrade_storm(count, at_least):
-    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, \
+    with LedgerOrigin() as origin, Backend(serves(echo_frames)) as echo, call_origin() as calls, \
             Gateway([api("b", origin), ROOM]) as http2:
-        documents = [api("a", f"h2://127.0.0.1:{http2.port}"), api("ws", echo), ROOM]
+        documents = [api("a", f"h2://127.0.0.1:{http2.port}"), api("ws", echo), api("calls", calls or origin), ROOM]
         with Gateway(documents, workers=2) as gateway:
-            mix = Mix(*gateway.ports)
+            mix = Mix(*gateway.ports[:2], calls, gateway.ports[2])
             began = time.monotonic()
             alive = max(upgrade(gateway, i + 1) for i in range(count))
             took = time.monotonic() - began
             mix.stop()
-            origin.stop()
+            origins = stop_all(origin, calls)
             equal(gateway.status()["supervisor"]["crashes"], 0)
             gateway.stop()
         print(f"    {count} upgrades in {took:.0f} s, {alive} gateways at a time; {mix.story()}")
-        Books(Loads(*mix.loads), origin, gateway.log_path).require_no_loss(at_least)
+        Books(Loads(*mix.loads), origins, gateway.log_path).require_no_loss(at_least)
         equal(mix.talkers.failures, [], "ends of WebSockets")
         check(mix.talkers.restarts >= count, f"{mix.talkers.restarts} closed with 1012")
         check(alive <= 3, f"{alive} gateways at a time")

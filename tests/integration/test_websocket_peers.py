@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """WebSockets between npm's `ws` as client and as server, who would both compress (RFC 7692)."""
 import json
-import os
 import subprocess
 
 from harness import *
 from harness.cases import FRAMING, TOP
+from harness.peers import NODE, npm_has
 
-PEERS = f"{TOP}/build/peers"
 ALL = ["nothing", "text", "zeros", "bytes", "parts"]
 
 
@@ -20,21 +19,14 @@ def talk(policies=(), **limits):
     with Gateway([document], options=["--plugins", FRAMING]) as gateway:
         done = subprocess.run(
             ["node", f"{TOP}/tests/peers/ws_talk.mjs", str(gateway.port), str(port)],
-            env={**os.environ, "PEERS": PEERS}, capture_output=True, text=True, timeout=100)
+            env=NODE, capture_output=True, text=True, timeout=100)
         equal((done.returncode, done.stderr), (0, ""), done.stdout)
         return json.loads(done.stdout), gateway.records(1)[0]
 
 
-def are_installed():
-    if os.path.isdir(f"{PEERS}/node_modules/ws"):
-        return True
-    print("    skipped: no npm when the tests were prepared (peers_provide in tools/dev/packages.sh)")
-    return False
-
-
 @case(modes="full", seconds=120)
 def compression_is_the_peers_business():
-    if not are_installed():
+    if not npm_has("ws"):
         return
     told, record = talk()
     contains(told["offered"], "permessage-deflate")
@@ -48,7 +40,7 @@ def compression_is_the_peers_business():
 @case(modes="full", seconds=120)
 def limits_count_what_is_on_the_wire():
     """The zeros are 200,000 bytes, and a few hundred when they are compressed; the bytes do not get smaller."""
-    if not are_installed():
+    if not npm_has("ws"):
         return
     told, record = talk(websocketMessageBytes=2000)
     equal((told["agreed"], told["same"], record["reason"]), ("permessage-deflate", ALL, "ok"))
@@ -60,7 +52,7 @@ def limits_count_what_is_on_the_wire():
 @case(modes="full", seconds=120)
 def where_a_policy_looks_nothing_is_compressed():
     """It sees plain text, and its marks arrive; neither peer is told of extensions."""
-    if not are_installed():
+    if not npm_has("ws"):
         return
     framing = [{"policyRef": {"name": "framing"}, "config": {}}]
     told, record = talk(framing)

@@ -19,7 +19,8 @@ import re
 import signal
 import subprocess
 
-from .cases import SCALE, scratch
+from .cases import SCALE, TOP, scratch
+from .peers import NODE, Program
 from .tools import built
 from .websocket import Talkers
 
@@ -42,8 +43,12 @@ class _Program:
         return output
 
     def rows(self):
-        with open(self.path) as f:
-            return [line.rstrip("\n").split("\t") for line in f]
+        return _rows(self.path)
+
+
+def _rows(path):
+    with open(path) as f:
+        return [line.rstrip("\n").split("\t") for line in f]
 
 
 class LedgerOrigin(_Program):
@@ -83,9 +88,12 @@ class Load(_Program):
             self.counts = json.loads(self.end(seconds * SCALE).splitlines()[-1])
         return self.counts
 
+    def ask_no_more(self):
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds=60):
         if self.counts is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.ask_no_more()
         return self.wait(seconds)
 
     def so_far(self):
@@ -105,6 +113,54 @@ class H2Load(Load):
     COMMAND = "h2-load"
 
 
+class CallOrigin(Program):
+    """A gRPC server, as grpc-js has it, and the clients of all CallLoads (tests/peers/grpc_load.mjs)."""
+
+    def __init__(self):
+        self.path = f"{scratch('ledger')}/calls.tsv"
+        self.process = subprocess.Popen(
+            ["node", f"{TOP}/tests/peers/grpc_load.mjs", self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env={**NODE, "DEADLINE_MS": str(30000 * SCALE)})
+        self.authority = f"127.0.0.1:{int(self.process.stdout.readline())}"
+        self.address = f"h2://{self.authority}"
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(20 * SCALE)
+
+    def rows(self):
+        return _rows(self.path)
+
+
+class CallLoad(Load):
+    """gRPC calls of all four kinds; its counts have the number of messages besides."""
+
+    def __init__(self, origin, port):
+        self.origin, self.counts = origin, None
+        self.path = f"{scratch('ledger')}/call-load.tsv"
+        origin.tell(f"{port} {self.path}")
+
+    def ask_no_more(self):
+        self.origin.tell("stop")
+
+    def end(self, seconds):
+        return self.origin.process.stdout.readline()
+
+
+class Together:
+    """Origins that stopped, as one."""
+
+    def __init__(self, *origins):
+        self.origins = origins
+
+    def rows(self):
+        return [row for origin in self.origins for row in origin.rows()]
+
+
 class Loads:
     """Several that ended, as one."""
 
@@ -113,7 +169,7 @@ class Loads:
         self.counts = collections.Counter()
         for load in loads:
             self.counts.update({k: n for k, n in load.counts.items() if k != "seed"})
-        self.counts["seed"] = [load.counts["seed"] for load in loads]
+        self.counts["seed"] = [load.counts.get("seed") for load in loads]
 
     def rows(self):
         return [row for load in self.loads for row in load.rows()]
@@ -124,28 +180,34 @@ class Loads:
 
 class Mix:
     """What a gateway has to bear at once: kept and new connections and streaming bodies by HTTP/1.1, many
-    requests on few connections by HTTP/2, and WebSockets, which another port serves."""
+    requests on few connections by HTTP/2, WebSockets, which another port serves, and where there is a CallOrigin
+    its calls, by one more port."""
 
-    def __init__(self, port, sockets):
+    def __init__(self, port, sockets, calls=None, calls_port=None):
         self.loads = [Load(port, keepalive=64, think=40, rate=300, streams=4),
                       H2Load(port, keepalive=8, multiplex=4, think=80, streams=4)]
+        if calls:
+            self.loads.append(CallLoad(calls, calls_port))
         self.talkers = Talkers(sockets, 2)
 
     def stop(self):
         """The counts of all requests."""
         for load in self.loads:
-            load.process.send_signal(signal.SIGTERM)
+            load.ask_no_more()
         for load in self.loads:
             load.wait(60)
         self.talkers.stop()
         return Loads(*self.loads).counts
 
     def story(self):
-        by_http1, by_http2 = (load.counts for load in self.loads)
-        bad = [c["requests"] - c["ok"] for c in (by_http1, by_http2)]
-        return (f"{by_http1['requests']} requests by HTTP/1.1, {bad[0]} failed; {by_http2['requests']} by "
-                f"HTTP/2, {bad[1]} failed; {self.talkers.messages} messages over WebSockets, closed with 1012 "
-                f"{self.talkers.restarts} times, {len(self.talkers.failures)} failed")
+        told = []
+        for load, name in zip(self.loads, ("requests by HTTP/1.1", "by HTTP/2", "calls by gRPC")):
+            n = load.counts["requests"]
+            told.append(f"{n} {name}, {n - load.counts.get('ok', 0)} failed")
+        if len(self.loads) > 2:
+            told[2] += f", {self.loads[2].counts.get('messages', 0)} messages"
+        return "; ".join([*told, f"{self.talkers.messages} messages over WebSockets, closed with 1012 "
+                          f"{self.talkers.restarts} times, {len(self.talkers.failures)} failed"])
 
 
 class Books:

@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that speak what this harness does not: scripts of tests/peers, run by node."""
 import json
+import os
 import socket
 import subprocess
 import threading
 
 from .cases import SCALE, TOP, wait_for
 from .wire import Reader
+
+# What of it is not node's own.
+NODE = {**os.environ, "PEERS": f"{TOP}/build/peers"}
+
+
+def npm_has(package):
+    """Whether a stock library is there; says so where it is not."""
+    found = os.path.isdir(f"{TOP}/build/peers/node_modules/{package}")
+    if not found:
+        print("    skipped: no npm when the tests were prepared (peers_provide in tools/dev/packages.sh)")
+    return found
 
 
 class Program:
