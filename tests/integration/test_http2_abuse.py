@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a hostile client does to HTTP/2: each ends in a GOAWAY within its budget, with a reason of its own,
 and nobody else notices."""
+import multiprocessing
+import signal
 import struct
+import threading
+import time
 
 from harness import *
 from harness.frames import *
+from harness.ledger import LedgerOrigin
 
 
 def told_off(what, abuse, reason, code=ENHANCE_YOUR_CALM, backend=None, config=()):
@@ -477,6 +482,86 @@ def a_broken_preface():
             answered = client.reader.to_end()
             check(b"HTTP/1" not in answered, answered)
             equal(answered[answered.find(b"\0\0\x08\x07"):][13:17], b"\0\0\0\1")
+
+
+# --- what others feel -------------------------------------------------------------------------------
+
+# Each less than what a connection that is being closed still reads, so that it does not wait for its time.
+ABUSES = {
+    "resets": b"".join(headers(s) + rst(s) for s in range(1, 1000, 2)),
+    "provoked resets": b"".join(headers(s) + window_update(s, 0) for s in range(1, 1000, 2)),
+    "continuations": frame(HEADERS, END_STREAM, 1, block())
+    + b"".join(frame(CONTINUATION, 0, 1, field("x-a", "b" * 2000)) for _ in range(20)),
+    "references": frame(HEADERS, END_STREAM | END_HEADERS, 1, bomb(3900, 12000)),
+    "pings": headers(1) + FLOODS["pings"] * 3000,
+    "empty content": headers(1, end=False, method="POST") + frame(DATA, 0, 1) * 3000,
+}
+
+
+class Abuser:
+    """A process that has one connection at a time, each abused as fast as it goes."""
+
+    def __init__(self, port, abuse):
+        self.told, told = multiprocessing.Pipe(False)
+        self.process = multiprocessing.get_context("fork").Process(target=self._run, args=(port, abuse, told))
+        self.process.start()
+        told.close()
+
+    @staticmethod
+    def _run(port, abuse, told):
+        is_over = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: is_over.set())
+        times, without = [], 0
+        while not is_over.is_set():
+            began = time.monotonic()
+            with FrameClient(port, timeout=60) as client:
+                try:
+                    client.send(abuse)
+                except OSError:
+                    pass  # it was closed meanwhile
+                without += client.goaway() is None
+            times.append(time.monotonic() - began)
+        told.send((times, without))
+
+    def stop(self):
+        """How long each connection was suffered, in seconds; and how many ended without a GOAWAY."""
+        self.process.terminate()
+        told = self.told.recv()
+        self.process.join()
+        return told
+
+
+def p99_of(gateway, seconds):
+    """In milliseconds, of requests one behind the other."""
+    times, end = [], time.monotonic() + seconds
+    with FrameClient(gateway.port, timeout=60) as client:
+        for stream in range(1, 10 ** 6, 2):
+            began = time.monotonic()
+            client.send(headers(stream, path="/n/00000000deadbeef?size=0"))
+            equal(client.answer(stream)[0], 200)
+            times.append(time.monotonic() - began)
+            if began > end:
+                return sorted(times)[len(times) * 99 // 100] * 1000
+
+
+@case(modes="full", serial=True, seconds=180)
+def others_hardly_notice_a_connection_that_is_abused():
+    """All on one worker. The abused connection may cost as much time again as others take on this machine at
+    this time, and what a turn of its work takes."""
+    with LedgerOrigin() as origin, Gateway([api("a", origin)], workers=1) as gateway:
+        p99_of(gateway, 0.5)
+        alone = [p99_of(gateway, 2)]
+        for name, abuse in ABUSES.items():
+            abuser = Abuser(gateway.port, abuse)
+            beside = p99_of(gateway, 2)
+            times, without = abuser.stop()
+            alone.append(p99_of(gateway, 1))
+            print(f"    {name}: p99 {beside:.1f} ms, alone {alone[-2]:.1f} and {alone[-1]:.1f} ms; {len(times)} "
+                  f"connections, ended in {sorted(times)[len(times) // 2] * 1000:.0f} ms, {max(times) * 1000:.0f} at "
+                  f"most; {without} without a GOAWAY")
+            with rows(name):
+                check(beside <= 4 * max(alone) + 50 * SCALE, f"{beside:.1f} ms, alone {max(alone):.1f}")
+                check(max(times) < 5 * SCALE, f"suffered for {max(times):.1f} s")
 
 
 main()
