@@ -84,6 +84,7 @@ static bool is_same(const struct service_options *a, const struct service_option
 	       str_eq(a->host, b->host) && a->port == b->port &&
 	       a->proxy_header == b->proxy_header && str_eq(a->via_host, b->via_host) &&
 	       a->via_port == b->via_port && a->via_absolute == b->via_absolute &&
+	       str_eq(a->via_tls_identity, b->via_tls_identity) &&
 	       str_eq(a->via_credentials, b->via_credentials) &&
 	       str_eq(a->authority, b->authority) && str_eq(a->unix_path, b->unix_path) &&
 	       str_eq(a->tls_identity, b->tls_identity) && a->protocol == b->protocol &&
@@ -128,6 +129,12 @@ static bool needs_tls(const struct service_options *o, const struct plan_node *t
 	return str_eq(o->scheme, STR("https")) || (tls && str_eq(o->scheme, STR("h2")));
 }
 
+/* Of a forward proxy. */
+static bool is_secure(const struct plan_node *via)
+{
+	return plan_bool(via, "secure", false);
+}
+
 /* "namespace/name"; one that a policy calls by its address has no namespace. */
 static struct str name_of(const struct plan_node *node, char *name, size_t size)
 {
@@ -137,36 +144,57 @@ static struct str name_of(const struct plan_node *node, char *name, size_t size)
 	return str_of(name);
 }
 
-static struct service *make_new(
-	struct service_options *o, const struct plan_node *tls, struct build_tls_mistake *m)
+/* False: one of them cannot be used. */
+static bool make_contexts(
+	struct service_options *o, const struct plan_node *node, struct build_tls_mistake *m)
 {
+	const struct plan_node *tls = plan_get(node, "tls");
+	const struct plan_node *via = plan_get(node, "forwardProxy");
 	if (needs_tls(o, tls)) {
 		o->tls = build_tls_client(tls, o->protocol, m);
 		if (!o->tls)
-			return NULL;
+			return false;
 	}
-	struct service *s = build_hash(o, m->message, sizeof(m->message)) ? service_new(o) : NULL;
+	if (is_secure(via))
+		o->via_tls = build_tls_client(plan_get(via, "tls"), HTTP_CLIENT_1, m);
+	return !is_secure(via) || o->via_tls;
+}
+
+static struct service *make_new(
+	struct service_options *o, const struct plan_node *node, struct build_tls_mistake *m)
+{
+	bool ok = make_contexts(o, node, m) && build_hash(o, m->message, sizeof(m->message));
+	struct service *s = ok ? service_new(o) : NULL;
 	tls_context_unref(o->tls);
+	tls_context_unref(o->via_tls);
 	return s;
+}
+
+static struct str identity_of(
+	struct build *b, const struct plan_node *tls, char hex[SHA256_BYTES * 2])
+{
+	uint8_t digest[SHA256_BYTES];
+	build_sha256(b, tls, digest);
+	sha256_hex(digest, hex);
+	return str_n(hex, SHA256_BYTES * 2);
 }
 
 /* The former generation's, when nothing of it changed. */
 static struct service *find_or_make(struct build *b, const struct plan_node *node,
 	struct service_options *o, uint32_t *number, struct build_tls_mistake *m)
 {
-	char name[512], identity[SHA256_BYTES * 2];
+	char name[512], identity[SHA256_BYTES * 2], via_identity[SHA256_BYTES * 2];
+	const struct plan_node *tls = plan_get(node, "tls");
+	const struct plan_node *via = plan_get(node, "forwardProxy");
 	o->name = name_of(node, name, sizeof(name));
 	if (b->options->services)
 		o->rows = service_book_rows(b->options->services, o->name);
-	const struct plan_node *tls = plan_get(node, "tls");
-	if (needs_tls(o, tls)) {
-		uint8_t digest[SHA256_BYTES];
-		build_sha256(b, tls, digest);
-		sha256_hex(digest, identity);
-		o->tls_identity = str_n(identity, sizeof(identity));
-	}
+	if (needs_tls(o, tls))
+		o->tls_identity = identity_of(b, tls, identity);
+	if (is_secure(via))
+		o->via_tls_identity = identity_of(b, plan_get(via, "tls"), via_identity);
 	struct service *former = find_former(b, o, number);
-	return former ? service_ref(former) : make_new(o, tls, m);
+	return former ? service_ref(former) : make_new(o, node, m);
 }
 
 /* NULL with the reason in `m` when it cannot be used, and the place when that is TLS. */
@@ -268,13 +296,17 @@ static bool build_service(struct build *b, uint32_t i)
 	if (!node)
 		return false;
 	const struct plan_node *tls = plan_get(node, "tls");
+	const struct plan_node *via_tls = plan_get(plan_get(node, "forwardProxy"), "tls");
 	s->service = make(b, node, &s->former, &mistake);
 	build_sha256(b, node, s->sha256);
 	take_facts(s, node);
 	if (s->service)
-		add(b, i, !tls); /* what there is to be said about it is to be said again */
+		/* what there is to be said about its TLS is to be said again */
+		add(b, i, !tls && !via_tls);
 	if (s->service && tls)
 		build_tls_warnings(b, tls, false);
+	if (s->service && via_tls)
+		build_tls_warnings(b, via_tls, false);
 	if (!s->service)
 		refuse(b, s, node, &mistake);
 	return true;

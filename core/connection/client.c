@@ -34,9 +34,8 @@ void client_finish_later(struct http_client *c)
 static const struct client_version *choose(const struct http_client *c)
 {
 	bool has_chosen = str_eq(stream_tls_alpn(c->stream), STR("h2"));
-	bool is_plain = !stream_tls_version(c->stream);
 	if (c->protocol == HTTP_CLIENT_2)
-		return is_plain || has_chosen ? &h2_client : NULL;
+		return c->is_plain || has_chosen ? &h2_client : NULL;
 	return c->protocol == HTTP_CLIENT_ALPN && has_chosen ? &h2_client : &h1_client;
 }
 
@@ -82,6 +81,7 @@ struct http_client *http_client_dial(struct stream_group *group,
 		.connect_timeout_ms = target->connect_timeout_ms,
 		.http2 = target->http2,
 		.proxy = target->proxy,
+		.is_plain = target->tls == NULL,
 	};
 	list_init(&c->link);
 	task_init(&c->closed, on_finish);

@@ -40,11 +40,13 @@ struct http2_options {
 
 struct http_client_target {
 	struct address address;
-	struct tls_context *tls; /* or NULL */
+	struct tls_context *tls; /* with whom requests are sent to; or NULL */
 	struct str server_name;  /* for SNI and verification */
 	int connect_timeout_ms;
 	struct str preamble; /* goes before everything, TLS too; copied */
 	struct str connect; /* asks a forward proxy at `address` for the way; copied; empty: none */
+	struct tls_context *proxy_tls; /* with which it is asked; NULL: in plain text */
+	struct str proxy_name;         /* for SNI and verification of that */
 	/* Of HTTP/1: a forward proxy at `address` that takes each request in absolute form; borrowed until the client
 	 * is closed; NULL: none. */
 	const struct h1_proxy *proxy;

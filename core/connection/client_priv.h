@@ -31,6 +31,7 @@ struct http_client {
 	enum http_client_protocol protocol;
 	int connect_timeout_ms;
 	bool was_used;
+	bool is_plain;    /* it has no TLS with whom requests are sent to */
 	bool is_unsuited; /* its peer chose another version than has to be spoken */
 	bool is_closing;
 

@@ -11,16 +11,16 @@ struct way {
 	struct task task;   /* goes on, outside of the stream's callbacks */
 	struct timer timer; /* of the forward proxy's answer */
 	struct stream *stream;
-	struct tls_context *tls; /* ref; NULL: plain */
+	struct tls_context *tls; /* ref, of the upstream; NULL: plain */
 	struct str server_name;  /* owned */
 	struct str preamble;     /* owned: what the upstream hears first */
 	struct str connect;      /* owned: asks a forward proxy; empty: there is none */
 	int timeout_ms;
-	bool begins_tls;                    /* all is said: the next on_open is the last one */
+	bool is_through;                    /* what goes wrong now is not the forward proxy's */
 	const struct stream_events *events; /* who gets the stream */
 	void *owner;
 	size_t answer_n;
-	char text[100];
+	char text[240];
 	char answer[WAY_ANSWER_BYTES];
 };
 
@@ -51,13 +51,23 @@ static void arrive(struct way *w)
 	events->on_open(s);
 }
 
-/* The text may be the way's own. */
+/* The text may be the way's own, and lasts until it is told. */
 static void on_close(struct stream *s, enum rc rc)
 {
 	struct way *w = stream_owner(s);
+	if (w->connect.n > 0 && !w->is_through && w->text[0] == '\0') {
+		snprintf(w->text, sizeof(w->text), "the forward proxy: %s", stream_error_text(s));
+		stream_set_error_text(s, w->text);
+	}
 	stream_set_events(s, w->events, w->owner);
 	w->events->on_close(s, rc);
 	free_way(w);
+}
+
+static void give_up(struct way *w, enum rc rc, const char *text)
+{
+	snprintf(w->text, sizeof(w->text), "%s", text);
+	stream_give_up(w->stream, rc, w->text);
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
@@ -67,8 +77,8 @@ static void go_on(struct way *w)
 {
 	timer_stop(&w->timer);
 	stream_send_copy(w->stream, w->preamble);
-	w->begins_tls = w->tls != NULL;
-	if (w->begins_tls)
+	w->is_through = true;
+	if (w->tls)
 		stream_start_tls(w->stream, w->tls, w->server_name);
 	else
 		arrive(w);
@@ -82,13 +92,13 @@ static void on_task(struct task *t)
 static void on_timer(struct timer *t)
 {
 	struct way *w = CONTAINER_OF(t, struct way, timer);
-	stream_give_up(w->stream, RC_TIMEOUT, "the forward proxy did not answer in time");
+	give_up(w, RC_TIMEOUT, "the forward proxy did not answer in time");
 }
 
 static void on_open(struct stream *s)
 {
 	struct way *w = stream_owner(s);
-	if (w->begins_tls) {
+	if (w->is_through) {
 		arrive(w);
 		return;
 	}
@@ -123,17 +133,16 @@ static void judge(struct way *w, struct str head, bool has_more)
 		loop_ready(stream_loop(w->stream), &w->task);
 		return;
 	}
+	char refusal[60];
+	const char *text = refusal;
+	snprintf(refusal, sizeof(refusal), "the forward proxy refused to connect (%u)", status);
 	if (status == 407)
-		snprintf(w->text, sizeof(w->text),
-			"the forward proxy wants other credentials (407)");
+		text = "the forward proxy wants other credentials (407)";
 	else if (status >= 200 && status <= 299)
-		snprintf(w->text, sizeof(w->text), "the forward proxy sent bytes of its own");
-	else if (status > 0)
-		snprintf(w->text, sizeof(w->text), "the forward proxy refused to connect (%u)",
-			status);
-	else
-		snprintf(w->text, sizeof(w->text), "the forward proxy did not answer by HTTP");
-	stream_give_up(w->stream, status > 0 ? RC_REFUSED : RC_IO, w->text);
+		text = "the forward proxy sent bytes of its own";
+	else if (status == 0)
+		text = "the forward proxy did not answer by HTTP";
+	give_up(w, status > 0 ? RC_REFUSED : RC_IO, text);
 }
 
 /* Where the head ends, behind its empty line; 0: not yet. */
@@ -153,13 +162,13 @@ static size_t on_data(struct stream *s, struct block *block, const char *p, size
 	if (head > 0)
 		judge(w, str_n(w->answer, head), head < w->answer_n || part < n);
 	else if (part == room)
-		stream_give_up(s, RC_IO, "the forward proxy's answer is too long");
+		give_up(w, RC_IO, "the forward proxy's answer is too long");
 	return n;
 }
 
 static void on_end(struct stream *s)
 {
-	stream_give_up(s, RC_IO, "the connection was closed before it was of use");
+	give_up(stream_owner(s), RC_IO, "the connection was closed before it was of use");
 }
 
 static const struct stream_events way_events = {
@@ -187,7 +196,7 @@ struct stream *way_out_dial(struct stream_group *group, const struct http_client
 	w->owner = owner;
 	task_init(&w->task, on_task);
 	timer_init(&w->timer, on_timer);
-	w->stream = stream_dial(group, &target->address, target->connect_timeout_ms, NULL,
-		STR_EMPTY, &way_events, w);
+	w->stream = stream_dial(group, &target->address, target->connect_timeout_ms,
+		target->proxy_tls, target->proxy_name, &way_events, w);
 	return w->stream;
 }

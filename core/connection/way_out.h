@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connection/way_out.h - a connection to an upstream that is not simply dialled.
  *
- * What has to be said first, a PROXY header or a CONNECT to a forward proxy, is said in plain text;
- * TLS with the upstream begins behind it. Who asked for the stream sees nothing of it until it is
+ * What has to be said first, a PROXY header or a CONNECT to a forward proxy, is said in plain text,
+ * or by TLS with the proxy alone; TLS with the upstream begins behind it, inside of the proxy's. Who asked for the stream sees nothing of it until it is
  * open.
  *
  * Ownership    goes with the stream's way: freed before on_open, or with on_close.

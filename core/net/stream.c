@@ -441,11 +441,21 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	return s;
 }
 
+/* True when the kernel, or the filter, has all of it. */
+static bool send_queued(struct stream *s)
+{
+	if (!s->tls)
+		return stream_write_queue(s, &s->out);
+	stream_tls_flush(s);
+	return s->out.bytes == 0;
+}
+
 void stream_start_tls(struct stream *s, struct tls_context *tls, struct str server_name)
 {
 	if (s->is_closed)
 		return;
-	if (!stream_write_queue(s, &s->out)) {
+	CHECK(!s->tls || !stream_tls_is_inner(s));
+	if (!send_queued(s)) {
 		stream_fail(s, RC_IO, "what goes before TLS could not be sent at once");
 		return;
 	}
@@ -498,6 +508,11 @@ const struct address *stream_local(const struct stream *s)
 bool stream_is_truncated(const struct stream *s)
 {
 	return s->is_truncated;
+}
+
+void stream_set_error_text(struct stream *s, const char *text)
+{
+	s->error_text = text;
 }
 
 const char *stream_error_text(const struct stream *s)

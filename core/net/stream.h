@@ -70,8 +70,9 @@ struct stream *stream_dial(struct stream_group *g, const struct address *to, int
 	struct tls_context *tls, struct str server_name, const struct stream_events *events,
 	void *owner);
 
-/* A dialled, plain stream that is open goes on by TLS: what is queued leaves first, and has to fit
- * into the kernel's buffer; on_open comes again. Not from inside on_data. */
+/* A dialled stream that is open goes on by TLS: what is queued leaves first, and has to fit into the
+ * kernel's buffer; on_open comes again. One that has a session goes on by a second one inside of it,
+ * and what is asked of its TLS is answered of that one. Not from inside on_data. */
 void stream_start_tls(struct stream *s, struct tls_context *tls, struct str server_name);
 /* Breaks it: on_close(rc). `text` is static, or lives until then. */
 void stream_give_up(struct stream *s, enum rc rc, const char *text);
@@ -97,6 +98,8 @@ struct str stream_tls_chain(const struct stream *s);
 /* After on_end: TLS ended without close_notify, so that bytes may be missing. */
 bool stream_is_truncated(const struct stream *s);
 /* One sentence about the last error, or "". */
+/* From inside on_close: whoever is told next is told this. `text` outlives the callback. */
+void stream_set_error_text(struct stream *s, const char *text);
 const char *stream_error_text(const struct stream *s);
 
 /* Back-pressure: off stops reading from the socket (bytes already received stay kept). */

@@ -65,7 +65,7 @@ struct stream_group {
 	char *wire;          /* owned: TLS records as received; made when TLS is first used */
 	struct bio_st *bio;  /* owned: OpenSSL's way to the records of all; made like `wire` */
 	struct stream_tls *at_work; /* whose they are, while OpenSSL is called */
-	struct link dirty;   /* streams with something to flush */
+	struct link dirty;          /* streams with something to flush */
 	size_t dirty_count;
 	int descriptors_max; /* of dials; 0: no limit */
 	struct task flush;
@@ -120,9 +120,12 @@ void stream_group_flush(struct stream_group *g);
 bool stream_write_queue(struct stream *s, struct chunk_queue *q);
 
 /* stream_tls.c: the filter. Each may end in stream_fail. */
+/* Inside of the session that the stream has, if it has one. */
 void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name);
 void stream_tls_free(struct stream *s);
+/* Its session is inside of another one. */
+bool stream_tls_is_inner(const struct stream *s);
 void stream_group_init_tls(struct stream_group *g);
 /* What it has made for TLS; its streams are gone. */
 void stream_group_free_tls(struct stream_group *g);

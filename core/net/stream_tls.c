@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS as a filter: OpenSSL reads from and writes to memory by an own BIO. Records are received into
- * one buffer of the group, decrypted into its receive block and handed up like plain bytes; what is
- * queued is encrypted at the flush, small chunks together, and leaves in one writev.
+/* TLS as a filter: OpenSSL reads from and writes to memory by an own BIO (stream_tls_bio.c). Records
+ * are received into one buffer of the group, decrypted into its receive block and handed up like plain
+ * bytes; what is queued is encrypted at the flush, small chunks together, and leaves in one writev.
  *
- * The group has one BIO for all its streams (one of its own costs each 208 bytes): whoever calls what
- * may read or write says for whom, by engine(). */
+ * Behind a forward proxy that speaks TLS itself there are two sessions, one inside of the other: what
+ * is said here of records on the wire is of the outer one then. */
 #include "base/buffer.h"
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "net/stream_priv.h"
-#include "net/tls_priv.h"
+#include "net/stream_tls_priv.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -25,89 +24,6 @@
 #define RECORD_BYTES 16384
 /* Encrypted bytes that may wait for the kernel before more is encrypted. */
 #define WIRE_QUEUE_BYTES (2 * LIMIT_DIRTY_STREAM_BYTES)
-
-struct stream_tls {
-	SSL *ssl;                    /* owned */
-	struct tls_context *context; /* ref */
-	const char *in;              /* records at hand: of the group's wire, or of `held` */
-	size_t in_n;
-	struct block *held; /* ref: records that could not be decrypted yet, since nobody reads */
-	struct chunk_queue wire; /* encrypted, not yet sent */
-	bool is_open;
-	bool has_failed;
-	char *name;                 /* owned, of a client: whom it expects */
-	char *error;                /* owned: why it failed; NULL: it has not */
-	unsigned char *certificate; /* owned: the other side's, once somebody has asked for it */
-	int certificate_n, chain_n;
-	char *chain; /* owned: what it sent above that, one behind the other */
-};
-
-/* --- the BIO --------------------------------------------------------------------------------- */
-
-static struct stream_tls *at_work(BIO *bio)
-{
-	const struct stream_group *g = BIO_get_data(bio);
-	return g->at_work;
-}
-
-static int bio_write(BIO *bio, const char *p, int n)
-{
-	struct stream_tls *t = at_work(bio);
-	chunk_queue_add_copy(&t->wire, str_n(p, (size_t)n));
-	return n;
-}
-
-static int bio_read(BIO *bio, char *to, int n)
-{
-	struct stream_tls *t = at_work(bio);
-	BIO_clear_retry_flags(bio);
-	if (t->in_n == 0) {
-		BIO_set_retry_read(bio);
-		return -1;
-	}
-	size_t part = (size_t)n < t->in_n ? (size_t)n : t->in_n;
-	memcpy(to, t->in, part);
-	t->in += part;
-	t->in_n -= part;
-	return (int)part;
-}
-
-static long bio_control(BIO *bio, int command, long number, void *pointer)
-{
-	return command == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-static int bio_create(BIO *bio)
-{
-	BIO_set_init(bio, 1);
-	return 1;
-}
-
-/* Lives as long as the process: threads may still be at it when it exits. */
-static BIO_METHOD *method;
-
-__attribute__((constructor)) static void make_method(void)
-{
-	method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sluice stream");
-	CHECK(method);
-	BIO_meth_set_write(method, bio_write);
-	BIO_meth_set_read(method, bio_read);
-	BIO_meth_set_ctrl(method, bio_control);
-	BIO_meth_set_create(method, bio_create);
-}
-
-/* NULL: the library has no memory for it. A reference is the caller's. */
-static BIO *bio_of(struct stream_group *g)
-{
-	if (!g->bio) {
-		g->bio = BIO_new(method);
-		if (g->bio)
-			BIO_set_data(g->bio, g);
-	}
-	if (g->bio)
-		BIO_up_ref(g->bio);
-	return g->bio;
-}
 
 void stream_group_free_tls(struct stream_group *g)
 {
@@ -160,7 +76,7 @@ void stream_tls_start(
 	struct stream *s, struct tls_context *context, bool is_server, struct str server_name)
 {
 	SSL *ssl = SSL_new(context->ctx);
-	BIO *bio = ssl ? bio_of(s->group) : NULL;
+	BIO *bio = ssl ? stream_tls_bio(s->group) : NULL;
 	if (!bio) {
 		SSL_free(ssl);
 		ERR_clear_error();
@@ -168,6 +84,7 @@ void stream_tls_start(
 		return;
 	}
 	struct stream_tls *t = heap_zalloc(sizeof(*t));
+	t->outer = s->tls;
 	t->context = tls_context_ref(context);
 	t->ssl = ssl;
 	SSL_set_bio(t->ssl, bio, bio);
@@ -185,9 +102,8 @@ void stream_tls_start(
 			s, RC_INVALID, "there is no valid name to verify the certificate against");
 }
 
-void stream_tls_free(struct stream *s)
+static void free_session(struct stream_tls *t)
 {
-	struct stream_tls *t = s->tls;
 	/* Else OpenSSL takes a session for bad whose connection ended without a word. */
 	if (t->is_open && !t->has_failed)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -201,44 +117,41 @@ void stream_tls_free(struct stream *s)
 	OPENSSL_free(t->certificate);
 	free(t->chain);
 	free(t);
+}
+
+void stream_tls_free(struct stream *s)
+{
+	struct stream_tls *outer = s->tls->outer;
+	free_session(s->tls);
+	if (outer)
+		free_session(outer);
 	s->tls = NULL;
 }
 
 size_t stream_tls_pending(const struct stream *s)
 {
-	return s->tls->wire.bytes;
+	return stream_tls_bottom(s->tls)->wire.bytes;
 }
 
 void stream_tls_drop_pending(struct stream *s)
 {
-	chunk_queue_clear(&s->tls->wire);
+	chunk_queue_clear(&stream_tls_bottom(s->tls)->wire);
 }
 
 /* True when all of it went. */
 static bool send_wire(struct stream *s)
 {
 	return !s->is_closed && !s->is_connecting && !s->is_broken &&
-	       stream_write_queue(s, &s->tls->wire);
+	       stream_write_queue(s, &stream_tls_bottom(s->tls)->wire);
 }
 
 /* The alert that OpenSSL queued still goes out, so that the peer learns the reason too. */
 static void fail(struct stream *s, const char *fallback)
 {
-	char text[160];
-	struct stream_tls *t = s->tls;
-	long verified = SSL_get_verify_result(t->ssl);
-	t->has_failed = true;
-	if (!SSL_is_server(t->ssl) && t->context->verifies && verified != X509_V_OK) {
-		snprintf(text, sizeof(text), "certificate verify failed: %s",
-			X509_verify_cert_error_string(verified));
-		ERR_clear_error();
-	} else {
-		tls_error_text(text, sizeof(text), fallback);
-	}
-	if (!t->error) /* the stream may point to it */
-		t->error = heap_strdup(text);
+	struct stream_tls *t = s->tls, *outer = t->outer;
+	stream_tls_note_error(t, fallback);
 	send_wire(s);
-	stream_fail(s, RC_INVALID, t->error);
+	stream_fail(s, RC_INVALID, outer && outer->error ? outer->error : t->error);
 }
 
 /* What the last step queued leaves with the flush, together with what on_open may send. */
@@ -282,11 +195,11 @@ static bool decrypt(struct stream *s)
 	}
 	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		if (t->wire.bytes > 0)
+		if (stream_tls_pending(s) > 0)
 			stream_mark_dirty(s); /* what OpenSSL had to say by itself */
 		return false;
 	case SSL_ERROR_ZERO_RETURN:
-		t->in_n = 0; /* nothing counts after close_notify */
+		stream_tls_bottom(t)->in_n = 0; /* nothing counts after close_notify */
 		stream_deliver_end(s);
 		return false;
 	default:
@@ -305,7 +218,7 @@ static void drop_held(struct stream_tls *t)
 /* Keeps what is left of the records when the owner stopped reading in the middle. */
 static void hold(struct stream *s)
 {
-	struct stream_tls *t = s->tls;
+	struct stream_tls *t = stream_tls_bottom(s->tls);
 	if (t->in_n == 0) {
 		drop_held(t);
 		return;
@@ -319,22 +232,6 @@ static void hold(struct stream *s)
 	t->in = b->data;
 }
 
-/* Works through the records at hand. */
-static void process(struct stream *s)
-{
-	struct stream_tls *t = s->tls;
-	if (t->is_open || shake_hands(s))
-		while (stream_may_read(s) && decrypt(s))
-			;
-	if (!s->is_closed)
-		hold(s);
-}
-
-static bool may_receive(const struct stream *s)
-{
-	return stream_may_read(s) && s->is_readable && s->tls->in_n == 0;
-}
-
 static void wire_ended(struct stream *s)
 {
 	s->is_readable = false;
@@ -346,10 +243,48 @@ static void wire_ended(struct stream *s)
 	stream_deliver_end(s);
 }
 
+/* All that it carried is read, and nothing more comes. */
+static void follow_outer(struct stream *s)
+{
+	const struct stream_tls *outer = s->tls->outer;
+	if (outer->has_failed)
+		fail(s, "");
+	else if (outer->has_ended)
+		wire_ended(s);
+}
+
+/* Works through the records at hand. */
+static void process(struct stream *s)
+{
+	struct stream_tls *t = s->tls;
+	if (t->is_open || shake_hands(s))
+		while (stream_may_read(s) && decrypt(s))
+			;
+	if (UNLIKELY(t->outer) && stream_may_read(s))
+		follow_outer(s);
+	if (!s->is_closed)
+		hold(s);
+}
+
+/* What the outer session has decrypted already, or how it ended, shows in no event. */
+static bool has_records(struct stream_tls *t)
+{
+	const struct stream_tls *outer = t->outer;
+	if (!outer)
+		return t->in_n > 0;
+	return outer->in_n > 0 || outer->has_ended || outer->has_failed ||
+	       SSL_has_pending(outer->ssl);
+}
+
+static bool may_receive(const struct stream *s)
+{
+	return stream_may_read(s) && s->is_readable && stream_tls_bottom(s->tls)->in_n == 0;
+}
+
 /* One receive; false when there is nothing more for now. */
 static bool receive(struct stream *s, size_t *budget)
 {
-	struct stream_tls *t = s->tls;
+	struct stream_tls *t = stream_tls_bottom(s->tls);
 	ssize_t n = recv(s->fd, s->group->wire, WIRE_BYTES, 0);
 	if (n < 0 && errno == EINTR)
 		return true;
@@ -374,9 +309,8 @@ static bool receive(struct stream *s, size_t *budget)
 
 static void read_records(struct stream *s)
 {
-	struct stream_tls *t = s->tls;
 	size_t budget = LIMIT_TURN_BYTES;
-	if (t->in_n > 0)
+	if (has_records(s->tls))
 		process(s);
 	while (!s->is_closed && may_receive(s)) {
 		if (budget == 0) {
@@ -462,9 +396,8 @@ static struct str next_record(const struct chunk_queue *q, char scratch[RECORD_B
 
 static bool encrypt(struct stream *s)
 {
-	struct stream_tls *t = s->tls;
 	char scratch[RECORD_BYTES];
-	while (s->out.bytes > 0 && t->wire.bytes < WIRE_QUEUE_BYTES) {
+	while (s->out.bytes > 0 && stream_tls_pending(s) < WIRE_QUEUE_BYTES) {
 		struct str record = next_record(&s->out, scratch);
 		ERR_clear_error();
 		int n = SSL_write(engine(s), record.p, (int)record.n);
@@ -485,6 +418,15 @@ static bool is_end_due(const struct stream *s)
 	return s->end_is_due && !(SSL_get_shutdown(s->tls->ssl) & SSL_SENT_SHUTDOWN);
 }
 
+static void end_sessions(struct stream *s)
+{
+	struct stream_tls *outer = s->tls->outer;
+	SSL_shutdown(engine(s));
+	s->group->at_work = outer;
+	if (outer)
+		SSL_shutdown(outer->ssl);
+}
+
 void stream_tls_flush(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
@@ -499,13 +441,18 @@ void stream_tls_flush(struct stream *s)
 		if (!encrypt(s))
 			return;
 		if (s->out.bytes == 0 && is_end_due(s))
-			SSL_shutdown(engine(s));
+			end_sessions(s);
 		if (!send_wire(s))
 			break;
 	} while (s->out.bytes > 0);
 }
 
 /* --- facts ----------------------------------------------------------------------------------- */
+
+bool stream_tls_is_inner(const struct stream *s)
+{
+	return s->tls->outer != NULL;
+}
 
 const char *stream_tls_version(const struct stream *s)
 {

@@ -22,6 +22,11 @@ static const struct service_options *options_of(const struct pooled *c)
 	return &c->pool->service->options;
 }
 
+static bool shakes_hands(const struct pooled *c)
+{
+	return options_of(c)->tls || options_of(c)->via_tls;
+}
+
 /* The others, when one has won or nobody waits any more. Their clients are closed at the end of the
  * turn, and may outlive the pool. */
 static void close_racers(struct dial *d)
@@ -84,7 +89,7 @@ static void on_failed(struct task *t)
 
 static int64_t next_address_ms(const struct pooled *c)
 {
-	return options_of(c)->tls ? LIMIT_NEXT_ADDRESS_TLS_MS : LIMIT_NEXT_ADDRESS_MS;
+	return shakes_hands(c) ? LIMIT_NEXT_ADDRESS_TLS_MS : LIMIT_NEXT_ADDRESS_MS;
 }
 
 static void connect_to_next(struct pooled *c)
@@ -101,11 +106,13 @@ static void connect_to_next(struct pooled *c)
 	*r = (struct racer){.place = c, .upstream = u, .address = d->addresses[d->tried++]};
 	struct http_client_target target = {
 		.address = r->address,
-		.tls = o->tls,
-		.server_name = o->host,
+		.tls = o->via_absolute ? o->via_tls : o->tls,
+		.server_name = o->via_absolute ? o->via_host : o->host,
 		.connect_timeout_ms = o->connect_timeout_ms,
 		.preamble = str_n(header, header_n),
 		.connect = c->pool->service->connect,
+		.proxy_tls = o->via_tls,
+		.proxy_name = o->via_host,
 		.proxy = c->proxied ? &c->proxied->proxy : NULL,
 		.protocol = o->protocol,
 		.http2 = o->http2,
@@ -313,7 +320,7 @@ static enum rc rc_of(const struct pooled *c, enum rc rc)
 {
 	if (rc != RC_CLOSED)
 		return rc;
-	return options_of(c)->tls ? RC_INVALID : RC_IO;
+	return shakes_hands(c) ? RC_INVALID : RC_IO;
 }
 
 /* Another address can be better only where no connection came about. */

@@ -62,12 +62,12 @@ static void make_way(struct service *s)
 /* No part but the last may hold a line feed: names, hosts and schemes are checked before. */
 static struct str make_key(const struct service_options *o)
 {
-	return str_of(
-		heap_printf("%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%d\n%.*s\n%.*s\n%.*s\n%.*s",
-			STR_ARG(o->name), STR_ARG(o->scheme), STR_ARG(o->host), o->port,
-			STR_ARG(o->tls_identity), o->proxy_header, STR_ARG(o->via_host),
-			o->via_port, o->via_absolute, STR_ARG(o->via_credentials),
-			STR_ARG(o->records), STR_ARG(o->at), STR_ARG(o->unix_path)));
+	return str_of(heap_printf(
+		"%.*s\n%.*s\n%.*s\n%u\n%.*s\n%u\n%.*s\n%u\n%d\n%.*s\n%.*s\n%.*s\n%.*s\n%.*s",
+		STR_ARG(o->name), STR_ARG(o->scheme), STR_ARG(o->host), o->port,
+		STR_ARG(o->tls_identity), o->proxy_header, STR_ARG(o->via_host), o->via_port,
+		o->via_absolute, STR_ARG(o->via_tls_identity), STR_ARG(o->via_credentials),
+		STR_ARG(o->records), STR_ARG(o->at), STR_ARG(o->unix_path)));
 }
 
 static void init(struct service *s, const struct service_options *options, struct service *owner)
@@ -84,9 +84,12 @@ static void init(struct service *s, const struct service_options *options, struc
 	s->options.unix_path = own(options->unix_path);
 	s->options.tls_identity = own(options->tls_identity);
 	s->options.via_host = own(options->via_host);
+	s->options.via_tls_identity = own(options->via_tls_identity);
 	s->options.via_credentials = own(options->via_credentials);
 	if (options->tls)
 		s->options.tls = tls_context_ref(options->tls);
+	if (options->via_tls)
+		s->options.via_tls = tls_context_ref(options->via_tls);
 	s->breaker.limits = options->breaker;
 	s->authority = make_authority(options);
 	s->options.authority = options->authority.n > 0 ? s->authority : STR_EMPTY;
@@ -98,11 +101,12 @@ static void deinit(struct service *s)
 {
 	const struct str texts[] = {s->options.name, s->options.scheme, s->options.host,
 		s->options.at, s->options.records, s->options.unix_path, s->options.tls_identity,
-		s->options.via_host, s->options.via_credentials, s->authority, s->connect,
-		s->proxy.authority, s->proxy.fields, s->key};
+		s->options.via_host, s->options.via_tls_identity, s->options.via_credentials,
+		s->authority, s->connect, s->proxy.authority, s->proxy.fields, s->key};
 	for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
 		free((char *)texts[i].p);
 	tls_context_unref(s->options.tls);
+	tls_context_unref(s->options.via_tls);
 }
 
 /* --- endpoints ------------------------------------------------------------------------------- */

@@ -32,9 +32,12 @@ struct service_options {
 	struct str via_host;   /* of a forward proxy that is asked for the way; empty: none */
 	uint16_t via_port;
 	bool via_absolute; /* it gets each request in absolute form, and is not asked for a way */
-	struct str via_credentials; /* what Proxy-Authorization says; empty: none */
-	struct str unix_path;       /* "unix:/path" services */
-	struct tls_context *tls;    /* ref taken; NULL when plain */
+	struct tls_context
+		*via_tls; /* ref taken: with the proxy; NULL: it is spoken to in plain text */
+	struct str via_tls_identity; /* as tls_identity */
+	struct str via_credentials;  /* what Proxy-Authorization says; empty: none */
+	struct str unix_path;        /* "unix:/path" services */
+	struct tls_context *tls;     /* ref taken; NULL when plain */
 	struct str tls_identity; /* what makes two TLS settings different; part of the pool's key */
 	enum http_client_protocol protocol;
 	struct http2_options http2; /* where protocol is not HTTP_CLIENT_1 */

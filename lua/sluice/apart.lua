@@ -11,9 +11,11 @@ local diagnose = require("sluice.diagnose")
 local documents = require("sluice.documents")
 local ghosts = require("sluice.ghosts")
 local order = require("sluice.order")
+local outward = require("sluice.outward")
 local plan = require("sluice.plan")
 local upstream_http2 = require("sluice.upstream_http2")
 local api_instance = require("sluice.kinds.api_instance")
+local service = require("sluice.kinds.service")
 
 local apart = {}
 
@@ -63,6 +65,7 @@ end
 -- False: something is to be said.
 local function take_services(state, api)
 	for _, made in ipairs(api.inline_services) do
+		service.link(made, state)
 		if state.services.by_id[made.id] or not made.address then
 			return false
 		end
@@ -159,10 +162,11 @@ local function plugins_of(state)
 	return table.concat(names, "\n")
 end
 
--- Their files are to be watched, which only who reads them can say.
-local function has_tls(api)
+-- Their files are to be watched, which only who reads them can say; other things from outside change without
+-- a change of the document.
+local function is_of_more(api)
 	for _, made in ipairs(api.inline_services) do
-		if made.tls then
+		if made.tls or made.has_foreign_key or not outward.is_of_document(made) then
 			return true
 		end
 	end
@@ -182,7 +186,7 @@ local function compose_api(world, api, state)
 	api.routes = order.routes(api, state)
 	plan.check_api(api, state)
 	api.uses = uses_of(api, state)
-	return api.uses ~= nil and not api.tls and not has_tls(api) and not state.is_remarkable
+	return api.uses ~= nil and not api.tls and not is_of_more(api) and not state.is_remarkable
 		and #state.report.findings == 0
 end
 

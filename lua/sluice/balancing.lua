@@ -289,6 +289,7 @@ local function check_use(target, spec, path, report, owner)
 	check_hedge(target, spec, path, report, owner)
 	local cookie = nodes.get(nodes.get(spec, "loadBalancing"), "sticky")
 	if nodes.is(cookie, "map") then
+		target.sticky_path = path .. "loadBalancing.sticky."
 		sticky.check(cookie, path .. "loadBalancing.sticky.", is_alone(target, spec), report, owner)
 	end
 end
@@ -368,7 +369,7 @@ function balancing.put(out, service)
 	nodes.put(out, "algorithm", nodes.get(balancing_node, "algorithm"))
 	nodes.put(out, "slowStartMs", nodes.get(plain(balancing_node), "slowStartMs"))
 	nodes.put(out, "hashOn", nodes.get(balancing_node, "hashOn"))
-	nodes.put(out, "sticky", sticky.node(nodes.get(balancing_node, "sticky")))
+	nodes.put(out, "sticky", sticky.node(nodes.get(balancing_node, "sticky"), service.sticky_key))
 	nodes.put(out, "retries", plain(nodes.get(spec, "retries")))
 	nodes.put(out, "healthCheck", plain(nodes.get(spec, "healthCheck")))
 	nodes.put(out, "outlierDetection", plain(nodes.get(spec, "outlierDetection")))

@@ -6,12 +6,10 @@
 -- Who calls and who routes is known of APIs that are composed with the others. Of those composed apart
 -- (apart.lua): what they call is declared by shared bindings, and they route to nothing of it. Where one of the
 -- others calls what they route to, they are composed with it.
-local configs = require("sluice.configs")
 local ghosts = require("sluice.ghosts")
 local nodes = require("sluice.nodes")
 local schema = require("sluice.schema")
-local secret = require("sluice.kinds.secret")
-local tls = require("sluice.tls")
+local trust = require("sluice.trust")
 
 local calls = {}
 
@@ -35,29 +33,14 @@ function calls.read_settings(settings, node, path, report, resource)
 		config_path = path .. ".outboundPolicyCalls" }
 end
 
-local function warn_of_anybody(binding, config, report)
-	local skips = nodes.get(config, "skipValidation")
-	if skips and skips.value then
-		report:warning(skips, binding.config_path .. ".skipValidation",
-			"whoever answers is believed to be what policies call", binding.resource, { at_key = true })
-	end
-end
-
 -- When Secrets are read: of the settings that `resource` has, if it has them, what the plan has.
 function calls.link(resource, state)
 	local binding = state.settings.calls
 	if not binding or binding.resource ~= resource then
 		return
 	end
-	local find_secret = secret.finder(state.found.Secret, resource.namespace, state.host)
-	local config = configs.compile(binding, state.definitions.by_name["tls-outbound"], find_secret,
-		state.report)
-	binding.tls = config and tls.outbound(binding, config, state.found.Secret, state.report)
-	if binding.tls then
-		warn_of_anybody(binding, config, state.report)
-	else
-		resource.closes_all = true
-	end
+	binding.tls = trust.compile(binding, "what policies call", state)
+	resource.closes_all = resource.closes_all or not binding.tls
 end
 
 -- --- composing apart ----------------------------------------------------------------------------

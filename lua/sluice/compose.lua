@@ -12,6 +12,7 @@ local documents = require("sluice.documents")
 local ghosts = require("sluice.ghosts")
 local listeners = require("sluice.listeners")
 local order = require("sluice.order")
+local outward = require("sluice.outward")
 local plan = require("sluice.plan")
 local scripts = require("sluice.scripts")
 local surveyed = require("sluice.surveyed")
@@ -46,6 +47,7 @@ local function read_kinds(state)
 	for _, resource in ipairs(state.found.Configuration.list) do
 		configuration.read(resource, state.report, state.settings)
 		calls.link(resource, state)
+		outward.link_settings(resource, state)
 		if resource.closes_all then
 			resource.apis = state.found.ApiInstance.list
 			state.closes_all = true
@@ -53,7 +55,8 @@ local function read_kinds(state)
 	end
 end
 
-local function add_service(services, made, report)
+local function add_service(made, state)
+	local services, report = state.services, state.report
 	local first = services.by_id[made.id]
 	local owner = made.inline_of or made
 	if owner.duplicate_of then -- told already
@@ -65,21 +68,21 @@ local function add_service(services, made, report)
 	end
 	services.by_id[made.id] = first or made
 	services.list[#services.list + 1] = made
+	service.link(made, state)
 end
 
 -- Services of their own, those that shared bindings call by their address, and those that stand inside of APIs.
 local function collect_services(state)
-	local services = { list = {}, by_id = {} }
-	state.services, state.called = services, {}
+	state.services, state.called = { list = {}, by_id = {} }, {}
 	for _, made in ipairs(state.found.Service.list) do
-		add_service(services, made, state.report)
+		add_service(made, state)
 	end
 	for _, binding in ipairs(state.found.PolicyBinding.list) do
 		bind.declare_targets(binding, state)
 	end
 	for _, api in ipairs(state.found.ApiInstance.list) do
 		for _, made in ipairs(api.inline_services) do
-			add_service(services, made, state.report)
+			add_service(made, state)
 		end
 	end
 end

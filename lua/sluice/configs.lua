@@ -113,4 +113,24 @@ function configs.compile(binding, definition, find_secret, report)
 	end
 end
 
+-- A text of another document than a policy's, which may be a reference to what comes from outside; a dollar in any
+-- other one is its own, since the vendor replaces nothing there. nil for nil, and where the report says what is wrong,
+-- which is never said by showing it. `check`: of the text, as in schema.lua.
+function configs.text(node, check, path, resource, find_secret, report)
+	local message
+	if not nodes.is(node, "string") then
+		return nil
+	end
+	local scope = { host = report.host, secret = find_secret, literal = { [""] = true } }
+	local made = substitute.tree(node, scope, function(_, _, why)
+		message = why
+	end)
+	message = message or made ~= node and check(made.value) or nil
+	if message then
+		report:error(node, path, message, resource)
+		return nil
+	end
+	return made
+end
+
 return configs

@@ -255,8 +255,21 @@ end
 
 local adjust = {}
 
+local function below(schema, ...)
+	for _, name in ipairs({ ... }) do
+		schema = nodes.get(nodes.get(schema, "properties"), name)
+	end
+	return schema
+end
+
+-- Settings that are those of tls-outbound.
+local function be_outbound(schema)
+	nodes.put(schema, "allOf", node_of({ ref(policy_place("tls-outbound")) }))
+end
+
 -- A service has an address or endpoints.
 function adjust.Service(spec)
+	be_outbound(below(spec, "forwardProxy", "tls"))
 	nodes.put(spec, "oneOf", node_of({ object("required", { "address" }),
 		object("required", { "endpoints" }) }))
 end
@@ -272,11 +285,9 @@ function adjust.PolicyBinding(spec, found)
 	target_by_kind(spec)
 end
 
--- What policies call is spoken to as tls-outbound says.
 function adjust.Configuration(spec)
-	local default = nodes.get(nodes.get(spec, "properties"), "defaultTLS")
-	nodes.put(nodes.get(nodes.get(default, "properties"), "outboundPolicyCalls"), "allOf",
-		node_of({ ref(policy_place("tls-outbound")) }))
+	be_outbound(below(spec, "defaultTLS", "outboundPolicyCalls"))
+	be_outbound(below(spec, "forwardProxy", "https", "tls"))
 end
 
 function adjust.Secret(spec)
@@ -345,7 +356,7 @@ local function one_kind(w, kind, found)
 	local defs = nodes.map(nil)
 	if kind == "ApiInstance" or kind == "PolicyBinding" then
 		put_policies(defs, found, found.names)
-	elseif kind == "Configuration" then
+	elseif kind == "Configuration" or kind == "Service" then
 		put_policies(defs, found, { "tls-outbound" })
 	end
 	return with_head(kind_schema(w, kind, found), defs)

@@ -2,8 +2,11 @@
 -- How requests go out to a service: under which name, for whom, and by which way. The same fields for a Service and for a service
 -- inside of an ApiInstance.
 local address = require("sluice.address")
+local configs = require("sluice.configs")
 local nodes = require("sluice.nodes")
 local schema = require("sluice.schema")
+local substitute = require("sluice.substitute")
+local trust = require("sluice.trust")
 
 local outward = {}
 
@@ -18,25 +21,36 @@ local function check_authority(text, host)
 	return 'expected a host, or host:port, found "' .. text .. '"'
 end
 
-local proxies = { http = true, shown = "http://host:port" }
+local CREDENTIAL_BYTES_MAX = 255
+
+local proxies = { http = true, https = true, shown = "http://host:port or https://host:port" }
 
 local function check_proxy(text, host)
 	local parsed, message = address.parse(text, proxies, host)
 	if not parsed then
 		return message
 	elseif parsed.host == "*" or parsed.path ~= "" then
-		return 'expected http://host:port, found "' .. text .. '"'
+		return "expected " .. proxies.shown .. ', found "' .. text .. '"'
 	end
 end
 
 -- RFC 7617 2: the first colon ends the name.
-local function check_user(text)
+local function check_whole_user(text)
 	if text == "" or text:find("[:%c]") then
 		return "expected a name without a colon"
 	end
+	return #text > CREDENTIAL_BYTES_MAX and "a name has 255 bytes at most" or nil
+end
+
+-- What is yet to be put in is checked then.
+local function check_user(text)
+	return not substitute.is_reference(text) and check_whole_user(text) or nil
 end
 
 local function check_password(text)
+	if #text > CREDENTIAL_BYTES_MAX then
+		return "a password has 255 bytes at most"
+	end
 	return text:find("%c") and "a password holds no control characters" or nil
 end
 
@@ -48,6 +62,7 @@ local forward_proxy = {
 		username = { type = "string", check = check_user, max = 255 },
 		password = { type = "string", check = check_password, max = 255 },
 		tunnel = { type = "boolean" },
+		tls = { type = "object" }, -- checked by the schema of tls-outbound
 	},
 }
 
@@ -70,6 +85,7 @@ outward.proxy_shape = {
 			required = { "address" },
 			fields = {
 				address = { type = "string", check = check_proxy },
+				tls = forward_proxy.fields.tls,
 				basicAuth = {
 					type = "map",
 					required = { "username", "password" },
@@ -125,6 +141,18 @@ local function refuse_absolute(target, spec)
 	end
 end
 
+-- Why its TLS cannot be as written; nil: it can.
+local function refuse_tls(proxy, parsed)
+	if nodes.get(proxy, "tls") and parsed and parsed.scheme ~= "https" then
+		return "means something with https://host:port alone"
+	end
+end
+
+local function parse_proxy(proxy, host)
+	local given = nodes.get(proxy, "address")
+	return nodes.is(given, "string") and address.parse(given.value, proxies, host) or nil
+end
+
 local function read_way(target, spec, path, report, owner)
 	local proxy = nodes.get(spec, "forwardProxy")
 	if not nodes.is(proxy, "map") then
@@ -142,10 +170,17 @@ local function read_way(target, spec, path, report, owner)
 	if message then
 		report:error(proxy, path .. "forwardProxy", message, owner, { at_key = true })
 	end
-	local given = nodes.get(proxy, "address")
-	target.forward_proxy = nodes.is(given, "string")
-		and address.parse(given.value, proxies, report.host)
-	target.broken = target.broken or message ~= nil or not target.forward_proxy
+	local parsed = parse_proxy(proxy, report.host)
+	local of_tls = refuse_tls(proxy, parsed)
+	if of_tls then
+		report:error(nodes.get(proxy, "tls"), path .. "forwardProxy.tls", of_tls, owner, { at_key = true })
+	end
+	if message or of_tls or not parsed then
+		target.broken = true
+		return
+	end
+	target.forward_proxy = { parsed = parsed, node = proxy, credentials = proxy,
+		path = path .. "forwardProxy", credentials_path = path .. "forwardProxy", resource = owner }
 end
 
 -- `path`: what stands before the names, with its dot. A service that would be asked in another way than
@@ -165,9 +200,59 @@ function outward.read_settings(settings, node, path, report, resource)
 		resource.closes_all = true
 		return
 	end
-	local given = nodes.get(nodes.get(node, "https"), "address")
-	settings.forward_proxy = { node = node, parsed = address.parse(given.value, proxies, report.host),
-		host = report.host }
+	local https = nodes.get(node, "https")
+	local parsed = parse_proxy(https, report.host)
+	local message = refuse_tls(https, parsed)
+	if message then
+		report:error(nodes.get(https, "tls"), path .. ".https.tls", message, resource, { at_key = true })
+		resource.closes_all = true
+		return
+	end
+	settings.forward_proxy = { parsed = parsed, node = https, credentials = nodes.get(https, "basicAuth"),
+		path = path .. ".https", credentials_path = path .. ".https.basicAuth", resource = resource,
+		exceptions = node, host = report.host }
+end
+
+-- --- when Secrets are read ----------------------------------------------------------------------
+
+-- Of a forward proxy: its TLS and its credentials. False: the report says what is wrong.
+local function link_proxy(proxy, state)
+	local find_secret = trust.find_secret(proxy.resource, state)
+	local config, is_whole = nodes.get(proxy.node, "tls"), true
+	if config then
+		proxy.tls = trust.compile({ resource = proxy.resource, config = config,
+			config_path = proxy.path .. ".tls" }, "the proxy", state)
+		is_whole = proxy.tls ~= nil
+	end
+	for name, check in pairs({ username = check_whole_user, password = check_password }) do
+		local node = nodes.get(proxy.credentials, name)
+		proxy[name] = configs.text(node, check, proxy.credentials_path .. "." .. name, proxy.resource,
+			find_secret, state.report)
+		proxy.is_foreign = proxy.is_foreign or proxy[name] ~= node
+		is_whole = is_whole and (not node or proxy[name] ~= nil)
+	end
+	return is_whole
+end
+
+function outward.link(service, state)
+	local proxy = not service.is_ghost and service.forward_proxy
+	if proxy and not link_proxy(proxy, state) then
+		service.broken, service.address = true, nil
+	end
+end
+
+-- Whether what the plan has of it is of its document alone.
+function outward.is_of_document(service)
+	local proxy = service.forward_proxy
+	return not proxy or not (proxy.tls or proxy.is_foreign)
+end
+
+-- Of the settings that `resource` has, if it has them.
+function outward.link_settings(resource, state)
+	local proxy = state.settings.forward_proxy
+	if proxy and proxy.resource == resource and not link_proxy(proxy, state) then
+		resource.closes_all = true
+	end
 end
 
 -- --- to the plan --------------------------------------------------------------------------------
@@ -191,7 +276,7 @@ end
 -- holds.
 local function is_excepted(name, common)
 	name = name:lower()
-	for _, entry in nodes.each(common.node, "noProxy") do
+	for _, entry in nodes.each(common.exceptions, "noProxy") do
 		local text = entry.value:lower()
 		if name == text or text:sub(1, 1) == "." and name:sub(-#text) == text
 			or address.is_within(name, text, common.host) then
@@ -203,31 +288,30 @@ end
 
 -- The service's own; else the Configuration's, where that is for it.
 local function proxy_for(service, settings)
-	if service.forward_proxy then
-		local at = nodes.get(service.outward, "forwardProxy")
-		return service.forward_proxy, at, at
-	end
 	local common, parsed = settings.forward_proxy, service.address
-	if not common or parsed.scheme ~= "https" or parsed.unix
+	if service.forward_proxy or not common or parsed.scheme ~= "https" or parsed.unix
 		or is_excepted(parsed.host, common) then
-		return nil
+		return service.forward_proxy
 	end
-	local https = nodes.get(common.node, "https")
-	return common.parsed, https, nodes.get(https, "basicAuth")
+	return common
 end
 
 local function forward_proxy_node(service, settings)
-	local parsed, at, credentials = proxy_for(service, settings)
-	if not parsed then
+	local proxy = proxy_for(service, settings)
+	if not proxy then
 		return nil
 	end
-	local user, password = nodes.get(credentials, "username"), nodes.get(credentials, "password")
+	local at, user, password = proxy.node, proxy.username, proxy.password
 	local out = nodes.map(at)
-	nodes.put(out, "host", nodes.string(at, parsed.host))
-	nodes.put(out, "port", nodes.integer(at, parsed.port))
+	nodes.put(out, "host", nodes.string(at, proxy.parsed.host))
+	nodes.put(out, "port", nodes.integer(at, proxy.parsed.port))
 	if nodes.value(at, "tunnel", "boolean") == false then
 		nodes.put(out, "absolute", nodes.boolean(at, true))
 	end
+	if proxy.parsed.scheme == "https" then
+		nodes.put(out, "secure", nodes.boolean(at, true))
+	end
+	nodes.put(out, "tls", proxy.tls)
 	return nodes.put(out, "credentials", user and nodes.string(user,
 		"Basic " .. base64(user.value .. ":" .. (password and password.value or ""))))
 end

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- loadBalancing.sticky: a cookie that keeps a client at its endpoint.
+local configs = require("sluice.configs")
 local nodes = require("sluice.nodes")
+local substitute = require("sluice.substitute")
+local trust = require("sluice.trust")
 
 local sticky = {}
 
@@ -18,10 +21,15 @@ local function check_path(text)
 	end
 end
 
-local function check_key(text)
+local function check_whole_key(text)
 	if #text < 16 or #text > 255 then
 		return "expected a key of 16 to 255 bytes, found one of " .. #text
 	end
+end
+
+-- What is yet to be put in is checked then.
+local function check_key(text)
+	return not substitute.is_reference(text) and check_whole_key(text) or nil
 end
 
 sticky.shape = {
@@ -79,8 +87,27 @@ local function attributes(map)
 	return out .. "; SameSite=" .. (same_sites[nodes.text(map, "sameSite")] or "Lax")
 end
 
+local function map_of(service)
+	return nodes.get(nodes.get(service.outward, "loadBalancing"), "sticky")
+end
+
+-- When Secrets are read: a service whose cookies anybody could make is not asked.
+function sticky.link(service, state)
+	local key = nodes.get(map_of(service), "key")
+	if service.is_ghost or not nodes.is(key, "string") then
+		return
+	end
+	local owner = service.inline_of or service
+	service.sticky_key = configs.text(key, check_whole_key, service.sticky_path .. "key", owner,
+		trust.find_secret(owner, state), state.report)
+	service.has_foreign_key = service.sticky_key ~= key
+	if not service.sticky_key then
+		service.broken, service.address = true, nil
+	end
+end
+
 -- The plan's; nil for nil.
-function sticky.node(map)
+function sticky.node(map, key)
 	if not nodes.is(map, "map") then
 		return nil
 	end
@@ -88,7 +115,7 @@ function sticky.node(map)
 	nodes.put(out, "cookie", nodes.get(map, "cookie"))
 	nodes.put(out, "attributes", nodes.string(map, attributes(map)))
 	nodes.put(out, "secure", nodes.get(map, "secure"))
-	return nodes.put(out, "key", nodes.get(map, "key"))
+	return nodes.put(out, "key", key)
 end
 
 return sticky

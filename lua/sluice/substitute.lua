@@ -7,6 +7,9 @@ local nodes = require("sluice.nodes")
 
 local substitute = {}
 
+-- Where dollars are not doubled.
+local LITERAL = "; a text that looks like a reference can come from a file or a Secret"
+
 -- Without the line end that editors put behind a password; more than one is meant.
 local function chomp(text)
 	return (text:gsub("\r?\n$", "", 1))
@@ -107,7 +110,7 @@ local function replacement(scope, node, text, is_foreign)
 end
 
 -- Whether all of it is one reference.
-local function is_reference(text)
+function substitute.is_reference(text)
 	return text:find("^%$[%a_][%w_]*$") or text:find("^%${[^}]*}%s*$")
 end
 
@@ -145,14 +148,15 @@ function substitute.tree(tree, scope, fail)
 		if node.type ~= "string" or not node.value:find("$", 1, true) then
 			return nil
 		end
-		if scope.literal and scope.literal[path] and not is_reference(node.value) then
+		local is_literal = scope.literal and scope.literal[path]
+		if is_literal and not substitute.is_reference(node.value) then
 			return nil
 		end
 		local text, foreign, is_file = expand(scope, node, node.value)
 		if not text and is_file and scope.miss and scope.miss(node, path, foreign) then
 			text, foreign = "", "file"
 		elseif not text then
-			fail(node, path, foreign)
+			fail(node, path, is_literal and foreign:gsub("; write .*$", LITERAL) or foreign)
 			return nil
 		end
 		if foreign then

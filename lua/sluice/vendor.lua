@@ -68,9 +68,15 @@ for _, place in ipairs(subtrees) do
 	is_subtree[place] = true
 end
 
+-- In a subtree, with all below them.
+local is_ours = { ["Configuration.forwardProxy.https.tls"] = true }
+
 -- Whether the vendor has that field, too; what it does not have is ours.
 function vendor.has_field(place)
 	local above = place
+	if is_ours[place] then
+		return false
+	end
 	while above and not is_subtree[above] do
 		above = above:match("^(.*)%[%]$") or above:match("^(.*)%.[^.]+$")
 	end

@@ -5,6 +5,7 @@ import re
 from contextlib import ExitStack
 
 from harness import *
+from harness.documents import document
 from harness.websocket import open_by, serves
 
 KEPT = {"sticky": {"cookie": "up", "ttlSeconds": 60, "key": "a key of the house"}}
@@ -70,6 +71,22 @@ def replicas_and_later_processes_agree():
                 equal(named(each, cookie_of(first)), ({first.text()}, []))
         with gateway_of(fleet.backends, outlierDetection={}) as later:
             equal(named(later, cookie_of(first)), ({first.text()}, []))
+
+
+@case
+def a_key_may_come_from_elsewhere():
+    """All of it; a dollar in a key is the key's own."""
+    keys = ["a key of the house", "$STICKY_KEY", "${secret:house.key}", "a key of $$the house", "a key of $the house"]
+    with Fleet(2) as fleet:
+        documents = [document("Secret", "house", {"data": {"key": keys[0]}})] + [
+            api(f"a{i}", services={"up": balanced(fleet.backends, loadBalancing={"sticky": {"cookie": "up", "key": key}})})
+            for i, key in enumerate(keys)]
+        with Gateway(documents, env={"STICKY_KEY": keys[0]}) as gateway:
+            answers = [{a.text(): cookie_of(a) for a in (gateway.get("/", port=port) for _ in range(12))}
+                       for port in gateway.ports]
+    equal(answers[0], answers[1])
+    equal(answers[0], answers[2])
+    equal(len({str(sorted(a.items())) for a in answers}), 3)
 
 
 @case

@@ -11,6 +11,7 @@ import threading
 from harness import *
 from harness.cases import CALLOUT
 from harness.documents import document
+from harness.peers import SecureProxy
 
 WEBSOCKET = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13",
              "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -313,6 +314,147 @@ def a_stock_proxy_lets_who_has_its_password_through():
                     equal((answer.status, len(answer.body)), (status, 100000 if status == 200 else len(answer.body)))
                 if status == 503:
                     contains(str(gateway.records(2)[0]), "the forward proxy")
+
+
+@contextlib.contextmanager
+def through(scheme, authority, proxy, backend_port, more=(), **way):
+    """A gateway whose one service, up.test, is reached by that proxy."""
+    up = {"address": f"{scheme}://up.test:{backend_port}", "forwardProxy": {"address": proxy.address, **way}}
+    documents = [api("a", services={"up": up}), *more]
+    if scheme == "https":
+        documents.append(binding("t", "tls-outbound", {"trustedCA": authority.crt}, kind="Service", target="a-up"))
+    with Gateway(documents) as gateway:
+        yield gateway
+
+
+def settled(told, count):
+    return wait_for(lambda: len(told) >= count and told, f"{count} of what the proxy tells")
+
+
+def asked_by_tls(version):
+    """The proxy's certificate is of another authority than the service's, whose TLS goes inside of the proxy's."""
+    ours, theirs = Authority("Ours"), Authority("Theirs")
+    tls = ours.server_tls(ours.issue("up", san="DNS:up.test"))
+    body = bytes(range(256)) * 400
+    with SecureProxy(theirs.issue("proxy", san="DNS:localhost"), version=version) as proxy, Backend(echo) as plain, \
+            Backend(echo, tls=tls) as secure:
+        way = {"address": proxy.address, "tls": {"trustedCA": theirs.crt}, "username": "ann", "password": "s3cret"}
+        table = [("http", plain, True), ("https", secure, True), ("http", plain, False)]
+        documents = [api(f"a{i}", services={"up": {"address": f"{scheme}://up.test:{backend.port}",
+                                                   "forwardProxy": {**way, "tunnel": tunnel}}})
+                     for i, (scheme, backend, tunnel) in enumerate(table)]
+        documents.append(binding("t", "tls-outbound", {"trustedCA": ours.crt}, kind="Service", target="a1-up"))
+        with Gateway(documents) as gateway:
+            for (scheme, backend, tunnel), port in zip(table, gateway.ports):
+                with rows((scheme, tunnel)), gateway.client(port=port) as client:
+                    proxy.asked.clear(), proxy.connections.clear()
+                    sent = body if tunnel else body[:8000]  # node resets for a request behind a large answer
+                    for _ in range(2):
+                        answer = client.request("POST", "/x", body=sent)
+                        equal((answer.status, answer.body == sent), (200, True))
+                    told = settled(proxy.asked, 1 if tunnel else 2)[0]
+                    equal(told["credentials"], "Basic " + base64.b64encode(b"ann:s3cret").decode())
+                    equal((told["method"], told["target"]), ("CONNECT", f"up.test:{backend.port}") if tunnel else
+                          ("POST", f"http://up.test:{backend.port}/x"))
+                    equal([c["name"] for c in proxy.connections], ["localhost"])
+                    equal(backend.requests[-1].get("host"), f"up.test:{backend.port}")
+
+
+@case
+def a_proxy_is_asked_by_tls():
+    asked_by_tls("TLSv1.3")
+
+
+@case(modes="full")
+def a_proxy_is_asked_by_former_tls():
+    asked_by_tls("TLSv1.2")
+
+
+@case
+def dollars_of_credentials_are_their_own():
+    """As the vendor reads them; all of a text may be a reference."""
+    table = [("pa$$word", "pa$$word"), ("a$PROXY_PASSWORD", "a$PROXY_PASSWORD"), ("${", "${"),
+             ("$PROXY_PASSWORD", "of$us"), ("${secret:house.password}", "s3cret:x")]
+    documents = [document("Secret", "house", {"data": {"password": "s3cret:x"}})]
+    with Backend(echo) as backend, ForwardProxy() as proxy:
+        for i, (written, _) in enumerate(table):
+            documents.append(api(f"a{i}", services={"up": {"address": f"http://up.test:{backend.port}", "forwardProxy": {
+                "address": proxy.address, "username": "ann", "password": written}}}))
+        with Gateway(documents, env={"PROXY_PASSWORD": "of$us"}) as gateway:
+            for (written, meant), port in zip(table, gateway.ports):
+                with rows(written):
+                    equal(gateway.get("/", port=port).status, 200)
+                    credentials = base64.b64encode(f"ann:{meant}".encode()).decode()
+                    contains(proxy.heads[-1], f"Proxy-Authorization: Basic {credentials}\r\n")
+
+
+@case
+def http2_goes_through_a_proxy_that_is_asked_by_tls():
+    authority = Authority()
+    for secure in (False, True):
+        certificate = authority.issue("up", san="DNS:up.test") if secure else None
+        with rows(secure), H2Origin(certificate=certificate) as origin, \
+                SecureProxy(authority.issue("proxy", san="DNS:localhost")) as proxy:
+            documents = [binding("t", "tls-outbound", {"trustedCA": authority.crt}, kind="Service", target="a-up")]
+            with through("h2", authority, proxy, origin.port, documents if secure else (),
+                         tls={"trustedCA": authority.crt}) as gateway:
+                for _ in range(2):
+                    equal(gateway.get("/empty").status, 204)
+                equal(len(settled(proxy.asked, 1)), 1)
+
+
+@case
+def who_is_no_proxy_of_ours_is_asked_nothing():
+    authority, other = Authority(), Authority("Other")
+    rogue = {"trustedCA": other.crt}
+    named = authority.issue("proxy", san="DNS:proxy.test")
+    good = authority.issue("proxy", san="DNS:localhost")
+    trusting = {"trustedCA": authority.crt}
+    with Backend(echo) as backend, SecureProxy(good) as proxy, SecureProxy(named) as misnamed:
+        table = [(proxy, rogue, 502, "the forward proxy: certificate verify failed: unable to get local issuer"),
+                 (misnamed, trusting, 502, "the forward proxy: certificate verify failed: hostname mismatch"),
+                 (misnamed, {"skipValidation": True}, 200, "")]
+        for who, tls, status, text in table:
+            with rows(text), through("http", authority, who, backend.port, tls=tls) as gateway:
+                equal(gateway.get("/").status, status)
+                contains(str(gateway.records(1)[0]), text)
+        equal([told["target"] for told in proxy.asked], [])
+    with ForwardProxy() as plain:
+        plain.address = f"https://localhost:{plain.port}"
+        plain.serve = lambda sock: sock.recv(1) and sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with through("http", authority, plain, 80) as gateway:
+            equal(gateway.get("/").status, 502)
+            contains(str(gateway.records(1)[0]), "the forward proxy: ")
+
+
+@case
+def a_proxy_may_want_a_certificate():
+    authority = Authority()
+    mine = authority.issue("gateway")
+    shown = {"certificate": {"crtFile": mine.crt_path, "keyFile": mine.key_path}}
+    with Backend(echo) as backend, \
+            SecureProxy(authority.issue("proxy", san="DNS:localhost"), clients_of=authority) as proxy:
+        for more, status in ((shown, 200), ({}, 502)):
+            with rows(status), through("http", authority, proxy, backend.port,
+                                       tls={"trustedCA": authority.crt, **more}) as gateway:
+                equal(gateway.get("/").status, status)
+        equal([c["client"] for c in settled(proxy.connections, 1)], ["gateway"])
+
+
+@case
+def a_configured_proxy_is_asked_by_tls_too():
+    authority = Authority()
+    tls = authority.server_tls(authority.issue("up", san="DNS:up.test"))
+    with Backend(echo, tls=tls) as backend, SecureProxy(authority.issue("proxy", san="DNS:localhost")) as proxy:
+        documents = [api("a", services={"up": {"address": f"https://up.test:{backend.port}"}}),
+                     binding("t", "tls-outbound", {"trustedCA": authority.crt}, kind="Service", target="a-up"),
+                     document("Secret", "house", {"data": {"ca": authority.crt, "password": "s3cret:x"}}),
+                     configuration("ways", {"forwardProxy": {"https": {
+                         "address": proxy.address, "tls": {"trustedCA": "${secret:house.ca}"},
+                         "basicAuth": {"username": "$PROXY_USER", "password": "${secret:house.password}"}}}})]
+        with Gateway(documents, env={"PROXY_USER": "ann"}) as gateway:
+            equal(gateway.get("/").status, 200)
+            equal(settled(proxy.asked, 1)[0]["credentials"], "Basic " + base64.b64encode(b"ann:s3cret:x").decode())
 
 
 @case

@@ -5,6 +5,7 @@ local address = require("sluice.address")
 local balancing = require("sluice.balancing")
 local outward = require("sluice.outward")
 local schema = require("sluice.schema")
+local sticky = require("sluice.sticky")
 local upstream_http2 = require("sluice.upstream_http2")
 
 local service = {}
@@ -56,6 +57,12 @@ end
 function service.read(resource, report)
 	schema.check(report, resource, resource.spec, service.shape, "spec")
 	service.read_parts(resource, resource.spec, "spec.", report, resource)
+end
+
+-- When Secrets are read: what refers to them.
+function service.link(target, state)
+	outward.link(target, state)
+	sticky.link(target, state)
 end
 
 return service

@@ -76,6 +76,28 @@ class H2Origin:
         self.process.stdout.close()
 
 
+class SecureProxy(Program):
+    """A forward proxy that is spoken to by TLS (tests/peers/secure_proxy.mjs)."""
+
+    def __init__(self, certificate, clients_of=None, version=None):
+        arguments = [certificate.crt_path, certificate.key_path, *([clients_of.crt_path] if clients_of else [])]
+        self.process = subprocess.Popen(["node", f"{TOP}/tests/peers/secure_proxy.mjs", *arguments],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env={**os.environ, **({"TLS_MAX": version} if version else {})})
+        self.port = json.loads(self.process.stdout.readline())["port"]
+        self.address = f"https://localhost:{self.port}"
+        self.connections, self.asked = [], []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        try:
+            for line in self.process.stdout:
+                told = json.loads(line)
+                (self.asked if "method" in told else self.connections).append(told)
+        except ValueError:  # closed
+            pass
+
+
 class H2Client(Program):
     """An HTTP/2 client (tests/peers/h2_client.mjs): many requests on one connection."""
 

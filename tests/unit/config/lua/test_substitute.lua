@@ -66,6 +66,18 @@ end
 local _, foreign = run({ a = "$USER", b = { { c = "x$$y" }, { d = "${file:a.txt}" } }, e = 5 })
 equal(foreign, { "a", "b[1].d" })
 
+-- A text with dollars of its own is replaced as a whole or not at all.
+scope.literal = { own = true }
+for _, row in ipairs({ { "pa$$word", "pa$$word" }, { "a$USER", "a$USER" }, { "${USER}x", "${USER}x" }, { "$$USER", "$$USER" },
+	{ "${x", "${x" }, { "$USER", "ann" }, { "${file:a.txt}", "one" } }) do
+	equal(run({ own = row[1] }).members.own.value, row[2], row[1])
+end
+local _, _, told = run({ own = "$NOBODY", other = "$NOBODY" })
+table.sort(told)
+equal(told, { 'other: environment variable NOBODY is not set; write "$$NOBODY" for a literal dollar sign',
+	"own: environment variable NOBODY is not set; a text that looks like a reference can come from a file or a Secret" })
+scope.literal = nil
+
 -- Unquoted and alone, a variable can take the place of a number or a boolean.
 equal(run("$PORT").resolved, { type = "integer", value = 8081 })
 equal(run("${ON}").resolved, { type = "boolean", value = true })
