@@ -59,6 +59,7 @@ static bool build_listener(struct build *b, const struct plan_node *node, size_t
 		l->tls = build_tls_server(tls, &to, &mistake);
 		if (!l->tls) {
 			refuse(b, mistake.at, "tls", mistake.message);
+			build_tls_missing(b, tls, &mistake);
 			return false;
 		}
 		l->client_cert_mode = build_client_cert_mode(tls);

@@ -129,6 +129,9 @@ struct tls_context *build_tls_server(
 	const struct plan_node *tls, const struct build_tls_port *to, struct build_tls_mistake *m);
 struct tls_context *build_tls_client(const struct plan_node *tls,
 	enum http_client_protocol protocol, struct build_tls_mistake *m);
+/* The first mistake is told by whom it concerns; this tells which other files are missing. */
+void build_tls_missing(
+	struct build *b, const struct plan_node *tls, const struct build_tls_mistake *told);
 enum client_cert_mode build_client_cert_mode(const struct plan_node *tls);
 unsigned build_client_cert_details(const struct plan_node *tls);
 /* Of what connections were made under; the certificates themselves do not count. */

@@ -278,6 +278,7 @@ static void refuse(struct build *b, struct built_service *s, const struct plan_n
 	s->error = heap_strdup(m->message);
 	if (!m->at)
 		return;
+	build_tls_missing(b, plan_get(node, "tls"), m);
 	s->error_at = m->at->position;
 	s->error_at.file = s->error_at.file ? heap_strdup(s->error_at.file) : NULL;
 	if (b->options->former && b->former_services.count == 0)

@@ -52,22 +52,51 @@ static bool refuse(struct build_tls_mistake *m, const struct plan_node *at, cons
 }
 
 /* Files that could not be read when the plan was made: of its certificates, or any of the settings. */
-static bool are_files_there(const struct plan_node *of, struct build_tls_mistake *m)
+#define MISSING_MAX (2 + OTHERS_MAX)
+
+static size_t missing_of(const struct plan_node *of, const struct plan_node *out[MISSING_MAX])
 {
-	const struct plan_node *all[2 + OTHERS_MAX] = {plan_get(of, "certificate"), of};
+	const struct plan_node *all[MISSING_MAX] = {plan_get(of, "certificate"), of};
 	const struct plan_node *others = plan_get(of, "others");
+	size_t n = 0;
 	for (size_t i = 0; i < plan_count(others) && i < OTHERS_MAX; i++)
 		all[2 + i] = plan_at(others, i);
-	for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+	for (size_t i = 0; i < MISSING_MAX; i++) {
 		const struct plan_node *mistake = plan_get(all[i], "mistake");
-		if (mistake && mistake->type == PLAN_STRING) {
-			m->at = mistake;
-			snprintf(
-				m->message, sizeof(m->message), "%.*s", STR_ARG(mistake->u.string));
-			return false;
-		}
+		if (mistake && mistake->type == PLAN_STRING)
+			out[n++] = mistake;
 	}
-	return true;
+	return n;
+}
+
+static bool are_files_there(const struct plan_node *of, struct build_tls_mistake *m)
+{
+	const struct plan_node *missing[MISSING_MAX];
+	if (missing_of(of, missing) == 0)
+		return true;
+	m->at = missing[0];
+	snprintf(m->message, sizeof(m->message), "%.*s", STR_ARG(missing[0]->u.string));
+	return false;
+}
+
+static void tell_missing(
+	struct build *b, const struct plan_node *of, const struct build_tls_mistake *told)
+{
+	const struct plan_node *missing[MISSING_MAX];
+	size_t n = missing_of(of, missing);
+	for (size_t i = 0; i < n; i++)
+		if (missing[i] != told->at)
+			diagnostics_add(b->diagnostics, SEVERITY_ERROR, missing[i]->position, "tls",
+				"%.*s", STR_ARG(missing[i]->u.string));
+}
+
+void build_tls_missing(
+	struct build *b, const struct plan_node *tls, const struct build_tls_mistake *told)
+{
+	const struct plan_node *names = plan_get(tls, "names");
+	tell_missing(b, tls, told);
+	for (size_t i = 0; i < plan_count(names); i++)
+		tell_missing(b, plan_at(names, i), told);
 }
 
 /* A file that is empty, since somebody is about to write it, does not mean that there is none:

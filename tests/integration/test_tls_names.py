@@ -6,6 +6,7 @@ import ssl
 import subprocess
 
 from harness import *
+from harness.gateway import PLUGINS
 
 
 def pair(certificate):
@@ -136,6 +137,33 @@ def mistakes_close_the_port_and_are_told_where_they_stand():
                       gateway.status()["problems"])
                 refusal(gateway, ca.client_tls(), "shop.test")
                 equal(gateway.get("/", port=gateway.ports[1]).status, 200)
+
+
+@case
+def each_file_that_is_missing_is_told_where_it_stands():
+    entry = "        - {hosts: [%s.test], certificate: {crtFile: %s.crt, keyFile: %s.key}}\n"
+    folder = scratch("missing")
+    with open(f"{folder}/a.yaml", "w") as f:
+        f.write("""\
+apiVersion: gateway.sluice.dev/v1
+kind: ApiInstance
+metadata: {name: shop}
+spec:
+  address: https://127.0.0.1:8443
+  services: {up: {address: "http://127.0.0.1:9"}}
+  policies:
+    - policyRef: {name: tls}
+      config:
+        certificate: {crtFile: port.crt, keyFile: port.key}
+        certificates:
+""" + "".join(entry % (name, name, name) for name in "abc"))
+    done = sluice("check", "--plugins", PLUGINS, folder)
+    equal(done.returncode, 1)
+    for line, name in ((10, "port"), (12, "a"), (13, "b"), (14, "c")):
+        contains(done.stderr, f"a.yaml:{line}:")
+        contains(done.stderr, f"tls: file {name}.crt: No such file or directory")
+        contains(done.stderr, f"file {name}.key: No such file or directory")
+    contains(done.stderr, "4 errors, 0 warnings\n")
 
 
 @case
