@@ -36,8 +36,9 @@ void stream_tls_note_error(struct stream_tls *t, const char *fallback)
 {
 	char text[160];
 	long verified = SSL_get_verify_result(t->ssl);
+	bool is_about_peer = SSL_is_server(t->ssl) || t->context->verifies;
 	t->has_failed = true;
-	if (!SSL_is_server(t->ssl) && t->context->verifies && verified != X509_V_OK) {
+	if (is_about_peer && verified != X509_V_OK) {
 		snprintf(text, sizeof(text), "certificate verify failed: %s",
 			X509_verify_cert_error_string(verified));
 		ERR_clear_error();

@@ -16,6 +16,8 @@
 #define CHAIN_DEPTH_MAX     4
 #define CHAIN_BYTES_MAX     65536
 #define ALPN_NAME_BYTES_MAX 255
+/* OpenSSL's: 112 bits, so RSA of 2048, and no SHA-1 in signatures. Some builds have less. */
+#define SECURITY_LEVEL 2
 
 struct tls_context *tls_context_ref(struct tls_context *c)
 {
@@ -149,10 +151,18 @@ static int use_certificates(
 	return ok;
 }
 
+SSL_CTX *tls_library_context_new(const SSL_METHOD *method)
+{
+	SSL_CTX *ctx = SSL_CTX_new(method);
+	if (ctx && SSL_CTX_get_security_level(ctx) < SECURITY_LEVEL)
+		SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+	return ctx;
+}
+
 /* NULL: the library has no memory for it. */
 static struct tls_context *context_new(const SSL_METHOD *method, char *message, size_t size)
 {
-	SSL_CTX *ctx = SSL_CTX_new(method);
+	SSL_CTX *ctx = tls_library_context_new(method);
 	if (!ctx) {
 		tls_refuse(message, size, "the TLS context cannot be made");
 		return NULL;

@@ -33,7 +33,7 @@ static size_t name_count;
 
 static void learn(void)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *ctx = tls_library_context_new(TLS_client_method());
 	CHECK(ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) &&
 		SSL_CTX_set_ciphersuites(ctx, NEW_CIPHERS) &&
 		SSL_CTX_set_cipher_list(ctx, "ALL:COMPLEMENTOFALL"));

@@ -60,15 +60,48 @@ static int is_at_end(void)
 
 /* --- a certificate with its key -------------------------------------------------------------- */
 
-static int add_chain(SSL_CTX *ctx, BIO *bio)
+/* What OpenSSL's security level demands, which rounds a little and says "ee key too small". */
+#define SECURITY_BITS_MIN 112
+#define RSA_BITS_MIN      2048
+
+static bool is_weak(const EVP_PKEY *key)
 {
-	X509 *certificate;
-	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
-		if (!SSL_CTX_add0_chain_cert(ctx, certificate)) {
-			X509_free(certificate);
+	bool is_rsa = EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
+	return EVP_PKEY_get_security_bits(key) < SECURITY_BITS_MIN ||
+	       (is_rsa && EVP_PKEY_get_bits(key) < RSA_BITS_MIN);
+}
+
+static int check_strength(X509 *x, char *message, size_t size)
+{
+	EVP_PKEY *key = X509_get0_pubkey(x);
+	if (!key || !is_weak(key))
+		return 1;
+	const char *kind = EVP_PKEY_get0_type_name(key);
+	snprintf(message, size,
+		"the certificate (crt) has a key that is too weak: %s of %d bits, where RSA needs "
+		"2048 and EC 224",
+		kind ? kind : "one", EVP_PKEY_get_bits(key));
+	return 0;
+}
+
+static int refuse_chain(char *message, size_t size)
+{
+	return tls_refuse(message, size, "the certificate (crt) cannot be used");
+}
+
+static int add_chain(SSL_CTX *ctx, BIO *bio, char *message, size_t size)
+{
+	X509 *x;
+	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		int ok = check_strength(x, message, size);
+		if (ok && !SSL_CTX_add0_chain_cert(ctx, x))
+			ok = refuse_chain(message, size);
+		if (!ok) {
+			X509_free(x);
 			return 0;
 		}
-	return is_at_end();
+	}
+	return is_at_end() ? 1 : refuse_chain(message, size);
 }
 
 /* A second one of a kind would silently take the place of the first. */
@@ -84,19 +117,26 @@ static bool has_kind(SSL_CTX *ctx, X509 *leaf)
 	return false;
 }
 
+static int use_leaf(SSL_CTX *ctx, X509 *leaf, char *message, size_t size)
+{
+	if (has_kind(ctx, leaf))
+		return refuse_plainly(message, size,
+			"a second certificate whose key is of the same kind: side by side stand "
+			"one of RSA and one of EC");
+	if (!check_strength(leaf, message, size))
+		return 0;
+	return SSL_CTX_use_certificate(ctx, leaf) ? 1 : refuse_chain(message, size);
+}
+
 static int use_chain(SSL_CTX *ctx, struct str pem, char *message, size_t size)
 {
 	BIO *bio = bio_of(pem);
 	X509 *leaf = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-	bool is_second = leaf && has_kind(ctx, leaf);
-	int ok = leaf && !is_second && SSL_CTX_use_certificate(ctx, leaf) && add_chain(ctx, bio);
+	int ok = leaf ? use_leaf(ctx, leaf, message, size) : refuse_chain(message, size);
+	ok = ok && add_chain(ctx, bio, message, size);
 	X509_free(leaf);
 	BIO_free(bio);
-	if (is_second)
-		return refuse_plainly(message, size,
-			"a second certificate whose key is of the same kind: side by side stand "
-			"one of RSA and one of EC");
-	return ok ? ok : tls_refuse(message, size, "the certificate (crt) cannot be used");
+	return ok;
 }
 
 static bool is_encrypted(struct str pem)

@@ -32,6 +32,9 @@ void tls_error_text(char *text, size_t size, const char *fallback);
 /* A message, with OpenSSL's reason if there is one; 0, for `&&` chains. */
 int tls_refuse(char *message, size_t size, const char *what);
 
+/* With no less security than we want, however OpenSSL was built. NULL: it has no memory for it. */
+SSL_CTX *tls_library_context_new(const SSL_METHOD *method);
+
 /* --- tls_ciphers.c --- */
 /* What of "A:B" can be used; STR_EMPTY: the default. 0 with a message. */
 int tls_set_ciphers(SSL_CTX *ctx, bool is_server, struct str all, char *message, size_t size);

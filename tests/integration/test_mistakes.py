@@ -172,7 +172,7 @@ def certificate_table():
         ("the authority first", pair(ca.crt + leaf.crt, leaf.key), "the leaf comes before those who vouch for it"),
         ("an encrypted key", pair(leaf.crt, locked), "is encrypted, and there is no keyPassphrase"),
         ("a wrong passphrase", pair(leaf.crt, locked, of_it={"keyPassphrase": "wrong"}), "with this keyPassphrase"),
-        ("a weak key", pair(weak_crt, weak_key), "the certificate (crt) cannot be used: ee key too small"),
+        ("a weak key", pair(weak_crt, weak_key), "the certificate (crt) has a key that is too weak: RSA of 1024 bits"),
         ("garbage", pair(garbage, leaf.key), "the certificate (crt) cannot be used"),
         ("a garbled key", pair(leaf.crt, leaf.key.replace("M", "*")), "the private key (key) cannot be used"),
         ("no PEM", pair("hello", leaf.key), "expected PEM text with -----BEGIN CERTIFICATE-----"),

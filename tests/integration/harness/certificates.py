@@ -40,7 +40,7 @@ class Authority:
         san = san or f"DNS:{name}"
         with open(f"{base}.ext", "w") as f:
             f.write(f"subjectAltName={san}\nextendedKeyUsage={usage}\nbasicConstraints=CA:FALSE\n")
-        key = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["rsa:2048"]
+        key = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}.get(kind, [kind])
         _openssl("req", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{base}.key",
                  "-out", f"{base}.csr")
         _openssl("x509", "-req", "-in", f"{base}.csr", "-CA", self.crt_path, "-CAkey",

@@ -91,7 +91,8 @@ static void sign(X509 *x, EVP_PKEY *key, const struct certificate *issuer)
 struct certificate certificate_make(const struct certificate_options *o)
 {
 	struct certificate c;
-	EVP_PKEY *key = o->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	EVP_PKEY *key =
+		o->is_rsa ? EVP_RSA_gen(o->rsa_bits ? o->rsa_bits : 2048) : EVP_EC_gen("P-256");
 	X509 *x = unsigned_certificate(o, key);
 	sign(x, key, o->issuer);
 	BIO *crt = BIO_new(BIO_s_mem()), *pem = BIO_new(BIO_s_mem());

@@ -80,6 +80,7 @@ struct certificate_options {
 	bool is_authority;
 	bool is_expired;
 	bool is_rsa;            /* else P-256 */
+	unsigned rsa_bits;      /* 0: 2048 */
 	const char *passphrase; /* of the key; NULL: none */
 };
 struct certificate certificate_make(const struct certificate_options *o);

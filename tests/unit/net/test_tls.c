@@ -314,7 +314,13 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 	struct certificate leaf = test_leaf(), ca = test_ca();
 	struct certificate locked = certificate_make(&(struct certificate_options){
 		.issuer = &ca, .names = "DNS:x", .passphrase = "secret"});
+	struct certificate weak = certificate_make(&(struct certificate_options){
+		.issuer = &ca, .names = "DNS:x", .is_rsa = true, .rsa_bits = 2047});
 	static const struct str empty_name[] = {{"", 0}};
+	struct buffer above;
+	buffer_init(&above, 1 << 16);
+	buffer_add(&above, leaf.crt);
+	buffer_add(&above, weak.crt);
 	char half[400];
 	memcpy(half, leaf.crt.p, sizeof(half));
 	struct buffer torn;
@@ -333,6 +339,11 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 			"the certificate (crt) cannot be used"},
 		{{.certificate.crt_pem = buffer_str(&torn), .certificate.key_pem = leaf.key},
 			"the certificate (crt) cannot be used"},
+		{{.certificate.crt_pem = weak.crt, .certificate.key_pem = weak.key},
+			"the certificate (crt) has a key that is too weak: RSA of 2047 bits, where "
+			"RSA needs 2048"},
+		{{.certificate.crt_pem = buffer_str(&above), .certificate.key_pem = leaf.key},
+			"the certificate (crt) has a key that is too weak"},
 		{{.certificate.crt_pem = leaf.crt}, "the private key (key) cannot be used"},
 		{{.certificate.crt_pem = leaf.crt, .certificate.key_pem = STR("nonsense")},
 			"the private key (key) cannot be used"},
@@ -395,6 +406,7 @@ START_TEST(refuses_unusable_server_settings_with_a_sentence)
 	server_context(&right);
 	bench_close();
 	buffer_deinit(&torn);
+	buffer_deinit(&above);
 }
 END_TEST
 
