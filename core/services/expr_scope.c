@@ -284,6 +284,16 @@ static bool authentication(const struct expr_exchange *e, struct str name, struc
 	return str_eq(name, STR("clientName")) && give_present(out, e->x->client_name);
 }
 
+/* vars.claimSet, the vendor's name of the claims. */
+static bool claim_set(const struct expr_exchange *e, struct expr_value *out)
+{
+	struct expr_value all;
+	if (!properties(e, &all))
+		return false;
+	*out = all.u.object.members[0].value;
+	return true;
+}
+
 static bool variable(const struct expr_exchange *e, struct str name, struct expr_value *out)
 {
 	struct sluice_str given;
@@ -293,7 +303,9 @@ static bool variable(const struct expr_exchange *e, struct str name, struct expr
 		vars->get(vars->size >= sizeof(*vars) ? vars->arg : NULL, e->x, str_out(name),
 			&given) == SLUICE_OK)
 		return give_string(out, str_in(given));
-	return policy_property(e->x, name, &value) && give_string(out, value);
+	if (policy_property(e->x, name, &value))
+		return give_string(out, value);
+	return str_eq(name, STR("claimSet")) && claim_set(e, out);
 }
 
 /* --- the scope ------------------------------------------------------------------------------- */

@@ -256,6 +256,18 @@ CONFIGS = {
         "maxContainerDepth": 9, "maxObjectEntryCount": 9, "maxObjectEntryNameLength": 9,
         "maxArrayElementCount": 9, "maxStringValueLength": 9, "maxNumberLength": 9,
         "rejectDuplicateNames": True, "checkAllContentTypes": True},
+    "jwt-validation": {
+        "jwtOrigin": "customExpression", "jwtExpression": "#[attributes.headers['t']]",
+        "signingAlgorithms": ["RS256", "ES256"], "signingKeyLength": 384, "jwtKeyOrigin": "jwks",
+        "textKey": "k", "jwksUrl": ["http://keys.example/k"], "discoveryUrl": "http://issuer.example",
+        "customKeyExpression": "#[attributes.headers['k']]", "jwksServiceTimeToLive": 9,
+        "jwksServiceConnectionTimeout": 9, "skipClientIdValidation": True,
+        "clientIdExpression": "#[vars.claimSet.azp]", "validateAudClaim": True, "mandatoryAudClaim": True,
+        "supportedAudiences": "a", "mandatoryExpClaim": True, "mandatoryNbfClaim": True, "issuer": ["i"],
+        "clockSkewSeconds": 9, "validateCustomClaim": True,
+        "mandatoryCustomClaims": [{"key": "a", "value": "b"}],
+        "nonMandatoryCustomClaims": [{"key": "a", "value": "b"}],
+        "claimsToHeaders": [{"claim": "a", "header": "x-a"}], "tokenCacheEntries": 9, "maxTokenBytes": 99},
     "lua-script": {
         "script": "function log() end", "config": {"a": [1]}, "expressions": {"e": "#[attributes.method]"},
         "requestBody": {"mode": "buffer", "maxBytes": 9}, "responseBody": {"mode": "stream"},

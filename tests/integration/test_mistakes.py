@@ -284,7 +284,7 @@ CLOSED = [
     ("an unknown field", lambda up, p: bad_api(up, p, polices=[]), 'did you mean "policies"?'),
     ("null", lambda up, p: bad_api(up, p, policies=None), "expected a list"),
     ("a policy that is not there", lambda up, p: with_binding(up, p, "no-such-policy"), "unknown policy"),
-    ("a policy of the vendor's", lambda up, p: with_binding(up, p, "jwt-validation"), "is not available"),
+    ("a policy of the vendor's", lambda up, p: with_binding(up, p, "ldap-authentication"), "is not available"),
     ("a mistyped policy", lambda up, p: with_binding(up, p, "rate-limitting", LIMIT), 'did you mean "rate-limiting"?'),
     ("a mistyped setting", lambda up, p: with_binding(up, p, BASIC, {"usrname": "u", "password": "p"}), "usrname"),
     ("a missing setting", lambda up, p: with_binding(up, p, BASIC, {"username": "u"}), 'missing field "password"'),

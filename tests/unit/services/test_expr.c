@@ -332,6 +332,8 @@ START_TEST(claims_are_properties_of_the_authentication)
 	assert_claims("\"#[authentication.properties.claims.roles joinBy ' ']\"", "admin dev");
 	assert_claims("\"#[sizeOf(authentication.properties.claims)]\"", "3");
 	assert_claims("\"#[authentication.properties.claims.none default 'n']\"", "n");
+	assert_claims("\"#[vars.claimSet.act.sub + 1]\"", "8");
+	assert_claims("\"#[vars.claimSet.none default 'n']\"", "n");
 	assert_claims("\"#[authentication.properties.tier default 'n']\"", "n");
 	struct visit *v = begin("\"#[authentication.properties.claims.sub default 'nobody']\"");
 	chain_step(&v->x, REQ);

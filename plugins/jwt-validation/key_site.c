@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "key_site.h"
+
+#include "sluice/http.h"
+#include "sluice/text.h"
+
+#include <stdio.h>
+
+#define SET_BYTES_MAX 262144
+#define WELL_KNOWN    "/.well-known/openid-configuration"
+
+/* --- configuration --------------------------------------------------------------------------- */
+static int is_address(struct sluice_str text)
+{
+	return text.n > 0 && memchr(text.p, ':', text.n) != NULL;
+}
+
+/* Addresses mean the same to everybody; a name means a service of the API or its namespace, so its keys stay with the
+ * binding. */
+static int32_t hold(struct key_site *site, const struct sluice_call *call)
+{
+	char name[4096];
+	int n = snprintf(name, sizeof(name), "%s %.*s", site->is_issuer ? "issuer" : "set",
+		(int)site->address.n, site->address.p);
+	if (!is_address(site->address) && n > 0 && (size_t)n < sizeof(name))
+		n += snprintf(name + n, sizeof(name) - (size_t)n, " of %p", (void *)site);
+	if (n < 0 || (size_t)n >= sizeof(name))
+		return SLUICE_E_INVALID;
+	return key_source_hold(call, (struct sluice_str){name, (size_t)n}, &site->source);
+}
+
+int32_t key_site_init(struct key_site *site, const struct sluice_call *call,
+	const struct sluice_value *at, int is_issuer)
+{
+	const struct sluice_host *host = call->host;
+	site->address = host->value_string(at, SLUICE_STR(""));
+	site->is_issuer = is_issuer;
+	const char *problem = NULL;
+	if (is_issuer && !is_address(site->address))
+		problem = "an issuer is an address, which its tokens name";
+	else if (memchr(site->address.p, ',', site->address.n))
+		problem = "several addresses are written as a list: [a, b]";
+	if (problem) {
+		host->config_error(
+			call->instance, at, (struct sluice_str){problem, strlen(problem)});
+		return SLUICE_E_INVALID;
+	}
+	site->target = host->target(call->instance, at);
+	return site->target ? hold(site, call) : SLUICE_E_INVALID;
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+/* `keys` as key_source_settle has them. */
+static void settle(
+	const struct sluice_call *call, const struct key_site *site, struct jose_keys *keys)
+{
+	const struct sluice_metrics_service *metrics = call->host->service(SLUICE_METRICS_SERVICE);
+	if (site->fetches)
+		metrics->add(site->fetches, keys ? 0 : 1, 1);
+	key_source_settle(site->source, key_clock_ms(), keys);
+}
+
+static void fail(const struct sluice_call *call, const struct key_site *site, struct sluice_str why)
+{
+	char line[512];
+	int n = snprintf(line, sizeof(line), "no keys of %.*s: %.*s", (int)site->address.n,
+		site->address.p, (int)why.n, why.p);
+	size_t written = n < 0 ? 0 : (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
+	call->host->log(call->instance, NULL, SLUICE_LOG_WARN, (struct sluice_str){line, written});
+	settle(call, site, NULL);
+}
+
+static void fail_as(const struct sluice_call *call, const struct key_site *site, const char *why)
+{
+	fail(call, site, (struct sluice_str){why, strlen(why)});
+}
+
+/* 0: failed, and told. */
+static int is_answer(const struct sluice_call *call, const struct key_site *site,
+	const struct sluice_http_response *r)
+{
+	char why[64];
+	if (r->result != SLUICE_OK) {
+		fail(call, site, r->message);
+		return 0;
+	}
+	if (r->status == 200)
+		return 1;
+	snprintf(why, sizeof(why), "its server answers with status %d", (int)r->status);
+	fail_as(call, site, why);
+	return 0;
+}
+
+static void on_keys(
+	const struct sluice_call *call, const struct sluice_http_response *response, void *arg)
+{
+	const struct key_site *site = arg;
+	struct jose_keys keys;
+	const char *why;
+	if (!is_answer(call, site, response))
+		return;
+	if (jose_keys_read(call->host->service(SLUICE_CRYPTO_SERVICE), response->body, &keys,
+		    &why) == SLUICE_OK)
+		settle(call, site, &keys);
+	else
+		fail_as(call, site, why);
+}
+
+static void ask(const struct sluice_call *call, const struct key_site *site, struct sluice_str path,
+	sluice_http_fn *fn)
+{
+	const struct sluice_http_service *http = call->host->service(SLUICE_HTTP_SERVICE);
+	const struct sluice_str fields[] = {SLUICE_STR("accept"), SLUICE_STR("application/json")};
+	const struct sluice_http_request request = {.size = sizeof(request),
+		.timeout_ms = site->timeout_ms,
+		.path = path,
+		.fields = fields,
+		.field_count = 1,
+		.response_bytes_max = SET_BYTES_MAX};
+	if (http->start(call, site->target, &request, fn, (void *)(uintptr_t)site) != SLUICE_OK)
+		fail_as(call, site, "they cannot be asked for");
+}
+
+/* What stands behind the issuer's address; empty: it is no such address. */
+static struct sluice_str path_behind(const struct key_site *site, struct sluice_str uri)
+{
+	struct sluice_str base = site->address;
+	while (base.n && base.p[base.n - 1] == '/')
+		base.n--;
+	if (uri.n <= base.n + 1 || memcmp(uri.p, base.p, base.n) != 0 || uri.p[base.n] != '/')
+		return SLUICE_STR("");
+	return (struct sluice_str){uri.p + base.n, uri.n - base.n};
+}
+
+static void on_document(
+	const struct sluice_call *call, const struct sluice_http_response *response, void *arg)
+{
+	const struct key_site *site = arg;
+	struct jose_value *document;
+	if (!is_answer(call, site, response))
+		return;
+	if (jose_object_read(response->body, &document) != SLUICE_OK) {
+		fail_as(call, site, "its document is no JSON object");
+		return;
+	}
+	struct sluice_str issuer = jose_text(jose_get(document, "issuer"));
+	struct sluice_str path = path_behind(site, jose_text(jose_get(document, "jwks_uri")));
+	if (!issuer.p || !sluice_equal(issuer, site->address))
+		fail_as(call, site, "its document is another issuer's");
+	else if (path.n == 0)
+		fail_as(call, site,
+			"its keys are not behind its own address: name theirs as jwksUrl instead");
+	else
+		ask(call, site, path, on_keys);
+	jose_object_free(document);
+}
+
+void key_site_fetch(const struct sluice_call *call, const struct key_site *site)
+{
+	if (site->is_issuer)
+		ask(call, site, SLUICE_STR(WELL_KNOWN), on_document);
+	else
+		ask(call, site, SLUICE_STR(""), on_keys);
+}

@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The policy jwt-validation with an identity provider over real HTTP, and tokens that openssl signs."""
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import subprocess
+import tempfile
+import threading
+import time
+
+from harness import *
+from harness.documents import document
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def openssl(*args, data=b""):
+    return subprocess.run(["openssl", *args], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          check=True, timeout=60).stdout
+
+
+class Key:
+    """A pair of keys of an identity provider."""
+
+    def __init__(self, kid, kind="RSA"):
+        self.kid, self.kind = kid, kind
+        self.alg = {"RSA": "RS256", "EC": "ES256"}[kind]
+        options = ["rsa_keygen_bits:2048"] if kind == "RSA" else ["ec_paramgen_curve:P-256"]
+        self.file = tempfile.NamedTemporaryFile()
+        self.file.write(openssl("genpkey", "-algorithm", kind, "-pkeyopt", *options))
+        self.file.flush()
+        self.pem = openssl("pkey", "-in", self.file.name, "-pubout").decode()
+
+    @property
+    def jwk(self):
+        der = openssl("pkey", "-in", self.file.name, "-pubout", "-outform", "DER")
+        common = {"kid": self.kid, "kty": self.kind, "use": "sig", "alg": self.alg}
+        if self.kind == "EC":
+            return {**common, "crv": "P-256", "x": base64url(der[-64:-32]), "y": base64url(der[-32:])}
+        modulus = openssl("rsa", "-in", self.file.name, "-noout", "-modulus").decode().split("=")[1].strip()
+        return {**common, "n": base64url(bytes.fromhex(modulus)), "e": "AQAB"}
+
+    def sign(self, data):
+        signature = openssl("dgst", "-sha256", "-sign", self.file.name, data=data)
+        if self.kind == "RSA":
+            return signature
+        numbers, at = [], 2
+        for _ in range(2):
+            n = signature[at + 1]
+            numbers.append(signature[at + 2:at + 2 + n].lstrip(b"\0").rjust(32, b"\0"))
+            at += 2 + n
+        return b"".join(numbers)
+
+    def token(self, claims=None, **header):
+        return signed(self.sign, claims, {"alg": self.alg, "kid": self.kid, **header})
+
+
+def signed(sign, claims, header):
+    header = {name: value for name, value in header.items() if value is not None}
+    claims = claims if claims is not None else {"sub": "ann", "client_id": "shop", "exp": time.time() + 600}
+    data = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+    return data + "." + base64url(sign(data.encode()))
+
+
+class Provider(Backend):
+    """Serves what `answers` has under a path."""
+
+    def __init__(self, *keys):
+        self.answers = {"/keys": json.dumps({"keys": [key.jwk for key in keys]})}
+        self.gate = threading.Event()
+        self.gate.set()
+        super().__init__(self.serve)
+
+    def serve(self, connection):
+        while request := connection.read_request():
+            check(self.gate.wait(20 * SCALE), "the provider may answer")
+            answer = self.answers.get(request.target)
+            connection.send(answer if isinstance(answer, bytes)
+                            else reply(200, answer) if answer is not None else reply(404, "none"))
+
+    def asked(self, path="/keys"):
+        return len([r for r in self.requests if r.target == path])
+
+
+def validated(**config):
+    return {"policyRef": {"name": "jwt-validation-flex"}, "config": {"skipClientIdValidation": True, **config}}
+
+
+def jwks(*providers, **config):
+    urls = [p.address + "/keys" for p in providers]
+    return validated(jwtKeyOrigin="jwks", jwksUrl=urls[0] if len(urls) == 1 else urls, **config)
+
+
+def bearer(token):
+    return {"authorization": "Bearer " + token}
+
+
+def ask(gateway, token, port=None):
+    return gateway.get("/", bearer(token), port=port)
+
+
+@case
+def keys_come_from_the_provider_once_for_all_apis():
+    key = Key("k1")
+    who = {"policyRef": {"name": "header-injection"}, "config": {"inboundHeaders": [
+        {"key": "x-who", "value": "#[authentication.principal ++ '/' ++ authentication.clientId ++ '/' ++ "
+                                  "vars.claimSet.team ++ '/' ++ authentication.properties.claims.team]"}]}}
+    with Provider(key) as provider, Backend() as backend, Gateway(
+            [api(name, backend, policies=[jwks(provider), who]) for name in ("a", "b", "c")],
+            workers=2) as gateway:
+        token = key.token({"sub": "ann", "client_id": "shop", "team": "red", "exp": time.time() + 600})
+        for port in gateway.ports * 2:
+            equal(ask(gateway, token, port).status, 200)
+        equal({r.get("x-who") for r in backend.requests}, {"ann/shop/red/red"})
+        equal(provider.asked(), 1)
+        equal(provider.requests[0].get("accept"), "application/json")
+        equal(gateway.get("/").status, 400)
+        equal(ask(gateway, token[:-6] + "AAAAAA").status, 401)
+        equal(ask(gateway, Key("k1").token()).status, 401)
+
+
+@case
+def an_algorithm_goes_with_its_kind_of_key():
+    """RS256 is asked for: neither a secret made of the public key counts, nor another algorithm, nor none."""
+    key, other = Key("k1"), Key("k2", "EC")
+    with Provider(key, other) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider)])]) as gateway:
+        def by_secret(data, secret=key.pem.encode()):
+            return hmac.new(secret, data, hashlib.sha256).digest()
+        equal(ask(gateway, key.token()).status, 200)
+        for token in (signed(by_secret, None, {"alg": "HS256", "kid": "k1"}),
+                      signed(by_secret, None, {"alg": "RS256", "kid": "k1"}),
+                      signed(lambda _: b"", None, {"alg": "none", "kid": "k1"}),
+                      other.token(), key.token(kid="k2")):
+            equal(ask(gateway, token).status, 401)
+        equal(len(backend.requests), 1)
+
+
+@case
+def several_algorithms_may_be_taken():
+    keys = Key("r"), Key("e", "EC")
+    with Provider(*keys) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider, signingAlgorithms=["RS256", "ES256"])])]) as gateway:
+        for key in keys:
+            equal(ask(gateway, key.token()).status, 200)
+            equal(ask(gateway, key.token(kid=None)).status, 200)
+        equal(ask(gateway, keys[0].token(alg="RS512")).status, 401)
+        equal(ask(gateway, signed(lambda _: bytes(64), None, {"alg": "ES256", "kid": "e"})).status, 401)
+
+
+@case
+def a_public_key_of_the_configuration_is_taken_with_and_without_its_frame():
+    key = Key("k1")
+    bare = "".join(key.pem.strip().split("\n")[1:-1])
+    with Backend() as backend, Gateway([api("a", backend, policies=[validated(textKey=key.pem)]),
+                                        api("b", backend, policies=[validated(textKey=bare)])]) as gateway:
+        for port in gateway.ports:
+            equal(ask(gateway, key.token(), port).status, 200)
+            equal(ask(gateway, key.token(kid="another"), port).status, 200)
+            equal(ask(gateway, Key("k1").token(), port).status, 401)
+
+
+@case
+def what_a_header_points_to_is_never_asked():
+    key, evil = Key("k1"), Key("k1")
+    with Provider(key) as provider, Provider(evil) as attacker, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider)])]) as gateway:
+        url = attacker.address + "/keys"
+        for header in ({"jku": url}, {"x5u": url}, {"jwk": evil.jwk}, {"x5c": ["MIIB"]}):
+            equal(ask(gateway, evil.token(**header)).status, 401, header)
+            equal(ask(gateway, key.token(**header)).status, 200, header)
+        equal(len(attacker.connections), 0)
+
+
+@case
+def a_key_that_is_new_is_asked_for_once():
+    """And those that nobody knows make no more fetches."""
+    old, new = Key("k1"), Key("k2")
+    with Provider(old) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider)])]) as gateway:
+        equal(ask(gateway, old.token()).status, 200)
+        provider.answers["/keys"] = json.dumps({"keys": [old.jwk, new.jwk]})
+        statuses = []
+        asking = [threading.Thread(target=lambda: statuses.append(ask(gateway, new.token()).status))
+                  for _ in range(4)]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+        equal(statuses, [200] * 4)
+        for i in range(20):
+            equal(ask(gateway, old.token(kid=f"unknown-{i}")).status, 401)
+        equal(ask(gateway, old.token()).status, 200)
+        equal(provider.asked(), 2)
+        fetches = {name: n for name, n in gateway.metrics().items() if "jwt_key_fetches" in name and n}
+        equal(list(fetches.values()), [2], fetches)
+
+
+@case
+def requests_wait_for_the_first_keys():
+    key = Key("k1")
+    with Provider(key) as provider, Backend() as backend:
+        provider.gate.clear()
+        with Gateway([api("a", backend, policies=[jwks(provider)])]) as gateway:
+            statuses = []
+            asking = threading.Thread(target=lambda: statuses.append(ask(gateway, key.token()).status))
+            asking.start()
+            wait_for(lambda: provider.asked() == 1, "the keys are asked for")
+            equal(gateway.get("/").status, 400)
+            equal(statuses, [])
+            provider.gate.set()
+            asking.join()
+            equal(statuses, [200])
+            equal(provider.asked(), 1)
+
+
+@case
+def without_keys_it_is_503():
+    key, gone = Key("k1"), free_port()
+    with Provider(key) as provider, Backend() as backend:
+        provider.answers["/keys"] = reply(500, "broken")
+        with Gateway([api("a", backend, policies=[jwks(provider)]),
+                      api("b", backend, policies=[validated(
+                          jwtKeyOrigin="jwks", jwksUrl=f"http://127.0.0.1:{gone}/keys")])]) as gateway:
+            for port in gateway.ports:
+                equal(ask(gateway, key.token(), port).status, 503)
+            equal({r["reason"] for r in gateway.records(2)}, {"jwt_keys_unavailable"})
+            gateway.says("status 500")
+            provider.answers["/keys"] = json.dumps({"keys": [key.jwk]})
+            wait_for(lambda: ask(gateway, key.token()).status == 200, "the provider is back")
+        equal(len(backend.requests), 1)
+
+
+@case
+def a_good_set_stays_when_a_bad_one_comes():
+    key, new = Key("k1"), Key("k2")
+    bad = [json.dumps({"keys": []}), "{", "[]", json.dumps({"keys": [new.jwk, new.jwk]}), "x" * 300000,
+           reply(302, "", {"location": "/other"}), reply(200, '{"keys":[],"keys":[]}')]
+    with contextlib.ExitStack() as stack, Backend() as backend:
+        providers = [stack.enter_context(Provider(key)) for _ in bad]
+        with Gateway(
+                [api(f"a{i}", backend, policies=[jwks(p)]) for i, p in enumerate(providers)]) as gateway:
+            for port, provider, answer in zip(gateway.ports, providers, bad):
+                equal(ask(gateway, key.token(), port).status, 200)
+                provider.answers["/keys"] = answer
+                equal(ask(gateway, new.token(), port).status, 401)
+                equal(provider.asked(), 2)
+                equal(ask(gateway, key.token(), port).status, 200)
+                equal(provider.asked("/other"), 0)
+
+
+@case
+def any_of_several_providers_may_have_signed():
+    one, two = Key("k1"), Key("k2")
+    with Provider(one) as first, Provider(two) as second, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(first, second)])]) as gateway:
+        equal([ask(gateway, key.token()).status for key in (one, two, one)], [200] * 3)
+        equal(ask(gateway, Key("k3").token()).status, 401)
+
+
+@case
+def an_issuer_tells_where_its_keys_are():
+    key = Key("k1")
+
+    def told(issuer, keys):
+        return json.dumps({"issuer": issuer, "jwks_uri": keys})
+    with Provider(key) as provider, Provider(key) as other, Backend() as backend:
+        realm = provider.address + "/realm"
+        provider.answers["/realm/certs"] = provider.answers["/keys"]
+        well_known = "/realm/.well-known/openid-configuration"
+        policy = validated(jwtKeyOrigin="jwks", discoveryUrl=realm)
+        provider.answers[well_known] = told(realm, realm + "/certs")
+        claims = {"iss": realm, "exp": time.time() + 600}
+        with Gateway([api("a", backend, policies=[policy])]) as gateway:
+            equal(ask(gateway, key.token(claims)).status, 200)
+            equal(ask(gateway, key.token({**claims, "iss": realm + "/"})).status, 401)
+            equal(ask(gateway, key.token({"exp": time.time() + 600})).status, 401)
+        for document in (told(realm, other.address + "/keys"), told(other.address, realm + "/certs"),
+                         told(realm, realm + "x/certs"), "{}", "no JSON"):
+            provider.answers[well_known] = document
+            with Gateway([api("a", backend, policies=[policy])]) as gateway:
+                equal(ask(gateway, key.token(claims)).status, 503, document)
+        equal(len(other.connections), 0)
+
+
+@case
+def a_reload_keeps_the_keys():
+    key = Key("k1")
+    with Provider(key) as provider, Backend() as backend:
+        documents = [api("a", backend, policies=[jwks(provider)])]
+        with Gateway({"api.yaml": documents}) as gateway:
+            token = key.token()
+            equal(ask(gateway, token).status, 200)
+            provider.answers["/keys"] = reply(500, "")
+            documents[0]["spec"]["policies"][0]["config"]["maxTokenBytes"] = 9000
+            gateway.save("api.yaml", documents)
+            equal(ask(gateway, token).status, 200)
+            equal(provider.asked(), 1)
+
+
+@case
+def nothing_that_is_written_shows_a_token():
+    key = Key("k1")
+    token = key.token()
+    with Backend() as backend, Gateway(
+            [api("a", backend, policies=[validated(textKey=key.pem)]),
+             api("b", backend, policies=[validated(textKey=key.pem, jwtOrigin="customExpression",
+                                                   jwtExpression="#[attributes.queryParams.jwt]")])],
+            options=["--log-level", "debug"]) as gateway:
+        equal(ask(gateway, token).status, 200)
+        equal(gateway.get("/?jwt=" + token, port=gateway.ports[1]).status, 200)
+        equal(gateway.records(2)[1]["target"], "/?jwt=***")
+        check(token not in gateway.error_text(), "the log has a token")
+
+
+@case
+def a_client_has_a_contract():
+    key = Key("k1")
+    contract = document("Contract", "c", {"apiId": "a", "client": {"id": "shop", "name": "The shop"}})
+    with Backend() as backend, Gateway([api("a", backend, policies=[
+            validated(textKey=key.pem, skipClientIdValidation=False)]), contract]) as gateway:
+        equal(ask(gateway, key.token()).status, 200)
+        equal(ask(gateway, key.token({"client_id": "other"})).status, 401)
+        equal(gateway.records(2)[0]["clientId"], "shop")
+
+
+main()
