@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "net/address_choice.h"
 #include "net/dns_channel.h"
 #include "net/hosts.h"
 
@@ -103,12 +104,12 @@ static void keep_addresses(struct name *n, const struct ares_addrinfo *info)
 	size_t count = 0;
 	int64_t ttl_ms = n->resolver->times.ttl_max_ms;
 	for (const struct ares_addrinfo_node *node = info->nodes; node; node = node->ai_next) {
-		if (count == RESOLVER_ADDRESSES_MAX || node->ai_addrlen > sizeof(found[0].u))
-			break;
-		found[count] = (struct address){.n = node->ai_addrlen};
-		memcpy(&found[count].u, node->ai_addr, node->ai_addrlen);
-		address_set_port(&found[count], 0);
-		count++;
+		struct address a = {.n = node->ai_addrlen};
+		if (node->ai_addrlen > sizeof(a.u))
+			continue;
+		memcpy(&a.u, node->ai_addr, node->ai_addrlen);
+		address_set_port(&a, 0);
+		count = address_choice_add(found, count, RESOLVER_ADDRESSES_MAX, &a);
 		int64_t own_ms = (int64_t)node->ai_ttl * 1000;
 		ttl_ms = own_ms < ttl_ms ? own_ms : ttl_ms;
 	}

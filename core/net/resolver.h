@@ -14,6 +14,7 @@
 #include "net/address.h"
 #include "net/srv_records.h"
 
+/* Of a name with more the same ones stay, in whatever order they come (address_choice.h). */
 #define RESOLVER_ADDRESSES_MAX 32
 #define RESOLVER_STALE_MS      3600000
 #define RESOLVER_TIMEOUT_MS    3000

@@ -2,6 +2,7 @@
 #include "net/targets.h"
 
 #include "base/memory.h"
+#include "net/address_choice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,10 +76,17 @@ static size_t add(
 	return count;
 }
 
-static int compare_priorities(const void *a, const void *b)
+/* A whole order, since name servers rotate: else those beyond TARGETS_MAX would be others each time. */
+static int compare(const void *a, const void *b)
 {
-	const struct lookup *x = a, *y = b;
-	return (int)x->record.priority - (int)y->record.priority;
+	const struct srv_record *x = &((const struct lookup *)a)->record;
+	const struct srv_record *y = &((const struct lookup *)b)->record;
+	if (x->priority != y->priority)
+		return (int)x->priority - (int)y->priority;
+	if (x->weight != y->weight)
+		return (int)y->weight - (int)x->weight;
+	int order = strcmp(x->target, y->target);
+	return order ? order : (int)x->port - (int)y->port;
 }
 
 static int when_to_ask(const struct targets_query *q)
@@ -97,7 +105,7 @@ static void conclude(struct targets_query *q)
 	struct target all[TARGETS_MAX];
 	size_t count = 0;
 	enum rc rc = q->rc;
-	qsort(q->lookups, q->count, sizeof(*q->lookups), compare_priorities);
+	qsort(q->lookups, q->count, sizeof(*q->lookups), compare);
 	for (size_t i = 0; i < q->count; i++) {
 		count = add(all, count, q, &q->lookups[i]);
 		rc = q->lookups[i].rc != RC_OK ? q->lookups[i].rc : rc;
@@ -124,11 +132,11 @@ static void on_addresses(void *owner, enum rc rc, const struct address *addresse
 	struct lookup *l = owner;
 	l->asked = NULL;
 	l->rc = rc;
-	l->count = count < ADDRESSES_EACH_MAX ? count : ADDRESSES_EACH_MAX;
-	for (size_t i = 0; i < l->count; i++) {
-		l->addresses[i] = addresses[i];
+	for (size_t i = 0; i < count; i++)
+		l->count = address_choice_add(
+			l->addresses, l->count, ADDRESSES_EACH_MAX, &addresses[i]);
+	for (size_t i = 0; i < l->count; i++)
 		address_set_port(&l->addresses[i], l->record.port);
-	}
 	leave(l->query);
 }
 

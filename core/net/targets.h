@@ -23,7 +23,7 @@ struct target {
 };
 
 struct targets_query;
-/* By priority, no address twice, the first TARGETS_MAX of them; they live until the callback
+/* By priority, the heaviest first, no address twice, the first TARGETS_MAX of them; they live until the callback
  * returns. rc: RC_OK (count > 0), or what the resolver had for the records or the last target.
  * fresh_ms: when to ask again, as resolver_fresh_ms has it. */
 typedef void targets_fn(

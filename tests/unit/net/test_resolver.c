@@ -216,10 +216,36 @@ START_TEST(a_name_without_addresses_is_not_found)
 }
 END_TEST
 
+START_TEST(of_too_many_addresses_the_same_ones_stay)
+{
+	static char forth[2048], back[2048];
+	size_t n = 0, m = 0;
+	for (int i = 0; i < 40; i++) {
+		n += (size_t)snprintf(forth + n, sizeof(forth) - n, "127.0.1.%d ", i + 1);
+		m += (size_t)snprintf(back + m, sizeof(back) - m, "127.0.1.%d ", 40 - i);
+	}
+	names_open();
+	names.rows[0] = (struct name_row){.name = "many.test", .v4 = forth, .ttl = 1};
+	struct asked first = resolved("many.test");
+	loop_fake_advance(names.loop, 1000);
+	names.rows[0].v4 = back;
+	struct asked second = resolved("many.test");
+	ck_assert_uint_eq(first.count, RESOLVER_ADDRESSES_MAX);
+	ck_assert_uint_eq(second.count, RESOLVER_ADDRESSES_MAX);
+	for (size_t i = 0; i < first.count; i++) {
+		size_t same = 0;
+		for (size_t j = 0; j < second.count; j++)
+			same += address_eq(&first.addresses[i], &second.addresses[j]);
+		ck_assert_uint_eq(same, 1);
+	}
+	names_close();
+}
+END_TEST
+
 UNIT_SUITE(resolver, literals_and_localhost_are_answered_at_once,
 	what_cannot_be_a_name_is_not_found_at_once, the_hosts_file_comes_first,
 	the_hosts_file_may_change, asks_for_both_families_and_keeps_the_answer_for_its_time,
 	times_are_kept_between_a_second_and_an_hour, one_question_addressess_all_who_ask,
 	a_question_that_nobody_waits_for_still_fills_the_cache,
 	whoever_is_answered_may_cancel_and_ask, a_truncated_answer_is_asked_for_again_over_tcp,
-	a_name_without_addresses_is_not_found)
+	a_name_without_addresses_is_not_found, of_too_many_addresses_the_same_ones_stay)
