@@ -29,13 +29,16 @@ static void add_state(
 	}
 }
 
-static void add_endpoint(
-	struct buffer *b, const struct balancer *balancer, const struct endpoint *e, int64_t now_ms)
+static void add_endpoint(struct buffer *b, const struct balancer *balancer,
+	const struct endpoint *e, bool has_priorities, int64_t now_ms)
 {
 	int64_t out_ms = ejected_for_ms(e, now_ms);
 	buffer_add(b, STR("{\"name\":"));
 	buffer_add_json(b, e->name);
-	buffer_addf(b, ",\"weight\":%u,\"active\":%u,\"available\":%s", e->weight,
+	buffer_addf(b, ",\"weight\":%u", e->weight);
+	if (has_priorities)
+		buffer_addf(b, ",\"priority\":%u", e->priority);
+	buffer_addf(b, ",\"active\":%u,\"available\":%s",
 		atomic_load_explicit(&e->active, memory_order_relaxed),
 		endpoint_is_available(e, now_ms) ? "true" : "false");
 	add_state(b, balancer, e, now_ms);
@@ -52,6 +55,7 @@ void endpoint_report_add(struct buffer *b, struct service *s, int64_t now_ms)
 	const char *comma = "";
 	if (!balancer)
 		return;
+	bool has_priorities = service_options(s)->records.n > 0;
 	buffer_addf(b, ",\"loadBalancing\":\"%s\",\"endpoints\":[",
 		balance_algorithm_name(balancer->options.algorithm));
 	balancer_enter(balancer, BALANCER_READER_REPORT);
@@ -59,7 +63,7 @@ void endpoint_report_add(struct buffer *b, struct service *s, int64_t now_ms)
 		if (!is_shown(&balancer->endpoints[i]))
 			continue;
 		buffer_add(b, str_of(comma));
-		add_endpoint(b, balancer, &balancer->endpoints[i], now_ms);
+		add_endpoint(b, balancer, &balancer->endpoints[i], has_priorities, now_ms);
 		comma = ",";
 	}
 	balancer_exit(balancer, BALANCER_READER_REPORT);

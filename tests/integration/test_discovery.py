@@ -331,6 +331,12 @@ class Targets(ExitStack):
         wait_for(lambda: sorted(e["name"] for e in gateway.status()["services"][0]["endpoints"]
                                 if e["state"] != "draining") == expected, f"{expected}")
 
+    def shares(self, gateway):
+        """What `status` says of those that may be asked: (priority, weight)."""
+        names = {f"127.0.0.1:{backend.port}": name for name, backend in self.backends.items()}
+        return {names[e["name"]]: (e["priority"], e["weight"]) for e in gateway.status()["services"][0]["endpoints"]
+                if e["state"] != "draining"}
+
 
 @case
 def records_tell_ports_and_weights():
@@ -340,8 +346,10 @@ def records_tell_ports_and_weights():
         equal((got.count("a"), got.count("b")), (6, 2))
         # They are spoken to by the name of the service, not by their own.
         equal({r.get("host") for b in targets.backends.values() for r in b.requests}, {"up.test"})
-        targets.has(("b", 0, 5), ("c", 0, 5))
-        targets.wait(gateway, "b", "c")
+        equal(targets.shares(gateway), {"a": (0, 1000), "b": (0, 333)})
+        targets.has(("b", 0, 5), ("c", 0, 5), ("d", 7, 1))
+        targets.wait(gateway, "b", "c", "d")
+        wait_for(lambda: targets.shares(gateway) == {"b": (0, 1000), "c": (0, 1000), "d": (7, 1000)}, "other weights")
         got = answers(gateway, 8)
         equal((got.count("b"), got.count("c")), (4, 4))
 
