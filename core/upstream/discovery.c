@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "upstream/discovery.h"
 
+#include "base/map.h"
 #include "base/memory.h"
 #include "net/targets.h"
 #include "upstream/slots.h"
@@ -14,6 +15,7 @@
 /* One service. */
 struct discovery {
 	struct link link; /* in discoveries.list */
+	struct discoveries *all;
 	struct upstream *upstream;
 	struct service *service; /* ref */
 	bool is_wanted;
@@ -30,6 +32,7 @@ struct discovery {
 struct discoveries {
 	struct upstream *upstream; /* borrowed */
 	struct link list;
+	struct map by_service; /* struct discovery, by key_of */
 };
 
 _Static_assert(RESOLVER_ADDRESSES_MAX <= SLOTS_MAX && TARGETS_MAX <= SLOTS_MAX, "a wish for each");
@@ -120,22 +123,19 @@ static void on_timer(struct timer *t)
 
 /* --- services -------------------------------------------------------------------------------- */
 
-static struct discovery *find(struct discoveries *all, const struct service *s)
+/* Where it is: a discovery keeps its service, so that no other one can be there. */
+static struct str key_of(struct service *const *s)
 {
-	LIST_FOREACH(l, &all->list)
-	{
-		struct discovery *d = CONTAINER_OF(l, struct discovery, link);
-		if (d->service == s)
-			return d;
-	}
-	return NULL;
+	return str_n((const char *)s, sizeof(*s));
 }
 
 static void add(struct discoveries *all, struct service *s)
 {
 	struct discovery *d = heap_zalloc(sizeof(*d));
+	d->all = all;
 	d->upstream = all->upstream;
 	d->service = service_ref(s);
+	map_put(&all->by_service, key_of(&d->service), d);
 	d->is_wanted = true;
 	timer_init(&d->timer, on_timer);
 	list_append(&all->list, &d->link);
@@ -150,6 +150,7 @@ static void stop(struct discovery *d)
 		targets_cancel(d->targets);
 	timer_stop(&d->timer);
 	list_remove(&d->link);
+	map_remove(&d->all->by_service, key_of(&d->service));
 	service_unref(d->service);
 	free(d);
 }
@@ -169,7 +170,7 @@ void discoveries_set(struct discoveries *all, struct service *const *services, s
 	for (size_t i = 0; i < count; i++) {
 		if (!services[i]->options.finds_endpoints)
 			continue;
-		struct discovery *d = find(all, services[i]);
+		struct discovery *d = map_get(&all->by_service, key_of(&services[i]));
 		if (d)
 			look_again(d);
 		else
@@ -185,11 +186,13 @@ struct discoveries *discoveries_new(struct upstream *u)
 	struct discoveries *all = heap_zalloc(sizeof(*all));
 	all->upstream = u;
 	list_init(&all->list);
+	map_init(&all->by_service);
 	return all;
 }
 
 void discoveries_free(struct discoveries *all)
 {
 	discoveries_set(all, NULL, 0);
+	map_deinit(&all->by_service);
 	free(all);
 }
