@@ -15,8 +15,13 @@
  *
  * They go through the connections, the TLS settings, the circuit breaker and the metrics of the
  * service. A response comes as a whole; interim ones are passed over, redirects are not followed,
- * contents are not decoded. A request is sent again at most once, and only when the connection turned out
- * to have been closed before. What goes out in fields and paths is checked as the client's would be.
+ * contents are not decoded. What goes out in fields and paths is checked as the client's would be.
+ *
+ * A request is sent again at most once, and only where it went over a connection that had served
+ * others before: where that closed or broke before a byte of an answer came, and the method is idempotent
+ * (GET, HEAD, PUT, DELETE, OPTIONS, TRACE); or, whatever the method is, where nobody can have looked at it:
+ * the connection ended before the request began, or the service says so (HTTP/2: REFUSED_STREAM, or behind a
+ * GOAWAY).
  *
  * Bounds: SLUICE_HTTP_EXCHANGE_MAX requests of one exchange, SLUICE_HTTP_INSTANCE_MAX of one
  * instance under way; SLUICE_HTTP_EXCHANGE_BYTES_MAX that all bodies of one exchange may come to,
