@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate-limiting/buckets.c - open addressing with linear probing, at most three quarters full.
  *
- * Nothing is deleted one by one: a shard that is full is rebuilt without the keys whose windows
- * have all ended, and doubled if that frees less than a quarter. A shard at its largest that is
+ * Nothing is deleted one by one: a shard that is full is rebuilt without the keys that have all
+ * their quota, and doubled if that frees less than a quarter. A shard at its largest that is
  * still full is swept again only when something in it can have expired. */
 #include "buckets.h"
 
@@ -15,15 +15,10 @@
 #define SLOTS_FIRST 8
 #define CACHE_LINE  64
 
-struct window {
-	int64_t start_ms;
-	uint64_t used;
-};
-
-/* A slot: the key, then one struct window per limit. A key of zeroes marks a free slot. */
+/* A slot: the key, then one account per limit. A key of zeroes marks a free slot. */
 struct bucket {
 	struct bucket_key key;
-	struct window windows[];
+	int64_t accounts[];
 };
 
 /* Two shards never share a cache line: workers would fight for it. */
@@ -46,11 +41,12 @@ struct shard_group {
 
 struct buckets {
 	_Atomic unsigned refs;
+	const struct algorithm *algorithm;
 	size_t window_count;
 	size_t bucket_bytes;
 	size_t capacity_max;                             /* of a shard: a power of two */
 	struct shard_group *_Atomic groups[GROUP_COUNT]; /* owned; made when needed */
-	struct window_limit windows[];
+	struct window_limit windows[];                   /* window_count */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -114,19 +110,20 @@ static struct shard *shard_that_is(const struct buckets *b, size_t i)
 	return g ? atomic_load(&g->shards[i % GROUP_SHARDS]) : NULL;
 }
 
-struct buckets *buckets_new(const struct window_limit *windows, size_t count)
+struct buckets *buckets_new(const struct limits *limits)
 {
-	if (count > WINDOWS_MAX)
-		return NULL;
+	const struct algorithm *algorithm = limits->algorithm;
+	size_t count = limits->count;
 	struct buckets *b = lines_alloc(sizeof(*b) + count * sizeof(b->windows[0]));
 	if (!b)
 		return NULL;
 	memset(b, 0, sizeof(*b));
 	atomic_init(&b->refs, 1);
+	b->algorithm = algorithm;
 	b->window_count = count;
 	for (size_t i = 0; i < count; i++)
-		b->windows[i] = windows[i];
-	b->bucket_bytes = sizeof(struct bucket) + count * sizeof(struct window);
+		b->windows[i] = limits->windows[i];
+	b->bucket_bytes = sizeof(struct bucket) + count * algorithm->bytes;
 	b->capacity_max = SLOTS_FIRST;
 	while (b->capacity_max * 2 * b->bucket_bytes <= BUCKETS_SHARD_BYTES_MAX)
 		b->capacity_max *= 2;
@@ -153,29 +150,35 @@ void buckets_unref(struct buckets *b)
 	free(b);
 }
 
-int buckets_match(const struct buckets *b, const struct window_limit *windows, size_t count)
+int buckets_match(const struct buckets *b, const struct limits *limits)
 {
-	if (count != b->window_count)
+	if (limits->algorithm != b->algorithm || limits->count != b->window_count)
 		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (windows[i].requests_max != b->windows[i].requests_max ||
-			windows[i].period_ms != b->windows[i].period_ms)
+	for (size_t i = 0; i < limits->count; i++)
+		if (limits->windows[i].requests_max != b->windows[i].requests_max ||
+			limits->windows[i].period_ms != b->windows[i].period_ms ||
+			limits->windows[i].burst != b->windows[i].burst)
 			return 0;
 	return 1;
 }
 
-/* --- windows --------------------------------------------------------------------------------- */
-static int64_t window_end(const struct buckets *b, const struct window *w, size_t i)
+/* --- accounts -------------------------------------------------------------------------------- */
+static const void *account_seen(const struct buckets *b, const struct bucket *bucket, size_t i)
 {
-	return w->start_ms + b->windows[i].period_ms;
+	return (const char *)bucket->accounts + i * b->algorithm->bytes;
 }
 
-/* When the last of its windows ends. */
+static void *account_at(const struct buckets *b, struct bucket *bucket, size_t i)
+{
+	return (char *)bucket->accounts + i * b->algorithm->bytes;
+}
+
+/* When the last of its limits has all its quota. */
 static int64_t bucket_end(const struct buckets *b, const struct bucket *bucket)
 {
 	int64_t end = INT64_MIN;
 	for (size_t i = 0; i < b->window_count; i++) {
-		int64_t e = window_end(b, &bucket->windows[i], i);
+		int64_t e = b->algorithm->end_ms(&b->windows[i], account_seen(b, bucket, i));
 		if (e > end)
 			end = e;
 	}
@@ -187,30 +190,7 @@ static void bucket_open(
 {
 	bucket->key = key;
 	for (size_t i = 0; i < b->window_count; i++)
-		bucket->windows[i] = (struct window){.start_ms = now_ms};
-}
-
-/* Ended windows begin anew with the request that finds them so. Workers' clocks differ by a turn:
- * a moment before the start counts as the start. */
-static inline int window_has_quota(
-	const struct window_limit *limit, struct window *w, int64_t now_ms)
-{
-	if (now_ms >= w->start_ms + limit->period_ms)
-		*w = (struct window){.start_ms = now_ms};
-	return w->used < limit->requests_max;
-}
-
-static inline struct quota window_take(
-	const struct window_limit *limit, struct window *w, int64_t now_ms, int allowed)
-{
-	int64_t reset = w->start_ms + limit->period_ms - now_ms;
-	w->used += (uint64_t)allowed;
-	return (struct quota){
-		.allowed = allowed,
-		.limit = limit->requests_max,
-		.remaining = limit->requests_max - w->used,
-		.reset_ms = reset > limit->period_ms ? limit->period_ms : reset,
-	};
+		b->algorithm->open(account_at(b, bucket, i), now_ms);
 }
 
 /* The least remaining; among equals the one that takes longest to recover. */
@@ -220,14 +200,18 @@ static int is_nearer(const struct quota *a, const struct quota *b)
 	       (a->remaining == b->remaining && a->reset_ms > b->reset_ms);
 }
 
-static struct quota bucket_take_all(const struct buckets *b, struct window *windows, int64_t now_ms)
+static struct quota bucket_take_all(
+	const struct buckets *b, struct bucket *bucket, int64_t now_ms, uint64_t cost)
 {
-	int allowed = 1;
+	const struct algorithm *how = b->algorithm;
+	int is_allowed = 1;
 	for (size_t i = 0; i < b->window_count; i++)
-		allowed &= window_has_quota(&b->windows[i], &windows[i], now_ms);
-	struct quota nearest = window_take(&b->windows[0], &windows[0], now_ms, allowed);
-	for (size_t i = 1; i < b->window_count; i++) {
-		struct quota q = window_take(&b->windows[i], &windows[i], now_ms, allowed);
+		is_allowed &= how->has(&b->windows[i], account_at(b, bucket, i), now_ms, cost);
+	struct quota nearest = {.remaining = UINT64_MAX};
+	for (size_t i = 0; i < b->window_count; i++) {
+		struct quota q = how->take(
+			&b->windows[i], account_at(b, bucket, i), now_ms, cost, is_allowed);
+		q.index = (uint32_t)i;
 		if (is_nearer(&q, &nearest))
 			nearest = q;
 	}
@@ -235,12 +219,13 @@ static struct quota bucket_take_all(const struct buckets *b, struct window *wind
 }
 
 static inline struct quota bucket_take(
-	const struct buckets *b, struct bucket *bucket, int64_t now_ms)
+	const struct buckets *b, struct bucket *bucket, int64_t now_ms, uint64_t cost)
 {
-	struct window *w = bucket->windows;
-	if (b->window_count > 1)
-		return bucket_take_all(b, w, now_ms);
-	return window_take(&b->windows[0], w, now_ms, window_has_quota(&b->windows[0], w, now_ms));
+	const struct window_limit *limit = &b->windows[0];
+	if (b->algorithm != &algorithm_fixed_window || b->window_count > 1)
+		return bucket_take_all(b, bucket, now_ms, cost);
+	int is_allowed = fixed_window_has(limit, bucket->accounts, now_ms, cost);
+	return fixed_window_take(limit, bucket->accounts, now_ms, cost, is_allowed);
 }
 
 /* --- shards ---------------------------------------------------------------------------------- */
@@ -345,7 +330,7 @@ static struct bucket *shard_bucket(
 	return found;
 }
 
-struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_ms)
+struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_ms, uint64_t cost)
 {
 	struct shard *s = shard_at(b, key.a % BUCKET_SHARDS);
 	if (!s)
@@ -356,7 +341,7 @@ struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_
 	struct bucket *bucket = shard_bucket(b, s, key, now_ms);
 	struct quota q = {0}; /* no memory at all: refused */
 	if (bucket)
-		q = bucket_take(b, bucket, now_ms);
+		q = bucket_take(b, bucket, now_ms, cost);
 	pthread_mutex_unlock(&s->lock);
 	return q;
 }

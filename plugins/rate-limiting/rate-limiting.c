@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate-limiting - so many requests per window, by key.
+/* rate-limiting - so many requests per period, by key.
  *
- * Windows are fixed, and opened by the first request of a key. Every window of `rateLimits` must
- * have quota. Counts are this replica's. */
+ * Every limit of `rateLimits` must have quota. Counts are this replica's. */
 #include "buckets.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
@@ -10,16 +9,22 @@
 
 #include <string.h>
 
-#define KEY_BYTES 32 /* two keys of the keyed hash */
+#define KEY_BYTES 32               /* two keys of the keyed hash */
+#define COST_MAX  9007199254740992 /* 2^53: doubles are exact */
 
 struct state {
 	const struct sluice_crypto_service *crypto;
 	const struct sluice_expr_service *expr;
 	struct sluice_expr *selector; /* NULL: one bucket for all */
+	struct sluice_expr *cost;     /* NULL: 1 */
 	struct buckets *buckets;      /* counted */
+	char *policies;               /* owned: RateLimit-Policy; NULL: not told */
+	size_t policies_bytes;
 	uint8_t hash_key[KEY_BYTES];
 	int32_t expose;
+	int32_t report_only;
 	int32_t refused;
+	int32_t reported;
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
@@ -30,47 +35,11 @@ static int32_t complain(
 	return SLUICE_E_INVALID;
 }
 
-static int32_t window_init(const struct sluice_call *call, const struct sluice_value *entry,
-	struct window_limit *window)
+/* The counts go on where the limits are the same; so does the key of the hash. */
+static int32_t buckets_init(
+	struct state *s, const struct state *previous, const struct limits *limits)
 {
-	const struct sluice_host *host = call->host;
-	const struct sluice_value *max = host->value_get(entry, SLUICE_STR("maximumRequests"));
-	const struct sluice_value *period =
-		host->value_get(entry, SLUICE_STR("timePeriodInMilliseconds"));
-	int64_t requests = host->value_integer(max, 0);
-	window->period_ms = host->value_integer(period, 0);
-	if (requests < 1)
-		return complain(
-			call, max ? max : entry, SLUICE_STR("maximumRequests is at least 1"));
-	/* A year: so that no sum with a clock overflows. */
-	if (window->period_ms < 1 || window->period_ms > INT64_C(31536000000))
-		return complain(call, period ? period : entry,
-			SLUICE_STR("timePeriodInMilliseconds is from 1 to a year's"));
-	window->requests_max = (uint64_t)requests;
-	return SLUICE_OK;
-}
-
-static int32_t windows_init(const struct sluice_call *call, const struct sluice_value *config,
-	struct window_limit *windows, size_t *count)
-{
-	const struct sluice_host *host = call->host;
-	const struct sluice_value *list = host->value_get(config, SLUICE_STR("rateLimits"));
-	*count = host->value_count(list);
-	if (*count < 1 || *count > WINDOWS_MAX)
-		return complain(
-			call, list ? list : config, SLUICE_STR("rateLimits has 1 to 16 entries"));
-	int32_t rc = SLUICE_OK;
-	for (size_t i = 0; i < *count; i++)
-		if (window_init(call, host->value_at(list, i, NULL), &windows[i]) != SLUICE_OK)
-			rc = SLUICE_E_INVALID;
-	return rc;
-}
-
-/* The counters go on where the windows are the same; so does the key of the hash. */
-static int32_t buckets_init(struct state *s, const struct state *previous,
-	const struct window_limit *windows, size_t count)
-{
-	if (previous && buckets_match(previous->buckets, windows, count)) {
+	if (previous && buckets_match(previous->buckets, limits)) {
 		s->buckets = buckets_ref(previous->buckets);
 		memcpy(s->hash_key, previous->hash_key, sizeof(s->hash_key));
 		return SLUICE_OK;
@@ -78,30 +47,79 @@ static int32_t buckets_init(struct state *s, const struct state *previous,
 	int32_t rc = s->crypto->random(s->hash_key, sizeof(s->hash_key));
 	if (rc != SLUICE_OK)
 		return rc;
-	s->buckets = buckets_new(windows, count);
+	s->buckets = buckets_new(limits);
 	return s->buckets ? SLUICE_OK : SLUICE_E_FULL;
 }
 
-static int32_t selector_init(
-	const struct sluice_call *call, struct state *s, const struct sluice_value *config)
+/* NULL in `*expr`: there is none. */
+static int32_t expression_init(const struct sluice_call *call, struct state *s,
+	const struct sluice_value *at, struct sluice_expr **expr)
 {
-	const struct sluice_host *host = call->host;
-	const struct sluice_value *at = host->value_get(config, SLUICE_STR("keySelector"));
-	if (!at || host->value_type(at) == SLUICE_NULL)
+	if (!at || call->host->value_type(at) == SLUICE_NULL)
 		return SLUICE_OK;
-	s->selector = s->expr->compile(call->instance, at);
-	if (!s->selector)
+	*expr = s->expr->compile(call->instance, at);
+	if (!*expr)
 		return SLUICE_E_INVALID;
-	if (s->expr->uses(s->selector) & SLUICE_EXPR_PAYLOAD)
+	if (s->expr->uses(*expr) & SLUICE_EXPR_PAYLOAD)
 		return complain(
 			call, at, SLUICE_STR("payload is not at hand when the request is counted"));
 	return SLUICE_OK;
+}
+
+static int32_t policies_init(
+	const struct sluice_call *call, struct state *s, const struct limits *limits)
+{
+	char text[LIMITS_TEXT_MAX];
+	size_t n = limits_text(limits, text);
+	char *kept = call->host->instance_alloc(call->instance, n);
+	if (!kept)
+		return SLUICE_E_FULL;
+	memcpy(kept, text, n);
+	s->policies = kept;
+	s->policies_bytes = n;
+	return SLUICE_OK;
+}
+
+/* A text that is no expression is no number either. */
+static int32_t cost_init(
+	const struct sluice_call *call, const struct sluice_value *config, struct state *s)
+{
+	const struct sluice_value *at = call->host->value_get(config, SLUICE_STR("cost"));
+	struct sluice_str text = call->host->value_string(at, SLUICE_STR("#["));
+	if (text.n < 2 || memcmp(text.p, "#[", 2) != 0)
+		return complain(call, at, SLUICE_STR("cost is a number, or an expression in #[ ]"));
+	return expression_init(call, s, at, &s->cost);
+}
+
+/* All mistakes are told, not the first alone. */
+static int32_t state_init(const struct sluice_call *call, const struct sluice_value *config,
+	struct state *s, const struct state *previous)
+{
+	const struct sluice_host *host = call->host;
+	struct limits limits;
+	int32_t rc = limits_read(call, config, &limits);
+	int32_t selector = expression_init(
+		call, s, host->value_get(config, SLUICE_STR("keySelector")), &s->selector);
+	int32_t cost = cost_init(call, config, s);
+	rc = rc == SLUICE_OK ? selector : rc;
+	rc = rc == SLUICE_OK ? cost : rc;
+	if (rc == SLUICE_OK &&
+		host->value_bool(host->value_get(config, SLUICE_STR("exposeRateLimitFields")), 0))
+		rc = policies_init(call, s, &limits);
+	return rc == SLUICE_OK ? buckets_init(s, previous, &limits) : rc;
+}
+
+static int tells_client(const struct state *s)
+{
+	return s->expose || s->policies;
 }
 
 static void release(const struct sluice_call *call)
 {
 	struct state *s = call->state;
 	s->expr->free(call->instance, s->selector);
+	s->expr->free(call->instance, s->cost);
+	call->host->instance_free(call->instance, s->policies);
 	buckets_unref(s->buckets);
 	call->host->instance_free(call->instance, s);
 }
@@ -117,19 +135,17 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		.crypto = host->service(SLUICE_CRYPTO_SERVICE),
 		.expr = host->service(SLUICE_EXPR_SERVICE),
 		.expose = host->value_bool(host->value_get(config, SLUICE_STR("exposeHeaders")), 0),
+		.report_only =
+			host->value_bool(host->value_get(config, SLUICE_STR("reportOnly")), 0),
 		.refused = host->counter_define(call->instance, SLUICE_STR("rate_limited"),
 			SLUICE_STR("Requests refused by rate limiting")),
+		.reported = host->counter_define(call->instance, SLUICE_STR("rate_limit_reported"),
+			SLUICE_STR("Requests over the limit that passed, for it is only reported")),
 	};
-	if (!s->expose)
-		host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
-	struct window_limit windows[WINDOWS_MAX];
-	size_t count;
-	int32_t rc = windows_init(call, config, windows, &count);
-	int32_t selector = selector_init(call, s, config);
-	rc = rc == SLUICE_OK ? selector : rc;
-	if (rc == SLUICE_OK)
-		rc = buckets_init(s, previous, windows, count);
+	int32_t rc = state_init(call, config, s, previous);
 	if (rc == SLUICE_OK) {
+		if (!tells_client(s))
+			host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
 		*out = s;
 		return rc;
 	}
@@ -174,36 +190,78 @@ static int32_t select_key(
 	return rc;
 }
 
+/* What cannot be told counts for nothing less: it does not pass. */
+static int32_t find_cost(const struct sluice_call *call, struct sluice_exchange *x, uint64_t *cost)
+{
+	const struct state *s = call->state;
+	double number;
+	*cost = 1;
+	if (!s->cost)
+		return SLUICE_OK;
+	int32_t rc = s->expr->to_number(s->cost, x, NULL, &number);
+	struct sluice_str why = SLUICE_STR("cost is a whole number of 0 or more");
+	if (rc != SLUICE_OK && rc != SLUICE_E_NOT_FOUND)
+		why = s->expr->error();
+	else if (rc == SLUICE_OK && number >= 0 && number <= COST_MAX &&
+		 number == (double)(uint64_t)number) {
+		*cost = (uint64_t)number;
+		return SLUICE_OK;
+	}
+	call->host->log(call->instance, x, SLUICE_LOG_ERROR, why);
+	return SLUICE_E_INVALID;
+}
+
+static int32_t keep(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
+{
+	struct quota *kept = call->host->exchange_alloc(x, sizeof(*kept));
+	if (!kept)
+		return SLUICE_E_FULL;
+	*kept = *quota;
+	call->host->data_set(x, kept);
+	return SLUICE_OK;
+}
+
+static int32_t report(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct state *s = call->state;
+	call->host->counter_add(call->instance, s->reported, 1);
+	sluice_tell_violation(call->host, x, SLUICE_STR("rate_limited"));
+	return SLUICE_CONTINUE;
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
 	struct sluice_str text;
-	if (select_key(call, x, &text) != SLUICE_OK)
+	uint64_t cost;
+	if (select_key(call, x, &text) != SLUICE_OK || find_cost(call, x, &cost) != SLUICE_OK)
 		return SLUICE_FAIL;
-	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x));
-	if (s->expose) {
-		struct quota *kept = call->host->exchange_alloc(x, sizeof(*kept));
-		if (!kept)
-			return SLUICE_FAIL;
-		*kept = quota;
-		call->host->data_set(x, kept);
-	}
-	return quota.allowed ? SLUICE_CONTINUE : refuse(call, x, &quota);
+	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x), cost);
+	if (tells_client(s) && keep(call, x, &quota) != SLUICE_OK)
+		return SLUICE_FAIL;
+	if (quota.allowed)
+		return SLUICE_CONTINUE;
+	return s->report_only ? report(call, x) : refuse(call, x, &quota);
 }
 
 /* Also for the 429 of this policy: the walk of an answer begins here. */
 static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
+	const struct state *s = call->state;
 	const struct quota *quota = call->host->data_get(x);
-	if (quota)
+	if (quota && s->expose)
 		quota_expose(call, x, quota);
+	if (quota && s->policies)
+		quota_expose_fields(
+			call, x, quota, (struct sluice_str){s->policies, s->policies_bytes});
 	return SLUICE_CONTINUE;
 }
 
 static const struct sluice_policy policy = {
 	.size = sizeof(policy),
 	.name = "rate-limiting",
-	.version = "1.0.0",
+	.version = "1.1.0",
 	.configure = configure,
 	.release = release,
 	.request_head = request_head,
@@ -220,7 +278,7 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 		.abi_minor = SLUICE_ABI_MINOR,
 		.policy_count = 1,
 		.name = "rate-limiting",
-		.version = "1.0.0",
+		.version = "1.1.0",
 		.policies = policies,
 		.requires_services = services,
 	};

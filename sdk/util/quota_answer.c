@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/quota_answer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define DIGITS_MAX 20
 
 static struct sluice_str decimal(uint64_t value, char out[DIGITS_MAX])
@@ -13,11 +16,16 @@ static struct sluice_str decimal(uint64_t value, char out[DIGITS_MAX])
 	return (struct sluice_str){out + at, DIGITS_MAX - at};
 }
 
+static int64_t seconds_up(int64_t ms)
+{
+	return (ms + 999) / 1000;
+}
+
 int32_t quota_refuse(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct quota *quota, struct sluice_str reason)
 {
 	char digits[DIGITS_MAX];
-	int64_t seconds = (quota->reset_ms + 999) / 1000;
+	int64_t seconds = seconds_up(quota->reset_ms);
 	const struct sluice_str fields[] = {
 		SLUICE_STR("Retry-After"), decimal(seconds > 1 ? (uint64_t)seconds : 1, digits)};
 	sluice_tell_violation(call->host, x, reason);
@@ -39,4 +47,15 @@ void quota_expose(
 	expose(call, x, SLUICE_STR("x-ratelimit-limit"), quota->limit);
 	expose(call, x, SLUICE_STR("x-ratelimit-remaining"), quota->remaining);
 	expose(call, x, SLUICE_STR("x-ratelimit-reset"), (uint64_t)quota->reset_ms);
+}
+
+void quota_expose_fields(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct quota *quota, struct sluice_str policies)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), "\"%" PRIu32 "\";r=%" PRIu64 ";t=%" PRId64,
+		quota->index + 1, quota->remaining, seconds_up(quota->reset_ms));
+	call->host->field_set(x, SLUICE_RESPONSE, SLUICE_STR("RateLimit-Policy"), policies);
+	call->host->field_set(
+		x, SLUICE_RESPONSE, SLUICE_STR("RateLimit"), (struct sluice_str){text, (size_t)n});
 }

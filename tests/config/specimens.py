@@ -275,8 +275,9 @@ CONFIGS = {
         "state": {"name": "s", "entries": 9, "bytes": 1024}},
     "message-logging": {"loggingConfiguration": [ITEM]},
     "rate-limiting": {
-        "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000}],
-        "keySelector": "#[attributes.method]", "exposeHeaders": True, "clusterizable": True,
+        "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000, "burst": 3}],
+        "algorithm": "gcra", "keySelector": "#[attributes.method]", "cost": "#[2]", "reportOnly": True,
+        "exposeHeaders": True, "exposeRateLimitFields": True, "clusterizable": True,
         "blockOnUnknownQuota": True},
     "rate-limiting-sla-based": {
         "clientIdExpression": "#[attributes.headers['id']]",
