@@ -198,6 +198,7 @@ static struct tls_context *context_of(const struct port *port, const struct plan
 	size_t alpn_count = alpn_of_port(tls, port->to->h2, alpn);
 	struct tls_certificate others[OTHERS_MAX];
 	const struct plan_node *more = plan_get(of, "others");
+	const struct tls_certificate *blamed = NULL;
 	size_t other_count = 0;
 	for (; other_count < plan_count(more) && other_count < OTHERS_MAX; other_count++)
 		others[other_count] = certificate_of(plan_at(more, other_count));
@@ -217,11 +218,16 @@ static struct tls_context *context_of(const struct port *port, const struct plan
 		.session_scope = scope,
 		.tickets = port->to->tickets,
 		.keeps_chain = (build_client_cert_details(tls) & CLIENT_CERT_CHAIN) != 0,
+		.blamed = &blamed,
 	};
 	struct tls_context *context = NULL;
 	if (is_whole(of, m) &&
 		tls_server_context_new(&options, &context, m->message, sizeof(m->message)) != RC_OK)
-		refuse(m, place_of(of), NULL);
+		refuse(m,
+			blamed && blamed != &options.certificate
+				? plan_at(more, (size_t)(blamed - others))
+				: place_of(of),
+			NULL);
 	return context;
 }
 

@@ -133,22 +133,19 @@ static int ask_for_certificates(
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int use_certificate(struct tls_context *c, const struct tls_certificate *certificate,
-	char *message, size_t size)
-{
-	int ok = tls_use_certificate(c->ctx, certificate, message, size);
-	if (ok)
-		tls_staple_add(c, certificate->ocsp);
-	return ok;
-}
-
 static int use_certificates(
 	struct tls_context *c, const struct tls_server_options *o, char *message, size_t size)
 {
-	int ok = use_certificate(c, &o->certificate, message, size);
-	for (size_t i = 0; ok && i < o->other_count; i++)
-		ok = use_certificate(c, &o->others[i], message, size);
-	return ok;
+	for (size_t i = 0; i <= o->other_count; i++) {
+		const struct tls_certificate *one = i == 0 ? &o->certificate : &o->others[i - 1];
+		if (!tls_use_certificate(c->ctx, one, message, size)) {
+			if (o->blamed)
+				*o->blamed = one;
+			return 0;
+		}
+		tls_staple_add(c, one->ocsp);
+	}
+	return 1;
 }
 
 SSL_CTX *tls_library_context_new(const SSL_METHOD *method)

@@ -47,6 +47,7 @@ struct tls_server_options {
 	struct str session_scope;          /* sessions are resumed only where this is the same */
 	const struct ticket_ring *tickets; /* outlives it; NULL: keys of the context's own */
 	bool keeps_chain; /* streams shall tell what clients send above their certificate */
+	const struct tls_certificate **blamed; /* on failure gets which cannot be used; or NULL */
 };
 
 struct tls_client_options {

@@ -139,12 +139,7 @@ def mistakes_close_the_port_and_are_told_where_they_stand():
                 equal(gateway.get("/", port=gateway.ports[1]).status, 200)
 
 
-@case
-def each_file_that_is_missing_is_told_where_it_stands():
-    entry = "        - {hosts: [%s.test], certificate: {crtFile: %s.crt, keyFile: %s.key}}\n"
-    folder = scratch("missing")
-    with open(f"{folder}/a.yaml", "w") as f:
-        f.write("""\
+PORT = """\
 apiVersion: gateway.sluice.dev/v1
 kind: ApiInstance
 metadata: {name: shop}
@@ -156,14 +151,42 @@ spec:
       config:
         certificate: {crtFile: port.crt, keyFile: port.key}
         certificates:
-""" + "".join(entry % (name, name, name) for name in "abc"))
+"""
+
+
+def checked(folder, entries):
+    """What `sluice check` says of PORT with these."""
+    with open(f"{folder}/a.yaml", "w") as f:
+        f.write(PORT + "".join(f"        - {entry}\n" for entry in entries))
     done = sluice("check", "--plugins", PLUGINS, folder)
     equal(done.returncode, 1)
+    return done.stderr
+
+
+@case
+def each_file_that_is_missing_is_told_where_it_stands():
+    entry = "{hosts: [%s.test], certificate: {crtFile: %s.crt, keyFile: %s.key}}"
+    said = checked(scratch("missing"), [entry % (name, name, name) for name in "abc"])
     for line, name in ((10, "port"), (12, "a"), (13, "b"), (14, "c")):
-        contains(done.stderr, f"a.yaml:{line}:")
-        contains(done.stderr, f"tls: file {name}.crt: No such file or directory")
-        contains(done.stderr, f"file {name}.key: No such file or directory")
-    contains(done.stderr, "4 errors, 0 warnings\n")
+        contains(said, f"a.yaml:{line}:")
+        contains(said, f"tls: file {name}.crt: No such file or directory")
+        contains(said, f"file {name}.key: No such file or directory")
+    contains(said, "4 errors, 0 warnings\n")
+
+
+@case
+def a_certificate_beside_another_is_blamed_at_its_own_line():
+    """For everybody, or for the same hosts."""
+    ca, folder = Authority(), scratch("beside")
+    for name, kind in (("port", "ec"), ("rsa", "rsa"), ("a", "ec")):
+        one = ca.issue(f"{name}.test", kind=kind)
+        for suffix, text in (("crt", one.crt), ("key", one.key)):
+            with open(f"{folder}/{name}.{suffix}", "w") as f:
+                f.write(text)
+    pair_of = "certificate: {crtFile: %s.crt, keyFile: %s.key}"
+    contains(checked(folder, [pair_of % ("rsa", "port")]), "a.yaml:12:24: tls: the private key does not match")
+    contains(checked(folder, ["{hosts: [a.test], " + pair_of % (name, name) + "}" for name in ("a", "port")]),
+             "a.yaml:13:42: tls: a second certificate")
 
 
 @case
