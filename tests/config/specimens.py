@@ -247,6 +247,12 @@ CONFIGS = {
                          "outboundHeaders": [{"key": "x-a", "value": "1"}]},
     "header-removal": {"inboundHeaders": ["x-a"], "outboundHeaders": ["x-b"]},
     "http-basic-authentication": {"username": "u", "password": "p"},
+    "http-caching": {
+        "httpCachingKey": "#[attributes.requestPath]", "maxCacheEntries": 9, "maxCacheSize": "1MiB",
+        "maxEntrySize": "1KiB", "ttl": 9, "useHttpCacheHeaders": True, "invalidationHeader": "x-a",
+        "requestExpression": "#[attributes.method == 'GET']",
+        "responseExpression": "#[attributes.statusCode == 200]", "distributed": False, "persistCache": False,
+        "staleIfErrorSeconds": 9, "collapseTimeoutInMilliseconds": 9, "cacheStatus": True},
     "injection-protection": {
         "builtInProtections": ["sql", "xss"], "customProtections": [{"name": "n", "regex": "a+"}],
         "protectPathAndQuery": True, "protectHeaders": True, "protectBody": True, "rejectRequests": True},

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The policy http-caching between real parties: whose answer is given to whom, and what is never stored."""
+import threading
+
+from harness import *
+
+HOUR = {"Cache-Control": "max-age=3600"}
+
+
+def caching(**config):
+    return {"policyRef": {"name": "http-caching"}, "config": config}
+
+
+def counting(fields=HOUR, body="answer"):
+    """A script: each answer tells how many there were before it."""
+    lock, count = threading.Lock(), [0]
+
+    def script(connection):
+        while connection.read_request():
+            with lock:
+                count[0] += 1
+                number = count[0]
+            connection.send(reply(200, f"{body} {number}", fields))
+    return script
+
+
+def asked(gateway, *requests):
+    """The contents of the answers, one request after the other."""
+    return [gateway.get(*request).text() for request in requests]
+
+
+@case
+def an_answer_is_given_again():
+    with Backend(counting({**HOUR, "X-A": "1", "ETag": '"a"'})) as backend, \
+            Gateway([api("a", backend, policies=[caching()])], workers=2) as gateway:
+        equal(gateway.get("/a").get("cache-status"), "sluice; fwd=uri-miss; stored")
+        for _ in range(4):
+            answer = gateway.get("/a")
+            equal((answer.status, answer.text(), answer.get("x-a")), (200, "answer 1", "1"))
+            contains(answer.get("cache-status"), "sluice; hit; ttl=")
+            check(answer.has("age"), "no Age")
+            equal(answer.get("content-length"), "8")
+        head = gateway.request("HEAD", "/a")
+        equal((head.status, head.get("content-length"), head.body), (200, "8", b""))
+        part = gateway.get("/a", {"Range": "bytes=7-"})
+        equal((part.status, part.text(), part.get("content-range")), (206, "1", "bytes 7-7/8"))
+        equal(gateway.get("/a", {"If-None-Match": '"a"'}).status, 304)
+        equal(len(backend.requests), 1)
+        record = gateway.records(8)[-1]
+        equal((record["reason"], record["policy"]), ("cached", "http-caching"))
+
+
+@case
+def nobody_gets_what_another_client_was_answered():
+    who = {"policyRef": {"name": "api-key"}, "config": {"keys": [
+        {"key": "plain-key-1", "clientId": "ann"}, {"key": "plain-key-2", "clientId": "bob"}]}}
+    with Backend(counting()) as backend, \
+            Gateway([api("a", backend, policies=[who, caching()])]) as gateway:
+        ann, bob = {"X-API-Key": "plain-key-1"}, {"X-API-Key": "plain-key-2"}
+        equal(asked(gateway, ("/", ann), ("/", bob), ("/", ann), ("/", bob)),
+              ["answer 1", "answer 2", "answer 1", "answer 2"])
+        equal(gateway.request("POST", "/", ann).status, 200)
+        equal(asked(gateway, ("/", ann), ("/", bob)), ["answer 4", "answer 5"])
+        equal(gateway.get("/").status, 401)
+
+
+@case
+def hosts_and_apis_have_their_own_answers():
+    with Backend(counting()) as backend:
+        documents = [api("a", backend, policies=[caching()]), api("b", backend, policies=[caching()])]
+        with Gateway(documents) as gateway:
+            a, b = gateway.ports
+            equal(gateway.get("/", port=a).text(), "answer 1")
+            equal(gateway.get("/", port=b).text(), "answer 2")
+            equal(gateway.request("GET", "/", host="other.example", port=a).text(), "answer 3")
+            equal(gateway.request("GET", "/", host="OTHER.example", port=a).text(), "answer 3")
+            equal(gateway.get("/", port=a).text(), "answer 1")
+
+
+@case
+def fields_that_are_not_in_the_key_change_nothing_for_others():
+    """Whatever a client sends, another gets what it would have got without it."""
+    names = ["X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Forwarded", "X-Original-URL",
+             "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Host",
+             "X-Original-Host", "X-Forwarded-Server"]
+
+    def script(connection):
+        while request := connection.read_request():
+            echoed = [f"{name}={request.get(name)}" for name in names if "canary" in request.get(name, "")]
+            connection.send(reply(200, " ".join(echoed), HOUR))
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        for i, name in enumerate(names):
+            with rows(name):
+                gateway.get(f"/{i}", {name: "canary"})
+                equal(gateway.get(f"/{i}").text(), "")
+
+
+@case
+def paths_that_look_like_files_are_stored_by_what_their_answer_says():
+    def script(connection):
+        while request := connection.read_request():
+            fields = {"Cache-Control": "private"} if "private" in request.target else {}
+            connection.send(reply(200, "account", fields))
+    targets = ["/private/x.css", "/account/x.css", "/account;.css", "/account%23.css"]
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        for target in targets:
+            for _ in range(2):
+                gateway.get(target)
+        equal(len(backend.requests), len(targets) * 2)
+
+
+@case
+def what_is_not_whole_is_not_stored():
+    def script(connection):
+        while request := connection.read_request():
+            if len(backend.requests) % 2:
+                connection.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                                + ("Content-Length: 10\r\n\r\nhello" if request.target == "/length"
+                                   else "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"))
+                return
+            connection.send(reply(200, "whole", HOUR))
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        for target in ("/length", "/chunks"):
+            with rows(target):
+                with gateway.client() as client:
+                    client.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")
+                    try:
+                        equal(client.read().status, 502)
+                    except Closed:
+                        pass
+                equal(asked(gateway, (target,), (target,)), ["whole", "whole"])
+        equal(len(backend.requests), 4)
+
+
+@case
+def an_upstream_that_is_gone_is_stood_in_for():
+    with Backend(reply(200, "x", {"Cache-Control": "max-age=0, stale-if-error=60", "ETag": '"a"'})) as backend, \
+            Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        equal(gateway.get("/").status, 200)
+        backend.stop()
+
+        def is_stood_in_for():
+            answer = gateway.get("/")
+            return "fwd-status=50" in (answer.get("cache-status") or "") and answer.text() == "x"
+        wait_for(is_stood_in_for, "the answer that is stale")
+        equal(gateway.get("/other").status, 503)
+
+
+@case
+def one_fetches_for_all():
+    first, go = threading.Event(), threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            first.set()
+            go.wait(30)
+            connection.send(reply(200, "x", HOUR))
+    with Backend(script) as backend, \
+            Gateway([api("a", backend, policies=[caching(collapseTimeoutInMilliseconds=60000)])],
+                    workers=2) as gateway:
+        clients = [gateway.client() for _ in range(12)]
+        clients[0].send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        check(first.wait(30), "nobody was asked")
+        for client in clients[1:]:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+
+        def all_wait():
+            return sum(value for name, value in gateway.metrics().items()
+                       if name.startswith("sluice_policy_cache_waited_total")) == 11
+        wait_for(all_wait, "the others wait", 30)
+        go.set()
+        for client in clients:
+            equal(client.read(timeout=30).text(), "x")
+            client.close()
+        equal(len(backend.requests), 1)
+
+
+@case
+def a_reload_keeps_what_is_stored():
+    with Backend(counting()) as backend:
+        document_of = api("a", backend, policies=[caching()])
+        with Gateway({"a.yaml": [document_of]}) as gateway:
+            equal(gateway.get("/").text(), "answer 1")
+            document_of["spec"]["policies"] = [caching(ttl=60)]
+            gateway.save("a.yaml", [document_of])
+            equal(gateway.get("/").text(), "answer 1")
+
+
+main()
