@@ -11,8 +11,7 @@ static int64_t larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-/* RFC 9110 15.1. */
-static int is_heuristic_status(int status)
+int freshness_is_heuristic(int status)
 {
 	static const short statuses[] = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501};
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
@@ -30,7 +29,7 @@ static int is_storable_status(int status)
 /* Those that must-understand means: the ones whose caching this code knows of. */
 static int is_understood_status(int status)
 {
-	return is_heuristic_status(status) || status == 302 || status == 307;
+	return freshness_is_heuristic(status) || status == 302 || status == 307;
 }
 
 static int64_t origin_date_s(const struct answer *a)
@@ -52,7 +51,7 @@ static int64_t explicit_lifetime_s(const struct answer *a)
 
 static int is_heuristic(const struct answer *a)
 {
-	return is_heuristic_status(a->status) || (a->cc.flags & CC_PUBLIC);
+	return freshness_is_heuristic(a->status) || (a->cc.flags & CC_PUBLIC);
 }
 
 static int64_t heuristic_lifetime_s(const struct answer *a)

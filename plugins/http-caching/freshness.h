@@ -48,6 +48,8 @@ enum storing {
 /* `has_validator`: it can be validated once it is stale; else what is never fresh is not worth a place. */
 enum storing freshness_storing(
 	const struct asked *asked, const struct answer *answer, int has_validator);
+/* Those that may be kept though nothing is said of their lifetime (RFC 9110 15.1). */
+int freshness_is_heuristic(int status);
 /* "no-store" and so on, for logs and Cache-Status. */
 struct sluice_str storing_name(enum storing storing);
 

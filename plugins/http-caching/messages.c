@@ -115,6 +115,9 @@ static void wanted_add(
 		if (IS(name, "range"))
 			w->range = value;
 		break;
+	case 's':
+		w->has_override |= IS(name, "sec-websocket-key");
+		break;
 	case 'x':
 		w->has_override |= is_override(name);
 		break;
@@ -211,12 +214,16 @@ static void reading_add(
 		r->sets_cookie = 1;
 }
 
-/* What forbids stays; how long is the operator's to say. */
+/* What forbids stays; how long is the operator's to say, and of which answers: else of those that HTTP keeps by itself,
+ * not of a refusal or an error. */
 static void answer_overrule(struct answer *a, const struct settings *s)
 {
 	for (unsigned i = 0; i < CC_TIMES; i++)
 		a->cc.seconds[i] = -1;
-	a->cc.seconds[CC_MAX_AGE] = s->ttl_s;
+	if (s->response || freshness_is_heuristic(a->status))
+		a->cc.seconds[CC_MAX_AGE] = s->ttl_s;
+	else
+		a->cc.flags |= CC_NO_STORE;
 	a->date_s = a->age_s = a->expires_s = ANSWER_UNSAID;
 }
 

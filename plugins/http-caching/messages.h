@@ -23,7 +23,7 @@ struct wanted {
 	struct asked asked;
 	struct sluice_str if_modified_since, range, if_range, invalidation;
 	int has_none_match, has_cookie;
-	int has_override;     /* of the method, the path or the host */
+	int has_override; /* of the method, the path or the host; or it asks for another protocol */
 	int has_precondition; /* If-Match and its kin: the origin's to judge */
 };
 void wanted_read(struct wanted *w, const struct field_pairs *request, const struct settings *s);

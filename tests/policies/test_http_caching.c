@@ -181,6 +181,7 @@ START_TEST(requests_say_what_they_take)
 		{"9110 13.1.4 if-unmodified-since, too", "", HOUR, 0,
 			"If-Unmodified-Since: Mon, 13 Nov 2023 22:13:20 GMT", MISS},
 		{"7.1 what overrides the target", "", HOUR, 0, "X-Original-URL: /b", MISS},
+		{"9110 7.8 another protocol", "", HOUR, 0, "Sec-WebSocket-Key: x", MISS},
 		{"7.1 what overrides the method", "X-HTTP-Method-Override: PUT", HOUR, 0, "", MISS},
 		{"5861 3 while another validates", "",
 			"Cache-Control: max-age=60, stale-while-revalidate=30", 70, "", MISS},

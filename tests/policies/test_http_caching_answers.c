@@ -264,6 +264,36 @@ START_TEST(without_http_the_time_to_live_counts)
 }
 END_TEST
 
+START_TEST(without_http_refusals_and_errors_are_not_stored)
+{
+	static const struct {
+		int status, is_stored;
+	} rows[] = {{200, 1}, {203, 1}, {301, 1}, {404, 1}, {410, 1}, {501, 1}, {302, 0}, {401, 0},
+		{403, 0}, {429, 0}, {500, 0}, {502, 0}, {503, 0}};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct visit *v = visit_policy(NAME, NAME,
+			"{useHttpCacheHeaders: false, collapseTimeoutInMilliseconds: 0}");
+		assert_fate(v, "/a", "", MISS);
+		answer(v, rows[i].status, MON, "x");
+		ck_assert_msg((ask(v, "GET", "/a", "") == ANSWERED) == rows[i].is_stored, "%d",
+			rows[i].status);
+		visit_leave(v);
+	}
+}
+END_TEST
+
+START_TEST(an_answer_of_any_status_that_is_asked_for_is_stored)
+{
+	struct visit *v = visit_policy(NAME, NAME,
+		"{useHttpCacheHeaders: false, collapseTimeoutInMilliseconds: 0, "
+		"responseExpression: true}");
+	assert_fate(v, "/a", "", MISS);
+	answer(v, 503, "", "x");
+	assert_fate(v, "/a", "", HIT);
+	visit_leave(v);
+}
+END_TEST
+
 START_TEST(bounds_hold)
 {
 	struct visit *v = visit_policy(NAME, NAME,
@@ -389,7 +419,8 @@ UNIT_SUITE(http_caching_answers, a_hit_has_the_fields_and_the_age, keys_have_pat
 	parts_of_the_origin_are_passed_and_not_stored, variants_stand_side_by_side_up_to_a_bound,
 	answers_that_vary_less_or_more_go_together, a_key_of_the_operators_is_the_key,
 	a_key_that_fails_passes_by, expressions_choose_requests_and_answers,
-	without_http_the_time_to_live_counts, bounds_hold,
+	without_http_the_time_to_live_counts, without_http_refusals_and_errors_are_not_stored,
+	an_answer_of_any_status_that_is_asked_for_is_stored, bounds_hold,
 	content_that_turns_out_too_large_is_not_stored, a_save_keeps_what_is_stored,
 	content_of_a_get_passes_by, refuses_what_it_cannot_do,
 	a_store_that_answers_late_is_waited_for, faults_do_no_harm)
