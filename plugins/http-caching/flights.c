@@ -11,11 +11,13 @@
 #define SLOTS    256
 #define ALONE    1024
 #define ALONE_MS 10000
+#define DROPS    1024
 
 struct flights {
 	_Atomic unsigned refs;
 	_Atomic uint64_t number;
-	pthread_mutex_t lock; /* for what follows */
+	_Atomic uint64_t drops[DROPS], drop_of_all; /* the numbers of the last */
+	pthread_mutex_t lock;                       /* for what follows */
 	struct flight *slots[SLOTS];
 	/* Targets whose answers are not shared: by a part of the hash, the newer in the place of the older. */
 	struct {
@@ -34,6 +36,9 @@ struct flights *flights_new(void)
 	clock_gettime(CLOCK_REALTIME, &now);
 	atomic_init(&f->refs, 1);
 	atomic_init(&f->number, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+	atomic_init(&f->drop_of_all, 0);
+	for (size_t i = 0; i < DROPS; i++)
+		atomic_init(&f->drops[i], 0);
 	pthread_mutex_init(&f->lock, NULL);
 	return f;
 }
@@ -55,6 +60,23 @@ void flights_unref(struct flights *f)
 uint64_t flights_number(struct flights *f)
 {
 	return atomic_fetch_add(&f->number, 1);
+}
+
+uint64_t flights_mark(struct flights *f)
+{
+	return atomic_load(&f->number);
+}
+
+void flights_drop(struct flights *f, struct sluice_str key)
+{
+	_Atomic uint64_t *drop = key.p ? &f->drops[text_hash(key) % DROPS] : &f->drop_of_all;
+	atomic_store(drop, flights_number(f));
+}
+
+int flights_is_dropped(struct flights *f, struct sluice_str key, uint64_t mark)
+{
+	return atomic_load(&f->drops[text_hash(key) % DROPS]) >= mark ||
+	       atomic_load(&f->drop_of_all) >= mark;
 }
 
 /* FNV-1a: nothing depends on nobody finding two texts of one hash. */
@@ -130,6 +152,12 @@ static void unlink_from(struct flight **at, const struct flight *flight)
 		*at = flight->next;
 }
 
+static void set_alone(struct flights *f, const struct flight *flight, int64_t now_ms)
+{
+	f->alone[flight->hash % ALONE].hash = flight->hash;
+	f->alone[flight->hash % ALONE].until_ms = now_ms + ALONE_MS;
+}
+
 void flights_land(struct flights *f, struct flight *flight, int is_shared, int64_t now_ms,
 	int32_t (*resume)(sluice_token token))
 {
@@ -138,12 +166,20 @@ void flights_land(struct flights *f, struct flight *flight, int is_shared, int64
 	flight->role = FLIGHT_NONE;
 	pthread_mutex_lock(&f->lock);
 	unlink_from(&f->slots[flight->hash % SLOTS], flight);
-	if (!is_shared) {
-		f->alone[flight->hash % ALONE].hash = flight->hash;
-		f->alone[flight->hash % ALONE].until_ms = now_ms + ALONE_MS;
-	}
+	if (!is_shared)
+		set_alone(f, flight, now_ms);
 	wake(flight, resume);
 	pthread_mutex_unlock(&f->lock);
+}
+
+/* Whether the leader is still away. */
+static int leave(struct flight *flight)
+{
+	int is_away = flight->leader != NULL;
+	if (is_away)
+		unlink_from(&flight->leader->waiting, flight);
+	flight->leader = NULL;
+	return is_away;
 }
 
 void flights_leave(struct flights *f, struct flight *flight)
@@ -152,8 +188,17 @@ void flights_leave(struct flights *f, struct flight *flight)
 		return;
 	flight->role = FLIGHT_NONE;
 	pthread_mutex_lock(&f->lock);
-	if (flight->leader)
-		unlink_from(&flight->leader->waiting, flight);
-	flight->leader = NULL;
+	leave(flight);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void flights_give_up(struct flights *f, struct flight *flight, int64_t now_ms)
+{
+	if (flight->role != FLIGHT_WAITS)
+		return;
+	flight->role = FLIGHT_NONE;
+	pthread_mutex_lock(&f->lock);
+	if (leave(flight))
+		set_alone(f, flight, now_ms);
 	pthread_mutex_unlock(&f->lock);
 }

@@ -42,7 +42,17 @@ int flights_arm(struct flights *f, struct flight *flight, sluice_token token);
 void flights_land(struct flights *f, struct flight *flight, int is_shared, int64_t now_ms,
 	int32_t (*resume)(sluice_token token));
 void flights_leave(struct flights *f, struct flight *flight);
+/* The same, of one that has waited long enough: where the leader is still away, nobody waits for a while. */
+void flights_give_up(struct flights *f, struct flight *flight, int64_t now_ms);
 
 /* A number that no other has had of this table. */
 uint64_t flights_number(struct flights *f);
+
+/* What was asked for before something changed must not be stored behind that. A mark is taken when the origin is asked;
+ * `flights_drop` comes before the removal, `flights_is_dropped` behind the storing: what was stored is removed then. A
+ * NULL pointer: all keys. Some keys count as one. */
+uint64_t flights_mark(struct flights *f);
+void flights_drop(struct flights *f, struct sluice_str key);
+int flights_is_dropped(struct flights *f, struct sluice_str key, uint64_t mark);
+
 uint64_t text_hash(struct sluice_str text);

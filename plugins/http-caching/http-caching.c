@@ -39,6 +39,8 @@ static int32_t pass_by(struct visit *v)
 
 static int32_t go_on(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v)
 {
+	const struct settings *s = call->state;
+	v->mark = flights_mark(s->flights);
 	v->sent_ms = call->host->now_ms(x);
 	return keep_request(call, x, v) ? SLUICE_CONTINUE : pass_by(v);
 }
@@ -235,7 +237,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 		return begin(call, x);
 	if (v->is_waiting) {
 		v->is_waiting = 0;
-		flights_leave(s->flights, &v->flight);
+		flights_give_up(s->flights, &v->flight, call->host->now_ms(x));
 		lookup_restart(&v->lookup);
 	}
 	return look_up(call, x, v);
@@ -264,6 +266,8 @@ static int32_t response_body(
 	if (rc == SLUICE_OK && !body->end)
 		return SLUICE_CONTINUE;
 	v->is_capturing = 0;
+	if (rc == SLUICE_OK)
+		storing_check(call, v);
 	storing_land(call, x, v, rc == SLUICE_OK);
 	return SLUICE_CONTINUE;
 }

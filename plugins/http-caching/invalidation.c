@@ -6,8 +6,10 @@
 static void drop(const struct sluice_call *call, struct sluice_str key)
 {
 	const struct settings *s = call->state;
-	if (key.p)
-		s->store->remove(call, s->cache, key);
+	if (!key.p)
+		return;
+	flights_drop(s->flights, key);
+	s->store->remove(call, s->cache, key);
 }
 
 static int take_nocase(struct sluice_str *s, struct sluice_str prefix)
@@ -67,12 +69,14 @@ int invalidate_on_request(const struct sluice_call *call, const struct visit *v)
 {
 	const struct settings *s = call->state;
 	struct sluice_str how = v->wanted.invalidation;
-	if (sluice_equal(how, SLUICE_STR("invalidate-all")))
+	if (sluice_equal(how, SLUICE_STR("invalidate-all"))) {
+		flights_drop(s->flights, (struct sluice_str){NULL, 0});
 		s->store->remove_prefix(call, s->cache, (struct sluice_str){"", 0});
-	else if (sluice_equal(how, SLUICE_STR("invalidate")))
+	} else if (sluice_equal(how, SLUICE_STR("invalidate"))) {
 		drop(call, v->lookup.target);
-	else
+	} else {
 		return 0;
+	}
 	call->host->counter_add(call->instance, s->invalidated, 1);
 	return 1;
 }

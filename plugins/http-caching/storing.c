@@ -17,6 +17,13 @@ void storing_land(
 			call->host->resume);
 }
 
+void storing_check(const struct sluice_call *call, const struct visit *v)
+{
+	const struct settings *s = call->state;
+	if (flights_is_dropped(s->flights, v->lookup.target, v->mark))
+		s->store->remove(call, s->cache, v->lookup.key);
+}
+
 /* --- what is kept ---------------------------------------------------------------------------- */
 static struct answer answer_at(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct visit *v, int status)
@@ -198,6 +205,7 @@ static int32_t keep(const struct sluice_call *call, struct sluice_exchange *x, s
 		return pass(call, x, v, SLUICE_STR("no-room"));
 	tell(call, x, v, 1, (struct sluice_str){"", 0});
 	if (!v->is_capturing) {
+		storing_check(call, v);
 		storing_land(call, x, v, 1);
 		call->host->body_pass(x);
 	}

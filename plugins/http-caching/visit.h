@@ -28,9 +28,5 @@ struct visit {
 	int is_answered;            /* by this policy */
 	int is_capturing;
 	int64_t sent_ms; /* when it went on */
+	uint64_t mark;   /* likewise, among what is dropped */
 };
-
-static inline struct sluice_cached *visit_found(struct visit *v)
-{
-	return v->lookup.is_found ? &v->lookup.found : NULL;
-}

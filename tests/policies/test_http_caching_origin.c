@@ -264,6 +264,41 @@ START_TEST(nobody_waits_for_what_is_not_stored)
 }
 END_TEST
 
+START_TEST(what_was_asked_for_before_a_change_is_not_stored_behind_it)
+{
+	static const char *const answers[] = {HOUR, HOUR "\nVary: Accept"};
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		struct visit *v = visit_policy(NAME, NAME, "{invalidationHeader: x-drop}");
+		struct sluice_test_exchange *slow = sent(v, "/a");
+		if (i)
+			ck_assert_int_eq(ask(v, "GET", "/b", "X-Drop: invalidate-all"), PASSED);
+		else
+			ck_assert_int_eq(ask(v, "POST", "/a", ""), PASSED);
+		answer(v, 200, "", NULL);
+		struct visit late = {.t = v->t, .x = slow};
+		answer(&late, 200, answers[i], "old");
+		sluice_test_end(slow);
+		assert_fate(v, "/a", "", MISS);
+		answer(v, 200, answers[i], "new");
+		assert_fate(v, "/a", "", HIT);
+		visit_leave(v);
+	}
+}
+END_TEST
+
+START_TEST(who_has_waited_in_vain_was_the_last)
+{
+	struct visit *v = visit_policy(NAME, NAME, "{collapseTimeoutInMilliseconds: 400}");
+	struct sluice_test_exchange *leader = sent(v, "/a"), *other = sent(v, "/a");
+	sluice_test_advance(v->t, 400);
+	ck_assert_int_eq(sluice_test_outcome(other), PASSED);
+	assert_fate(v, "/a", "", MISS); /* it does not wait */
+	sluice_test_end(other);
+	sluice_test_end(leader);
+	visit_leave(v);
+}
+END_TEST
+
 START_TEST(nobody_waits_longer_than_it_may)
 {
 	struct visit *v = visit_policy(NAME, NAME, "{collapseTimeoutInMilliseconds: 400}");
@@ -330,5 +365,7 @@ UNIT_SUITE(http_caching_origin, the_origin_is_asked_by_what_is_stored,
 	unsafe_methods_drop_their_target, unsafe_methods_drop_what_their_answer_names,
 	all_variants_go_with_their_target, a_field_of_the_operators_drops_one_or_all,
 	others_wait_for_the_one_that_fetches, nobody_waits_for_what_is_not_stored,
-	nobody_waits_longer_than_it_may, one_that_goes_away_holds_up_nobody,
-	credentials_and_conditions_do_not_wait, what_is_stale_is_given_while_one_validates)
+	what_was_asked_for_before_a_change_is_not_stored_behind_it,
+	who_has_waited_in_vain_was_the_last, nobody_waits_longer_than_it_may,
+	one_that_goes_away_holds_up_nobody, credentials_and_conditions_do_not_wait,
+	what_is_stale_is_given_while_one_validates)
