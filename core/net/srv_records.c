@@ -115,6 +115,30 @@ static void take_name(struct reader *r, char to[SRV_TARGET_BYTES])
 
 /* --- records --------------------------------------------------------------------------------- */
 
+int srv_record_compare(const struct srv_record *a, const struct srv_record *b)
+{
+	if (a->priority != b->priority)
+		return (int)a->priority - (int)b->priority;
+	if (a->weight != b->weight)
+		return (int)b->weight - (int)a->weight;
+	int order = strcmp(a->target, b->target);
+	return order ? order : (int)a->port - (int)b->port;
+}
+
+static void add(struct srv_records *out, const struct srv_record *record)
+{
+	struct srv_record *last = &out->all[0];
+	if (out->count < SRV_RECORDS_MAX) {
+		out->all[out->count++] = *record;
+		return;
+	}
+	for (size_t i = 1; i < out->count; i++)
+		if (srv_record_compare(&out->all[i], last) > 0)
+			last = &out->all[i];
+	if (srv_record_compare(record, last) < 0)
+		*last = *record;
+}
+
 static void take_srv(struct reader *r, size_t end, struct srv_records *out)
 {
 	struct srv_record record;
@@ -123,8 +147,8 @@ static void take_srv(struct reader *r, size_t end, struct srv_records *out)
 	record.port = (uint16_t)take_u16(r);
 	take_name(r, record.target);
 	r->has_failed |= r->at != end;
-	if (!r->has_failed && record.target[0] && record.port && out->count < SRV_RECORDS_MAX)
-		out->all[out->count++] = record;
+	if (!r->has_failed && record.target[0] && record.port)
+		add(out, &record);
 }
 
 static void take_record(struct reader *r, struct srv_records *out)

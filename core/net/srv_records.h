@@ -24,7 +24,11 @@ struct srv_records {
 	struct srv_record all[SRV_RECORDS_MAX];
 };
 
-/* The records of the answer's section of answers, in its order, the first SRV_RECORDS_MAX of them.
+/* A whole order: by priority, of one priority the heaviest first, then by target and port. */
+int srv_record_compare(const struct srv_record *a, const struct srv_record *b);
+
+/* The records of the answer's section of answers, in no order. Of more than SRV_RECORDS_MAX those stay
+ * that come first by srv_record_compare: name servers rotate, and what is told must not.
  * RC_NOT_FOUND: there is none, or those there are say that nobody serves (a target of "." or port
  * 0); RC_INVALID: malformed, or a target that is no host name. */
 enum rc srv_records_parse(struct str message, struct srv_records *out);

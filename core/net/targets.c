@@ -76,17 +76,11 @@ static size_t add(
 	return count;
 }
 
-/* A whole order, since name servers rotate: else those beyond TARGETS_MAX would be others each time. */
+/* Else those beyond TARGETS_MAX would be others each time that a name server rotates them. */
 static int compare(const void *a, const void *b)
 {
-	const struct srv_record *x = &((const struct lookup *)a)->record;
-	const struct srv_record *y = &((const struct lookup *)b)->record;
-	if (x->priority != y->priority)
-		return (int)x->priority - (int)y->priority;
-	if (x->weight != y->weight)
-		return (int)y->weight - (int)x->weight;
-	int order = strcmp(x->target, y->target);
-	return order ? order : (int)x->port - (int)y->port;
+	const struct lookup *x = a, *y = b;
+	return srv_record_compare(&x->record, &y->record);
 }
 
 static int when_to_ask(const struct targets_query *q)

@@ -170,17 +170,31 @@ START_TEST(targets_have_the_length_of_a_name_at_most)
 }
 END_TEST
 
-START_TEST(takes_the_first_of_many)
+/* The lowest priority is the answer's first, or its last. */
+static void parse_many(bool is_rising, struct srv_records *got)
 {
 	static const char record[] = SRV("\0\0\0\1") "\0\x13" NUMBERS TARGET;
-	char bytes[4096] = HEAD("\x40");
+	char bytes[4096];
 	size_t n = sizeof(HEAD("\x40") QUESTION) - 1;
-	struct srv_records got;
 	memcpy(bytes, HEAD("\x40") QUESTION, n);
-	for (int i = 0; i < 64; i++, n += sizeof(record) - 1)
+	for (int i = 0; i < 64; i++, n += sizeof(record) - 1) {
 		memcpy(bytes + n, record, sizeof(record) - 1);
-	ck_assert_int_eq(parse(bytes, n, &got), RC_OK);
-	ck_assert_uint_eq(got.count, SRV_RECORDS_MAX);
+		bytes[n + 13] = (char)(is_rising ? i : 63 - i);
+	}
+	ck_assert_int_eq(parse(bytes, n, got), RC_OK);
+}
+
+START_TEST(of_many_those_of_the_lowest_priorities_stay)
+{
+	for (int is_rising = 0; is_rising < 2; is_rising++) {
+		uint64_t seen = 0;
+		struct srv_records got;
+		parse_many(is_rising, &got);
+		ck_assert_uint_eq(got.count, SRV_RECORDS_MAX);
+		for (size_t i = 0; i < got.count; i++)
+			seen |= UINT64_C(1) << got.all[i].priority;
+		ck_assert_uint_eq(seen, UINT32_MAX);
+	}
 }
 END_TEST
 
@@ -188,4 +202,4 @@ UNIT_SUITE(srv_records, reads_records_with_their_shortest_time,
 	passes_over_aliases_but_for_their_time, a_time_with_the_highest_bit_is_none,
 	where_nobody_serves_there_is_nothing, refuses_pointers_that_do_not_go_back,
 	refuses_targets_that_are_no_host, refuses_data_of_another_length,
-	targets_have_the_length_of_a_name_at_most, takes_the_first_of_many)
+	targets_have_the_length_of_a_name_at_most, of_many_those_of_the_lowest_priorities_stay)
