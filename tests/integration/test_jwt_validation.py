@@ -3,6 +3,7 @@
 """The policy jwt-validation with an identity provider over real HTTP, and tokens that openssl signs."""
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
@@ -24,10 +25,10 @@ def openssl(*args, data=b""):
                           check=True, timeout=60).stdout
 
 
-class Key:
-    """A pair of keys of an identity provider."""
+class KeyPair:
+    """Of an identity provider."""
 
-    def __init__(self, kid, kind="RSA"):
+    def __init__(self, kid, kind):
         self.kid, self.kind = kid, kind
         self.alg = {"RSA": "RS256", "EC": "ES256"}[kind]
         options = ["rsa_keygen_bits:2048"] if kind == "RSA" else ["ec_paramgen_curve:P-256"]
@@ -36,7 +37,7 @@ class Key:
         self.file.flush()
         self.pem = openssl("pkey", "-in", self.file.name, "-pubout").decode()
 
-    @property
+    @functools.cached_property
     def jwk(self):
         der = openssl("pkey", "-in", self.file.name, "-pubout", "-outform", "DER")
         common = {"kid": self.kid, "kty": self.kind, "use": "sig", "alg": self.alg}
@@ -58,6 +59,12 @@ class Key:
 
     def token(self, claims=None, **header):
         return signed(self.sign, claims, {"alg": self.alg, "kid": self.kid, **header})
+
+
+@functools.cache
+def key_pair(kid, kind="RSA", owner="provider"):
+    """The same one in all cases: they take their time."""
+    return KeyPair(kid, kind)
 
 
 def signed(sign, claims, header):
@@ -106,7 +113,7 @@ def ask(gateway, token, port=None):
 
 @case
 def keys_come_from_the_provider_once_for_all_apis():
-    key = Key("k1")
+    key = key_pair("k1")
     who = {"policyRef": {"name": "header-injection"}, "config": {"inboundHeaders": [
         {"key": "x-who", "value": "#[authentication.principal ++ '/' ++ authentication.clientId ++ '/' ++ "
                                   "vars.claimSet.team ++ '/' ++ authentication.properties.claims.team]"}]}}
@@ -121,13 +128,13 @@ def keys_come_from_the_provider_once_for_all_apis():
         equal(provider.requests[0].get("accept"), "application/json")
         equal(gateway.get("/").status, 400)
         equal(ask(gateway, token[:-6] + "AAAAAA").status, 401)
-        equal(ask(gateway, Key("k1").token()).status, 401)
+        equal(ask(gateway, key_pair("k1", owner="attacker").token()).status, 401)
 
 
 @case
 def an_algorithm_goes_with_its_kind_of_key():
     """RS256 is asked for: neither a secret made of the public key counts, nor another algorithm, nor none."""
-    key, other = Key("k1"), Key("k2", "EC")
+    key, other = key_pair("k1"), key_pair("k2", "EC")
     with Provider(key, other) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])]) as gateway:
         def by_secret(data, secret=key.pem.encode()):
@@ -143,7 +150,7 @@ def an_algorithm_goes_with_its_kind_of_key():
 
 @case
 def several_algorithms_may_be_taken():
-    keys = Key("r"), Key("e", "EC")
+    keys = key_pair("r"), key_pair("e", "EC")
     with Provider(*keys) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider, signingAlgorithms=["RS256", "ES256"])])]) as gateway:
         for key in keys:
@@ -155,19 +162,19 @@ def several_algorithms_may_be_taken():
 
 @case
 def a_public_key_of_the_configuration_is_taken_with_and_without_its_frame():
-    key = Key("k1")
+    key = key_pair("k1")
     bare = "".join(key.pem.strip().split("\n")[1:-1])
     with Backend() as backend, Gateway([api("a", backend, policies=[validated(textKey=key.pem)]),
                                         api("b", backend, policies=[validated(textKey=bare)])]) as gateway:
         for port in gateway.ports:
             equal(ask(gateway, key.token(), port).status, 200)
             equal(ask(gateway, key.token(kid="another"), port).status, 200)
-            equal(ask(gateway, Key("k1").token(), port).status, 401)
+            equal(ask(gateway, key_pair("k1", owner="attacker").token(), port).status, 401)
 
 
 @case
 def what_a_header_points_to_is_never_asked():
-    key, evil = Key("k1"), Key("k1")
+    key, evil = key_pair("k1"), key_pair("k1", owner="attacker")
     with Provider(key) as provider, Provider(evil) as attacker, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])]) as gateway:
         url = attacker.address + "/keys"
@@ -180,7 +187,7 @@ def what_a_header_points_to_is_never_asked():
 @case
 def a_key_that_is_new_is_asked_for_once():
     """And those that nobody knows make no more fetches."""
-    old, new = Key("k1"), Key("k2")
+    old, new = key_pair("k1"), key_pair("k2")
     with Provider(old) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])]) as gateway:
         equal(ask(gateway, old.token()).status, 200)
@@ -203,7 +210,7 @@ def a_key_that_is_new_is_asked_for_once():
 
 @case
 def requests_wait_for_the_first_keys():
-    key = Key("k1")
+    key = key_pair("k1")
     with Provider(key) as provider, Backend() as backend:
         provider.gate.clear()
         with Gateway([api("a", backend, policies=[jwks(provider)])]) as gateway:
@@ -221,7 +228,7 @@ def requests_wait_for_the_first_keys():
 
 @case
 def without_keys_it_is_503():
-    key, gone = Key("k1"), free_port()
+    key, gone = key_pair("k1"), free_port()
     with Provider(key) as provider, Backend() as backend:
         provider.answers["/keys"] = reply(500, "broken")
         with Gateway([api("a", backend, policies=[jwks(provider)]),
@@ -238,7 +245,7 @@ def without_keys_it_is_503():
 
 @case
 def a_good_set_stays_when_a_bad_one_comes():
-    key, new = Key("k1"), Key("k2")
+    key, new = key_pair("k1"), key_pair("k2")
     bad = [json.dumps({"keys": []}), "{", "[]", json.dumps({"keys": [new.jwk, new.jwk]}), "x" * 300000,
            reply(302, "", {"location": "/other"}), reply(200, '{"keys":[],"keys":[]}')]
     with contextlib.ExitStack() as stack, Backend() as backend:
@@ -256,16 +263,16 @@ def a_good_set_stays_when_a_bad_one_comes():
 
 @case
 def any_of_several_providers_may_have_signed():
-    one, two = Key("k1"), Key("k2")
+    one, two = key_pair("k1"), key_pair("k2")
     with Provider(one) as first, Provider(two) as second, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(first, second)])]) as gateway:
         equal([ask(gateway, key.token()).status for key in (one, two, one)], [200] * 3)
-        equal(ask(gateway, Key("k3").token()).status, 401)
+        equal(ask(gateway, key_pair("k1").token(kid="k3")).status, 401)
 
 
 @case
 def an_issuer_tells_where_its_keys_are():
-    key = Key("k1")
+    key = key_pair("k1")
 
     def told(issuer, keys):
         return json.dumps({"issuer": issuer, "jwks_uri": keys})
@@ -290,7 +297,7 @@ def an_issuer_tells_where_its_keys_are():
 
 @case
 def a_reload_keeps_the_keys():
-    key = Key("k1")
+    key = key_pair("k1")
     with Provider(key) as provider, Backend() as backend:
         documents = [api("a", backend, policies=[jwks(provider)])]
         with Gateway({"api.yaml": documents}) as gateway:
@@ -305,7 +312,7 @@ def a_reload_keeps_the_keys():
 
 @case
 def nothing_that_is_written_shows_a_token():
-    key = Key("k1")
+    key = key_pair("k1")
     token = key.token()
     with Backend() as backend, Gateway(
             [api("a", backend, policies=[validated(textKey=key.pem)]),
@@ -320,7 +327,7 @@ def nothing_that_is_written_shows_a_token():
 
 @case
 def a_client_has_a_contract():
-    key = Key("k1")
+    key = key_pair("k1")
     contract = document("Contract", "c", {"apiId": "a", "client": {"id": "shop", "name": "The shop"}})
     with Backend() as backend, Gateway([api("a", backend, policies=[
             validated(textKey=key.pem, skipClientIdValidation=False)]), contract]) as gateway:

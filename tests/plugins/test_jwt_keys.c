@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a key set is asked for, who waits for it, and which tokens are remembered. */
+#include "jwt-validation/key_source.h"
+#include "jwt-validation/verified.h"
+
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TTL 60000
+
+/* --- a host of nothing but what is used ------------------------------------------------------- */
+static size_t resumed;
+
+static int32_t resume(sluice_token token)
+{
+	resumed++;
+	return token ? SLUICE_OK : SLUICE_E_STALE;
+}
+
+static const struct sluice_shared_type *held;
+
+static int32_t hold(struct sluice_instance *instance, const struct sluice_shared_type *type,
+	struct sluice_str name, void *arg, void **object);
+static const void *service(const char *name)
+{
+	static const struct sluice_shared_service shared = {.size = sizeof(shared), .hold = hold};
+	return strcmp(name, SLUICE_SHARED_SERVICE) == 0 ? &shared : NULL;
+}
+
+static void *take(struct sluice_instance *instance, size_t size)
+{
+	(void)instance;
+	return malloc(size);
+}
+
+static void give(struct sluice_instance *instance, void *p)
+{
+	(void)instance;
+	free(p);
+}
+
+static const struct sluice_host host = {.size = sizeof(host),
+	.service = service,
+	.resume = resume,
+	.instance_alloc = take,
+	.instance_free = give};
+static const struct sluice_call call = {.size = sizeof(call), .host = &host};
+
+static int32_t hold(struct sluice_instance *instance, const struct sluice_shared_type *type,
+	struct sluice_str name, void *arg, void **object)
+{
+	(void)instance;
+	held = type;
+	return type->make(&call, name, arg, object);
+}
+
+static struct key_source *source_new(void)
+{
+	struct key_source *s;
+	ck_assert_int_eq(key_source_hold(&call, SLUICE_STR("set"), &s), SLUICE_OK);
+	resumed = 0;
+	return s;
+}
+
+static struct jose_keys *some_keys(void)
+{
+	static struct jose_keys keys; /* of nothing: it is not looked at */
+	return &keys;
+}
+
+/* --- sources --------------------------------------------------------------------------------- */
+START_TEST(one_fetches_and_all_have_it)
+{
+	struct key_source *s = source_new();
+	ck_assert_uint_eq(key_source_generation(s, 0, TTL), 0);
+	ck_assert_ptr_null(key_source_get(s));
+	ck_assert_int_eq(key_source_claim(s, 0, TTL, 0), 1);
+	ck_assert_int_eq(key_source_claim(s, 0, TTL, 0), 0);
+	ck_assert_int_eq(key_source_claim(s, 0, TTL, 1), 0);
+	key_source_settle(s, 10, some_keys());
+	uint64_t first = key_source_generation(s, 10, TTL);
+	ck_assert_uint_ne(first, 0);
+	ck_assert_int_eq(key_source_claim(s, 10 + TTL - 1, TTL, 0), 0);
+	ck_assert_int_eq(key_source_claim(s, 10 + TTL, TTL, 0), 1);
+	struct key_set *set = key_source_get(s);
+	ck_assert_uint_eq(set->generation, first);
+	key_source_settle(s, 20 + TTL, some_keys());
+	ck_assert_uint_gt(key_source_generation(s, 20 + TTL, TTL), first);
+	ck_assert_uint_eq(set->generation, first); /* as long as somebody has it */
+	key_set_let_go(set);
+	held->free(s);
+}
+END_TEST
+
+START_TEST(failures_double_the_pause_and_keep_what_is_there)
+{
+	struct key_source *s = source_new();
+	int64_t now = 1000000, pause = 1000;
+	ck_assert_int_eq(key_source_claim(s, now, TTL, 0), 1);
+	key_source_settle(s, now, some_keys());
+	uint64_t generation = key_source_generation(s, now, TTL);
+	int64_t fetched = now;
+	now += TTL;
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(key_source_claim(s, now, TTL, 0), 1);
+		key_source_settle(s, now, NULL);
+		ck_assert_uint_eq(key_source_generation(s, now, TTL), generation);
+		ck_assert_int_eq(key_source_claim(s, now + pause - 1, TTL, 0), 0);
+		ck_assert_int_eq(key_source_claim(s, now + pause - 1, TTL, 1), 0);
+		now += pause;
+		pause = pause < 64000 ? 2 * pause : pause;
+	}
+	now = fetched + TTL + KEY_STALE_MS;
+	ck_assert_uint_eq(key_source_generation(s, now, TTL), generation);
+	ck_assert_uint_eq(key_source_generation(s, now + 1, TTL), 0);
+	held->free(s);
+}
+END_TEST
+
+START_TEST(keys_that_nobody_knows_fetch_once_in_their_time)
+{
+	struct key_source *s = source_new();
+	int64_t now = 1000000;
+	int fetches = 0;
+	ck_assert_int_eq(key_source_claim(s, now, 86400000, 1), 1); /* there was none anyway */
+	key_source_settle(s, now, some_keys());
+	for (int64_t until = now + 10 * KEY_UNKNOWN_MS; now < until; now += 10) {
+		if (!key_source_claim(s, now, 86400000, 1))
+			continue;
+		fetches++;
+		key_source_settle(s, now, some_keys());
+	}
+	ck_assert_int_eq(fetches, 10);
+	held->free(s);
+}
+END_TEST
+
+START_TEST(a_bounded_number_waits)
+{
+	struct key_source *s = source_new();
+	ck_assert_int_eq(key_source_await(s, 1), 0);
+	ck_assert_int_eq(key_source_claim(s, 0, TTL, 0), 1);
+	ck_assert_int_eq(key_source_is_fetching(s), 1);
+	for (int i = 0; i < KEY_WAITERS_MAX; i++)
+		ck_assert_int_eq(key_source_await(s, 7), 1);
+	ck_assert_int_eq(key_source_await(s, 7), SLUICE_E_FULL);
+	ck_assert_uint_eq(resumed, 0);
+	key_source_settle(s, 0, NULL);
+	ck_assert_uint_eq(resumed, KEY_WAITERS_MAX);
+	ck_assert_int_eq(key_source_is_fetching(s), 0);
+	ck_assert_int_eq(key_source_claim(s, 5000, TTL, 0), 1);
+	key_source_settle(s, 5000, some_keys());
+	ck_assert_uint_eq(resumed, KEY_WAITERS_MAX);
+	held->free(s);
+}
+END_TEST
+
+/* --- remembered tokens ------------------------------------------------------------------------ */
+static void digest_of(uint32_t n, uint8_t digest[32])
+{
+	memset(digest, 0, 32);
+	for (int i = 0; i < 8; i++)
+		memcpy(digest + 4 * i, &(uint32_t){n * 2654435761u + (uint32_t)i}, 4);
+}
+
+START_TEST(a_token_is_remembered_with_its_keys)
+{
+	struct verified *v = verified_new(&call, 100);
+	uint8_t one[32], other[32];
+	digest_of(1, one);
+	digest_of(1, other);
+	other[31] ^= 1;
+	ck_assert_int_eq(verified_has(v, one, 1), 0);
+	verified_add(v, one, 1);
+	ck_assert_int_eq(verified_has(v, one, 1), 1);
+	ck_assert_int_eq(verified_has(v, one, 2), 0);
+	ck_assert_int_eq(verified_has(v, other, 1), 0);
+	verified_free(&call, v);
+	ck_assert_ptr_null(verified_new(&call, 0));
+	ck_assert_int_eq(verified_has(NULL, one, 1), 0);
+	verified_add(NULL, one, 1);
+}
+END_TEST
+
+START_TEST(newcomers_take_places_and_no_more)
+{
+	struct verified *v = verified_new(&call, 64);
+	uint8_t digest[32];
+	int remembered = 0;
+	for (uint32_t i = 0; i < 10000; i++) {
+		digest_of(i, digest);
+		verified_add(v, digest, 1 + i / 5000);
+		ck_assert_int_eq(verified_has(v, digest, 1 + i / 5000), 1);
+	}
+	for (uint32_t i = 0; i < 10000; i++) {
+		digest_of(i, digest);
+		remembered += verified_has(v, digest, 2);
+	}
+	ck_assert_int_gt(remembered, 32);
+	ck_assert_int_le(remembered, 64);
+	verified_free(&call, v);
+}
+END_TEST
+
+UNIT_SUITE(jwt_keys, one_fetches_and_all_have_it, failures_double_the_pause_and_keep_what_is_there,
+	keys_that_nobody_knows_fetch_once_in_their_time, a_bounded_number_waits,
+	a_token_is_remembered_with_its_keys, newcomers_take_places_and_no_more)
