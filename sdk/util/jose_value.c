@@ -100,6 +100,11 @@ struct sluice_str jose_text(const struct jose_value *v)
 	return (struct sluice_str){json_string_value(inside(v)), json_string_length(inside(v))};
 }
 
+int jose_is_true(const struct jose_value *v)
+{
+	return json_is_true(inside(v));
+}
+
 double jose_number(const struct jose_value *v)
 {
 	return json_number_value(inside(v));

@@ -40,6 +40,7 @@ size_t jose_count(const struct jose_value *list);
 const struct jose_value *jose_at(const struct jose_value *list, size_t i);
 /* Of a text; else of no bytes, with p NULL. */
 struct sluice_str jose_text(const struct jose_value *v);
+int jose_is_true(const struct jose_value *v); /* the boolean */
 double jose_number(const struct jose_value *v); /* 0 unless it is one */
 /* A text as it is, anything else as JSON; NULL: no memory. To be freed. */
 char *jose_write(const struct jose_value *v);

@@ -147,7 +147,7 @@ def check_policies(folder):
     for name in cases(folder):
         expected = os.path.join(folder, name.removesuffix(".yaml") + ".expect")
         if name.endswith(".yaml") and b".config" in text_of(expected):
-            covered |= set(re.findall(rb"name: ([a-z-]+)", text_of(os.path.join(folder, name))))
+            covered |= set(re.findall(rb"name: ([a-z0-9-]+)", text_of(os.path.join(folder, name))))
     for policy in policies():
         if policy.encode() not in covered and f"{policy}-flex".encode() not in covered:
             fail(policy, "no bad case is about its configuration")

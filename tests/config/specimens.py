@@ -228,6 +228,10 @@ TLS = {"certificate": PAIR, "trustedCA": CERTIFICATE, "alpn": ["h2", "http/1.1"]
        "maxversion": "1.3", "ciphers": ["ECDHE-RSA-AES128-GCM-SHA256"]}
 OPENAPI = '{"openapi": "3.0.0", "info": {"title": "t", "version": "1"}, "paths": {}}'
 
+INTROSPECTION = {
+    "introspectionURL": "http://auth.example/ask", "authorizationValue": "Basic YTpi", "authenticationTimeout": 9,
+    "scopes": "a b", "scopeValidationCriteria": "OR", "exposeHeaders": True, "skipClientIdValidation": True,
+    "consumerBy": "username"}
 CONFIGS = {
     "api-key": {"in": "header", "name": "x-key", "scheme": "Key", "forwardKey": True, "keys": [
         {"key": "12345678", "clientId": "c", "clientName": "n", "expires": "2030-01-31T12:00:00Z"}]},
@@ -280,6 +284,10 @@ CONFIGS = {
         "instructions": 10000, "memoryBytes": 1048576, "waitMs": 9,
         "state": {"name": "s", "entries": 9, "bytes": 1024}},
     "message-logging": {"loggingConfiguration": [ITEM]},
+    "oauth2-token-introspection": {
+        **INTROSPECTION, "validatedTokenTTL": 9, "maxCacheEntries": 9},
+    "openidconnect-access-token-enforcement": {
+        **INTROSPECTION, "maxFederationExpirationTime": 9, "maxCacheSize": 9, "secureTrustStore": True},
     "rate-limiting": {
         "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000, "burst": 3}],
         "algorithm": "gcra", "keySelector": "#[attributes.method]", "cost": "#[2]", "reportOnly": True,

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* question.h - asks the authorization server about a token (RFC 7662), and remembers what it said.
+ *
+ * Answers are kept under the token's digest, and only those that call it active: at most as long as the
+ * configuration says, and never beyond the token's end.
+ *
+ * Threads      exchange callbacks of any worker.
+ */
+#pragma once
+
+#include "settings.h"
+
+#include "util/jose_value.h"
+
+/* What is remembered of the token, a view until the exchange ends; SLUICE_E_NOT_FOUND: nothing. */
+int32_t question_recall(const struct settings *s, struct sluice_exchange *x,
+	struct sluice_str token, struct sluice_str *answer);
+/* SLUICE_OK: it is under way, to be waited for. */
+int32_t question_ask(const struct settings *s, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_str token);
+/* SLUICE_OK: the body of an answer; SLUICE_E_UNAVAILABLE: none came; SLUICE_E_RUNTIME: one that cannot be used. The log
+ * says why. */
+int32_t question_take(const struct settings *s, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_str *answer);
+/* That answer, of an active token; it had been read as `claims`. */
+void question_remember(const struct settings *s, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_str token, struct sluice_str answer,
+	const struct jose_value *claims);
