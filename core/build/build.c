@@ -98,6 +98,7 @@ enum rc build_generation(const struct build_options *options, struct plan *plan,
 	build_edge(&b);
 	build_resolver(&b);
 	build_contracts(&b);
+	build_storage(&b);
 	if (!options->closed)
 		build_plugins(&b);
 	build_parts(&b);

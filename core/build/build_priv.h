@@ -96,6 +96,7 @@ bool build_same_balancing(const struct service_options *a, const struct service_
 void build_edge(struct build *b);
 void build_resolver(struct build *b);
 void build_contracts(struct build *b);
+void build_storage(struct build *b);
 /* Its redirect and its error pages; what is wrong with them stands in `numbers` then. */
 void build_api_edge(struct api *api, const struct plan_node *node, struct build_numbers *numbers);
 /* What its routes say of their requests; likewise. */

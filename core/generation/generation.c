@@ -23,6 +23,7 @@ void generation_free(struct generation *g)
 	free(g->apis);
 	free(g->dropped_apis);
 	contracts_free(g->contracts);
+	redis_settings_unref(g->storage);
 	for (size_t i = 0; i < g->service_count; i++)
 		service_unref(g->services[i]);
 	free(g->services);

@@ -14,6 +14,7 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "policy/contracts.h"
+#include "state/redis_settings.h"
 
 /* What becomes of X-Forwarded-Client-Cert on a TLS port, in Envoy's words. All but the last take it
  * out where the client has shown no certificate. */
@@ -70,6 +71,7 @@ struct generation {
 	bool hides_queries;          /* some API has secrets in queries, or may have */
 	bool takes_upgrades;         /* some API lets requests switch protocols */
 	struct contracts *contracts; /* owned */
+	struct redis_settings *storage; /* ref; NULL: what is shared is in memory */
 	struct api **dropped_apis;   /* borrowed: the former generation's that this one has not */
 	size_t dropped_api_count;
 	struct generation_listener *listeners;

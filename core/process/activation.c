@@ -232,6 +232,7 @@ static void swap_on_worker(struct round *r)
 	struct activation *a = r->a;
 	proxy_worker_swap(&a->options.threads[r->worker]->proxy, a->next);
 	services_use_contracts(a->next->contracts);
+	services_use_storage(a->next->storage);
 }
 
 /* A port that it alone wanted is closed again: nobody accepts there. Without a former generation

@@ -35,6 +35,7 @@ static void *run(void *arg)
 	upstream_set_worker(t->proxy.upstream, o.index);
 	upstream_calls_init(&t->calls, t->proxy.upstream);
 	services_worker_carry(&t->calls.carrier);
+	services_worker_dial(t->proxy.group, upstream_resolver(t->proxy.upstream));
 	t->proxy.exchanges_told = &t->trail->exchanges;
 	t->proxy.stands_by = o.stands_by;
 	t->proxy.admission = o.admission;

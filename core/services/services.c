@@ -62,8 +62,15 @@ void services_worker_carry(struct upstream_carrier *carrier)
 	services_thread.carrier = carrier;
 }
 
+void services_worker_dial(struct stream_group *group, struct resolver *resolver)
+{
+	services_thread.group = group;
+	services_thread.resolver = resolver;
+}
+
 void services_worker_stop(unsigned worker)
 {
 	CHECK(services_thread.worker == worker);
+	services_storage_stop();
 	services_thread = (struct services_thread){0};
 }

@@ -26,8 +26,16 @@ void services_worker_start(unsigned worker, struct loop *loop);
 /* Who carries requests of policies to their services; until the stop. */
 struct upstream_carrier;
 void services_worker_carry(struct upstream_carrier *carrier);
+/* What connections to the shared storage are made with; they outlive the stop. */
+struct stream_group;
+struct resolver;
+void services_worker_dial(struct stream_group *group, struct resolver *resolver);
 void services_worker_stop(unsigned worker);
 /* On a worker's thread: what "sluice.contracts/1" finds there from now on; NULL: nothing. They outlive the
  * worker, or its next call. */
 struct contracts;
 void services_use_contracts(const struct contracts *contracts);
+/* Likewise where stores are that are shared; NULL: in memory. Connections to the same settings are
+ * kept. */
+struct redis_settings;
+void services_use_storage(struct redis_settings *settings);

@@ -15,6 +15,10 @@ struct services_thread {
 	unsigned worker;
 	const struct contracts *contracts; /* borrowed from the generation; NULL: none */
 	struct upstream_carrier *carrier; /* borrowed; of requests to services; NULL: none goes out */
+	struct stream_group *group;       /* borrowed, as the resolver; NULL: nothing is dialled */
+	struct resolver *resolver;
+	struct redis_link *storage; /* owned; where shared stores are; NULL: in memory */
+	struct redis_link *former;  /* owned; the one before, until it has answered; or NULL */
 };
 extern _Thread_local struct services_thread services_thread;
 
@@ -39,6 +43,9 @@ const void *services_stream_table(void);
 const void *services_frames_table(void);
 const void *services_contracts_table(void);
 const void *services_cache_table(void);
+
+/* storage.c: at the stop. */
+void services_storage_stop(void);
 
 /* state.c: for the question at hand, as services_store_by was told. */
 enum services_store services_store_now(void);

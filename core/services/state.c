@@ -2,8 +2,8 @@
 /* services/state.c - stores as policies ask them.
  *
  * A store is known by its policy and a name, or the binding's id: it lasts while anybody holds it,
- * across generations. Its answers are at hand at once; when they are told to be late (for tests of
- * policies), they come with the loop's next turn, by the way that answers from another machine
+ * across generations. One in memory answers at once; when it is told to be late (for tests of
+ * policies), answers come with the loop's next turn, by the way that those of the shared storage
  * come. */
 #include "sluice/state.h"
 
@@ -15,6 +15,7 @@
 #include "policy/operation.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
+#include "state/redis_link.h"
 #include "state/store.h"
 
 #include <stdatomic.h>
@@ -23,17 +24,18 @@
 #define NAME_BYTES_MAX  64
 #define KEY_BYTES_MAX   1024
 #define VALUE_BYTES_MAX (1u << 20)
-#define FOR_MS_MAX      2678400000
+#define FOR_MS_MAX      31622400000
 #define ENTRIES_MAX     10000000
 #define STORE_BYTES_MIN (1u << 10)
 #define STORE_BYTES_MAX (1u << 30)
 
-enum { OPEN, ASK, TAKE, START };
+enum { OPEN, ASK, TAKE, START, IS_SHARED };
 static const struct policy_call calls[] = {
 	[OPEN] = {"sluice.state/1 open", IN(CONFIGURE)},
 	[ASK] = {"sluice.state/1 ask", IN_LIVE},
 	[TAKE] = {"sluice.state/1 take", IN_LIVE},
 	[START] = {"sluice.state/1 start", IN_WORKER},
+	[IS_SHARED] = {"sluice.state/1 is_shared", IN_WORKER},
 };
 
 struct named_store {
@@ -49,6 +51,7 @@ struct sluice_state {
 	struct link holder; /* in named->holders */
 	uint32_t entries_max;
 	uint64_t bytes_max;
+	bool may_be_shared;
 	struct link started[]; /* by worker: questions of the instance, under way */
 };
 
@@ -113,12 +116,24 @@ static void store_ask(const struct sluice_state *s, const struct sluice_question
 	state_store_ask(s->named->store, loop_now_ms(services_thread.loop), q, arena, a);
 }
 
+static bool is_elsewhere(const struct sluice_state *s)
+{
+	return s->may_be_shared && services_thread.storage;
+}
+
+static int32_t is_shared(const struct sluice_state *s)
+{
+	return is_own(&calls[IS_SHARED], s) && is_elsewhere(s);
+}
+
 /* --- answers that come later ----------------------------------------------------------------- */
 struct late {
 	struct operation operation;
 	struct task task;
+	struct redis_asked asked; /* of the shared storage */
 	struct sluice_state *state;
 	struct sluice_answer answer;
+	int32_t rc;
 };
 
 static void late_end(struct task *t)
@@ -126,23 +141,59 @@ static void late_end(struct task *t)
 	operation_end(&CONTAINER_OF(t, struct late, task)->operation);
 }
 
+static int32_t result_of(const struct redis_asked *a)
+{
+	return a->rc == RC_OK ? SLUICE_OK : SLUICE_E_UNAVAILABLE;
+}
+
+static void late_answered(struct redis_asked *a)
+{
+	struct late *l = CONTAINER_OF(a, struct late, asked);
+	l->rc = result_of(a);
+	l->answer = a->answer;
+	operation_end(&l->operation);
+}
+
 /* In the exchange's arena: there is nothing else to be given back. */
 static void late_leave(struct operation *op)
 {
-	task_cancel(&CONTAINER_OF(op, struct late, operation)->task);
+	struct late *l = CONTAINER_OF(op, struct late, operation);
+	task_cancel(&l->task);
+	redis_link_cancel(&l->asked);
+}
+
+static struct late *late_new(struct sluice_exchange *x, struct sluice_state *s)
+{
+	struct late *l = arena_zalloc(x->arena, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->state = s;
+	l->asked = (struct redis_asked){.arena = x->arena, .ended = late_answered};
+	task_init(&l->task, late_end);
+	return l;
 }
 
 static int32_t ask_late(
 	struct sluice_exchange *x, struct sluice_state *s, const struct sluice_question *q)
 {
-	struct late *l = arena_zalloc(x->arena, sizeof(*l));
+	struct late *l = late_new(x, s);
 	if (!l)
 		return SLUICE_E_FULL;
-	l->state = s;
 	store_ask(s, q, x->arena, &l->answer);
-	task_init(&l->task, late_end);
 	operation_begin(&l->operation, x, late_leave);
 	loop_ready_next(x->loop, &l->task);
+	return SLUICE_PENDING;
+}
+
+static int32_t ask_shared(
+	struct sluice_exchange *x, struct sluice_state *s, const struct sluice_question *q)
+{
+	struct late *l = late_new(x, s);
+	if (!l)
+		return SLUICE_E_FULL;
+	if (!redis_link_ask(services_thread.storage, &l->asked, s->named->key, q))
+		return SLUICE_E_UNAVAILABLE;
+	operation_begin(&l->operation, x, late_leave);
 	return SLUICE_PENDING;
 }
 
@@ -160,6 +211,8 @@ static int32_t ask(struct sluice_exchange *x, struct sluice_state *s,
 		return SLUICE_E_UNAVAILABLE;
 	if (how == STORE_LATE)
 		return ask_late(x, s, &q);
+	if (is_elsewhere(s))
+		return ask_shared(x, s, &q);
 	store_ask(s, &q, x->arena, &a);
 	answer_give(answer, &a);
 	return SLUICE_OK;
@@ -182,15 +235,17 @@ static int32_t take(struct sluice_exchange *x, struct sluice_state *s, struct sl
 	if (first->operation.is_pending)
 		return SLUICE_PENDING;
 	operation_take(&first->operation);
-	answer_give(answer, &first->answer);
-	return SLUICE_OK;
+	if (first->rc == SLUICE_OK)
+		answer_give(answer, &first->answer);
+	return first->rc;
 }
 
 /* --- questions of an instance ---------------------------------------------------------------- */
 struct started {
 	struct link link;
 	struct task task;
-	struct arena arena; /* of the value */
+	struct redis_asked asked; /* of the shared storage */
+	struct arena arena;       /* of the value */
 	struct sluice_instance *instance;
 	uint32_t worker;
 	struct sluice_answer answer;
@@ -204,6 +259,7 @@ static void started_end(struct started *s, int32_t rc)
 	struct sluice_instance *i = s->instance;
 	list_remove(&s->link);
 	task_cancel(&s->task);
+	redis_link_cancel(&s->asked);
 	policy_call_enter(i, CALLBACK_ANSWER, s->worker);
 	s->fn(policy_call_of(i), &s->answer, rc, s->arg);
 	policy_call_leave();
@@ -215,6 +271,28 @@ static void started_answer(struct task *t)
 {
 	struct started *s = CONTAINER_OF(t, struct started, task);
 	started_end(s, s->rc);
+}
+
+static void started_answered(struct redis_asked *a)
+{
+	struct started *s = CONTAINER_OF(a, struct started, asked);
+	s->answer = a->answer;
+	started_end(s, result_of(a));
+}
+
+/* The answer, or why there is none, is to come with the next turn; or from elsewhere. */
+static void started_ask(
+	struct started *s, const struct sluice_state *state, const struct sluice_question *q)
+{
+	struct services_thread *here = &services_thread;
+	bool can_be = services_store_now() != STORE_UNAVAILABLE, is_far = is_elsewhere(state);
+	if (can_be && is_far && redis_link_ask(here->storage, &s->asked, state->named->key, q))
+		return;
+	if (can_be && !is_far)
+		store_ask(state, q, &s->arena, &s->answer);
+	else
+		s->rc = SLUICE_E_UNAVAILABLE;
+	loop_ready_next(here->loop, &s->task);
 }
 
 static int32_t start(const struct sluice_call *call, struct sluice_state *state,
@@ -234,14 +312,11 @@ static int32_t start(const struct sluice_call *call, struct sluice_state *state,
 		return SLUICE_E_FULL;
 	*s = (struct started){
 		.instance = call->instance, .worker = here->worker, .fn = fn, .arg = arg};
+	s->asked = (struct redis_asked){.arena = &s->arena, .ended = started_answered};
 	arena_init(&s->arena, loop_pool(here->loop), 2 * VALUE_BYTES_MAX);
-	if (services_store_now() == STORE_UNAVAILABLE)
-		s->rc = SLUICE_E_UNAVAILABLE;
-	else
-		store_ask(state, &q, &s->arena, &s->answer);
 	task_init(&s->task, started_answer);
 	list_append(&state->started[here->worker], &s->link);
-	loop_ready_next(here->loop, &s->task);
+	started_ask(s, state, &q);
 	return SLUICE_OK;
 }
 
@@ -311,9 +386,9 @@ static void named_hold(struct named_store *n, struct sluice_state *holder)
 
 static bool options_take(const struct sluice_state_options *given, struct sluice_state_options *o)
 {
-	if (!given || given->size < sizeof(*given))
+	if (!given || given->size < offsetof(struct sluice_state_options, shared))
 		return false;
-	*o = *given;
+	take_sized(o, sizeof(*o), given, given->size);
 	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 &&
 	       o->entries_max <= ENTRIES_MAX && o->bytes_max >= STORE_BYTES_MIN &&
 	       o->bytes_max <= STORE_BYTES_MAX;
@@ -339,6 +414,7 @@ static struct sluice_state *open_state(
 	s->instance = i;
 	s->entries_max = o.entries_max;
 	s->bytes_max = o.bytes_max;
+	s->may_be_shared = o.shared != 0;
 	named_hold(named_of(i, &o), s);
 	policy_accompany(i, &s->companion);
 	return s;
@@ -352,6 +428,7 @@ const void *services_state_table(void)
 		.ask = ask,
 		.take = take,
 		.start = start,
+		.is_shared = is_shared,
 	};
 	return &table;
 }

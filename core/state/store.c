@@ -82,7 +82,9 @@ static void entry_remove(struct state_store *s, struct shard *h, struct entry **
 static struct entry **entry_find(struct state_store *s, struct shard *h, uint64_t hash,
 	struct sluice_str key, int64_t now_ms)
 {
-	struct entry **at = slot_of(h, hash);
+	struct entry **at = h->slots ? slot_of(h, hash) : NULL;
+	if (!at)
+		return NULL;
 	while (*at && !has_key(*at, hash, key))
 		at = &(*at)->next;
 	if (!*at)
@@ -394,10 +396,8 @@ struct state_store *state_store_new(uint32_t entries_max, uint64_t bytes_max)
 	enum rc rc = random_bytes(s->key, sizeof(s->key));
 	CHECK(rc == RC_OK);
 	state_store_limit(s, entries_max, bytes_max);
-	for (unsigned i = 0; i < SHARDS; i++) {
+	for (unsigned i = 0; i < SHARDS; i++)
 		CHECK(pthread_mutex_init(&s->shards[i].lock, NULL) == 0);
-		shard_grow(&s->shards[i]);
-	}
 	return s;
 }
 

@@ -605,6 +605,11 @@ void upstream_set_resolver(struct upstream *u, const struct resolver_options *re
 	resolver_set(u->resolver, resolver);
 }
 
+struct resolver *upstream_resolver(struct upstream *u)
+{
+	return u->resolver;
+}
+
 void upstream_set_worker(struct upstream *u, unsigned index)
 {
 	u->worker = index;

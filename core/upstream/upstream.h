@@ -83,6 +83,8 @@ void upstream_free(struct upstream *u);
 
 /* How names are resolved from now on; what is as before costs nothing. */
 void upstream_set_resolver(struct upstream *u, const struct resolver_options *resolver);
+/* Borrowed, until it is freed. */
+struct resolver *upstream_resolver(struct upstream *u);
 /* Which of a service's rows is this worker's; 0 until told. */
 void upstream_set_worker(struct upstream *u, unsigned index);
 /* Now and then: brings the gauges of all services to what the pools have now, and closes what is

@@ -6,6 +6,7 @@
 local apart = require("sluice.apart")
 local bind = require("sluice.bind")
 local calls = require("sluice.calls")
+local storage = require("sluice.storage")
 local definitions = require("sluice.definitions")
 local diagnose = require("sluice.diagnose")
 local documents = require("sluice.documents")
@@ -48,6 +49,7 @@ local function read_kinds(state)
 		configuration.read(resource, state.report, state.settings)
 		calls.link(resource, state)
 		outward.link_settings(resource, state)
+		storage.link(resource, state)
 		if resource.closes_all then
 			resource.apis = state.found.ApiInstance.list
 			state.closes_all = true

@@ -288,6 +288,7 @@ end
 function adjust.Configuration(spec)
 	be_outbound(below(spec, "defaultTLS", "outboundPolicyCalls"))
 	be_outbound(below(spec, "forwardProxy", "https", "tls"))
+	be_outbound(below(spec, "sharedStorage", "redis", "tls"))
 end
 
 function adjust.Secret(spec)

@@ -1,40 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate-limiting-sla-based - client applications, as often as the tier of their contract says. */
-#include "windows.h"
-
 #include "util/client_contract.h"
+#include "util/quota_windows.h"
 
 #include "sluice/request.h"
 
-#define STORE_WAIT_MS     1000
-#define STORE_ENTRIES_MAX 1000000
-#define STORE_BYTES_MAX   (UINT64_C(256) << 20)
-
 struct state {
 	struct client_contract client;
-	struct windows_store store;
+	struct quota_store store;
 	int expose;
 	int32_t unknown, limited;
 };
 
 /* Of one request. */
 struct visit {
-	struct windows *windows;
+	struct quota_windows *windows;
 	struct quota quota; /* a limit of 0: there is none to tell */
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
-static int32_t store_init(struct windows_store *store, const struct sluice_call *call)
-{
-	const struct sluice_state_options options = {.size = sizeof(options),
-		.entries_max = STORE_ENTRIES_MAX,
-		.bytes_max = STORE_BYTES_MAX};
-	store->crypto = call->host->service(SLUICE_CRYPTO_SERVICE);
-	store->state = call->host->service(SLUICE_STATE_SERVICE);
-	store->counters = store->state->open(call->instance, &options);
-	return store->counters ? SLUICE_OK : SLUICE_E_FULL;
-}
-
 static void release(const struct sluice_call *call)
 {
 	struct state *s = call->state;
@@ -61,7 +45,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 		host->callbacks_omit(call->instance, SLUICE_OMIT_RESPONSE_HEAD);
 	int32_t rc = client_contract_init(&s->client, call, config);
 	if (rc == SLUICE_OK)
-		rc = store_init(&s->store, call);
+		rc = quota_store_init(&s->store, call,
+			host->value_bool(host->value_get(config, SLUICE_STR("clusterizable")), 1));
 	if (rc == SLUICE_OK) {
 		*out = s;
 		return rc;
@@ -76,7 +61,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 static int32_t judge(const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
 {
 	const struct state *s = call->state;
-	if (windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
+	if (quota_windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
 		return SLUICE_FAIL;
 	if (visit->quota.allowed)
 		return SLUICE_CONTINUE;
@@ -95,6 +80,19 @@ static int32_t contract_find(
 	return rc == SLUICE_OK ? client_contract_tell(call, x, contract) : rc;
 }
 
+static int32_t ask(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct sluice_contract *contract, struct quota_windows **windows)
+{
+	const struct state *s = call->state;
+	const struct quota_terms terms = {
+		contract->client_id, contract->limits, contract->limit_count, 1};
+	if (terms.count <= QUOTA_WINDOWS_MAX)
+		return quota_windows_ask(&s->store, call, x, &terms, windows);
+	call->host->log(call->instance, x, SLUICE_LOG_ERROR,
+		SLUICE_STR("the client's contract has more than 16 limits"));
+	return SLUICE_E_FULL;
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct sluice_host *host = call->host;
@@ -102,7 +100,7 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	struct sluice_contract contract = {.size = sizeof(contract)};
 	struct visit *visit = host->data_get(x);
 	if (host->resumed(x))
-		return windows_take(&s->store, x, visit->windows) == SLUICE_OK
+		return quota_windows_take(&s->store, x, visit->windows) == SLUICE_OK
 			       ? judge(call, x, visit)
 			       : SLUICE_FAIL;
 	int32_t rc = contract_find(call, x, &contract);
@@ -113,9 +111,9 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 		return SLUICE_FAIL;
 	*visit = (struct visit){.windows = NULL};
 	host->data_set(x, visit);
-	rc = windows_ask(&s->store, call, x, &contract, &visit->windows);
+	rc = ask(call, x, &contract, &visit->windows);
 	if (rc == SLUICE_PENDING)
-		return host->wait(x, STORE_WAIT_MS);
+		return host->wait(x, QUOTA_WAIT_MS);
 	return rc == SLUICE_OK ? judge(call, x, visit) : SLUICE_FAIL;
 }
 

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate-limiting - so many requests per period, by key.
  *
- * Every limit of `rateLimits` must have quota. Counts are this replica's. */
+ * Every limit of `rateLimits` must have quota. Counts are this replica's; or, of fixed windows where the
+ * gateway has a shared storage, of all replicas, one round trip a request. */
 #include "buckets.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/sluice.h"
+#include "util/quota_windows.h"
 
 #include <string.h>
 
 #define KEY_BYTES 32               /* two keys of the keyed hash */
 #define COST_MAX  9007199254740992 /* 2^53: doubles are exact */
+
+/* When the shared quota cannot be told. */
+enum on_store_error { COUNT_LOCALLY, ALLOW, DENY };
 
 struct state {
 	const struct sluice_crypto_service *crypto;
@@ -21,10 +26,21 @@ struct state {
 	char *policies;               /* owned: RateLimit-Policy; NULL: not told */
 	size_t policies_bytes;
 	uint8_t hash_key[KEY_BYTES];
+	struct quota_store store; /* no counters: every replica counts for itself */
+	enum on_store_error on_store_error;
+	size_t limit_count;
+	struct sluice_contract_limit limits[WINDOWS_MAX]; /* the windows, for the store */
 	int32_t expose;
 	int32_t report_only;
-	int32_t refused;
-	int32_t reported;
+	int32_t refused, reported, undecided;
+};
+
+/* Of a request that somebody is told of, or that is counted elsewhere. */
+struct visit {
+	struct quota quota; /* a limit of 0: there is none to tell */
+	struct sluice_str key;
+	uint64_t cost;
+	struct quota_windows *windows;
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
@@ -91,6 +107,39 @@ static int32_t cost_init(
 	return expression_init(call, s, at, &s->cost);
 }
 
+/* The vendor's word decides where ours says nothing. */
+static enum on_store_error on_store_error_of(
+	const struct sluice_host *host, const struct sluice_value *config)
+{
+	struct sluice_str word = host->value_string(
+		host->value_get(config, SLUICE_STR("onStoreError")), SLUICE_STR(""));
+	if (word.n == 5 && memcmp(word.p, "local", 5) == 0)
+		return COUNT_LOCALLY;
+	if (word.n == 5 && memcmp(word.p, "allow", 5) == 0)
+		return ALLOW;
+	if (word.n > 0)
+		return DENY;
+	return host->value_bool(host->value_get(config, SLUICE_STR("blockOnUnknownQuota")), 1)
+		       ? DENY
+		       : ALLOW;
+}
+
+/* Other algorithms than fixed windows count in this replica alone. */
+static int32_t store_init(const struct sluice_call *call, struct state *s,
+	const struct sluice_value *config, const struct limits *limits)
+{
+	const struct sluice_host *host = call->host;
+	s->on_store_error = on_store_error_of(host, config);
+	if (limits->algorithm != &algorithm_fixed_window ||
+		!host->value_bool(host->value_get(config, SLUICE_STR("clusterizable")), 1))
+		return SLUICE_OK;
+	s->limit_count = limits->count;
+	for (size_t i = 0; i < limits->count; i++)
+		s->limits[i] = (struct sluice_contract_limit){
+			(int64_t)limits->windows[i].requests_max, limits->windows[i].period_ms};
+	return quota_store_init(&s->store, call, 1);
+}
+
 /* All mistakes are told, not the first alone. */
 static int32_t state_init(const struct sluice_call *call, const struct sluice_value *config,
 	struct state *s, const struct state *previous)
@@ -106,6 +155,8 @@ static int32_t state_init(const struct sluice_call *call, const struct sluice_va
 	if (rc == SLUICE_OK &&
 		host->value_bool(host->value_get(config, SLUICE_STR("exposeRateLimitFields")), 0))
 		rc = policies_init(call, s, &limits);
+	if (rc == SLUICE_OK)
+		rc = store_init(call, s, config, &limits);
 	return rc == SLUICE_OK ? buckets_init(s, previous, &limits) : rc;
 }
 
@@ -141,6 +192,9 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 			SLUICE_STR("Requests refused by rate limiting")),
 		.reported = host->counter_define(call->instance, SLUICE_STR("rate_limit_reported"),
 			SLUICE_STR("Requests over the limit that passed, for it is only reported")),
+		.undecided =
+			host->counter_define(call->instance, SLUICE_STR("rate_limit_undecided"),
+				SLUICE_STR("Requests whose shared quota could not be told")),
 	};
 	int32_t rc = state_init(call, config, s, previous);
 	if (rc == SLUICE_OK) {
@@ -214,10 +268,10 @@ static int32_t find_cost(const struct sluice_call *call, struct sluice_exchange 
 static int32_t keep(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
 {
-	struct quota *kept = call->host->exchange_alloc(x, sizeof(*kept));
+	struct visit *kept = call->host->exchange_alloc(x, sizeof(*kept));
 	if (!kept)
 		return SLUICE_E_FULL;
-	*kept = *quota;
+	*kept = (struct visit){.quota = *quota};
 	call->host->data_set(x, kept);
 	return SLUICE_OK;
 }
@@ -230,31 +284,103 @@ static int32_t report(const struct sluice_call *call, struct sluice_exchange *x)
 	return SLUICE_CONTINUE;
 }
 
+static int32_t judge(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
+{
+	const struct state *s = call->state;
+	if (quota->allowed)
+		return SLUICE_CONTINUE;
+	return s->report_only ? report(call, x) : refuse(call, x, quota);
+}
+
+static int32_t count_here(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str text, uint64_t cost)
+{
+	const struct state *s = call->state;
+	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x), cost);
+	if (tells_client(s) && keep(call, x, &quota) != SLUICE_OK)
+		return SLUICE_FAIL;
+	return judge(call, x, &quota);
+}
+
+/* --- counted elsewhere ----------------------------------------------------------------------- */
+/* 429 says that there was too much, which nobody knows here. */
+static int32_t deny(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	int32_t rc = call->host->respond_error(x, 503, NULL, 0,
+		SLUICE_STR("The quota cannot be told"), SLUICE_STR("quota_unknown"));
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}
+
+static int32_t undecided(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *visit)
+{
+	const struct state *s = call->state;
+	call->host->counter_add(call->instance, s->undecided, 1);
+	if (s->on_store_error == COUNT_LOCALLY)
+		return count_here(call, x, visit->key, visit->cost);
+	return s->on_store_error == ALLOW || s->report_only ? SLUICE_CONTINUE : deny(call, x);
+}
+
+static int32_t shared_judge(
+	const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
+{
+	const struct state *s = call->state;
+	if (quota_windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
+		return undecided(call, x, visit);
+	return judge(call, x, &visit->quota);
+}
+
+static int32_t count_elsewhere(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str key, uint64_t cost)
+{
+	const struct state *s = call->state;
+	const struct quota_terms terms = {key, s->limits, s->limit_count, (int64_t)cost};
+	struct visit *visit = call->host->exchange_alloc(x, sizeof(*visit));
+	if (!visit)
+		return SLUICE_FAIL;
+	*visit = (struct visit){.key = key, .cost = cost};
+	call->host->data_set(x, visit);
+	int32_t rc = quota_windows_ask(&s->store, call, x, &terms, &visit->windows);
+	if (rc == SLUICE_PENDING)
+		return call->host->wait(x, QUOTA_WAIT_MS);
+	return rc == SLUICE_OK ? shared_judge(call, x, visit) : undecided(call, x, visit);
+}
+
+static int32_t resume(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct state *s = call->state;
+	struct visit *visit = call->host->data_get(x);
+	if (quota_windows_take(&s->store, x, visit->windows) == SLUICE_OK)
+		return shared_judge(call, x, visit);
+	return undecided(call, x, visit);
+}
+
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
 	struct sluice_str text;
 	uint64_t cost;
+	int is_shared = quota_store_is_shared(&s->store);
+	if (is_shared && call->host->resumed(x))
+		return resume(call, x);
 	if (select_key(call, x, &text) != SLUICE_OK || find_cost(call, x, &cost) != SLUICE_OK)
 		return SLUICE_FAIL;
-	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x), cost);
-	if (tells_client(s) && keep(call, x, &quota) != SLUICE_OK)
-		return SLUICE_FAIL;
-	if (quota.allowed)
-		return SLUICE_CONTINUE;
-	return s->report_only ? report(call, x) : refuse(call, x, &quota);
+	return is_shared ? count_elsewhere(call, x, text, cost) : count_here(call, x, text, cost);
 }
 
 /* Also for the 429 of this policy: the walk of an answer begins here. */
 static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
-	const struct quota *quota = call->host->data_get(x);
-	if (quota && s->expose)
-		quota_expose(call, x, quota);
-	if (quota && s->policies)
-		quota_expose_fields(
-			call, x, quota, (struct sluice_str){s->policies, s->policies_bytes});
+	const struct visit *visit = call->host->data_get(x);
+	if (!visit || !visit->quota.limit)
+		return SLUICE_CONTINUE;
+	if (s->expose)
+		quota_expose(call, x, &visit->quota);
+	if (s->policies)
+		quota_expose_fields(call, x, &visit->quota,
+			(struct sluice_str){s->policies, s->policies_bytes});
 	return SLUICE_CONTINUE;
 }
 
@@ -271,7 +397,8 @@ static const struct sluice_policy policy = {
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
-	static const char *const services[] = {SLUICE_CRYPTO_SERVICE, SLUICE_EXPR_SERVICE, NULL};
+	static const char *const services[] = {
+		SLUICE_CRYPTO_SERVICE, SLUICE_EXPR_SERVICE, SLUICE_STATE_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,

@@ -343,7 +343,8 @@ static void print_state(void)
 {
 	BEGIN(sluice_state_options);
 #define O(f) FIELD(sluice_state_options, f)
-	O(size), O(reserved), O(name), O(entries_max), O(reserved2), O(bytes_max);
+	O(size), O(reserved), O(name), O(entries_max), O(reserved2), O(bytes_max), O(shared),
+		O(reserved3);
 #undef O
 	FINISH(sluice_state_options);
 	BEGIN(sluice_question);
@@ -358,7 +359,7 @@ static void print_state(void)
 	FINISH(sluice_answer);
 	BEGIN(sluice_state_service);
 #define S(f) FIELD(sluice_state_service, f)
-	S(size), S(reserved), S(open), S(ask), S(take), S(start);
+	S(size), S(reserved), S(open), S(ask), S(take), S(start), S(is_shared);
 #undef S
 	FINISH(sluice_state_service);
 	printf("service %s\n", SLUICE_STATE_SERVICE);

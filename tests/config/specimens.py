@@ -213,8 +213,12 @@ SPECIMENS = {
     "Configuration, names": settings(dns={
         "servers": ["10.0.0.1", "[2001:db8::1]:5353"], "timeoutSeconds": 2, "retrySeconds": 2,
         "staleSeconds": 99, "minTtlSeconds": 2, "maxTtlSeconds": 99}),
+    "Configuration, shared storage": settings(sharedStorage={"redis": {
+        "address": "redis.example:6379", "username": "u", "password": "p", "DB": 3,
+        "tls": {"trustedCA": CERTIFICATE, "minversion": "1.2"}, "tenant": "t", "gateway": "g",
+        "timeoutSeconds": 0.1, "connectTimeoutSeconds": 0.5}, "local": {"enabled": False}}),
     "Configuration, without effect": settings(
-        tracing={}, sharedStorage={}, resourceLimits={}, platformConnection={}, outputs={}),
+        tracing={}, resourceLimits={}, platformConnection={}, outputs={}),
 }
 
 GROUP = {"name": "g", "origins": ["https://a.example"], "accessControlMaxAge": 9,
@@ -292,7 +296,7 @@ CONFIGS = {
         "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000, "burst": 3}],
         "algorithm": "gcra", "keySelector": "#[attributes.method]", "cost": "#[2]", "reportOnly": True,
         "exposeHeaders": True, "exposeRateLimitFields": True, "clusterizable": True,
-        "blockOnUnknownQuota": True},
+        "blockOnUnknownQuota": True, "onStoreError": "local"},
     "rate-limiting-sla-based": {
         "clientIdExpression": "#[attributes.headers['id']]",
         "clientSecretExpression": "#[attributes.headers['secret']]", "exposeHeaders": True,

@@ -14,6 +14,7 @@ local limits = require("sluice.limits")
 local outward = require("sluice.outward")
 local overload = require("sluice.overload")
 local schema = require("sluice.schema")
+local storage = require("sluice.storage")
 
 local configuration = {}
 
@@ -102,7 +103,7 @@ local shapes = {
 	strict = { type = "boolean" },
 	fallback = { type = "string", enum = { "lastGood", "closed" } },
 	tracing = object,
-	sharedStorage = object,
+	sharedStorage = { type = "any", of = storage.shape },
 	resourceLimits = object,
 	connectionBufferLimits = {
 		type = "map",
@@ -124,7 +125,6 @@ configuration.shape = { type = "map", fields = shapes }
 
 local only_tunes = {
 	tracing = "traces are not written",
-	sharedStorage = "every replica counts for itself",
 	resourceLimits = "the numbers of APIs and policies are not limited by it",
 	platformConnection = "the vendor's control plane is not used",
 	outputs = "the vendor's control plane is not used",
@@ -200,6 +200,8 @@ local function read_member(settings, key, node, resource, report)
 		outward.read_settings(settings, node, path, report, resource)
 	elseif key == "defaultTLS" then
 		calls.read_settings(settings, node, path, report, resource)
+	elseif key == "sharedStorage" then
+		storage.read_settings(settings, node, path, resource)
 	elseif key == "dns" then
 		dns.read_settings(settings, node, path, report, resource)
 	elseif edge.read(settings, key, node, path, report, resource) then

@@ -50,6 +50,10 @@ struct sluice_state_options {
 	uint32_t entries_max;
 	uint32_t reserved2;
 	uint64_t bytes_max;
+	/* Not 0: where the gateway has a shared storage the store is there, one for all gateways
+	 * that share it, with no bounds of its own; else in memory. */
+	uint32_t shared;
+	uint32_t reserved3;
 };
 
 /* A key holds one of: a counter, a value, a lock. Questions of another sort about it are refused
@@ -79,7 +83,7 @@ struct sluice_question {
 	 * expected. UNLOCK: of the lock. */
 	uint64_t version;
 	/* COUNT: the length of a window, which begins with its first count. PUT, LOCK: how long it
-	 * lasts. 1 to 2,678,400,000 ms (31 days); PUT: 0 is for as long as the store. */
+	 * lasts. 1 to 31,622,400,000 ms (366 days); PUT: 0 is for as long as the store. */
 	int64_t for_ms;
 };
 
@@ -123,6 +127,8 @@ struct sluice_state_service {
 	 * before the plugin's own worker_stop; what would begin in such an answer is refused so. */
 	int32_t (*start)(const struct sluice_call *call, struct sluice_state *state,
 		const struct sluice_question *question, sluice_answer_fn *fn, void *arg);
+	/* As `start`: 1: questions go to the shared storage now. Only a reload changes that. */
+	int32_t (*is_shared)(const struct sluice_state *state);
 };
 
 #ifdef __cplusplus

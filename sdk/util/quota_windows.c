@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "windows.h"
+#include "util/quota_windows.h"
 
 #include <string.h>
 
-#define DIGEST_BYTES 32
+#define DIGEST_BYTES      32
+#define STORE_ENTRIES_MAX 1000000
+#define STORE_BYTES_MAX   (UINT64_C(256) << 20)
 
-/* A counter for each length of a window of each client: a digest tells clients apart whatever their ids' length,
- * and a tier that changes its windows begins new ones. */
+/* A counter for each length of a window of each who has a quota: a digest tells them apart whatever their names' length,
+ * and one whose windows change begins new ones. */
 struct key {
 	char bytes[1 + sizeof(int64_t) + DIGEST_BYTES];
 };
@@ -17,22 +19,23 @@ struct window {
 	struct sluice_answer answer;
 };
 
-struct windows {
+struct quota_windows {
 	size_t count;
-	uint8_t client[DIGEST_BYTES];
+	int64_t cost;
+	uint8_t who[DIGEST_BYTES];
 	struct window items[];
 };
 
-static struct sluice_str key_of(struct key *to, const struct windows *w, size_t i)
+static struct sluice_str key_of(struct key *to, const struct quota_windows *w, size_t i)
 {
 	to->bytes[0] = (char)i;
 	memcpy(to->bytes + 1, &w->items[i].period_ms, sizeof(int64_t));
-	memcpy(to->bytes + 1 + sizeof(int64_t), w->client, DIGEST_BYTES);
+	memcpy(to->bytes + 1 + sizeof(int64_t), w->who, DIGEST_BYTES);
 	return (struct sluice_str){to->bytes, sizeof(to->bytes)};
 }
 
 static struct sluice_question question_of(
-	struct key *key, const struct windows *w, size_t i, int64_t delta)
+	struct key *key, const struct quota_windows *w, size_t i, int64_t delta)
 {
 	return (struct sluice_question){
 		.size = sizeof(struct sluice_question),
@@ -44,41 +47,48 @@ static struct sluice_question question_of(
 	};
 }
 
-static struct windows *windows_new(const struct windows_store *store,
-	const struct sluice_call *call, struct sluice_exchange *x,
-	const struct sluice_contract *contract)
+int32_t quota_store_init(struct quota_store *store, const struct sluice_call *call, int shared)
 {
-	size_t n = contract->limit_count;
-	if (n > WINDOWS_MAX) {
-		call->host->log(call->instance, x, SLUICE_LOG_ERROR,
-			SLUICE_STR("the client's contract has more than 16 limits"));
-		return NULL;
-	}
-	struct windows *w = call->host->exchange_alloc(x, sizeof(*w) + n * sizeof(w->items[0]));
+	const struct sluice_state_options options = {.size = sizeof(options),
+		.entries_max = STORE_ENTRIES_MAX,
+		.bytes_max = STORE_BYTES_MAX,
+		.shared = shared != 0};
+	store->crypto = call->host->service(SLUICE_CRYPTO_SERVICE);
+	store->state = call->host->service(SLUICE_STATE_SERVICE);
+	store->counters = store->state->open(call->instance, &options);
+	return store->counters ? SLUICE_OK : SLUICE_E_FULL;
+}
+
+static struct quota_windows *windows_new(const struct quota_store *store,
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota_terms *terms)
+{
+	struct quota_windows *w =
+		call->host->exchange_alloc(x, sizeof(*w) + terms->count * sizeof(w->items[0]));
 	if (!w)
 		return NULL;
-	w->count = n;
-	store->crypto->sha256(contract->client_id, w->client);
-	for (size_t i = 0; i < n; i++)
+	w->count = terms->count;
+	w->cost = terms->cost;
+	store->crypto->sha256(terms->who, w->who);
+	for (size_t i = 0; i < w->count; i++)
 		w->items[i] = (struct window){
-			.requests_max = contract->limits[i].requests_max,
-			.period_ms = contract->limits[i].period_ms,
+			.requests_max = terms->limits[i].requests_max,
+			.period_ms = terms->limits[i].period_ms,
 			.answer = {.size = sizeof(w->items[i].answer)},
 		};
 	return w;
 }
 
-int32_t windows_ask(const struct windows_store *store, const struct sluice_call *call,
-	struct sluice_exchange *x, const struct sluice_contract *contract, struct windows **out)
+int32_t quota_windows_ask(const struct quota_store *store, const struct sluice_call *call,
+	struct sluice_exchange *x, const struct quota_terms *terms, struct quota_windows **out)
 {
-	struct windows *w = windows_new(store, call, x, contract);
+	struct quota_windows *w = windows_new(store, call, x, terms);
 	int32_t all = SLUICE_OK;
 	*out = w;
 	if (!w)
 		return SLUICE_E_FULL;
 	for (size_t i = 0; i < w->count; i++) {
 		struct key key;
-		const struct sluice_question question = question_of(&key, w, i, 1);
+		const struct sluice_question question = question_of(&key, w, i, w->cost);
 		int32_t rc = store->state->ask(x, store->counters, &question, &w->items[i].answer);
 		w->items[i].is_pending = rc == SLUICE_PENDING;
 		if (rc == SLUICE_PENDING)
@@ -90,8 +100,8 @@ int32_t windows_ask(const struct windows_store *store, const struct sluice_call 
 }
 
 /* Answers come in the order of the questions. */
-int32_t windows_take(
-	const struct windows_store *store, struct sluice_exchange *x, struct windows *w)
+int32_t quota_windows_take(
+	const struct quota_store *store, struct sluice_exchange *x, struct quota_windows *w)
 {
 	int32_t rc = SLUICE_OK;
 	for (size_t i = 0; rc == SLUICE_OK && i < w->count; i++)
@@ -107,12 +117,12 @@ static void forget(
 
 /* Takes back what other windows have counted of a request that one refuses. It does not wait, and outlives the
  * exchange; what a store cannot take back stays counted, to the client's cost. */
-static void give_back(
-	const struct windows_store *store, const struct sluice_call *call, const struct windows *w)
+static void give_back(const struct quota_store *store, const struct sluice_call *call,
+	const struct quota_windows *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
 		struct key key;
-		const struct sluice_question question = question_of(&key, w, i, -1);
+		const struct sluice_question question = question_of(&key, w, i, -w->cost);
 		if (w->items[i].answer.result == SLUICE_OK)
 			store->state->start(call, store->counters, &question, forget, NULL);
 	}
@@ -140,8 +150,8 @@ static int is_nearer(const struct quota *a, const struct quota *b)
 	return a->reset_ms > b->reset_ms;
 }
 
-int32_t windows_judge(const struct windows_store *store, const struct sluice_call *call,
-	const struct windows *w, struct quota *quota)
+int32_t quota_windows_judge(const struct quota_store *store, const struct sluice_call *call,
+	const struct quota_windows *w, struct quota *quota)
 {
 	*quota = (struct quota){.allowed = 1};
 	for (size_t i = 0; i < w->count; i++) {
@@ -149,6 +159,7 @@ int32_t windows_judge(const struct windows_store *store, const struct sluice_cal
 		if (result != SLUICE_OK && result != SLUICE_E_CONFLICT)
 			return result;
 		struct quota other = quota_of(&w->items[i]);
+		other.index = (uint32_t)i;
 		if (quota->limit == 0 || is_nearer(&other, quota))
 			*quota = other;
 	}

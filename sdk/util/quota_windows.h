@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* util/quota_windows.h - counting a request in all windows of somebody's quota, or in none, in a store.
+ *
+ * Threads      of an exchange: its worker.
+ */
+#pragma once
+
+#include "sluice/contracts.h"
+#include "sluice/crypto.h"
+#include "sluice/state.h"
+#include "util/quota_answer.h"
+
+#define QUOTA_WINDOWS_MAX 16
+/* For host->wait: a store has a deadline of its own, which comes before. */
+#define QUOTA_WAIT_MS 60000
+
+struct quota_store {
+	const struct sluice_crypto_service *crypto;
+	const struct sluice_state_service *state;
+	struct sluice_state *counters; /* the instance's */
+};
+
+/* In `configure`: opens it for as many who have a quota; it is shared where it can be and `shared` is not 0.
+ * SLUICE_E_FULL: it could not be, and the log says why. */
+int32_t quota_store_init(struct quota_store *store, const struct sluice_call *call, int shared);
+/* Whether questions go to other machines now: only then may they be answered later, or not at all. */
+static inline int quota_store_is_shared(const struct quota_store *store)
+{
+	return store->counters && store->state->is_shared(store->counters);
+}
+
+/* Whose quota, and how much: at most QUOTA_WINDOWS_MAX windows. */
+struct quota_terms {
+	struct sluice_str who;
+	const struct sluice_contract_limit *limits;
+	size_t count;
+	int64_t cost; /* what the request takes of each */
+};
+
+/* The questions of one request. */
+struct quota_windows;
+
+/* Asks; lives as long as the exchange. SLUICE_OK, SLUICE_PENDING (then host->wait and quota_windows_take),
+ * SLUICE_E_FULL: no memory; SLUICE_E_UNAVAILABLE. */
+int32_t quota_windows_ask(const struct quota_store *store, const struct sluice_call *call,
+	struct sluice_exchange *x, const struct quota_terms *terms, struct quota_windows **out);
+/* SLUICE_OK, or why there is no answer. */
+int32_t quota_windows_take(
+	const struct quota_store *store, struct sluice_exchange *x, struct quota_windows *w);
+/* Once all is answered: SLUICE_OK, and `quota` of the window that is nearest to its limit, of those that refuse the
+ * one that does longest; then nothing was counted. Without windows all is allowed, and quota->limit 0. Else why it
+ * cannot be told. */
+int32_t quota_windows_judge(const struct quota_store *store, const struct sluice_call *call,
+	const struct quota_windows *w, struct quota *quota);

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Gateways that share a Redis server: what they count together, and what becomes of it while it is away."""
+import contextlib
+
+from harness import *
+
+PATIENT = 10  # a machine with much to do is not what a case is about
+
+
+def limit(maximum, period_ms=3600000, **more):
+    return {"policyRef": {"name": "rate-limiting"}, "config": {
+        "rateLimits": [{"maximumRequests": maximum, "timePeriodInMilliseconds": period_ms}], **more}}
+
+
+def storage(redis, **more):
+    return configuration("store", {"sharedStorage": {"redis": {
+        "address": redis.address, "timeoutSeconds": PATIENT, "connectTimeoutSeconds": PATIENT, **more}}})
+
+
+@contextlib.contextmanager
+def gateways(redis, policy, count=2, workers=1, **more):
+    with Backend(reply(200, "x")) as backend, contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Gateway([api("a", backend, policies=[policy]), storage(redis, **more)],
+                                           workers=workers)) for _ in range(count)]
+
+
+def statuses(gateway, count):
+    return [gateway.get("/").status for _ in range(count)]
+
+
+def until_shared(gateway, status=200):
+    """Which it is again within moments; each look counts."""
+    wait_for(lambda: gateway.get("/").status == status, f"a {status} of the shared quota", 20)
+
+
+@case
+def gateways_and_workers_count_together():
+    with Redis() as redis, gateways(redis, limit(7), workers=2) as (one, other):
+        found = [g.get("/").status for _ in range(6) for g in (one, other)]
+        equal(sorted(found), [200] * 7 + [429] * 5)
+        keys = redis.ask("KEYS", "*").split("\n")
+        equal(len(keys), 1)
+        check(keys[0].startswith("default:gateway:"), keys[0])
+
+
+@case
+def who_is_named_otherwise_counts_apart():
+    with Redis() as redis, gateways(redis, limit(2), 1) as (one,), \
+            gateways(redis, limit(2), 1, gateway="other") as (other,):
+        equal(statuses(one, 3), [200, 200, 429])
+        equal(statuses(other, 3), [200, 200, 429])
+
+
+@case
+def clients_are_told_what_is_left_of_the_shared_quota():
+    policy = limit(3, exposeHeaders=True, keySelector="#[attributes.headers['x-tenant']]")
+    with Redis() as redis, gateways(redis, policy) as (one, other):
+        def left(gateway, tenant):
+            return gateway.get("/", {"x-tenant": tenant}).get("x-ratelimit-remaining")
+        equal([left(one, "a"), left(other, "a"), left(one, "b"), left(other, "a")], ["2", "1", "2", "0"])
+
+
+@case
+def one_of_several_windows_refuses_and_nothing_is_counted():
+    policy = {"policyRef": {"name": "rate-limiting"}, "config": {"exposeHeaders": True, "rateLimits": [
+        {"maximumRequests": n, "timePeriodInMilliseconds": p} for n, p in ((2, 3600000), (5, 7200000))]}}
+    with Redis() as redis, gateways(redis, policy, 1) as (gateway,):
+        equal(statuses(gateway, 6), [200, 200, 429, 429, 429, 429])
+        counts = [redis.ask("HGET", key, "count") for key in redis.ask("KEYS", "*").split("\n")]
+        wait_for(lambda: sorted(redis.ask("HGET", key, "count") for key in
+                                redis.ask("KEYS", "*").split("\n")) == ["2", "2"], f"two of each, not {counts}")
+
+
+@case
+def who_it_is_and_by_tls():
+    authority = Authority()
+    with Redis("user gw on >pass ~default:* +@all", "user default off", tls=authority) as redis:
+        own = authority.issue("gateway")
+        tls = {"trustedCA": authority.crt, "certificate": {"crt": own.crt, "key": own.key}}
+        with gateways(redis, limit(2), 1, username="gw", password="pass", DB=3, tls=tls) as (gateway,):
+            equal(statuses(gateway, 3), [200, 200, 429])
+
+
+@case
+def a_server_that_is_away():
+    for word, expected in (({}, [503, 503, 503]), ({"blockOnUnknownQuota": False}, [200, 200, 200]),
+                           ({"onStoreError": "local"}, [200, 200, 429])):
+        with Redis() as redis, gateways(redis, limit(2, **word), 1) as (gateway,):
+            equal(statuses(gateway, 3), [200, 200, 429])
+            redis.kill()
+            gateway.says("shared storage cannot be asked")
+            equal(statuses(gateway, 3), expected, str(word))
+            check([n for k, n in gateway.metrics().items() if "rate_limit_undecided" in k] == [3], "three undecided")
+            redis.start()
+            wait_for(lambda: statuses(gateway, 1) and redis.ask("KEYS", "*"), "its being asked again", 20)
+            equal(statuses(gateway, 3)[-1], 429)
+
+
+@case
+def a_server_that_has_stopped_answering():
+    with Redis() as redis, gateways(redis, limit(1000), 1, timeoutSeconds=0.5) as (gateway,):
+        until_shared(gateway)
+        redis.pause()
+        equal(gateway.get("/").status, 503)
+        redis.go_on()
+        until_shared(gateway)
+
+
+@case
+def a_server_that_is_full():
+    with Redis("maxmemory-policy noeviction") as redis, gateways(redis, limit(1000), 1) as (gateway,):
+        equal(gateway.get("/").status, 200)
+        redis.ask("CONFIG", "SET", "maxmemory", "1")
+        equal(gateway.get("/").status, 503)
+        redis.ask("CONFIG", "SET", "maxmemory", "0")
+        equal(gateway.get("/").status, 200)
+
+
+@case
+def connections_that_are_cut_and_scripts_that_are_forgotten():
+    with Redis() as redis, gateways(redis, limit(1000), 1) as (gateway,):
+        equal(gateway.get("/").status, 200)
+        redis.ask("SCRIPT", "FLUSH")
+        equal(gateway.get("/").status, 200)
+        redis.ask("CLIENT", "KILL", "TYPE", "normal")
+        until_shared(gateway)
+
+
+@case
+def a_reload_to_another_server_and_to_none():
+    with Redis() as redis, Redis() as other, Backend(reply(200, "x")) as backend:
+        files = {"api.yaml": [api("a", backend, policies=[limit(2)])], "store.yaml": [storage(redis)]}
+        with Gateway(files) as gateway:
+            equal(statuses(gateway, 3), [200, 200, 429])
+            gateway.save("store.yaml", [storage(redis, tenant="default")])
+            equal(statuses(gateway, 1), [429])
+            gateway.save("store.yaml", [storage(other)])
+            equal(statuses(gateway, 3), [200, 200, 429])
+            gateway.save("store.yaml", [configuration("store", {"sharedStorage": {}})])
+            equal(statuses(gateway, 3), [200, 200, 429])
+            gateway.save("store.yaml", [storage(redis)])
+            equal(statuses(gateway, 1), [429])
+
+
+main()
