@@ -72,7 +72,7 @@ static void chunk_free(struct pool *pool, struct chunk *c)
 	pool_put(pool, c, sizeof(*c));
 }
 
-void chunk_queue_clear(struct chunk_queue *q)
+void chunk_queue_drop_all(struct chunk_queue *q)
 {
 	struct chunk *c = q->head;
 	while (c) {

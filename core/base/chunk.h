@@ -63,12 +63,18 @@ struct chunk_queue {
 };
 
 void chunk_queue_init(struct chunk_queue *q, struct pool *pool);
-/* Drops everything. */
-void chunk_queue_clear(struct chunk_queue *q);
+void chunk_queue_drop_all(struct chunk_queue *q);
 
 static inline bool chunk_queue_is_empty(const struct chunk_queue *q)
 {
 	return q->head == NULL;
+}
+
+/* Drops everything; mostly there is nothing. */
+static inline void chunk_queue_clear(struct chunk_queue *q)
+{
+	if (!chunk_queue_is_empty(q))
+		chunk_queue_drop_all(q);
 }
 
 /* Appends a slice of `block`, taking a reference of its own. */

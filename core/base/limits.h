@@ -84,13 +84,19 @@
 #define LIMIT_H2_ACKS_UNSENT   1000
 /* The library's memory: 100 heads of 40 KiB that wait to be sent; commonly 30 KiB. */
 #define LIMIT_H2_MEMORY_BYTES (4u << 20)
-/* Content that waits for windows: of a connection, of one of its streams, and what a stream may
- * have waiting even so, lest those that stand still stop the others. */
-#define LIMIT_H2_OUT_BYTES        (1u << 20)
+/* Content that waits to be sent: of a connection, of which a stream gets a part of what is left; of
+ * one stream, as much as is received at once; and what a stream may have waiting even so, lest those
+ * that stand still stop the others. A hundred that stand still cost 2 MiB with all that belongs to
+ * them, and ten that move go as fast as with more (measured in system calls). */
+#define LIMIT_H2_OUT_BYTES        589824
+#define LIMIT_H2_OUT_PART         2
 #define LIMIT_H2_STREAM_OUT_BYTES 65536
-#define LIMIT_H2_STREAM_OUT_MIN   16384
-/* What stands of each answer at the upstream's end meanwhile. */
-#define LIMIT_H2_ANSWER_BYTES 32768
+#define LIMIT_H2_STREAM_OUT_MIN   2048
+/* Less room than this is not worth a receive where there is soon more; RECEIVE_ROOM_MIN. */
+#define LIMIT_H2_ROOM_MIN 16384
+/* What stands of each answer at the upstream's end meanwhile: a receive block, or a page where its
+ * client takes nothing. */
+#define LIMIT_H2_ANSWER_BYTES 65536
 /* How long it waits for a window that the peer keeps shut. */
 #define LIMIT_H2_STALL_MS 30000
 
@@ -124,10 +130,10 @@
 #define LIMIT_INBOX_LETTERS 65536
 /* A policy's own request and its response without their contents: what heads of 64 KiB come to,
  * with the tables of their fields. */
-#define LIMIT_CALL_HEAD_BYTES    (256u << 10)
+#define LIMIT_CALL_HEAD_BYTES (256u << 10)
 /* Copies of requests that a worker has under way: with their bodies 16 MiB, and connections that a
  * dead mirror may keep. */
-#define LIMIT_MIRRORS 128
+#define LIMIT_MIRRORS            128
 #define LIMIT_BINDINGS_PER_CHAIN 64
 /* Parts of requests that one policy may call secret, and values of them that are remembered of one
  * exchange: a line of the log is compared with each. What is shorter than the shortest API key is

@@ -38,6 +38,8 @@ struct http_client {
 	/* HTTP/1 */
 	const struct h1_proxy *proxy; /* borrowed; NULL: its peer is whom requests are for */
 	bool peer_ended;
+	bool asks_room; /* its stream's owner, before it receives */
+	bool is_tight;  /* there was less room than for all that may stand */
 	struct client_stream *current; /* owned; NULL while idle */
 	uint64_t sent_before;          /* bytes sent when the current stream was opened */
 

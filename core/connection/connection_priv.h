@@ -55,5 +55,6 @@ bool h1_stream_send_trailers(struct h1_stream *h, const struct fields *trailers)
 /* --- of both codecs */
 void h1_stream_credit(struct http_stream *s, size_t n);
 bool h1_stream_can_send(const struct http_stream *s);
+size_t h1_stream_room(const struct http_stream *s);
 uint64_t h1_stream_taken(const struct http_stream *s, size_t *outstanding);
 size_t h1_stream_queued(const struct http_stream *s);

@@ -209,6 +209,13 @@ static bool read_some(struct http_client *c, struct block *block, struct str *in
 	return true;
 }
 
+/* What comes next is asked for when the owner has taken this. */
+static __attribute__((noinline)) void hold_until_taken(struct client_stream *r)
+{
+	if (r && r->h.stream && r->h.uncredited > 0 && !r->h.s.in_ended)
+		h1_stream_hold(&r->h);
+}
+
 static size_t on_data(struct stream *stream, struct block *block, const char *p, size_t n)
 {
 	struct http_client *c = stream_owner(stream);
@@ -223,7 +230,33 @@ static size_t on_data(struct stream *stream, struct block *block, const char *p,
 		return n;
 	if (in.n > 0)
 		stream_receive(stream, false);
+	if (UNLIKELY(c->is_tight))
+		hold_until_taken(c->current);
 	return n - in.n;
+}
+
+static void ask_room(struct http_stream *s)
+{
+	struct client_stream *r = of(s);
+	if (!r->h.stream)
+		return;
+	r->client->asks_room = true;
+	stream_ask_room(r->h.stream, true);
+	h1_stream_credit(s, 0);
+}
+
+static size_t room(struct stream *stream)
+{
+	struct http_client *c = stream_owner(stream);
+	struct client_stream *r = c->current;
+	if (!r || !r->h.stream || !r->h.s.events->room)
+		return LIMIT_QUEUE_HIGH_BYTES;
+	size_t n = r->h.s.events->room(&r->h.s);
+	c->is_tight = n < LIMIT_QUEUE_HIGH_BYTES;
+	if (n > 0 || !r->h.has_head)
+		return n > 0 ? n : 1;
+	h1_stream_hold(&r->h);
+	return 0;
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -303,6 +336,13 @@ static bool is_reusable(const struct client_stream *r)
 	       h1_parser_keep_alive(r->h.parser);
 }
 
+static void end_asking(struct http_client *c)
+{
+	c->asks_room = c->is_tight = false;
+	if (c->stream)
+		stream_ask_room(c->stream, false);
+}
+
 static void release(struct http_stream *s)
 {
 	struct client_stream *r = of(s);
@@ -314,6 +354,8 @@ static void release(struct http_stream *s)
 		enum stream_close_how clean = s->upgraded ? STREAM_CLOSE_FLUSH : STREAM_CLOSE_NOW;
 		client_close(c, is_whole ? clean : STREAM_CLOSE_RESET);
 	}
+	if (UNLIKELY(c->asks_room))
+		end_asking(c);
 	forget_stream(c);
 	if (is_idle)
 		c->events->on_idle(c->owner, c);
@@ -334,6 +376,7 @@ static const struct http_stream_codec codec = {
 	.send_request = send_request,
 	.send_data = send_data,
 	.send_trailers = send_trailers,
+	.ask_room = ask_room,
 	.reset = reset,
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
@@ -344,6 +387,7 @@ static const struct http_stream_codec codec = {
 
 static const struct stream_events stream_events = {
 	.on_data = on_data,
+	.room = room,
 	.on_end = on_end,
 	.on_drained = on_drained,
 	.on_close = on_close,

@@ -357,6 +357,7 @@ static const struct http_stream_codec codec = {
 	.reset = reset,
 	.credit = h1_stream_credit,
 	.can_send = h1_stream_can_send,
+	.room = h1_stream_room,
 	.taken = h1_stream_taken,
 	.queued = h1_stream_queued,
 	.queued_of_all = h1_stream_queued,

@@ -137,6 +137,16 @@ bool h1_stream_can_send(const struct http_stream *s)
 	return h->stream && stream_pending(h->stream) <= LIMIT_QUEUE_HIGH_BYTES;
 }
 
+/* Nothing while on_drained is owed, and only then. */
+size_t h1_stream_room(const struct http_stream *s)
+{
+	const struct h1_stream *h = of(s);
+	size_t pending = h->stream ? stream_pending(h->stream) : 0;
+	if (pending > LIMIT_QUEUE_HIGH_BYTES)
+		return 0;
+	return pending < LIMIT_QUEUE_HIGH_BYTES ? LIMIT_QUEUE_HIGH_BYTES - pending : 1;
+}
+
 uint64_t h1_stream_taken(const struct http_stream *s, size_t *outstanding)
 {
 	const struct h1_stream *h = of(s);

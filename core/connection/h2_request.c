@@ -218,8 +218,21 @@ static void credit(struct http_stream *s, size_t n)
 
 static bool can_send(const struct http_stream *s)
 {
-	const struct h2_request *r = of(s);
+	struct h2_request *r = of(s);
 	return can_act(r) && h2_stream_can_send(&r->h);
+}
+
+/* Who is told to wait hears more at the end of the turn. */
+static size_t room(const struct http_stream *s)
+{
+	struct h2_request *r = of(s);
+	struct stream *stream = r->server->c->stream;
+	if (!can_act(r) || !stream)
+		return H2_ROOM_LITTLE;
+	size_t n = h2_stream_ask_room(&r->h, stream_pending(stream));
+	if (n == 0)
+		h2_server_wake(r->server);
+	return n;
 }
 
 /* Of this stream alone: the others are none of its client's slowness. */
@@ -347,6 +360,7 @@ static const struct http_stream_codec codec = {
 	.reset = reset,
 	.credit = credit,
 	.can_send = can_send,
+	.room = room,
 	.taken = taken,
 	.queued = queued,
 	.queued_of_all = queued_of_all,

@@ -22,6 +22,7 @@
 
 #include "base/arena.h"
 #include "base/chunk.h"
+#include "base/limits.h"
 #include "http/message.h"
 #include "net/address.h"
 
@@ -51,6 +52,10 @@ struct http_stream_events {
 	/* `in` grew, or in_ended was set (trailers are there then), or both. */
 	void (*on_data)(struct http_stream *s);
 	void (*on_writable)(struct http_stream *s);
+	/* Client role, after http_stream_ask_room alone: how much of what is received next could be
+	 * passed on soon. 0: nothing is received until the owner asks for room anew; for a head
+	 * there is always a little. May be NULL. */
+	size_t (*room)(struct http_stream *s);
 	/* The stream is dead in both directions; `in` keeps what was received. It does not come
 	 * when both messages were whole. Server role, HTTP_RESET_PROTOCOL: the codec has answered
 	 * 400 itself unless a head had been sent. Client role: HTTP_RESET_REFUSED also means that
@@ -67,6 +72,8 @@ struct http_stream_codec {
 	void (*reset)(struct http_stream *s, enum http_reset why);
 	void (*credit)(struct http_stream *s, size_t n);
 	bool (*can_send)(const struct http_stream *s);
+	void (*ask_room)(struct http_stream *s);     /* client role; may be NULL */
+	size_t (*room)(const struct http_stream *s); /* server role; may be NULL */
 	uint64_t (*taken)(const struct http_stream *s, size_t *outstanding);
 	size_t (*queued)(const struct http_stream *s);
 	size_t (*queued_of_all)(const struct http_stream *s);
@@ -98,8 +105,8 @@ struct http_stream {
 	struct str tls_server_name;
 	struct str tls_certificate; /* the client's, as DER; or STR_EMPTY */
 	struct str tls_chain;       /* what came with it, where somebody wants it; or STR_EMPTY */
-	uint64_t body_received;  /* content, without its framing */
-	uint64_t bytes_received; /* on the wire of this stream, heads included */
+	uint64_t body_received;     /* content, without its framing */
+	uint64_t bytes_received;    /* on the wire of this stream, heads included */
 	uint64_t bytes_sent;
 	int64_t started_us; /* monotonic: first byte of the head (server), opening (client) */
 };
@@ -141,6 +148,20 @@ static inline void http_stream_credit(struct http_stream *s, size_t n)
 static inline bool http_stream_can_send(const struct http_stream *s)
 {
 	return s->codec->can_send(s);
+}
+/* Client role: events->room is asked before anything is received, so that an answer stands at the
+ * upstream's end for as long as its client takes none of it. Called again when there is room after
+ * there was none. Nothing for a codec with windows. */
+static inline void http_stream_ask_room(struct http_stream *s)
+{
+	if (s->codec->ask_room)
+		s->codec->ask_room(s);
+}
+/* Server role: how much would leave soon, of what were sent now; what is said in a turn counts as
+ * sent. 0: on_writable tells when to ask again. */
+static inline size_t http_stream_room(const struct http_stream *s)
+{
+	return s->codec->room ? s->codec->room(s) : LIMIT_QUEUE_HIGH_BYTES;
 }
 /* How much the peer has taken so far, of its connection; *outstanding: what is on its way. Costs a
  * call to the kernel. */

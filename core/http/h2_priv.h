@@ -34,6 +34,8 @@ struct h2_session {
 	struct link streams;     /* of struct h2_stream, those with an id */
 	struct chunk_queue *out; /* while frames are produced */
 	size_t out_bytes;        /* content that waits */
+	size_t left_bytes;       /* of it behind the last produce */
+	size_t promised;         /* room for more, since then */
 	int64_t now_ms;
 	uint32_t pongs;
 	uint32_t stream_count;

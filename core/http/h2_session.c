@@ -244,14 +244,19 @@ bool h2_session_receive(struct h2_session *s, struct str in, int64_t now_ms)
 /* Those that waited for room in what all have queued. */
 static void tell_of_room(struct h2_session *s)
 {
-	if (!s->was_full || s->out_bytes > s->budgets.out_bytes_max / 2)
+	bool has_room = s->out_bytes <= s->budgets.out_bytes_max / 2;
+	if (!s->was_full)
 		return;
-	s->was_full = false;
+	s->was_full = !has_room;
 	LIST_FOREACH_SAFE(l, &s->streams)
 	{
 		struct h2_stream *stream = CONTAINER_OF(l, struct h2_stream, link);
-		if (stream->head_sent && !stream->out_ended && h2_stream_can_send(stream))
-			s->events->on_writable(s->owner, stream);
+		bool is_little = stream->out.bytes < LIMIT_H2_STREAM_OUT_MIN;
+		if (!stream->waits || stream->out_ended || !(has_room || is_little) ||
+			!h2_stream_can_send(stream))
+			continue;
+		stream->waits = false;
+		s->events->on_writable(s->owner, stream);
 	}
 }
 
@@ -270,6 +275,8 @@ bool h2_session_produce(
 		chunk_queue_add_copy(out, str_n((const char *)p, (size_t)n));
 	}
 	s->out = NULL;
+	s->left_bytes = s->out_bytes;
+	s->promised = 0;
 	tell_of_room(s);
 	return h2_session_wants_send(s);
 }

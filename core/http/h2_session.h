@@ -112,9 +112,9 @@ struct h2_stream {
 	struct http_response *response; /* client role: to be filled in */
 	/* Of what is received; borrowed; NULL: the session's. */
 	const struct message_limits *limits;
-	const struct fields *trailers;  /* received; NULL when none; valid from on_end on */
-	uint64_t bytes_received;        /* of its frames */
-	uint64_t bytes_sent;            /* heads before they are compressed */
+	const struct fields *trailers; /* received; NULL when none; valid from on_end on */
+	uint64_t bytes_received;       /* of its frames */
+	uint64_t bytes_sent;           /* heads before they are compressed */
 	int64_t begun_ms;
 	size_t uncredited; /* content received and not yet credited */
 	bool in_ended;     /* the received message is whole */
@@ -132,7 +132,8 @@ struct h2_stream {
 	struct h2_head *head; /* while a section is being received */
 	int64_t moved_ms;     /* when content last went, or began to wait */
 	uint8_t interims;
-	bool is_deferred, was_high, reset_by_peer, is_refused, finishes, asked_head, out_is_out;
+	bool is_deferred, reset_by_peer, is_refused, finishes, asked_head, out_is_out;
+	bool waits; /* for room: on_writable is owed */
 };
 
 struct h2_events {
@@ -234,7 +235,13 @@ MUST_USE bool h2_stream_respond(
  * is reset). What is sent after the end is dropped. */
 MUST_USE bool h2_stream_send_data(struct h2_stream *s, struct chunk_queue *q, bool end);
 MUST_USE bool h2_stream_send_trailers(struct h2_stream *s, const struct fields *trailers);
-bool h2_stream_can_send(const struct h2_stream *s);
+/* False: on_writable tells when there is room again. */
+bool h2_stream_can_send(struct h2_stream *s);
+/* How much content to get ready for it, where `pending` bytes of the session's wait in the transport:
+ * its part of what is left of the budget, less what was said to others since the last produce.
+ * H2_ROOM_LITTLE: those before it stand still. 0: on_writable tells when to ask again. */
+size_t h2_stream_ask_room(struct h2_stream *s, size_t pending);
+#define H2_ROOM_LITTLE 1
 /* n bytes of content were passed on. */
 void h2_stream_credit(struct h2_stream *s, size_t n);
 /* RST_STREAM; nothing more comes, not even on_closed: the memory is the caller's again. */

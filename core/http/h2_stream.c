@@ -65,9 +65,11 @@ void h2_stream_sent(struct h2_stream *s, size_t n)
 	struct h2_session *session = s->session;
 	s->bytes_sent += n;
 	session->out_bytes -= n;
-	if (!s->was_high || s->out.bytes >= LIMIT_H2_STREAM_OUT_MIN || s->out_ended)
+	if (!s->waits || s->out.bytes >= LIMIT_H2_STREAM_OUT_MIN || s->out_ended)
 		return;
-	s->was_high = false;
+	if (session->was_full)
+		return; /* it is told with the others, each in its turn */
+	s->waits = false;
 	session->events->on_writable(session->owner, s);
 }
 
@@ -173,9 +175,59 @@ bool h2_stream_respond(
 
 /* --- content --------------------------------------------------------------------------------- */
 
+/* What may go beyond what waits, where `gone` bytes of the session's are on their way. */
+static size_t room_of(const struct h2_stream *s, size_t gone)
+{
+	const struct h2_session *session = s->session;
+	if (s->out.bytes >= LIMIT_H2_STREAM_OUT_BYTES)
+		return 0;
+	size_t own = LIMIT_H2_STREAM_OUT_BYTES - s->out.bytes;
+	size_t all = session->out_bytes + gone, most = session->budgets.out_bytes_max;
+	size_t part = all < most ? (most - all) / LIMIT_H2_OUT_PART : 0;
+	return own < part ? own : part;
+}
+
+bool h2_stream_can_send(struct h2_stream *s)
+{
+	if (!s->session)
+		return false;
+	bool can = s->out.bytes < LIMIT_H2_STREAM_OUT_MIN || room_of(s, 0) > 0;
+	s->waits |= !can;
+	return can;
+}
+
+/* Who gets some stands behind the others when they are told of room. */
+static size_t promise(struct h2_stream *s, size_t n)
+{
+	struct h2_session *session = s->session;
+	session->promised += n;
+	list_remove(&s->link);
+	list_append(&session->streams, &s->link);
+	return n;
+}
+
+size_t h2_stream_ask_room(struct h2_stream *s, size_t pending)
+{
+	struct h2_session *session = s->session;
+	if (!session)
+		return H2_ROOM_LITTLE;
+	if (s->out.bytes >= LIMIT_H2_STREAM_OUT_MIN) {
+		s->waits = true;
+		return 0;
+	}
+	size_t room = room_of(s, session->promised + pending);
+	if (room >= LIMIT_H2_ROOM_MIN)
+		return promise(s, room);
+	if (room_of(s, 0) < LIMIT_H2_ROOM_MIN ||
+		session->left_bytes > session->budgets.out_bytes_max / 2)
+		return H2_ROOM_LITTLE;
+	s->waits = session->was_full = true;
+	return 0;
+}
+
 static void note_full(struct h2_stream *s)
 {
-	s->was_high |= s->out.bytes >= LIMIT_H2_STREAM_OUT_BYTES;
+	s->waits |= s->out.bytes >= LIMIT_H2_STREAM_OUT_BYTES;
 	s->session->was_full |= s->session->out_bytes >= s->session->budgets.out_bytes_max;
 }
 
@@ -202,6 +254,7 @@ bool h2_stream_send_data(struct h2_stream *s, struct chunk_queue *q, bool end)
 		s->moved_ms = s->session->now_ms;
 	chunk_queue_move(&s->out, q);
 	s->session->out_bytes += n;
+	s->session->promised -= n < s->session->promised ? n : s->session->promised;
 	s->out_ended = end;
 	note_full(s);
 	if (n > 0 || end)
@@ -233,15 +286,6 @@ bool h2_stream_send_trailers(struct h2_stream *s, const struct fields *trailers)
 	}
 	chunk_queue_init(&none, s->out.pool);
 	return h2_stream_send_data(s, &none, true);
-}
-
-bool h2_stream_can_send(const struct h2_stream *s)
-{
-	const struct h2_session *session = s->session;
-	if (!session || s->out.bytes >= LIMIT_H2_STREAM_OUT_BYTES)
-		return false;
-	return session->out_bytes < session->budgets.out_bytes_max ||
-	       s->out.bytes < LIMIT_H2_STREAM_OUT_MIN;
 }
 
 void h2_stream_credit(struct h2_stream *s, size_t n)

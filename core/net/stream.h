@@ -23,12 +23,19 @@
 
 struct stream;
 
+/* A receive block with less room than this is left behind for a fresh one. */
+#define RECEIVE_ROOM_MIN 16384
+
 struct stream_events {
 	/* `n` new bytes at `p` inside `block`. Returns how many were consumed. Whoever leaves some
 	 * switches receiving off (or closes): the rest is kept, copied out of the block at the end
 	 * of the turn, and offered again, before anything new is read, once stream_receive(true) is
 	 * called. Left while receiving is on, it is offered again by the ready list. */
 	size_t (*on_data)(struct stream *s, struct block *block, const char *p, size_t n);
+	/* How much on_data can pass on: asked before each receive after stream_ask_room(true). Of
+	 * less than RECEIVE_ROOM_MIN a page is received, which pins nothing else; 0: nothing is, and
+	 * receiving has been switched off. May be NULL. */
+	size_t (*room)(struct stream *s);
 	/* The peer will send no more (FIN, or close_notify); sending may go on. Where the end of
 	 * the stream is what ends a message, ask stream_is_truncated. */
 	void (*on_end)(struct stream *s);
@@ -104,6 +111,9 @@ const char *stream_error_text(const struct stream *s);
 
 /* Back-pressure: off stops reading from the socket (bytes already received stay kept). */
 void stream_receive(struct stream *s, bool on);
+
+/* Whether the owner is asked for its room. */
+void stream_ask_room(struct stream *s, bool on);
 
 /* Formats in place: room for n <= 16 KiB bytes, valid until commit; then queued. What is queued
  * after stream_send_end or stream_close is dropped. */

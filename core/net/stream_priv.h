@@ -5,9 +5,6 @@
 
 #include "net/stream.h"
 
-/* A receive block with less room than this is left behind for a fresh one. */
-#define RECEIVE_ROOM_MIN 16384
-
 struct stream_tls; /* stream_tls.c */
 
 /* What a connection costs while it idles, so it is kept small: one object of the pool's 512. */
@@ -51,6 +48,8 @@ struct stream {
 	bool drained_is_due : 1;
 	bool wants_produce : 1; /* on_produce may have more */
 	bool is_producing : 1;
+	bool asks_room : 1;        /* of its owner, before it receives */
+	bool is_tight : 1;         /* the last answer: little */
 	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
 	bool lingers_not : 1;      /* STREAM_CLOSE_END: it is over once the end is sent */
 	bool is_closed : 1;        /* on_close is scheduled */
@@ -100,8 +99,20 @@ bool stream_may_read(const struct stream *s);
 void stream_note_short(struct stream *s);
 /* Reads those again that have been silent since. */
 void stream_group_read_unsure(struct stream_group *g);
-/* Room of at least RECEIVE_ROOM_MIN behind the bytes that slices may refer to. */
-char *stream_group_room(struct stream_group *g, size_t *room);
+/* Where the next bytes go. */
+struct room {
+	struct block *block;
+	char *p;
+	size_t n;
+	bool is_own; /* a reference, rather than the group's */
+};
+/* The owner's room, where it is asked; RECEIVE_ROOM_MAX else. */
+size_t stream_room_bytes(struct stream *s);
+#define RECEIVE_ROOM_MAX SIZE_MAX
+/* At least RECEIVE_ROOM_MIN behind the bytes that slices may refer to, and at most `max`; a page where
+ * it is tight. */
+struct room stream_room(struct stream *s, size_t max);
+void stream_room_end(const struct room *r);
 /* Offers `n` fresh bytes that stand at the block's end; keeps what is not consumed. */
 void stream_deliver(struct stream *s, struct block *block, char *p, size_t n);
 void stream_deliver_end(struct stream *s);

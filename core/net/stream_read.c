@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-char *stream_group_room(struct stream_group *g, size_t *room)
+static char *group_room(struct stream_group *g, size_t *room)
 {
 	struct block *b = g->block;
 	if (b && b->refs == 1)
@@ -22,6 +22,44 @@ char *stream_group_room(struct stream_group *g, size_t *room)
 	g->block = b;
 	*room = b->capacity - b->used;
 	return b->data + b->used;
+}
+
+size_t stream_room_bytes(struct stream *s)
+{
+	if (LIKELY(!s->asks_room))
+		return RECEIVE_ROOM_MAX;
+	size_t n = s->events->room(s);
+	s->is_tight = n < RECEIVE_ROOM_MIN;
+	return n;
+}
+
+struct room stream_room(struct stream *s, size_t max)
+{
+	struct room r;
+	r.is_own = s->is_tight;
+	if (UNLIKELY(r.is_own)) {
+		r.block = block_new(s->group->pool, 1);
+		r.p = r.block->data;
+		r.n = r.block->capacity;
+		return r;
+	}
+	r.p = group_room(s->group, &r.n);
+	r.block = s->group->block;
+	if (r.n > max)
+		r.n = max;
+	return r;
+}
+
+void stream_room_end(const struct room *r)
+{
+	if (UNLIKELY(r->is_own))
+		block_unref(r->block);
+}
+
+void stream_ask_room(struct stream *s, bool on)
+{
+	s->asks_room = on && s->events->room;
+	s->is_tight = false;
 }
 
 static size_t offer(struct stream *s, struct block *block, const char *p, size_t n)
@@ -113,17 +151,16 @@ void stream_group_read_unsure(struct stream_group *g)
 		timer_start(g->loop, &g->unsure_timer, STREAM_UNSURE_MS);
 }
 
-/* One receive; false when there is nothing more for now. */
-static bool receive(struct stream *s, size_t *budget)
+/* `own` is NULL where it is the group's. */
+static inline __attribute__((always_inline)) bool receive_into(
+	struct stream *s, struct block *own, char *p, size_t room, size_t *budget)
 {
-	size_t room;
-	char *p = stream_group_room(s->group, &room);
 	ssize_t n = recv(s->fd, p, room, 0);
 	if (n > 0) {
 		if ((size_t)n < room && !s->saw_closed)
 			stream_note_short(s);
 		*budget -= (size_t)n < *budget ? (size_t)n : *budget;
-		stream_deliver(s, s->group->block, p, (size_t)n);
+		stream_deliver(s, own ? own : s->group->block, p, (size_t)n);
 		return true;
 	}
 	if (n == 0) {
@@ -136,6 +173,27 @@ static bool receive(struct stream *s, size_t *budget)
 	if (errno != EAGAIN)
 		stream_fail_errno(s, errno);
 	return false;
+}
+
+static __attribute__((noinline)) bool receive_asking(struct stream *s, size_t *budget)
+{
+	size_t most = stream_room_bytes(s);
+	if (most == 0)
+		return false;
+	struct room r = stream_room(s, most);
+	bool goes_on = receive_into(s, r.block, r.p, r.n, budget);
+	stream_room_end(&r);
+	return goes_on;
+}
+
+/* One receive; false when there is nothing more for now. */
+static bool receive(struct stream *s, size_t *budget)
+{
+	if (UNLIKELY(s->asks_room))
+		return receive_asking(s, budget);
+	size_t room;
+	char *p = group_room(s->group, &room);
+	return receive_into(s, NULL, p, room, budget);
 }
 
 /* A closing stream stops at LIMIT_LINGER_BYTES and leaves the rest in the kernel until its time is

@@ -20,8 +20,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define WIRE_BYTES   65536
-#define RECORD_BYTES 16384
+#define WIRE_BYTES 65536
+/* Of who can pass on little. */
+#define TIGHT_WIRE_BYTES 4096
+#define RECORD_BYTES     16384
 /* Encrypted bytes that may wait for the kernel before more is encrypted. */
 #define WIRE_QUEUE_BYTES (2 * LIMIT_DIRTY_STREAM_BYTES)
 
@@ -185,14 +187,14 @@ static bool shake_hands(struct stream *s)
 static bool decrypt(struct stream *s)
 {
 	struct stream_tls *t = s->tls;
-	size_t room;
-	char *p = stream_group_room(s->group, &room);
+	struct room r = stream_room(s, RECEIVE_ROOM_MAX);
 	ERR_clear_error();
-	int n = SSL_read(engine(s), p, (int)room);
-	if (n > 0) {
-		stream_deliver(s, s->group->block, p, (size_t)n);
+	int n = SSL_read(engine(s), r.p, (int)r.n);
+	if (n > 0)
+		stream_deliver(s, r.block, r.p, (size_t)n);
+	stream_room_end(&r);
+	if (n > 0)
 		return true;
-	}
 	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
 		if (stream_tls_pending(s) > 0)
@@ -281,11 +283,23 @@ static bool may_receive(const struct stream *s)
 	return stream_may_read(s) && s->is_readable && stream_tls_bottom(s->tls)->in_n == 0;
 }
 
+/* A record is whole only in OpenSSL's memory, which keeps what there is of it. */
+static size_t wire_room(struct stream *s)
+{
+	size_t room = stream_room_bytes(s);
+	if (UNLIKELY(room > 0 && s->is_tight))
+		return TIGHT_WIRE_BYTES;
+	return room < WIRE_BYTES ? room : WIRE_BYTES;
+}
+
 /* One receive; false when there is nothing more for now. */
 static bool receive(struct stream *s, size_t *budget)
 {
 	struct stream_tls *t = stream_tls_bottom(s->tls);
-	ssize_t n = recv(s->fd, s->group->wire, WIRE_BYTES, 0);
+	size_t room = wire_room(s);
+	if (UNLIKELY(room == 0))
+		return false;
+	ssize_t n = recv(s->fd, s->group->wire, room, 0);
 	if (n < 0 && errno == EINTR)
 		return true;
 	if (n < 0) {
@@ -298,7 +312,7 @@ static bool receive(struct stream *s, size_t *budget)
 		wire_ended(s);
 		return false;
 	}
-	if (n < WIRE_BYTES && !s->saw_closed)
+	if ((size_t)n < room && !s->saw_closed)
 		stream_note_short(s);
 	*budget -= (size_t)n < *budget ? (size_t)n : *budget;
 	t->in = s->group->wire;

@@ -50,11 +50,17 @@ static void on_reset(struct http_stream *s, enum http_reset why, const char *det
 	exchange_note(e, FACT_UPSTREAM_RESET);
 }
 
+static size_t on_room(struct http_stream *s)
+{
+	return http_stream_room(of_stream(s)->down);
+}
+
 static const struct http_stream_events upstream_events = {
 	.on_head = on_head,
 	.on_interim = on_interim,
 	.on_data = on_data,
 	.on_writable = on_data,
+	.room = on_room,
 	.on_reset = on_reset,
 };
 
@@ -76,6 +82,7 @@ static const struct http_stream_events call_events = {
 	.on_interim = on_interim,
 	.on_data = on_call_data,
 	.on_writable = on_data,
+	.room = on_room,
 	.on_reset = on_reset,
 };
 
@@ -87,8 +94,10 @@ static inline const struct http_stream_events *events_for(const struct exchange 
 /* One client may have a hundred answers that it does not take. */
 static inline void bound_answer(const struct exchange *e, struct http_stream *up)
 {
-	if (UNLIKELY(e->down->request->version_major == 2))
-		up->in_max = LIMIT_H2_ANSWER_BYTES;
+	if (LIKELY(e->down->request->version_major != 2))
+		return;
+	up->in_max = LIMIT_H2_ANSWER_BYTES;
+	http_stream_ask_room(up);
 }
 
 static inline void note_upstream(struct exchange *e)

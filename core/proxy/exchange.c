@@ -517,9 +517,13 @@ static void on_client_data(struct http_stream *s)
 	exchange_wake(e);
 }
 
+/* What was not received for want of room is asked for again. */
 static void on_client_writable(struct http_stream *s)
 {
-	exchange_wake(s->owner);
+	struct exchange *e = s->owner;
+	if (e->attempt.up)
+		http_stream_ask_room(e->attempt.up);
+	exchange_wake(e);
 }
 
 static void on_client_reset(struct http_stream *s, enum http_reset why, const char *detail)

@@ -195,6 +195,14 @@ static void send_body(struct exchange *e, struct chunk_queue *q, bool walks, boo
 		http_stream_credit(e->attempt.up, n);
 }
 
+/* It comes in more than one piece: each of them when the client has room. */
+static __attribute__((noinline)) void await_more(struct exchange *e)
+{
+	if (e->attempt.up && !is_local(e))
+		http_stream_ask_room(e->attempt.up);
+	exchange_await_bytes(e);
+}
+
 bool response_body(struct exchange *e)
 {
 	bool has_content = e->x.response->has_content;
@@ -217,6 +225,6 @@ bool response_body(struct exchange *e)
 	if (ended)
 		response_go(e, RESPONSE_DONE);
 	else
-		exchange_await_bytes(e);
+		await_more(e);
 	return true;
 }

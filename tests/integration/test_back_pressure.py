@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A slow reader holds back the sender, not memory: bodies larger than memory limits pass."""
+import contextlib
 import hashlib
 import threading
 
@@ -167,6 +168,22 @@ def many_stalled_clients_do_not_stop_the_others():
         equal(len(gateway.get("/").body), len(body))
         for client in stalled:
             client.close()
+
+
+@case(modes="full", serial=True, seconds=120)
+def a_hundred_that_read_nothing():
+    """Of each, what its queue may hold and a block; the rest stands at the upstream's end."""
+    with Backend(reply(200, "x" * 10_000_000)) as backend, Gateway([api("a", backend)]) as gateway:
+        gateway.get("/")
+        before = gateway.memory_kib()
+        with contextlib.ExitStack() as stack:
+            for _ in range(100):
+                client = stack.enter_context(Client(gateway.port, receive_buffer=4096))
+                client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(lambda: len(backend.requests) == 101, "all requests")
+            grown = gateway.memory_settled_kib() - before
+            print(f"    grew by {grown} KiB")
+            check(grown < 100 * 256 * SCALE, f"grew by {grown} KiB")
 
 
 main()

@@ -206,6 +206,16 @@ class Gateway:
         with open(f"/proc/{self.pid()}/status") as f:
             return int(re.search(rf"^{field}:\s+(\d+)", f.read(), re.M)[1])
 
+    def memory_settled_kib(self):
+        """Once it has stood still for a while."""
+        seen = []
+
+        def stands():
+            seen.append(self.memory_kib())
+            return len(seen) > 9 and len(set(seen[-9:])) == 1
+        wait_for(stands, "the memory to stand still")
+        return seen[-1]
+
     def signal(self, number):
         self.process.send_signal(number)
 

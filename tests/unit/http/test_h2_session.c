@@ -156,6 +156,55 @@ START_TEST(content_waits_for_credit)
 }
 END_TEST
 
+/* One after the other, each gets a part of what is left; whoever has something waiting waits for that. */
+START_TEST(room_is_shared_and_comes_back)
+{
+	struct rig *r = rig_new();
+	struct rig_stream *s[3];
+	for (int i = 0; i < 3; i++)
+		s[i] = rig_ask(r, "POST", "/", CONTENT_LENGTH_UNKNOWN, NO_FIELDS);
+	rig_run(r);
+	size_t all = LIMIT_H2_OUT_BYTES, whole = LIMIT_H2_STREAM_OUT_BYTES;
+	ck_assert_uint_eq(h2_stream_ask_room(&s[0]->h, 0), whole);
+	ck_assert_uint_eq(h2_stream_ask_room(&s[1]->h, all - whole - 40000), 20000);
+	/* Nobody stands still: there is more at the end of the turn. */
+	ck_assert_uint_eq(h2_stream_ask_room(&s[2]->h, all), 0);
+	rig_told(&r->client);
+	rig_run(r);
+	assert_told(&r->client, "5: writable\n");
+	ck_assert_uint_eq(h2_stream_ask_room(&s[2]->h, 0), whole);
+	char *large = heap_zalloc(100000);
+	rig_send(r, s[2], str_n(large, 100000), false);
+	ck_assert_uint_eq(h2_stream_ask_room(&s[2]->h, 0), 0);
+	rig_run(r); /* as far as the window goes */
+	assert_told(&r->client, "");
+	h2_stream_credit(&served(r, 2)->h, 65535);
+	rig_run(r);
+	assert_told(&r->client, "5: writable\n");
+	free(large);
+	rig_free(r);
+}
+END_TEST
+
+/* What stands still takes the room of the others, but for a little. */
+START_TEST(a_little_room_is_always_left)
+{
+	struct rig *r = rig_new();
+	char *large = heap_zalloc(100000);
+	for (int i = 0; i < 20; i++) {
+		struct rig_stream *s = rig_ask(r, "POST", "/", CONTENT_LENGTH_UNKNOWN, NO_FIELDS);
+		rig_send(r, s, str_n(large, 100000), false);
+	}
+	struct rig_stream *last = rig_ask(r, "POST", "/", CONTENT_LENGTH_UNKNOWN, NO_FIELDS);
+	rig_run(r);
+	ck_assert_uint_gt(h2_session_out_bytes(r->client.session), LIMIT_H2_OUT_BYTES);
+	ck_assert_uint_eq(h2_stream_ask_room(&last->h, 0), H2_ROOM_LITTLE);
+	ck_assert(h2_stream_can_send(&last->h));
+	free(large);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_sender_is_told_of_room)
 {
 	struct rig *r = rig_new();
@@ -292,7 +341,8 @@ UNIT_SUITE(h2_session, a_request_and_its_answer_arrive_as_they_were,
 	content_and_trailers_go_both_ways, interim_answers_come_before_the_final_one,
 	an_answer_to_head_declares_and_sends_nothing, content_beyond_the_declared_length_resets,
 	an_early_answer_ends_the_request, an_empty_end_behind_ours_is_in_order,
-	content_waits_for_credit, a_sender_is_told_of_room, a_refused_stream_may_be_sent_again,
+	content_waits_for_credit, a_sender_is_told_of_room, room_is_shared_and_comes_back,
+	a_little_room_is_always_left, a_refused_stream_may_be_sent_again,
 	a_reset_is_told_to_the_other_side, draining_serves_what_was_open,
 	a_client_learns_how_many_streams_it_may_open, an_extended_connect_is_a_switch,
 	only_a_switch_answers_an_extended_connect_with_2xx, cookie_crumbs_are_joined)

@@ -176,8 +176,17 @@ static void on_close(struct stream *stream, enum rc rc)
 	s->stream = NULL;
 }
 
+static size_t room(struct stream *stream)
+{
+	struct side *s = stream_owner(stream);
+	if (s->room == 0)
+		stream_receive(stream, false);
+	return s->room;
+}
+
 const struct stream_events side_events = {
 	.on_data = on_data,
+	.room = room,
 	.on_end = on_end,
 	.on_open = on_open,
 	.on_drained = on_drained,

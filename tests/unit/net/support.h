@@ -29,7 +29,8 @@ struct side {
 	size_t (*on_data)(struct side *s, const char *p, size_t n);
 	void (*on_open)(struct side *s);
 	void (*on_end)(struct side *s);
-	int calls; /* of on_data */
+	int calls;   /* of on_data */
+	size_t room; /* 0: and receiving is switched off */
 	void *arg;
 };
 

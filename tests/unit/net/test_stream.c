@@ -52,6 +52,14 @@ static void assert_pattern(struct str s)
 			ck_abort_msg("byte %zu differs", i);
 }
 
+/* All of it, and nothing more. */
+static size_t take_a_piece(struct side *s, const char *p, size_t n)
+{
+	(void)p;
+	stream_receive(s->stream, false);
+	return n;
+}
+
 /* --- receiving ---------------------------------------------------------------------------------
  */
 
@@ -115,6 +123,39 @@ START_TEST(a_short_read_is_the_last_of_its_turn)
 	tell(peer, "request");
 	pump();
 	ck_assert_int_eq(io.recvs, 1);
+	close(peer);
+	bench_close();
+}
+END_TEST
+
+/* A page where there is little room, of its own; as much as there is room for; nothing. */
+START_TEST(receives_what_there_is_room_for)
+{
+	static const char bytes[60000];
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_ask_room(a.stream, true);
+	pump();
+	ck_assert_int_eq(write(peer, bytes, sizeof(bytes)), sizeof(bytes));
+	pump();
+	ck_assert_uint_eq(a.in.n, 0);
+	ck_assert_ptr_null(group->block);
+	a.on_data = take_a_piece;
+	a.room = 1;
+	stream_receive(a.stream, true);
+	pump();
+	ck_assert_uint_eq(a.in.n, 4096 - sizeof(struct block));
+	ck_assert_ptr_null(group->block);
+	a.room = 20000;
+	stream_receive(a.stream, true);
+	pump();
+	ck_assert_uint_eq(a.in.n, 4096 - sizeof(struct block) + 20000);
+	a.on_data = NULL;
+	stream_ask_room(a.stream, false);
+	stream_receive(a.stream, true);
+	pump();
+	ck_assert_uint_eq(a.in.n, sizeof(bytes));
+	ck_assert_int_eq(a.calls, 3);
 	close(peer);
 	bench_close();
 }
@@ -608,7 +649,7 @@ END_TEST
 
 UNIT_SUITE(stream, hands_up_what_comes, sees_an_end_that_comes_with_the_data,
 	sees_an_end_that_comes_while_nobody_reads, a_short_read_is_the_last_of_its_turn,
-	no_byte_is_lost_or_moved_whatever_the_size_of_reads,
+	receives_what_there_is_room_for, no_byte_is_lost_or_moved_whatever_the_size_of_reads,
 	what_is_left_is_offered_again_before_anything_new,
 	left_while_receiving_is_offered_again_at_once, whoever_takes_a_byte_at_a_time_gets_all,
 	receiving_is_never_called_back_from_within_the_switch,
