@@ -50,29 +50,29 @@ int32_t key_site_init(struct key_site *site, const struct sluice_call *call,
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
-/* `keys` as key_source_settle has them. */
-static void settle(
-	const struct sluice_call *call, const struct key_site *site, struct jose_keys *keys)
+static void settle(const struct sluice_call *call, const struct key_site *site, enum key_fetch how,
+	struct jose_keys *keys)
 {
 	const struct sluice_metrics_service *metrics = call->host->service(SLUICE_METRICS_SERVICE);
 	if (site->fetches)
-		metrics->add(site->fetches, keys ? 0 : 1, 1);
-	key_source_settle(site->source, key_clock_ms(), keys);
+		metrics->add(site->fetches, how == KEYS_CAME ? 0 : 1, 1);
+	key_source_settle(site->source, key_clock_ms(), how, keys);
 }
 
-static void fail(const struct sluice_call *call, const struct key_site *site, struct sluice_str why)
+static void fail(const struct sluice_call *call, const struct key_site *site, enum key_fetch how,
+	struct sluice_str why)
 {
 	char line[512];
 	int n = snprintf(line, sizeof(line), "no keys of %.*s: %.*s", (int)site->address.n,
 		site->address.p, (int)why.n, why.p);
 	size_t written = n < 0 ? 0 : (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1;
 	call->host->log(call->instance, NULL, SLUICE_LOG_WARN, (struct sluice_str){line, written});
-	settle(call, site, NULL);
+	settle(call, site, how, NULL);
 }
 
 static void fail_as(const struct sluice_call *call, const struct key_site *site, const char *why)
 {
-	fail(call, site, (struct sluice_str){why, strlen(why)});
+	fail(call, site, KEYS_FAILED, (struct sluice_str){why, strlen(why)});
 }
 
 /* 0: failed, and told. */
@@ -81,7 +81,8 @@ static int is_answer(const struct sluice_call *call, const struct key_site *site
 {
 	char why[64];
 	if (r->result != SLUICE_OK) {
-		fail(call, site, r->message);
+		fail(call, site, r->result == SLUICE_E_UNAVAILABLE ? KEYS_BROKEN_OFF : KEYS_FAILED,
+			r->message);
 		return 0;
 	}
 	if (r->status == 200)
@@ -101,7 +102,7 @@ static void on_keys(
 		return;
 	if (jose_keys_read(call->host->service(SLUICE_CRYPTO_SERVICE), response->body, &keys,
 		    &why) == SLUICE_OK)
-		settle(call, site, &keys);
+		settle(call, site, KEYS_CAME, &keys);
 	else
 		fail_as(call, site, why);
 }

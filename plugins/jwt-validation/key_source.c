@@ -17,7 +17,8 @@ struct key_source {
 	pthread_mutex_t lock; /* of what follows */
 	struct key_set *set;  /* ref; NULL: none has come yet */
 	int is_fetching;
-	uint32_t failures;  /* since the last set */
+	uint32_t failures;  /* since the last set, as far as they count */
+	int was_broken_off; /* since then, or failed */
 	int64_t retry_ms;   /* not before */
 	int64_t unknown_ms; /* no other fetch for a key that nobody knows before */
 	size_t waiting_count;
@@ -99,6 +100,7 @@ static struct key_set *replace(struct key_source *s, int64_t now_ms, struct key_
 	struct key_set *old = s->set;
 	s->set = set;
 	s->failures = 0;
+	s->was_broken_off = 0;
 	s->retry_ms = now_ms;
 	atomic_store(&s->fetched_ms, now_ms);
 	atomic_store(&s->generation, set->generation);
@@ -106,18 +108,21 @@ static struct key_set *replace(struct key_source *s, int64_t now_ms, struct key_
 }
 
 /* Each failure in a row doubles the time to the next fetch. */
-static void fail(struct key_source *s, int64_t now_ms)
+static void fail(struct key_source *s, int64_t now_ms, enum key_fetch how)
 {
 	int64_t pause_ms = RETRY_MS_MAX;
-	if (s->failures < 6)
-		pause_ms = (int64_t)RETRY_MS << s->failures;
-	s->failures++;
+	if (how == KEYS_BROKEN_OFF && !s->was_broken_off)
+		pause_ms = 0;
+	else if (s->failures < 6)
+		pause_ms = (int64_t)RETRY_MS << s->failures++;
+	s->was_broken_off = 1;
 	s->retry_ms = now_ms + pause_ms;
 }
 
-void key_source_settle(struct key_source *s, int64_t now_ms, struct jose_keys *keys)
+void key_source_settle(
+	struct key_source *s, int64_t now_ms, enum key_fetch how, struct jose_keys *keys)
 {
-	struct key_set *set = keys ? key_set_new(keys) : NULL, *old = NULL;
+	struct key_set *set = how == KEYS_CAME ? key_set_new(keys) : NULL, *old = NULL;
 	sluice_token waiting[KEY_WAITERS_MAX];
 	pthread_mutex_lock(&s->lock);
 	size_t n = s->waiting_count;
@@ -127,7 +132,7 @@ void key_source_settle(struct key_source *s, int64_t now_ms, struct jose_keys *k
 	if (set)
 		old = replace(s, now_ms, set);
 	else
-		fail(s, now_ms);
+		fail(s, now_ms, how);
 	pthread_mutex_unlock(&s->lock);
 	for (size_t i = 0; i < n; i++)
 		s->host->resume(waiting[i]);

@@ -46,8 +46,15 @@ void key_set_let_go(struct key_set *set); /* NULL: nothing */
 /* 1: the caller is to fetch it now, and to settle it in any case. For a set that is not there or not young enough; with
  * `is_unknown`, for a key that is not in it. */
 int key_source_claim(struct key_source *s, int64_t now_ms, int64_t ttl_ms, int is_unknown);
-/* The keys that came, which it takes; NULL: none. Resumes who waits. */
-void key_source_settle(struct key_source *s, int64_t now_ms, struct jose_keys *keys);
+enum key_fetch {
+	KEYS_CAME,
+	KEYS_BROKEN_OFF, /* the connection, or the instance that asked: once, the next may ask at once */
+	KEYS_FAILED
+};
+
+/* Takes the keys that came. Resumes who waits. */
+void key_source_settle(
+	struct key_source *s, int64_t now_ms, enum key_fetch how, struct jose_keys *keys);
 /* 1: the token will be resumed. 0: nothing is under way; SLUICE_E_FULL: too many wait. */
 int32_t key_source_await(struct key_source *s, sluice_token token);
 int key_source_is_fetching(struct key_source *s);

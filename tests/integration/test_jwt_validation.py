@@ -227,6 +227,29 @@ def requests_wait_for_the_first_keys():
 
 
 @case
+def who_waits_goes_on_waiting_when_the_one_that_asked_goes():
+    """The first fetch is of one API, which a reload takes away; the request is to the other."""
+    key = key_pair("k1")
+    with Provider(key) as provider, Backend() as backend:
+        provider.gate.clear()
+        with Gateway({f"{name}.yaml": [api(name, backend, policies=[jwks(provider)])]
+                      for name in ("a", "b")}) as gateway:
+            statuses = []
+            asking = [threading.Thread(target=lambda p=port: statuses.append(ask(gateway, key.token(), p).status))
+                      for port in gateway.ports[1:]]
+            for thread in asking:
+                thread.start()
+            wait_for(lambda: provider.asked() == 1, "the keys are asked for")
+            before = gateway.generation()
+            gateway.remove("a.yaml")
+            wait_for(lambda: gateway.generation() > before, "a new generation")
+            provider.gate.set()
+            for thread in asking:
+                thread.join()
+            equal(statuses, [200])
+
+
+@case
 def without_keys_it_is_503():
     key, gone = key_pair("k1"), free_port()
     with Provider(key) as provider, Backend() as backend:

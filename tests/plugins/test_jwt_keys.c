@@ -79,14 +79,14 @@ START_TEST(one_fetches_and_all_have_it)
 	ck_assert_int_eq(key_source_claim(s, 0, TTL, 0), 1);
 	ck_assert_int_eq(key_source_claim(s, 0, TTL, 0), 0);
 	ck_assert_int_eq(key_source_claim(s, 0, TTL, 1), 0);
-	key_source_settle(s, 10, some_keys());
+	key_source_settle(s, 10, KEYS_CAME, some_keys());
 	uint64_t first = key_source_generation(s, 10, TTL);
 	ck_assert_uint_ne(first, 0);
 	ck_assert_int_eq(key_source_claim(s, 10 + TTL - 1, TTL, 0), 0);
 	ck_assert_int_eq(key_source_claim(s, 10 + TTL, TTL, 0), 1);
 	struct key_set *set = key_source_get(s);
 	ck_assert_uint_eq(set->generation, first);
-	key_source_settle(s, 20 + TTL, some_keys());
+	key_source_settle(s, 20 + TTL, KEYS_CAME, some_keys());
 	ck_assert_uint_gt(key_source_generation(s, 20 + TTL, TTL), first);
 	ck_assert_uint_eq(set->generation, first); /* as long as somebody has it */
 	key_set_let_go(set);
@@ -99,13 +99,13 @@ START_TEST(failures_double_the_pause_and_keep_what_is_there)
 	struct key_source *s = source_new();
 	int64_t now = 1000000, pause = 1000;
 	ck_assert_int_eq(key_source_claim(s, now, TTL, 0), 1);
-	key_source_settle(s, now, some_keys());
+	key_source_settle(s, now, KEYS_CAME, some_keys());
 	uint64_t generation = key_source_generation(s, now, TTL);
 	int64_t fetched = now;
 	now += TTL;
 	for (int i = 0; i < 10; i++) {
 		ck_assert_int_eq(key_source_claim(s, now, TTL, 0), 1);
-		key_source_settle(s, now, NULL);
+		key_source_settle(s, now, KEYS_FAILED, NULL);
 		ck_assert_uint_eq(key_source_generation(s, now, TTL), generation);
 		ck_assert_int_eq(key_source_claim(s, now + pause - 1, TTL, 0), 0);
 		ck_assert_int_eq(key_source_claim(s, now + pause - 1, TTL, 1), 0);
@@ -119,18 +119,37 @@ START_TEST(failures_double_the_pause_and_keep_what_is_there)
 }
 END_TEST
 
+START_TEST(what_breaks_off_is_asked_again_at_once_but_once)
+{
+	struct key_source *s = source_new();
+	ck_assert_int_eq(key_source_claim(s, 5, TTL, 0), 1);
+	key_source_settle(s, 5, KEYS_BROKEN_OFF, NULL);
+	ck_assert_int_eq(key_source_claim(s, 5, TTL, 1), 1);
+	key_source_settle(s, 5, KEYS_BROKEN_OFF, NULL);
+	ck_assert_int_eq(key_source_claim(s, 5, TTL, 1), 0);
+	ck_assert_int_eq(key_source_claim(s, 1005, TTL, 1), 1);
+	key_source_settle(s, 1005, KEYS_CAME, some_keys());
+	ck_assert_int_eq(key_source_claim(s, 1005 + TTL, TTL, 0), 1);
+	key_source_settle(s, 1005 + TTL, KEYS_BROKEN_OFF, NULL);
+	ck_assert_int_eq(key_source_claim(s, 1005 + TTL, TTL, 0), 1);
+	key_source_settle(s, 1005 + TTL, KEYS_FAILED, NULL);
+	ck_assert_int_eq(key_source_claim(s, 1005 + TTL, TTL, 0), 0);
+	held->free(s);
+}
+END_TEST
+
 START_TEST(keys_that_nobody_knows_fetch_once_in_their_time)
 {
 	struct key_source *s = source_new();
 	int64_t now = 1000000;
 	int fetches = 0;
 	ck_assert_int_eq(key_source_claim(s, now, 86400000, 1), 1); /* there was none anyway */
-	key_source_settle(s, now, some_keys());
+	key_source_settle(s, now, KEYS_CAME, some_keys());
 	for (int64_t until = now + 10 * KEY_UNKNOWN_MS; now < until; now += 10) {
 		if (!key_source_claim(s, now, 86400000, 1))
 			continue;
 		fetches++;
-		key_source_settle(s, now, some_keys());
+		key_source_settle(s, now, KEYS_CAME, some_keys());
 	}
 	ck_assert_int_eq(fetches, 10);
 	held->free(s);
@@ -147,11 +166,11 @@ START_TEST(a_bounded_number_waits)
 		ck_assert_int_eq(key_source_await(s, 7), 1);
 	ck_assert_int_eq(key_source_await(s, 7), SLUICE_E_FULL);
 	ck_assert_uint_eq(resumed, 0);
-	key_source_settle(s, 0, NULL);
+	key_source_settle(s, 0, KEYS_FAILED, NULL);
 	ck_assert_uint_eq(resumed, KEY_WAITERS_MAX);
 	ck_assert_int_eq(key_source_is_fetching(s), 0);
 	ck_assert_int_eq(key_source_claim(s, 5000, TTL, 0), 1);
-	key_source_settle(s, 5000, some_keys());
+	key_source_settle(s, 5000, KEYS_CAME, some_keys());
 	ck_assert_uint_eq(resumed, KEY_WAITERS_MAX);
 	held->free(s);
 }
@@ -205,5 +224,6 @@ START_TEST(newcomers_take_places_and_no_more)
 END_TEST
 
 UNIT_SUITE(jwt_keys, one_fetches_and_all_have_it, failures_double_the_pause_and_keep_what_is_there,
+	what_breaks_off_is_asked_again_at_once_but_once,
 	keys_that_nobody_knows_fetch_once_in_their_time, a_bounded_number_waits,
 	a_token_is_remembered_with_its_keys, newcomers_take_places_and_no_more)
