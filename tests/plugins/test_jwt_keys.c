@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,42 @@ START_TEST(a_bounded_number_waits)
 }
 END_TEST
 
+/* Each worker as requests are: looks, takes, and fetches where it is its turn. */
+static _Atomic int fetching, fetches;
+
+static void *work(void *arg)
+{
+	struct key_source *s = arg;
+	for (int64_t now = 0; now < 20000; now++) {
+		struct key_set *set = key_source_get(s);
+		uint64_t generation = key_source_generation(s, now, 10);
+		if (set && generation)
+			ck_assert_uint_ge(generation, 1);
+		if (key_source_claim(s, now, 10, now % 100 == 0)) {
+			ck_assert_int_eq(fetching++, 0);
+			fetches++;
+			fetching--;
+			key_source_settle(
+				s, now, now % 7 ? KEYS_CAME : KEYS_BROKEN_OFF, some_keys());
+		}
+		key_set_let_go(set);
+	}
+	return NULL;
+}
+
+START_TEST(workers_share_it_and_one_fetches_at_a_time)
+{
+	struct key_source *s = source_new();
+	pthread_t workers[4];
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&workers[i], NULL, work, s), 0);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(workers[i], NULL);
+	ck_assert_int_gt(fetches, 10);
+	held->free(s);
+}
+END_TEST
+
 /* --- remembered tokens ------------------------------------------------------------------------ */
 static void digest_of(uint32_t n, uint8_t digest[32])
 {
@@ -223,7 +260,8 @@ START_TEST(newcomers_take_places_and_no_more)
 }
 END_TEST
 
-UNIT_SUITE(jwt_keys, one_fetches_and_all_have_it, failures_double_the_pause_and_keep_what_is_there,
+UNIT_SUITE(jwt_keys, workers_share_it_and_one_fetches_at_a_time, one_fetches_and_all_have_it,
+	failures_double_the_pause_and_keep_what_is_there,
 	what_breaks_off_is_asked_again_at_once_but_once,
 	keys_that_nobody_knows_fetch_once_in_their_time, a_bounded_number_waits,
 	a_token_is_remembered_with_its_keys, newcomers_take_places_and_no_more)
