@@ -8,6 +8,8 @@
  *   GET  /probes/liveness   200 or 503: every worker has turned within ADMIN_STALL_MS
  *   POST /reload            202: reads the folder again, once more when it is being read
  *   POST /quarantine/lift?binding=NAME   202: a binding that is quarantined may run again
+ *   GET  /caches            JSON: the stores of bodies, and what they hold
+ *   POST /caches/purge?cache=NAME        200: what it held is dropped; JSON: how many entries
  *   GET  /log-level         JSON: the log's level, the configured one, until when
  *   PUT  /log-level?level=LEVEL[&seconds=N]   the same, changed
  *   POST /trace?...         JSON lines: the stories of requests, as they end, until the client goes
@@ -47,6 +49,8 @@ struct admin_source {
 	void (*liveness)(void *owner, struct admin_answer *a);
 	void (*reload)(void *owner, struct admin_answer *a);
 	void (*lift)(void *owner, struct admin_answer *a);
+	void (*caches)(void *owner, struct admin_answer *a);
+	void (*purge)(void *owner, struct admin_answer *a);
 	void (*log_level)(void *owner, struct admin_answer *a);
 	void (*set_log_level)(void *owner, struct admin_answer *a);
 	void (*trace)(void *owner, struct admin_answer *a); /* may take its stream */

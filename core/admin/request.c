@@ -31,6 +31,8 @@ static const struct resource resources[] = {
 	RESOURCE("/probes/readiness", GET, "GET, HEAD", readiness, true),
 	RESOURCE("/probes/liveness", GET, "GET, HEAD", liveness, true),
 	RESOURCE("/reload", POST, "POST", reload, false),
+	RESOURCE("/caches", GET, "GET, HEAD", caches, false),
+	RESOURCE("/caches/purge", POST, "POST", purge, false),
 	RESOURCE("/log-level", GET, "GET, HEAD, PUT", log_level, false),
 	RESOURCE("/log-level", PUT, "GET, HEAD, PUT", set_log_level, false),
 	RESOURCE("/quarantine/lift", POST, "POST", lift, false),

@@ -129,6 +129,10 @@ void report_supervision(const struct gateway *g, struct buffer *b);
 void report_lift(void *owner, struct admin_answer *a);
 void report_supervision_metrics(const struct gateway *g, struct buffer *b);
 
+/* --- report_caches.c --- */
+void report_caches(void *owner, struct admin_answer *a);
+void report_purge(void *owner, struct admin_answer *a);
+
 /* --- gateway.c --- */
 const char *gateway_state_name(enum gateway_state s);
 /* An activation has ended: a stop may have waited for it. */

@@ -19,6 +19,7 @@
 #include "policy/local_stream.h"
 #include "policy/operation.h"
 #include "policy/run.h"
+#include "services/caches.h"
 #include "services/services_priv.h"
 #include "state/cache.h"
 
@@ -82,10 +83,12 @@ enum count {
 };
 
 struct named_cache {
-	struct str key;      /* owned */
-	struct link holders; /* the newest first, whose limits count */
+	struct str key;          /* owned */
+	struct str policy, name; /* views of it */
+	struct link holders;     /* the newest first, whose limits count */
 	struct cache *store;
 	_Atomic uint64_t bytes_to_come; /* of bodies that exchanges have begun to store */
+	_Atomic uint64_t purges;        /* what was begun before the last of them is not stored */
 	unsigned workers;
 	struct metric_series *series[COUNT_COUNT]; /* refs; NULL: nobody counts */
 };
@@ -355,6 +358,7 @@ struct capture {
 	struct cache_body *body; /* owned */
 	struct str key, group, meta;
 	int64_t for_ms;
+	uint64_t purges; /* when it was begun */
 };
 
 static void capture_leave(struct operation *op)
@@ -439,9 +443,27 @@ static int32_t store_begin(struct sluice_exchange *x, struct sluice_cache *cache
 	c->group = group;
 	c->meta = meta;
 	c->for_ms = item.for_ms;
+	c->purges = atomic_load_explicit(&cache->named->purges, memory_order_seq_cst);
 	operation_begin(&c->operation, x, capture_leave);
 	operation_end(&c->operation);
 	return SLUICE_OK;
+}
+
+/* A purge counts before it removes: whichever comes first, what was begun before it does not stay. */
+static int32_t capture_store(const struct capture *c, int64_t now_ms)
+{
+	struct named_cache *n = c->cache->named;
+	const struct sluice_cache_item item = {.key = str_out(c->key),
+		.group = str_out(c->group),
+		.meta = str_out(c->meta),
+		.for_ms = c->for_ms};
+	struct cache_change change = {0};
+	int32_t result = store(c->cache, now_ms, &item, c->body);
+	if (c->purges == atomic_load_explicit(&n->purges, memory_order_seq_cst))
+		return result;
+	cache_remove(n->store, c->key, &change);
+	count_change(n, &change);
+	return SLUICE_E_CONFLICT;
 }
 
 static int32_t store_piece(
@@ -455,12 +477,8 @@ static int32_t store_piece(
 	if (!c)
 		return SLUICE_E_NOT_FOUND;
 	int32_t result = capture_add(c, str_in(piece->bytes));
-	const struct sluice_cache_item item = {.key = str_out(c->key),
-		.group = str_out(c->group),
-		.meta = str_out(c->meta),
-		.for_ms = c->for_ms};
 	if (result == SLUICE_OK && piece->end)
-		result = store(cache, loop_now_ms(x->loop), &item, c->body);
+		result = capture_store(c, loop_now_ms(x->loop));
 	if (result != SLUICE_OK || piece->end)
 		capture_end(c);
 	return result;
@@ -622,6 +640,8 @@ static struct named_cache *named_of(
 	if (!n) {
 		n = heap_zalloc(sizeof(*n));
 		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
+		n->policy = str_slice(n->key, 0, policy.n);
+		n->name = str_from(n->key, policy.n + 1);
 		n->store = cache_new(o);
 		list_init(&n->holders);
 		count_in(n, i, own);
@@ -664,6 +684,36 @@ static struct sluice_cache *open_cache(
 	named_apply_limits(c->named);
 	policy_accompany(i, &c->companion);
 	return c;
+}
+
+/* --- for whoever runs the gateway ------------------------------------------------------------ */
+void services_caches(cache_account_fn *fn, void *arg)
+{
+	const struct map_entry *each;
+	for (size_t at = 0; (each = map_next(&caches, &at));) {
+		const struct named_cache *n = each->value;
+		struct cache_usage u = cache_usage(n->store);
+		const struct cache_account account = {n->policy, n->name, u.entries,
+			u.options.entries_max, u.bytes, u.options.bytes_max};
+		fn(&account, arg);
+	}
+}
+
+int64_t services_cache_purge(struct str name)
+{
+	const struct map_entry *each;
+	int64_t entries = -1;
+	for (size_t at = 0; (each = map_next(&caches, &at));) {
+		struct named_cache *n = each->value;
+		struct cache_change change = {0};
+		if (!str_eq(n->name, name))
+			continue;
+		atomic_fetch_add_explicit(&n->purges, 1, memory_order_seq_cst);
+		int64_t dropped = (int64_t)cache_remove_prefix(n->store, STR_EMPTY, &change);
+		count_change(n, &change);
+		entries = entries < 0 ? dropped : entries + dropped;
+	}
+	return entries;
 }
 
 const void *services_cache_table(void)

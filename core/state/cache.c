@@ -405,6 +405,14 @@ void cache_limit(struct cache *c, const struct cache_options *o, struct cache_ch
 	leave(c, change);
 }
 
+struct cache_usage cache_usage(struct cache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	struct cache_usage u = {c->queue_bytes[0] + c->queue_bytes[1], c->entries, c->options};
+	pthread_mutex_unlock(&c->lock);
+	return u;
+}
+
 /* --- calls ----------------------------------------------------------------------------------- */
 struct cache_entry *cache_find(
 	struct cache *c, int64_t now_ms, struct str key, struct cache_change *change)

@@ -62,6 +62,12 @@ void cache_free(struct cache *c);
 /* From here on; what is beyond it is dropped. */
 void cache_limit(struct cache *c, const struct cache_options *o, struct cache_change *change);
 
+struct cache_usage {
+	uint64_t bytes, entries;
+	struct cache_options options;
+};
+struct cache_usage cache_usage(struct cache *c);
+
 /* With a reference; NULL: none, or it has ended. */
 struct cache_entry *cache_find(
 	struct cache *c, int64_t now_ms, struct str key, struct cache_change *change);

@@ -187,4 +187,47 @@ def a_reload_keeps_what_is_stored():
             equal(gateway.get("/").text(), "answer 1")
 
 
+@case
+def the_operator_sees_and_empties_caches():
+    with Backend(counting()) as backend:
+        documents = [api(name, backend, policies=[caching(maxCacheEntries=5)]) for name in "ab"]
+        with Gateway(documents) as gateway:
+            a, b = gateway.ports
+            equal(asked(gateway, ("/", {}, a), ("/x", {}, a), ("/", {}, b)),
+                  ["answer 1", "answer 2", "answer 3"])
+            caches = {c["cache"]: c for c in gateway.admin("GET", "/caches").json()["caches"]}
+            equal({name: (c["policy"], c["entries"], c["entriesMax"]) for name, c in caches.items()},
+                  {"default/a:http-caching": ("http-caching", 2, 5),
+                   "default/b:http-caching": ("http-caching", 1, 5)})
+            check(0 < caches["default/a:http-caching"]["bytes"] < 2000, caches)
+            done = sluicectl("cache", "purge", "default/a:http-caching", "--state", gateway.state)
+            equal((done.returncode, "dropped: 2" in done.stdout), (0, True))
+            done = sluicectl("cache", "purge", "default/c", "--state", gateway.state)
+            equal((done.returncode, "no such cache" in done.stderr), (1, True))
+            contains(sluicectl("cache", "--state", gateway.state).stdout, "entries: 0")
+            equal(sluicectl("cache", "empty", "--state", gateway.state).returncode, 2)
+            equal(asked(gateway, ("/", {}, a), ("/", {}, b)), ["answer 4", "answer 3"])
+
+
+@case
+def what_is_on_its_way_is_not_stored_behind_a_purge():
+    sent, go = threading.Event(), threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            connection.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nol")
+            sent.set()
+            go.wait(30)
+            connection.send("d!")
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway, \
+            gateway.client() as client:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.read_head()
+        equal(gateway.admin("POST", "/caches/purge?cache=default%2Fa%3Ahttp-caching").status, 200)
+        go.set()
+        equal(client.reader.exactly(4), b"old!")
+        equal(gateway.request("GET", "/", host="a").text(), "old!")
+        equal(len(backend.requests), 2)
+
+
 main()

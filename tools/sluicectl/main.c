@@ -32,6 +32,9 @@ static const char HELP[] =
 	"               --path, --client, --header, --count, --for\n"
 	"  quarantine lift BINDING\n"
 	"               lets a binding run again that has crashed the gateway\n"
+	"  cache        what caches hold\n"
+	"  cache purge NAME\n"
+	"               drops what a cache holds, by the name that cache shows\n"
 	"  policy       the author's tools; sluicectl policy --help\n"
 	"\n"
 	"  --state DIR                   default: /var/lib/sluice as root,\n"
@@ -84,6 +87,7 @@ static const struct command commands[] = {
 	{"log-level", ADMIN_GET, NULL, FORM_JSON, 10},
 	{"trace", ADMIN_POST, "/trace", FORM_TEXT, 10},
 	{"quarantine", ADMIN_POST, NULL, FORM_JSON, 10},
+	{"cache", ADMIN_GET, NULL, FORM_JSON, 10},
 };
 
 static int refuse(const char *what, const char *argument)
@@ -107,7 +111,7 @@ static const char *option_value(int argc, char **argv, int *i, const char *name)
 
 static size_t words_max(const char *command)
 {
-	if (strcmp(command, "quarantine") == 0)
+	if (strcmp(command, "quarantine") == 0 || strcmp(command, "cache") == 0)
 		return 2;
 	return strcmp(command, "log-level") == 0 ? 1 : 0;
 }
@@ -193,6 +197,9 @@ static int check_words(struct options *o)
 	bool is_lift = o->word_count == 2 && strcmp(o->words[0], "lift") == 0;
 	if (strcmp(o->command, "quarantine") == 0 && !is_lift)
 		return refuse("this takes lift and a binding's name:", o->command);
+	bool is_purge = o->word_count == 2 && strcmp(o->words[0], "purge") == 0;
+	if (strcmp(o->command, "cache") == 0 && o->word_count > 0 && !is_purge)
+		return refuse("this takes nothing, or purge and a cache's name:", o->command);
 	if (o->once && strcmp(o->command, "top") != 0)
 		return refuse("--once goes with top, not with", o->command);
 	bool is_trace = strcmp(o->command, "trace") == 0;
@@ -277,6 +284,20 @@ static char *log_level_resource(const struct options *o)
 	return path;
 }
 
+static bool purges(const struct options *o, const struct command *command)
+{
+	return strcmp(command->name, "cache") == 0 && o->word_count > 0;
+}
+
+/* Heap. */
+static char *named_resource(const char *before, const char *name)
+{
+	char *escaped = escape(name);
+	char *path = heap_printf("%s%s", before, escaped);
+	free(escaped);
+	return path;
+}
+
 /* Heap. */
 static char *resource(const struct options *o, const struct command *command)
 {
@@ -286,12 +307,20 @@ static char *resource(const struct options *o, const struct command *command)
 		return log_level_resource(o);
 	if (strcmp(command->name, "log-level") == 0)
 		return heap_strdup("/log-level");
+	if (purges(o, command))
+		return named_resource("/caches/purge?cache=", o->words[1]);
+	if (strcmp(command->name, "cache") == 0)
+		return heap_strdup("/caches");
 	if (command->method == ADMIN_GET)
 		return heap_printf("/probes/%s", o->check);
-	char *name = escape(o->words[1]);
-	char *path = heap_printf("/quarantine/lift?binding=%s", name);
-	free(name);
-	return path;
+	return named_resource("/quarantine/lift?binding=", o->words[1]);
+}
+
+static enum admin_method method_of(const struct options *o, const struct command *command)
+{
+	if (sets_level(o, command))
+		return ADMIN_PUT;
+	return purges(o, command) ? ADMIN_POST : command->method;
 }
 
 static int run_top(const struct options *o)
@@ -318,8 +347,8 @@ static int run(const struct options *o, const struct command *command)
 	char error[ADMIN_ERROR_BYTES];
 	char *path = socket_path(o), *what = resource(o, command);
 	struct admin_answer answer;
-	enum admin_method method = sets_level(o, command) ? ADMIN_PUT : command->method;
-	enum rc rc = admin_request(path, method, what, command->timeout_s, &answer, error);
+	enum rc rc = admin_request(
+		path, method_of(o, command), what, command->timeout_s, &answer, error);
 	bool is_yes = rc == RC_OK && answer.status >= 200 && answer.status < 300;
 	if (rc != RC_OK)
 		fprintf(stderr, "sluicectl: %s\n", error);

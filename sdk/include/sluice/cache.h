@@ -115,7 +115,7 @@ struct sluice_cache_service {
 		const struct sluice_cache_item *item);
 	/* response_body: SLUICE_E_NOT_FOUND: nothing was begun, or it was given up. SLUICE_E_FULL: the body is
 	 * larger than the store takes, or all that exchanges have begun to store is larger than `bytes_max`;
-	 * it is given up. */
+	 * it is given up. SLUICE_E_CONFLICT: the operator has emptied the store meanwhile; likewise. */
 	int32_t (*store_piece)(struct sluice_exchange *exchange, struct sluice_cache *cache,
 		const struct sluice_body *piece);
 	/* Up to response_end: gives it up. SLUICE_E_NOT_FOUND: nothing was begun. */
