@@ -91,7 +91,8 @@ static void print_target(struct explain *x, const struct plan_node *target)
 	struct str address = explain_address(x, service);
 	printf("       calls %.*s%.*s", STR_ARG(address), STR_ARG(path));
 	if (space.n > 0)
-		printf("  service %.*s/%.*s", STR_ARG(space), STR_ARG(explain_text(service, "name")));
+		printf("  service %.*s/%.*s", STR_ARG(space),
+			STR_ARG(explain_text(service, "name")));
 	putchar('\n');
 }
 
@@ -100,6 +101,23 @@ static void print_targets(struct explain *x, const struct plan_node *entry)
 	const struct plan_node *targets = plan_get(entry, "targets");
 	for (size_t i = 0; i < plan_count(targets); i++)
 		print_target(x, plan_at(targets, i));
+}
+
+/* Where it counts, and what is done when that is not told. */
+static void print_storage(const struct explain *x, const struct plan_node *entry)
+{
+	const struct plan_node *storage = plan_get(plan_get(x->root, "settings"), "storage");
+	const struct plan_node *config = plan_get(entry, "config");
+	struct str algorithm = plan_string(config, "algorithm", STR("fixedWindow"));
+	bool is_blocking = plan_bool(config, "blockOnUnknownQuota", true);
+	if (!storage || !plan_bool(config, "clusterizable", false) ||
+		!str_eq(algorithm, STR("fixedWindow")))
+		return;
+	printf("       counts in the shared storage %.*s:%lld as %.*s; without an answer: %.*s\n",
+		STR_ARG(explain_text(storage, "host")), (long long)plan_integer(storage, "port", 0),
+		STR_ARG(explain_text(storage, "prefix")),
+		STR_ARG(plan_string(
+			config, "onStoreError", is_blocking ? STR("deny") : STR("allow"))));
 }
 
 static void print_chain(struct explain *x)
@@ -119,6 +137,7 @@ static void print_chain(struct explain *x)
 		putchar('\n');
 		print_rules(entry);
 		print_targets(x, entry);
+		print_storage(x, entry);
 	}
 }
 
@@ -140,8 +159,8 @@ struct str explain_address(struct explain *x, const struct plan_node *service)
 }
 
 /* What holds towards the service, and how long this API waits for it. */
-static void print_service_limits(const struct explain *x, const struct plan_node *service,
-	const struct plan_node *terms)
+static void print_service_limits(
+	const struct explain *x, const struct plan_node *service, const struct plan_node *terms)
 {
 	static const char *const thresholds[] = {
 		"maxConnections", "maxPending", "maxRequests", "maxRetries"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plan as JSON for `sluicectl dump`: private keys, pass phrases, and what the policies' schemas
+/* The plan as JSON for `sluicectl dump`: private keys, pass phrases, passwords, and what the policies' schemas
  * mark as secret never leave the process. */
 #include "process/gateway_priv.h"
 
@@ -60,7 +60,7 @@ static void hold_back_of_entry(
 static bool is_secret_key(struct str key)
 {
 	return str_eq(key, STR("key")) || str_eq(key, STR("passphrase")) ||
-	       str_eq(key, STR("secretDigest"));
+	       str_eq(key, STR("secretDigest")) || str_eq(key, STR("password"));
 }
 
 static void collect(struct secrets *s, const struct plan_node *node)

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "process/binding_metrics.h"
 #include "proxy/tunnel.h"
+#include "services/services.h"
+#include "state/redis_link.h"
 
 #include <time.h>
 
@@ -54,6 +56,18 @@
 		"Connections to services that could not be opened")                                \
 	X(UP_REUSES, METRIC_COUNTER, "sluice_upstream_reuses_total",                               \
 		"Requests sent on a connection that had served before")                            \
+	X(STORAGE_UP, METRIC_GAUGE, "sluice_shared_storage_up",                                    \
+		"Workers that can ask the shared storage")                                         \
+	X(STORAGE_ASKED, METRIC_COUNTER, "sluice_shared_storage_questions_total",                  \
+		"Questions that were put to the shared storage")                                   \
+	X(STORAGE_ANSWERED, METRIC_COUNTER, "sluice_shared_storage_answers_total",                 \
+		"Questions that it answered in time")                                              \
+	X(STORAGE_REFUSED, METRIC_COUNTER, "sluice_shared_storage_refused_total",                  \
+		"Questions that were not put to it, since it was down")                            \
+	X(STORAGE_LATE, METRIC_COUNTER, "sluice_shared_storage_late_total",                        \
+		"How often it did not answer in time, and counted as down")                        \
+	X(STORAGE_BROKEN, METRIC_COUNTER, "sluice_shared_storage_broken_total",                    \
+		"Connections to it that broke")                                                    \
 	X(POOL_IDLE, METRIC_GAUGE, "sluice_pool_idle_bytes",                                       \
 		"Memory that workers keep for what comes next")
 
@@ -150,6 +164,18 @@ static void add_websockets(const struct proxy_worker *proxy, uint64_t *told)
 	}
 }
 
+static void add_storage(uint64_t *told)
+{
+	struct redis_link_stats s;
+	services_storage_stats(&s);
+	told[TOLD_STORAGE_UP] = s.is_up;
+	told[TOLD_STORAGE_ASKED] = s.asked;
+	told[TOLD_STORAGE_ANSWERED] = s.answered;
+	told[TOLD_STORAGE_REFUSED] = s.refused;
+	told[TOLD_STORAGE_LATE] = s.late;
+	told[TOLD_STORAGE_BROKEN] = s.broken;
+}
+
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
@@ -176,6 +202,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_POOL_IDLE] = pool_bytes_idle(loop_pool(w->thread->loop)),
 	};
 	add_websockets(proxy, told);
+	add_storage(told);
 	upstream_each(proxy->upstream, add_pool, told);
 	upstream_tell(proxy->upstream);
 	w->answer_count = answer_tally_take(proxy->answers, w->answers, ANSWERS_MAX);
@@ -300,6 +327,11 @@ static double cpu_seconds_of(const struct worker_load *l)
 static double lag_seconds_of(const struct worker_load *l)
 {
 	return (double)l->lag_ns / 1e9;
+}
+
+unsigned pulse_storage_up(const struct pulse *p)
+{
+	return (unsigned)metric_series_value(p->series[TOLD_STORAGE_UP]);
 }
 
 void pulse_print_workers(const struct pulse *p, struct buffer *out)

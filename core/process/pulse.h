@@ -23,4 +23,6 @@ int64_t pulse_silence_ms(const struct pulse *p);
 uint64_t pulse_connections(const struct pulse *p);
 uint64_t pulse_exchanges(const struct pulse *p);
 /* Of each worker, by what it answered last, as Prometheus has it. */
+/* Workers that could ask the shared storage a second ago. */
+unsigned pulse_storage_up(const struct pulse *p);
 void pulse_print_workers(const struct pulse *p, struct buffer *out);

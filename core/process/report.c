@@ -136,6 +136,22 @@ static void add_services(struct buffer *b, const struct generation *current, int
 	close_with(b, "]");
 }
 
+static void add_storage(
+	struct buffer *b, const struct generation *current, const struct pulse *pulse)
+{
+	const struct redis_settings *s = current ? current->storage : NULL;
+	if (!s)
+		return;
+	add_key(b, "sharedStorage");
+	buffer_add_char(b, '{');
+	add_text(b, "host", s->host);
+	add_number(b, "port", s->port);
+	add_text(b, "keys", s->prefix);
+	add_bool(b, "tls", s->tls != NULL);
+	add_number(b, "workersConnected", pulse_storage_up(pulse));
+	close_with(b, "}");
+}
+
 static void add_problem(struct buffer *b, const struct diagnostic *d)
 {
 	open_object(b);
@@ -255,6 +271,7 @@ static void status(void *owner, struct admin_answer *a)
 	add_apis(b, current);
 	add_listeners(b, current);
 	add_services(b, current, loop_now_ms(g->loop));
+	add_storage(b, current, g->pulse);
 	close_with(b, "}\n");
 }
 

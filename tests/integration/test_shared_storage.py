@@ -4,6 +4,7 @@
 import contextlib
 
 from harness import *
+from harness.gateway import PLUGINS
 
 PATIENT = 10  # a machine with much to do is not what a case is about
 
@@ -95,6 +96,22 @@ def a_server_that_is_away():
             redis.start()
             wait_for(lambda: statuses(gateway, 1) and redis.ask("KEYS", "*"), "its being asked again", 20)
             equal(statuses(gateway, 3)[-1], 429)
+
+
+@case
+def what_is_told_of_it():
+    with Redis("requirepass canary-4711") as redis, gateways(
+            redis, limit(2, onStoreError="local"), 1, gateway="shop", password="canary-4711") as (gateway,):
+        until_shared(gateway, 429)
+        dump = gateway.admin("GET", "/dump").text()
+        contains(dump, "default:shop")
+        check("canary-4711" not in dump, "the password in the dump")
+        wait_for(lambda: gateway.status()["sharedStorage"]["workersConnected"] == 1, "a worker that is connected")
+        told = gateway.status()["sharedStorage"]
+        equal([told["host"], told["port"], told["keys"], told["tls"]], ["localhost", redis.port, "default:shop", False])
+        wait_for(lambda: gateway.metrics()["sluice_shared_storage_answers_total"] >= 2, "answers that are counted")
+        said = sluice("explain", "--api", "default/a", gateway.config, "--plugins", PLUGINS).stdout
+        contains(said, f"counts in the shared storage localhost:{redis.port} as default:shop; without an answer: local")
 
 
 @case
