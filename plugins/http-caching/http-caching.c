@@ -224,6 +224,8 @@ static int32_t begin(const struct sluice_call *call, struct sluice_exchange *x)
 	int has_key = lookup_init(&v->lookup, call, x);
 	if (has_key && invalidate_on_request(call, v))
 		v->has_waited = 1;
+	if (v->role == VISIT_INVALIDATES && (!has_key || !origin_keep(&v->origin, call, x)))
+		v->role = VISIT_PASSES;
 	if (v->role != VISIT_FETCHES)
 		return SLUICE_CONTINUE;
 	return has_key && is_wanted(call, x, v) ? look_up(call, x, v) : pass_by(v);

@@ -24,32 +24,31 @@ static int take_nocase(struct sluice_str *s, struct sluice_str prefix)
 
 /* "scheme://authority/path" of this exchange's origin, or "/path": what is left is the path. Others may not be
  * invalidated by this one, and names relative to the target are not worked out. */
-static int is_same_origin(
-	const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str *reference)
+static int is_same_origin(const struct origin *origin, struct sluice_str *reference)
 {
 	if (reference->n && reference->p[0] != '/' &&
-		!(take_nocase(reference, call->host->fact(x, SLUICE_FACT_SCHEME)) &&
+		!(take_nocase(reference, origin->scheme) &&
 			take_nocase(reference, SLUICE_STR("://")) &&
-			take_nocase(reference, call->host->fact(x, SLUICE_FACT_AUTHORITY))))
+			take_nocase(reference, origin->authority)))
 		return 0;
 	return reference->n && reference->p[0] == '/' &&
 	       !(reference->n > 1 && reference->p[1] == '/');
 }
 
-static void drop_referred(
-	const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str name)
+static void drop_referred(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct origin *origin, struct sluice_str name)
 {
 	struct sluice_str reference;
 	if (call->host->field_get(x, SLUICE_RESPONSE, name, &reference) != SLUICE_OK)
 		return;
 	reference = sluice_trim(reference);
-	if (!is_same_origin(call, x, &reference))
+	if (!is_same_origin(origin, &reference))
 		return;
 	struct sluice_str rest = sluice_cut(&reference, '#'); /* a fragment is not asked for */
 	struct sluice_str path = sluice_cut(&rest, '?');
 	if (!rest.p)
 		rest = (struct sluice_str){"", 0};
-	drop(call, lookup_key_of(call, x, path, rest));
+	drop(call, lookup_key_of(call, x, origin, path, rest));
 }
 
 void invalidate_by_answer(
@@ -60,8 +59,8 @@ void invalidate_by_answer(
 	if (status < 200 || status > 399)
 		return;
 	drop(call, v->lookup.target);
-	drop_referred(call, x, SLUICE_STR("location"));
-	drop_referred(call, x, SLUICE_STR("content-location"));
+	drop_referred(call, x, &v->origin, SLUICE_STR("location"));
+	drop_referred(call, x, &v->origin, SLUICE_STR("content-location"));
 	call->host->counter_add(call->instance, s->invalidated, 1);
 }
 

@@ -23,43 +23,59 @@ static struct sluice_str key_end(const struct cache_key *k)
 	return is_whole ? (struct sluice_str){k->p, k->n} : (struct sluice_str){NULL, 0};
 }
 
+static struct origin origin_of(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	return (struct origin){call->host->fact(x, SLUICE_FACT_SCHEME),
+		call->host->fact(x, SLUICE_FACT_AUTHORITY)};
+}
+
+int origin_keep(struct origin *origin, const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct origin now = origin_of(call, x);
+	struct sluice_str texts[] = {now.scheme, now.authority};
+	struct field_pairs pair = {texts, 1, 1};
+	if (!fields_copy(call->host, x, &pair))
+		return 0;
+	*origin = (struct origin){texts[0], texts[1]};
+	return 1;
+}
+
 /* Scheme and authority in any case: no configuration leaves them out. */
 static struct sluice_str target_key(const struct sluice_call *call, struct sluice_exchange *x,
-	const struct sluice_str *parts, size_t count)
+	const struct origin *origin, const struct sluice_str *parts, size_t count)
 {
-	struct sluice_str scheme = call->host->fact(x, SLUICE_FACT_SCHEME);
-	struct sluice_str authority = call->host->fact(x, SLUICE_FACT_AUTHORITY);
-	size_t bytes = scheme.n + authority.n + (count + 2) * PART_BYTES;
+	size_t bytes = origin->scheme.n + origin->authority.n + (count + 2) * PART_BYTES;
 	struct cache_key k;
 	for (size_t i = 0; i < count; i++)
 		bytes += parts[i].n;
 	if (!key_alloc(call, x, bytes, &k))
 		return (struct sluice_str){NULL, 0};
-	cache_key_add_lower(&k, scheme);
-	cache_key_add_lower(&k, authority);
+	cache_key_add_lower(&k, origin->scheme);
+	cache_key_add_lower(&k, origin->authority);
 	for (size_t i = 0; i < count; i++)
 		cache_key_add(&k, parts[i]);
 	return key_end(&k);
 }
 
 struct sluice_str lookup_key_of(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str path, struct sluice_str query)
+	const struct origin *origin, struct sluice_str path, struct sluice_str query)
 {
 	const struct settings *s = call->state;
 	const struct sluice_str parts[] = {path, query};
-	return s->key ? (struct sluice_str){NULL, 0} : target_key(call, x, parts, 2);
+	return s->key ? (struct sluice_str){NULL, 0} : target_key(call, x, origin, parts, 2);
 }
 
 static struct sluice_str own_key(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct settings *s = call->state;
+	struct origin origin = origin_of(call, x);
 	struct sluice_str text;
 	if (!s->key)
-		return lookup_key_of(call, x, call->host->fact(x, SLUICE_FACT_PATH),
+		return lookup_key_of(call, x, &origin, call->host->fact(x, SLUICE_FACT_PATH),
 			call->host->fact(x, SLUICE_FACT_QUERY));
 	if (s->expr->to_string(s->key, x, NULL, &text) != SLUICE_OK)
 		return (struct sluice_str){NULL, 0};
-	return target_key(call, x, &text, 1);
+	return target_key(call, x, &origin, &text, 1);
 }
 
 static void part_add(struct cache_key *k, struct sluice_str part)

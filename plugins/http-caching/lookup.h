@@ -37,11 +37,18 @@ struct lookup {
 	int is_found;
 };
 
-/* 0: the key cannot be told, or is too long. */
+/* Where a target is: behind the request its authority may be the upstream's. */
+struct origin {
+	struct sluice_str scheme, authority;
+};
+/* 0: no memory to keep it. */
+int origin_keep(struct origin *origin, const struct sluice_call *call, struct sluice_exchange *x);
+
+/* request_head. 0: the key cannot be told, or is too long. */
 int lookup_init(struct lookup *l, const struct sluice_call *call, struct sluice_exchange *x);
-/* Of another target of the same scheme and authority: its key; a NULL pointer: there is none. */
+/* Of another target of that origin: its key; a NULL pointer: there is none. */
 struct sluice_str lookup_key_of(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str path, struct sluice_str query);
+	const struct origin *origin, struct sluice_str path, struct sluice_str query);
 /* From the start again. */
 void lookup_restart(struct lookup *l);
 /* SLUICE_OK: `is_found` tells; SLUICE_PENDING: for host->wait, then again; or the store cannot be asked. */

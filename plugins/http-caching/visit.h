@@ -22,6 +22,7 @@ struct visit {
 	struct field_pairs request; /* as it came here */
 	int is_copied;              /* `request` lasts as long as the exchange */
 	struct lookup lookup;
+	struct origin origin; /* of what invalidates */
 	struct flight flight;
 	int is_waiting, has_waited; /* for another that fetches the same */
 	int is_validating;          /* the origin is asked whether what was found is still right */

@@ -79,6 +79,25 @@ def hosts_and_apis_have_their_own_answers():
 
 
 @case
+def what_an_unsafe_method_names_is_dropped():
+    """By the client's authority, whatever the upstream's is."""
+    number = iter(range(100))
+
+    def script(connection):
+        while request := connection.read_request():
+            fields = {"Location": "/b?c"} if request.target == "/1" else \
+                {"Content-Location": f"http://{name}/b?c"}
+            connection.send(reply(200, str(next(number)), HOUR if request.method == "GET" else fields))
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        name = f"127.0.0.1:{gateway.port}"
+        equal(asked(gateway, ("/b?c",), ("/b?c",)), ["0", "0"])
+        gateway.request("POST", "/1", body=b"abc")
+        equal(asked(gateway, ("/b?c",), ("/b?c",)), ["2", "2"])
+        gateway.request("PUT", "/2", body=b"abc")
+        equal(asked(gateway, ("/b?c",), ("/b?c",)), ["4", "4"])
+
+
+@case
 def fields_that_are_not_in_the_key_change_nothing_for_others():
     """Whatever a client sends, another gets what it would have got without it."""
     names = ["X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Forwarded", "X-Original-URL",
