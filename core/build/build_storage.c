@@ -18,11 +18,28 @@ static bool put_tls(
 	return !tls || s->tls;
 }
 
+static void put_sentinels(
+	struct redis_settings *s, const struct plan_node *sentinel, struct build_numbers *n)
+{
+	const struct plan_node *list = plan_get(sentinel, "addresses"), *whole = n->object;
+	s->master = text_of(sentinel, "master");
+	s->sentinel_password = text_of(sentinel, "password");
+	s->sentinel_count = plan_count(list);
+	s->sentinels = heap_zalloc((s->sentinel_count + 1) * sizeof(*s->sentinels));
+	for (size_t i = 0; i < s->sentinel_count; i++) {
+		n->object = plan_at(list, i);
+		s->sentinels[i].host = text_of(n->object, "host");
+		s->sentinels[i].port = (uint16_t)build_number(n, "port", 26379, UINT16_MAX);
+	}
+	n->object = whole;
+}
+
 static struct redis_settings *settings_of(struct build_numbers *n, struct build_tls_mistake *m)
 {
 	struct redis_settings *s = redis_settings_new();
 	s->host = text_of(n->object, "host");
 	s->port = (uint16_t)build_number(n, "port", 6379, UINT16_MAX);
+	put_sentinels(s, plan_get(n->object, "sentinel"), n);
 	s->username = text_of(n->object, "username");
 	s->password = text_of(n->object, "password");
 	s->prefix = text_of(n->object, "prefix");

@@ -103,8 +103,17 @@ static void print_targets(struct explain *x, const struct plan_node *entry)
 		print_target(x, plan_at(targets, i));
 }
 
+static struct str storage_place(struct explain *x, const struct plan_node *storage)
+{
+	struct str master = explain_text(plan_get(storage, "sentinel"), "master");
+	if (master.n > 0)
+		return arena_printf(&x->arena, "%.*s of the Sentinels", STR_ARG(master));
+	return arena_printf(&x->arena, "%.*s:%lld", STR_ARG(explain_text(storage, "host")),
+		(long long)plan_integer(storage, "port", 0));
+}
+
 /* Where it counts, and what is done when that is not told. */
-static void print_storage(const struct explain *x, const struct plan_node *entry)
+static void print_storage(struct explain *x, const struct plan_node *entry)
 {
 	const struct plan_node *storage = plan_get(plan_get(x->root, "settings"), "storage");
 	const struct plan_node *config = plan_get(entry, "config");
@@ -113,9 +122,8 @@ static void print_storage(const struct explain *x, const struct plan_node *entry
 	if (!storage || !plan_bool(config, "clusterizable", false) ||
 		!str_eq(algorithm, STR("fixedWindow")))
 		return;
-	printf("       counts in the shared storage %.*s:%lld as %.*s; without an answer: %.*s\n",
-		STR_ARG(explain_text(storage, "host")), (long long)plan_integer(storage, "port", 0),
-		STR_ARG(explain_text(storage, "prefix")),
+	printf("       counts in the shared storage %.*s as %.*s; without an answer: %.*s\n",
+		STR_ARG(storage_place(x, storage)), STR_ARG(explain_text(storage, "prefix")),
 		STR_ARG(plan_string(
 			config, "onStoreError", is_blocking ? STR("deny") : STR("allow"))));
 }

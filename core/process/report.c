@@ -144,8 +144,13 @@ static void add_storage(
 		return;
 	add_key(b, "sharedStorage");
 	buffer_add_char(b, '{');
-	add_text(b, "host", s->host);
-	add_number(b, "port", s->port);
+	if (s->sentinel_count > 0) {
+		add_text(b, "master", s->master);
+		add_number(b, "sentinels", s->sentinel_count);
+	} else {
+		add_text(b, "host", s->host);
+		add_number(b, "port", s->port);
+	}
 	add_text(b, "keys", s->prefix);
 	add_bool(b, "tls", s->tls != NULL);
 	add_number(b, "workersConnected", pulse_storage_up(pulse));

@@ -11,8 +11,8 @@
 #define WHY_BYTES     256
 
 struct redis_dial {
-	struct stream_group *group;            /* borrowed */
-	const struct redis_settings *settings; /* borrowed */
+	struct stream_group *group; /* borrowed */
+	struct redis_dial_target target;
 	const struct redis_dial_events *events;
 	void *owner;
 	struct resolver_query *query; /* NULL: none is under way */
@@ -20,8 +20,8 @@ struct redis_dial {
 	size_t count, tried;
 	struct redis_pipe *pipe; /* owned; NULL: none */
 	unsigned greetings;      /* whose replies have not come */
-	bool is_probing;
-	struct timer timer; /* of a greeting, or the probe */
+	bool is_asking;
+	struct timer timer; /* of a greeting, or the question */
 	struct task failed; /* what cannot even begin is told later */
 	char why[WHY_BYTES];
 };
@@ -92,7 +92,7 @@ static void greeting_add(
 
 static void auth_add(struct redis_dial *d, struct buffer *out)
 {
-	const struct redis_settings *s = d->settings;
+	const struct redis_dial_target *s = &d->target;
 	const struct str named[] = {STR("AUTH"), s->username, s->password};
 	const struct str nameless[] = {STR("AUTH"), s->password};
 	if (s->username.n)
@@ -105,22 +105,16 @@ static void select_add(struct redis_dial *d, struct buffer *out)
 {
 	char number[16];
 	const struct str words[] = {STR("SELECT"),
-		str_n(number,
-			(size_t)snprintf(number, sizeof(number), "%u", d->settings->database))};
-	if (d->settings->database)
+		str_n(number, (size_t)snprintf(number, sizeof(number), "%u", d->target.database))};
+	if (d->target.database)
 		greeting_add(d, out, words, 2);
 }
 
-/* The script is something that it can answer, and has to have. */
-static void probe(struct redis_dial *d)
+static void ask(struct redis_dial *d)
 {
-	struct buffer out;
-	buffer_init(&out, SIZE_MAX);
-	redis_script_add(&out);
-	redis_pipe_send(d->pipe, buffer_str(&out));
-	buffer_deinit(&out);
-	d->is_probing = true;
-	timer_start(loop_of(d), &d->timer, d->settings->answer_ms);
+	redis_pipe_send(d->pipe, d->target.question);
+	d->is_asking = true;
+	timer_start(loop_of(d), &d->timer, d->target.question_ms);
 }
 
 static void on_open(void *owner)
@@ -133,25 +127,25 @@ static void on_open(void *owner)
 	if (d->greetings)
 		redis_pipe_send(d->pipe, buffer_str(&out));
 	else
-		probe(d);
+		ask(d);
 	buffer_deinit(&out);
 }
 
 /* --- what comes ------------------------------------------------------------------------------ */
-static void reached(struct redis_dial *d)
+static void answered(struct redis_dial *d, const struct redis_reply *reply)
 {
 	const struct redis_dial_events *events = d->events;
 	struct redis_pipe *pipe = d->pipe;
 	void *owner = d->owner;
 	d->pipe = NULL;
 	dial_free(d);
-	events->reached(owner, pipe);
+	events->answered(owner, pipe, reply);
 }
 
-/* Who may not load scripts may still be allowed to run them. */
 static bool is_good(const struct redis_dial *d, const struct redis_value *v)
 {
-	return v->kind != REDIS_ERROR || (d->is_probing && str_starts(v->text, STR("NOPERM")));
+	struct str bears = d->target.bears;
+	return v->kind != REDIS_ERROR || (d->is_asking && bears.n && str_starts(v->text, bears));
 }
 
 static void on_reply(void *owner, const struct redis_reply *reply)
@@ -160,10 +154,10 @@ static void on_reply(void *owner, const struct redis_reply *reply)
 	const struct redis_value *v = &reply->values[0];
 	if (!is_good(d, v))
 		address_failed(d, "it says", v->text);
-	else if (d->is_probing)
-		reached(d);
+	else if (d->is_asking)
+		answered(d, reply);
 	else if (--d->greetings == 0)
-		probe(d);
+		ask(d);
 }
 
 static void on_closed(void *owner, const char *why)
@@ -182,19 +176,19 @@ static const struct redis_pipe_events pipe_events = {
 static void on_timer(struct timer *t)
 {
 	struct redis_dial *d = CONTAINER_OF(t, struct redis_dial, timer);
-	address_failed(d, d->is_probing ? "it is too slow" : "it does not answer", STR_EMPTY);
+	address_failed(d, d->is_asking ? "it is too slow" : "it does not answer", STR_EMPTY);
 }
 
 /* --- addresses ------------------------------------------------------------------------------- */
 static void connect_to_next(struct redis_dial *d)
 {
-	const struct redis_settings *s = d->settings;
+	const struct redis_dial_target *s = &d->target;
 	const struct redis_pipe_target target = {.address = d->addresses[d->tried++],
 		.connect_ms = s->connect_ms,
 		.tls = s->tls,
 		.server_name = s->host};
 	d->greetings = 0;
-	d->is_probing = false;
+	d->is_asking = false;
 	d->pipe = redis_pipe_dial(d->group, &target, &pipe_events, d);
 	timer_start(loop_of(d), &d->timer, REDIS_GREETING_MS);
 }
@@ -205,30 +199,30 @@ static void on_resolved(void *owner, enum rc rc, const struct address *addresses
 	d->query = NULL;
 	if (rc != RC_OK) {
 		snprintf(d->why, sizeof(d->why), "the name %.*s could not be resolved: %s",
-			STR_ARG(d->settings->host), rc_name(rc));
+			STR_ARG(d->target.host), rc_name(rc));
 		loop_ready(loop_of(d), &d->failed);
 		return;
 	}
 	d->count = count < ADDRESSES_MAX ? count : ADDRESSES_MAX;
 	for (size_t i = 0; i < d->count; i++) {
 		d->addresses[i] = addresses[i];
-		address_set_port(&d->addresses[i], d->settings->port);
+		address_set_port(&d->addresses[i], d->target.port);
 	}
 	connect_to_next(d);
 }
 
 struct redis_dial *redis_dial_new(struct stream_group *group, struct resolver *resolver,
-	const struct redis_settings *settings, const struct redis_dial_events *events, void *owner)
+	const struct redis_dial_target *target, const struct redis_dial_events *events, void *owner)
 {
 	struct redis_dial *d = heap_zalloc(sizeof(*d));
 	struct resolver_query *query;
 	d->group = group;
-	d->settings = settings;
+	d->target = *target;
 	d->events = events;
 	d->owner = owner;
 	timer_init(&d->timer, on_timer);
 	task_init(&d->failed, on_failed);
-	resolver_ask(resolver, settings->host, on_resolved, d, &query);
+	resolver_ask(resolver, target->host, on_resolved, d, &query);
 	d->query = query;
 	return d;
 }

@@ -5,7 +5,7 @@
 #include "base/prng.h"
 #include "crypto/crypto.h"
 #include "observe/log.h"
-#include "state/redis_dial.h"
+#include "state/redis_search.h"
 
 #include <stdio.h>
 
@@ -29,11 +29,12 @@ struct redis_link {
 	struct stream_group *group; /* borrowed */
 	struct resolver *resolver;  /* borrowed */
 	struct redis_settings *settings;
-	struct redis_dial *dial; /* under way; NULL: none */
-	struct redis_pipe *pipe; /* it is up; NULL: it is not */
-	bool is_young;           /* the first attempt has not ended: questions may wait for it */
+	struct redis_search *search; /* under way; NULL: none */
+	struct redis_pipe *pipe;     /* it is up; NULL: it is not */
+	bool is_young; /* the first attempt has not ended: questions may wait for it */
 	bool is_retiring;
 	unsigned failures; /* since a question was answered */
+	unsigned searches; /* ever: the Sentinels have turns */
 	struct timer pause, look;
 	struct task retired;
 	void (*on_retired)(struct redis_link *l);
@@ -257,7 +258,7 @@ static const struct redis_pipe_events pipe_events = {
 static void on_reached(void *owner, struct redis_pipe *pipe)
 {
 	struct redis_link *l = owner;
-	l->dial = NULL;
+	l->search = NULL;
 	l->pipe = pipe;
 	l->is_young = false;
 	l->stats.is_up = true;
@@ -265,24 +266,26 @@ static void on_reached(void *owner, struct redis_pipe *pipe)
 	if (l->out.n)
 		redis_pipe_send(pipe, buffer_str(&l->out));
 	out_reset(l);
-	log_write(LOG_INFO, "shared storage: connected to %.*s", STR_ARG(l->settings->host));
+	log_write(LOG_INFO, "shared storage: connected%s%.*s", l->settings->host.n ? " to " : "",
+		STR_ARG(l->settings->host));
 }
 
 static void on_failed(void *owner, const char *why)
 {
 	struct redis_link *l = owner;
-	l->dial = NULL;
+	l->search = NULL;
 	go_down(l, RC_CLOSED, why);
 }
 
-static const struct redis_dial_events dial_events = {
+static const struct redis_search_events search_events = {
 	.reached = on_reached,
 	.failed = on_failed,
 };
 
 static void dial_now(struct redis_link *l)
 {
-	l->dial = redis_dial_new(l->group, l->resolver, l->settings, &dial_events, l);
+	l->search = redis_search_new(
+		l->group, l->resolver, l->settings, l->searches++, &search_events, l);
 }
 
 static void on_pause(struct timer *t)
@@ -373,8 +376,8 @@ void redis_link_free(struct redis_link *l)
 	fail_all(l, RC_CLOSED);
 	task_cancel(&l->retired);
 	timer_stop(&l->pause);
-	if (l->dial)
-		redis_dial_cancel(l->dial);
+	if (l->search)
+		redis_search_cancel(l->search);
 	if (l->pipe)
 		redis_pipe_close(l->pipe);
 	buffer_deinit(&l->out);

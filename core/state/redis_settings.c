@@ -37,6 +37,13 @@ void redis_settings_unref(struct redis_settings *s)
 	text_free(s->username);
 	text_free(s->password);
 	text_free(s->prefix);
+	text_free(s->master);
+	if (s->sentinel_password.n)
+		cleanse((char *)(uintptr_t)s->sentinel_password.p, s->sentinel_password.n);
+	text_free(s->sentinel_password);
+	for (size_t i = 0; i < s->sentinel_count; i++)
+		text_free(s->sentinels[i].host);
+	free(s->sentinels);
 	if (s->tls)
 		tls_context_unref(s->tls);
 	free(s);

@@ -16,12 +16,20 @@ struct tls_context; /* net/tls.h */
 /* Of a connection, until it is there. */
 #define REDIS_CONNECT_MS 200
 
+struct redis_place {
+	struct str host; /* owned */
+	uint16_t port;
+};
+
 struct redis_settings {
 	_Atomic unsigned refs;
 	uint8_t sha256[32]; /* of what it was made of: who compares may keep connections */
-	struct str host;    /* owned, as all texts */
+	struct str host;    /* owned, as all texts; STR_EMPTY: Sentinels tell */
 	uint16_t port;
-	struct str username, password; /* STR_EMPTY: none */
+	struct redis_place *sentinels; /* owned */
+	size_t sentinel_count;
+	struct str master, sentinel_password; /* its name; STR_EMPTY: none is asked for */
+	struct str username, password;        /* STR_EMPTY: none */
 	unsigned database;
 	struct tls_context *tls; /* a reference; NULL: plain */
 	struct str prefix;       /* before all keys: whose they are */

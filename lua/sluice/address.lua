@@ -2,7 +2,7 @@
 -- Addresses of listeners and services: scheme://host:port/path, scheme+unix:///path.
 local address = {}
 
-local default_ports = { http = 80, https = 443, h2 = 80, redis = 6379 }
+local default_ports = { http = 80, https = 443, h2 = 80, redis = 6379, sentinel = 26379 }
 
 -- host, port text, or nil and what is wrong.
 local function split_authority(text)

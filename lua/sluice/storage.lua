@@ -12,19 +12,22 @@ local tls = require("sluice.tls")
 
 local storage = {}
 
-local schemes = { redis = true, shown = "host:port" }
+local SENTINELS_MAX = 16
+local schemes = { redis = true, sentinel = true, shown = "host:port" }
 
-local function parse(text, host)
-	local parsed, message = address.parse("redis://" .. text, schemes, host)
+local function parse(scheme, text, host)
+	local parsed, message = address.parse(scheme .. "://" .. text, schemes, host)
 	if parsed and (parsed.host == "*" or parsed.path ~= "") then
 		parsed, message = nil, 'expected host:port, found "' .. text .. '"'
 	end
 	return parsed, message
 end
 
-local function check_address(text, host)
-	local _, message = parse(text, host)
-	return message
+local function checks(scheme)
+	return function(text, host)
+		local _, message = parse(scheme, text, host)
+		return message
+	end
 end
 
 -- A part of keys: a colon ends it.
@@ -39,6 +42,7 @@ local function check_user(text)
 end
 
 local name = { type = "string", check = check_name, max = 64 }
+local password = { type = "string", max = 512 }
 local database = { type = "integer", min = 0, max = 65535 }
 local seconds = { type = "number", min = 0.001, max = 10 }
 
@@ -48,13 +52,22 @@ storage.shape = {
 		redis = {
 			type = "map",
 			fields = {
-				address = { type = "string", check = check_address },
+				address = { type = "string", check = checks("redis") },
 				username = { type = "string", check = check_user, max = 255 },
-				password = { type = "string", max = 512 },
+				password = password,
 				DB = database,
 				db = database,
 				tls = { type = "object" }, -- checked by the schema of tls-outbound
-				sentinel = { type = "object" },
+				sentinel = {
+					type = "map", required = { "addresses", "masterName" },
+					fields = {
+						addresses = {
+							type = "list", min = 1, of = { type = "string", check = checks("sentinel") },
+						},
+						masterName = { type = "string", max = 255 },
+						password = password,
+					},
+				},
 				tenant = name,
 				gateway = name,
 				timeoutSeconds = seconds,
@@ -70,14 +83,18 @@ storage.shape = {
 -- Rules beyond the shape: where, the member's name, and why; nil: it is right.
 local function mistake_of(node, redis)
 	local memory = nodes.get(nodes.get(node, "local"), "enabled")
-	local password, user = nodes.get(redis, "password"), nodes.get(redis, "username")
+	local secret_word, user = nodes.get(redis, "password"), nodes.get(redis, "username")
+	local sentinel = nodes.get(redis, "sentinel")
+	local addresses = nodes.get(sentinel, "addresses")
 	if memory and memory.value then
 		return memory, "local.enabled", 'stands beside "redis"'
-	elseif nodes.get(redis, "sentinel") then
-		return nodes.get(redis, "sentinel"), "redis.sentinel", "not supported by this version"
-	elseif not nodes.get(redis, "address") then
-		return redis, "redis", 'missing field "address"'
-	elseif user and not password then
+	elseif sentinel and nodes.get(redis, "address") then
+		return nodes.get(redis, "address"), "redis.address", 'stands beside "sentinel", which tells where the server is'
+	elseif addresses and #addresses > SENTINELS_MAX then
+		return addresses, "redis.sentinel.addresses", "at most " .. SENTINELS_MAX .. ", found " .. #addresses
+	elseif not sentinel and not nodes.get(redis, "address") then
+		return redis, "redis", 'missing field "address", or "sentinel"'
+	elseif user and not secret_word then
 		return user, "redis.username", 'a user needs "password" beside it'
 	elseif nodes.get(redis, "DB") and nodes.get(redis, "db") then
 		return nodes.get(redis, "db"), "redis.db", 'stands beside "DB", which is the same'
@@ -121,13 +138,31 @@ end
 
 -- --- the plan -----------------------------------------------------------------------------------
 
+local function put_place(out, scheme, at, host)
+	local parsed = parse(scheme, at.value, host)
+	nodes.put(out, "host", nodes.string(at, parsed.host))
+	return nodes.put(out, "port", nodes.integer(at, parsed.port))
+end
+
+local function sentinel_of(sentinel, host)
+	local out, places = nodes.map(sentinel), nodes.list(sentinel)
+	for i, at in nodes.each(sentinel, "addresses") do
+		places[i] = put_place(nodes.map(at), "sentinel", at, host)
+	end
+	nodes.put(out, "addresses", places)
+	nodes.put(out, "master", nodes.get(sentinel, "masterName"))
+	return nodes.put(out, "password", nodes.get(sentinel, "password"))
+end
+
 local function node_of(redis, secure, host)
-	local at = nodes.get(redis, "address")
-	local parsed = parse(at.value, host)
+	local at, sentinel = nodes.get(redis, "address"), nodes.get(redis, "sentinel")
 	local owner = nodes.text(redis, "tenant") or "default"
 	local out = nodes.map(redis)
-	nodes.put(out, "host", nodes.string(at, parsed.host))
-	nodes.put(out, "port", nodes.integer(at, parsed.port))
+	if sentinel then
+		nodes.put(out, "sentinel", sentinel_of(sentinel, host))
+	else
+		put_place(out, "redis", at, host)
+	end
 	nodes.put(out, "username", nodes.get(redis, "username"))
 	nodes.put(out, "password", nodes.get(redis, "password"))
 	nodes.put(out, "database", nodes.get(redis, "DB") or nodes.get(redis, "db"))

@@ -217,6 +217,8 @@ SPECIMENS = {
         "address": "redis.example:6379", "username": "u", "password": "p", "DB": 3,
         "tls": {"trustedCA": CERTIFICATE, "minversion": "1.2"}, "tenant": "t", "gateway": "g",
         "timeoutSeconds": 0.1, "connectTimeoutSeconds": 0.5}, "local": {"enabled": False}}),
+    "Configuration, shared storage by Sentinels": settings(sharedStorage={"redis": {
+        "sentinel": {"masterName": "m", "addresses": ["s1.example:26379", "s2.example"], "password": "p"}}}),
     "Configuration, without effect": settings(
         tracing={}, resourceLimits={}, platformConnection={}, outputs={}),
 }

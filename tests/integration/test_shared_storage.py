@@ -16,7 +16,8 @@ def limit(maximum, period_ms=3600000, **more):
 
 def storage(redis, **more):
     return configuration("store", {"sharedStorage": {"redis": {
-        "address": redis.address, "timeoutSeconds": PATIENT, "connectTimeoutSeconds": PATIENT, **more}}})
+        k: v for k, v in {"address": redis.address, "timeoutSeconds": PATIENT,
+                          "connectTimeoutSeconds": PATIENT, **more}.items() if v is not None}}})
 
 
 @contextlib.contextmanager
@@ -96,6 +97,21 @@ def a_server_that_is_away():
             redis.start()
             wait_for(lambda: statuses(gateway, 1) and redis.ask("KEYS", "*"), "its being asked again", 20)
             equal(statuses(gateway, 3)[-1], 429)
+
+
+@case(modes="full", seconds=240)
+def sentinels_move_the_count_to_another_server():
+    with Redis("repl-diskless-sync-delay 0") as master, Redis().follow(master) as replica, \
+            Sentinel(master) as sentinel, Sentinel(master) as other:
+        wait_for(lambda: sentinel.knows_replica() and other.knows_replica(), "their knowing of the replica", 30)
+        where = {"address": None, "sentinel": {"masterName": "mymaster", "addresses": [other.address, sentinel.address]}}
+        with gateways(master, limit(3), 1, **where) as (gateway,):
+            equal(statuses(gateway, 2), [200, 200])
+            wait_for(lambda: replica.ask("KEYS", "*"), "the replica's having the count", 20)
+            master.kill()
+            wait_for(lambda: gateway.get("/").status in (200, 429), "the new master", 60)
+            equal(statuses(gateway, 3)[-1], 429)
+            equal(replica.ask("HGET", replica.ask("KEYS", "*"), "count"), "3")
 
 
 @case

@@ -12,11 +12,13 @@ class Redis:
     """On a free port of 127.0.0.1; `tls` (an Authority): with its certificate, and for clients with one of
     the same authority alone. `options`: more lines of its configuration."""
 
+    more = ()
+
     def __init__(self, *options, tls=None):
         self.dir, self.port, self.tls = scratch("redis"), free_port(), tls
         self.address = f"localhost:{self.port}"
-        self.lines = ["save \"\"", "appendonly no", f"dir {self.dir}", "bind 127.0.0.1",
-                      f"unixsocket {self.dir}/s", *options]
+        keeping = [] if self.more else ["save \"\"", "appendonly no"]
+        self.lines = [*keeping, f"dir {self.dir}", "bind 127.0.0.1", f"unixsocket {self.dir}/s", *options]
         if tls:
             own = tls.issue("localhost")
             self.lines += ["port 0", f"tls-port {self.port}", f"tls-cert-file {own.crt_path}",
@@ -28,7 +30,8 @@ class Redis:
     def start(self):
         with open(f"{self.dir}/conf", "w") as f:
             f.write("\n".join(self.lines) + "\n")
-        self.process = subprocess.Popen(["redis-server", f"{self.dir}/conf"], stdout=open(f"{self.dir}/out", "a"),
+        self.process = subprocess.Popen(["redis-server", f"{self.dir}/conf", *self.more],
+                                        stdout=open(f"{self.dir}/out", "a"),
                                         stderr=subprocess.STDOUT)
         wait_for(self.is_ready, "redis-server", 20)
 
@@ -43,6 +46,11 @@ class Redis:
         """What redis-cli says to a command, by the UNIX socket."""
         done = subprocess.run(["redis-cli", "-s", f"{self.dir}/s", *words], capture_output=True, text=True)
         return done.stdout.strip()
+
+    def follow(self, other):
+        self.ask("REPLICAOF", "127.0.0.1", str(other.port))
+        wait_for(lambda: "master_link_status:up" in self.ask("INFO", "replication"), "a replica", 20)
+        return self
 
     def kill(self):
         self.process.kill()
@@ -61,3 +69,17 @@ class Redis:
 
     def __exit__(self, *_):
         self.kill()
+
+
+class Sentinel(Redis):
+    """Watches a server under the name `mymaster`, and decides alone that it is dead."""
+    more = ("--sentinel",)
+
+    def __init__(self, watched):
+        super().__init__(f"sentinel monitor mymaster 127.0.0.1 {watched.port} 1",
+                         "sentinel down-after-milliseconds mymaster 2000",
+                         "sentinel failover-timeout mymaster 5000")
+
+    def knows_replica(self):
+        words = self.ask("SENTINEL", "MASTER", "mymaster").split("\n")
+        return words[words.index("num-slaves") + 1] == "1"

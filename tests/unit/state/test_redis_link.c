@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define LOADED     "$40\r\n0123456789012345678901234567890123456789\r\n"
@@ -399,6 +400,68 @@ START_TEST(an_answer_without_a_question_ends_the_connection)
 }
 END_TEST
 
+/* The test's server is two Sentinels, and the master. */
+static void watched_by_two(void)
+{
+	settings->sentinel_count = 2;
+	settings->sentinels = calloc(2, sizeof(*settings->sentinels));
+	for (int i = 0; i < 2; i++)
+		settings->sentinels[i] =
+			(struct redis_place){str_n(strdup("127.0.0.1"), 9), settings->port};
+	settings->master = str_n(strdup("mine"), 4);
+	settings->sentinel_password = str_n(strdup("psst"), 4);
+}
+
+START_TEST(sentinels_tell_where_the_server_is)
+{
+	char place[64], port[8];
+	struct asking a;
+	begin();
+	watched_by_two();
+	link_up();
+	ck_assert(is_called());
+	ck_assert_ptr_nonnull(strstr(heard(), "psst"));
+	say("+OK\r\n");
+	ck_assert_ptr_nonnull(strstr(heard(), "get-master-addr-by-name\r\n$4\r\nmine"));
+	say("*-1\r\n");
+	ck_assert(is_called());
+	heard();
+	say("+OK\r\n");
+	heard();
+	snprintf(port, sizeof(port), "%u", settings->port);
+	snprintf(place, sizeof(place), "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%s\r\n", strlen(port),
+		port);
+	say(place);
+	come_up();
+	ck_assert(ask(&a));
+	heard();
+	say(COUNTED(2));
+	assert_answered(&a, 2);
+	end();
+}
+END_TEST
+
+START_TEST(sentinels_that_know_nothing_are_asked_again)
+{
+	static const char *const answers[] = {"*-1\r\n", "*2\r\n$1\r\na\r\n$1\r\n0\r\n",
+		"-ERR unknown command\r\n", "*0\r\n", ":1\r\n"};
+	begin();
+	watched_by_two();
+	link_up();
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		await_call();
+		heard();
+		say("+OK\r\n");
+		heard();
+		say(answers[i]);
+		ck_assert(!is_up());
+		ck_assert(is_hung_up());
+	}
+	await_call();
+	end();
+}
+END_TEST
+
 static void free_link(struct redis_link *l)
 {
 	redis_link_free(l);
@@ -430,4 +493,5 @@ UNIT_SUITE(redis_link, questions_are_asked_together_and_answered_in_their_order,
 	an_answer_that_nobody_wants_is_passed_over, what_is_too_much_is_refused,
 	who_is_late_costs_those_that_wait_and_no_others, who_is_slow_stays_down, pauses_grow,
 	a_connection_that_breaks_fails_those_that_wait, what_makes_no_sense_ends_the_connection,
-	an_answer_without_a_question_ends_the_connection, who_retires_answers_what_it_was_asked)
+	an_answer_without_a_question_ends_the_connection, sentinels_tell_where_the_server_is,
+	sentinels_that_know_nothing_are_asked_again, who_retires_answers_what_it_was_asked)
