@@ -76,6 +76,15 @@ class Connection:
     def close(self):
         self.sock.close()
 
+    def end(self):
+        """FIN, and what still comes is read: closing a socket with unread bytes sends RST."""
+        try:
+            self.half_close()
+            while self.sock.recv(1 << 16):
+                pass
+        except OSError:
+            pass
+
     def reset(self):
         """RST instead of FIN."""
         sock = self.sock

@@ -127,6 +127,7 @@ def serves_frames(talk):
         except Closed:
             return
         talk(peer)
+        connection.end()
     return script
 
 
