@@ -148,7 +148,7 @@ static enum rc error_take(struct str text, struct sluice_answer *a)
 		return RC_NOT_FOUND;
 	/* Redis 7 says it of the command, Redis 6 within what it says of the script. */
 	static const char no_room[] = "OOM command not allowed";
-	if (!memmem(text.p, text.n, no_room, sizeof(no_room) - 1))
+	if (text.n == 0 || !memmem(text.p, text.n, no_room, sizeof(no_room) - 1))
 		return RC_REFUSED;
 	a->result = SLUICE_E_FULL;
 	return RC_OK;
