@@ -6,6 +6,7 @@
 
 #include "sluice/request.h"
 #include "sluice/text.h"
+#include "util/config_complain.h"
 
 #define REALM            " realm=\"sluice\""
 #define NAME_BYTES_MAX   128
@@ -27,13 +28,6 @@ struct state {
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
-
 static int is_gateways_own(struct sluice_str name)
 {
 	static const char *const names[] = {"host", "connection", "content-length",
@@ -72,14 +66,16 @@ static int32_t name_init(
 	struct sluice_str name = call->host->value_string(at, SLUICE_STR("x-api-key"));
 	if (name.n == 0 || name.n > NAME_BYTES_MAX ||
 		(s->place != IN_QUERY && !sluice_is_token(name)))
-		return complain(call, at, SLUICE_STR("this is no name of a field or cookie"));
+		return config_complain(
+			call, at, SLUICE_STR("this is no name of a field or cookie"));
 	if (s->place == IN_HEADER && is_gateways_own(name))
-		return complain(call, at, SLUICE_STR("the gateway itself writes this field"));
+		return config_complain(
+			call, at, SLUICE_STR("the gateway itself writes this field"));
 	memcpy(s->name_text, name.p, name.n);
 	s->name = (struct sluice_str){s->name_text, name.n};
 	return hide(s, call) == SLUICE_OK
 		       ? SLUICE_OK
-		       : complain(call, at,
+		       : config_complain(call, at,
 				 SLUICE_STR("this gateway cannot keep it out of its records"));
 }
 
@@ -89,9 +85,10 @@ static int32_t scheme_init(
 	const struct sluice_value *at = call->host->value_get(config, SLUICE_STR("scheme"));
 	struct sluice_str scheme = call->host->value_string(at, SLUICE_STR(""));
 	if (scheme.n && s->place != IN_HEADER)
-		return complain(call, at, SLUICE_STR("only a header has a word before the key"));
+		return config_complain(
+			call, at, SLUICE_STR("only a header has a word before the key"));
 	if (scheme.n > SCHEME_BYTES_MAX || (scheme.n && !sluice_is_token(scheme)))
-		return complain(call, at, SLUICE_STR("this is no authentication scheme"));
+		return config_complain(call, at, SLUICE_STR("this is no authentication scheme"));
 	struct sluice_str shown = scheme.n ? scheme : SLUICE_STR("ApiKey");
 	memcpy(s->challenge, shown.p, shown.n);
 	memcpy(s->challenge + shown.n, REALM, sizeof(REALM) - 1);

@@ -3,6 +3,7 @@
 #include "keys.h"
 
 #include "sluice/text.h"
+#include "util/config_complain.h"
 
 #define ERRORS_MAX    20
 #define DIGEST_PREFIX "sha256:"
@@ -10,13 +11,6 @@
 #define DAY_MS        INT64_C(86400000)
 #define BASE64_DIGEST 44
 #define HEX_DIGEST    64
-
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
 
 /* --- digests --------------------------------------------------------------------------------- */
 static int hex_digit(char c)
@@ -53,7 +47,7 @@ static int32_t digest_of(struct keys *k, const struct sluice_call *call,
 	struct sluice_str text = call->host->value_string(at, SLUICE_STR(""));
 	size_t prefix = sizeof(DIGEST_PREFIX) - 1;
 	if (text.n < KEY_BYTES_MIN)
-		return complain(call, at, SLUICE_STR("a key has at least 8 characters"));
+		return config_complain(call, at, SLUICE_STR("a key has at least 8 characters"));
 	if (memcmp(text.p, DIGEST_PREFIX, prefix) != 0) {
 		k->crypto->sha256(text, digest);
 		return SLUICE_OK;
@@ -63,7 +57,7 @@ static int32_t digest_of(struct keys *k, const struct sluice_call *call,
 	if ((text.n == HEX_DIGEST && from_hex(text, digest)) ||
 		(text.n == BASE64_DIGEST && from_base64(k, text, digest)))
 		return SLUICE_OK;
-	return complain(call, at,
+	return config_complain(call, at,
 		SLUICE_STR("behind sha256: stands a digest of 64 hexadecimal or 44 base64 "
 			   "characters"));
 }
@@ -176,7 +170,7 @@ static int32_t expiry_of(
 	if (ok && take_char(&text, 't'))
 		ok = take_time(&text, &time_ms);
 	if (!ok || text.n)
-		return complain(call, at,
+		return config_complain(call, at,
 			SLUICE_STR("expected a time such as 2027-01-31T12:00:00Z, or a date"));
 	*expires_ms += time_ms;
 	return SLUICE_OK;
@@ -193,7 +187,7 @@ static int32_t client_init(
 	struct sluice_str name = host->value_string(
 		host->value_get(entry, SLUICE_STR("clientName")), SLUICE_STR(""));
 	if (id.n == 0)
-		return complain(call, at ? at : entry, SLUICE_STR("a key has a clientId"));
+		return config_complain(call, at ? at : entry, SLUICE_STR("a key has a clientId"));
 	char *text = host->instance_alloc(call->instance, id.n + name.n);
 	if (!text)
 		return SLUICE_E_FULL;
@@ -220,7 +214,7 @@ static int32_t key_read(
 	if (rc != SLUICE_OK || keys_add(k, &key))
 		return rc;
 	host->instance_free(call->instance, (void *)(uintptr_t)key.client_id.p);
-	return complain(call, at, SLUICE_STR("this key stands in the list already"));
+	return config_complain(call, at, SLUICE_STR("this key stands in the list already"));
 }
 
 int32_t keys_read(struct keys *k, const struct sluice_call *call, const struct sluice_value *config)
@@ -232,7 +226,7 @@ int32_t keys_read(struct keys *k, const struct sluice_call *call, const struct s
 	if (rc != SLUICE_OK)
 		return rc;
 	if (count == 0)
-		return complain(
+		return config_complain(
 			call, list ? list : config, SLUICE_STR("there is at least one key"));
 	int errors = 0;
 	for (size_t i = 0; i < count && errors < ERRORS_MAX; i++)

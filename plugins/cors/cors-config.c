@@ -2,16 +2,10 @@
 #include "cors.h"
 
 #include "sluice/text.h"
+#include "util/config_complain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
 
 /* --- lists ----------------------------------------------------------------------------------- */
 static int32_t strings_init(struct strings *list, const struct sluice_call *call, size_t capacity)
@@ -57,7 +51,7 @@ static int32_t names_init(struct strings *list, const struct sluice_call *call,
 		const struct sluice_value *at = host->value_at(names, i, NULL);
 		struct sluice_str name = host->value_string(at, SLUICE_STR(""));
 		if (!sluice_is_token(name))
-			return complain(call, at, SLUICE_STR("this is no field name"));
+			return config_complain(call, at, SLUICE_STR("this is no field name"));
 		if (sluice_equal(name, SLUICE_STR("*")))
 			*any = 1;
 		else
@@ -82,7 +76,8 @@ static int32_t methods_init(
 		const struct sluice_value *at = host->value_get(method, SLUICE_STR("methodName"));
 		struct sluice_str name = host->value_string(at, SLUICE_STR(""));
 		if (!sluice_is_token(name) || memchr(name.p, '*', name.n))
-			return complain(call, at ? at : method, SLUICE_STR("this is no method"));
+			return config_complain(
+				call, at ? at : method, SLUICE_STR("this is no method"));
 		if (host->value_bool(host->value_get(method, SLUICE_STR("isAllowed")), 1))
 			g->methods.items[g->methods.count++] = name;
 	}
@@ -97,7 +92,7 @@ static int32_t exposed_init(struct group *g, const struct sluice_call *call,
 	if (rc != SLUICE_OK || !any)
 		return rc;
 	if (has_credentials)
-		return complain(call, names,
+		return config_complain(call, names,
 			SLUICE_STR(
 				"\"*\" means nothing to browsers with supportCredentials: name the "
 				"fields"));
@@ -113,7 +108,8 @@ static int32_t group_init(struct group *g, const struct sluice_call *call,
 	int64_t seconds =
 		host->value_integer(host->value_get(config, SLUICE_STR("accessControlMaxAge")), 30);
 	if (seconds < -1 || seconds > 31536000)
-		return complain(call, config, SLUICE_STR("accessControlMaxAge is at most a year"));
+		return config_complain(
+			call, config, SLUICE_STR("accessControlMaxAge is at most a year"));
 	int n = snprintf(g->max_age, sizeof(g->max_age), "%d", (int)seconds);
 	g->max_age_bytes = (size_t)n;
 	int32_t rc = methods_init(g, call, host->value_get(config, SLUICE_STR("allowedMethods")));
@@ -206,7 +202,7 @@ static int32_t origin_text(const struct sluice_call *call, const struct sluice_v
 {
 	size_t host_at, port_at;
 	if (!is_origin(text, &host_at, &port_at))
-		return complain(call, at,
+		return config_complain(call, at,
 			SLUICE_STR("an origin is scheme://host or scheme://host:port, without "
 				   "path, or "
 				   "\"*\""));
@@ -234,7 +230,7 @@ static int32_t origin_add(struct cors *c, const struct sluice_call *call,
 		return rc;
 	}
 	if (c->has_credentials)
-		return complain(call, at,
+		return config_complain(call, at,
 			SLUICE_STR("\"*\" with supportCredentials: any site could act as its "
 				   "visitor"));
 	if (!c->star.group)
@@ -297,7 +293,7 @@ static int32_t add_group(
 	*g = (struct group){0};
 	int32_t rc = group_init(g, call, config, c->has_credentials);
 	if (call->host->value_count(list) == 0)
-		rc = complain(call, config, SLUICE_STR("a group has at least one origin"));
+		rc = config_complain(call, config, SLUICE_STR("a group has at least one origin"));
 	for (size_t i = 0; i < call->host->value_count(list); i++) {
 		const struct sluice_value *at = call->host->value_at(list, i, NULL);
 		int32_t added = origin_add(c, call, at, g);
@@ -312,11 +308,12 @@ static int32_t init_public(
 	const struct sluice_host *host = call->host;
 	const struct sluice_value *groups = host->value_get(config, SLUICE_STR("originGroups"));
 	if (host->value_count(groups))
-		return complain(call, groups,
+		return config_complain(call, groups,
 			SLUICE_STR("a public resource is for all origins: with originGroups, "
 				   "publicResource is false"));
 	if (c->has_credentials)
-		return complain(call, host->value_get(config, SLUICE_STR("supportCredentials")),
+		return config_complain(call,
+			host->value_get(config, SLUICE_STR("supportCredentials")),
 			SLUICE_STR(
 				"a public resource cannot support credentials: any site could act "
 				"as its visitor"));

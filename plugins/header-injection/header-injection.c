@@ -5,6 +5,7 @@
  * same name are added. An expression that is null removes the field. One that fails: 500. */
 #include "sluice/expr.h"
 #include "sluice/sluice.h"
+#include "util/config_complain.h"
 
 #include <string.h>
 
@@ -12,8 +13,8 @@ struct header {
 	struct sluice_str name;
 	struct sluice_expr *value;
 	struct sluice_field *field; /* the name, and the value when it stands for itself */
-	int is_plain;   /* a literal that replaces: prepared as it is */
-	int is_further; /* one of that name stands before it in the list */
+	int is_plain;               /* a literal that replaces: prepared as it is */
+	int is_further;             /* one of that name stands before it in the list */
 };
 
 struct headers {
@@ -62,13 +63,6 @@ static int is_gateways_own(struct sluice_str name)
 	return 0;
 }
 
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
-
 /* A string of the configuration that is no expression; p NULL: it has to be evaluated. */
 static struct sluice_str literal_of(
 	const struct sluice_call *call, const struct sluice_value *value)
@@ -88,9 +82,10 @@ static int32_t header_init(
 	const struct sluice_value *value = host->value_get(entry, SLUICE_STR("value"));
 	struct sluice_str name = host->value_string(key, SLUICE_STR(""));
 	if (!is_token(name))
-		return complain(call, key, SLUICE_STR("this is no field name"));
+		return config_complain(call, key, SLUICE_STR("this is no field name"));
 	if (is_gateways_own(name))
-		return complain(call, key, SLUICE_STR("the gateway itself writes this field"));
+		return config_complain(
+			call, key, SLUICE_STR("the gateway itself writes this field"));
 	struct header *h = &list->items[list->count];
 	*h = (struct header){
 		.name = name,
@@ -102,12 +97,12 @@ static int32_t header_init(
 	struct sluice_str literal = literal_of(call, value);
 	h->field = host->field_prepare(call->instance, name, literal);
 	if (!h->field)
-		return complain(call, value, SLUICE_STR("this is no field value"));
+		return config_complain(call, value, SLUICE_STR("this is no field value"));
 	for (size_t i = 0; i + 1 < list->count; i++)
 		h->is_further |= equals_nocase(list->items[i].name, name);
 	h->is_plain = literal.p && !h->is_further;
 	if (s->expr->uses(h->value) & SLUICE_EXPR_PAYLOAD)
-		return complain(
+		return config_complain(
 			call, value, SLUICE_STR("payload is not at hand when the fields are sent"));
 	return SLUICE_OK;
 }
@@ -173,8 +168,8 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 
 /* --- exchanges ------------------------------------------------------------------------------- */
 /* By itself: the walk over what is prepared needs no frame. */
-static __attribute__((noinline)) int32_t inject_value(const struct sluice_call *call, struct sluice_exchange *x,
-	enum sluice_side side, const struct header *h)
+static __attribute__((noinline)) int32_t inject_value(const struct sluice_call *call,
+	struct sluice_exchange *x, enum sluice_side side, const struct header *h)
 {
 	const struct sluice_host *host = call->host;
 	const struct state *s = call->state;
@@ -210,8 +205,8 @@ static void log_failure(const struct sluice_call *call, struct sluice_exchange *
 	call->host->log(call->instance, x, SLUICE_LOG_ERROR, (struct sluice_str){text, n});
 }
 
-static __attribute__((noinline)) int32_t refuse(const struct sluice_call *call, struct sluice_exchange *x,
-	const struct header *h, int32_t rc)
+static __attribute__((noinline)) int32_t refuse(const struct sluice_call *call,
+	struct sluice_exchange *x, const struct header *h, int32_t rc)
 {
 	log_failure(call, x, h, rc);
 	rc = call->host->respond_error(x, 500, NULL, 0, SLUICE_STR("Header injection failed"),
@@ -225,9 +220,9 @@ static int32_t inject(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct sluice_str as_prepared = {NULL, 0};
 	const struct header *end = list->items + list->count;
 	for (const struct header *h = list->items; h != end; h++) {
-		int32_t rc = h->is_plain ? call->host->field_set_prepared(
-						   x, side, h->field, as_prepared)
-					 : inject_value(call, x, side, h);
+		int32_t rc =
+			h->is_plain ? call->host->field_set_prepared(x, side, h->field, as_prepared)
+				    : inject_value(call, x, side, h);
 		if (rc != SLUICE_OK)
 			return refuse(call, x, h, rc);
 	}

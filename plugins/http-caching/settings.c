@@ -2,16 +2,10 @@
 #include "settings.h"
 
 #include "sluice/text.h"
+#include "util/config_complain.h"
 
 #define BYTES_MIN INT64_C(65536)
 #define BYTES_MAX (INT64_C(64) << 30)
-
-static int32_t refuse(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str why)
-{
-	call->host->config_error(call->instance, at, why);
-	return SLUICE_E_INVALID;
-}
 
 /* What cannot be done is not left out in silence. */
 static int32_t refuse_what_is_elsewhere(
@@ -21,12 +15,11 @@ static int32_t refuse_what_is_elsewhere(
 	const struct sluice_value *distributed = host->value_get(config, SLUICE_STR("distributed"));
 	const struct sluice_value *persists = host->value_get(config, SLUICE_STR("persistCache"));
 	if (host->value_bool(distributed, 0))
-		return refuse(call, distributed,
+		return config_complain(call, distributed,
 			SLUICE_STR("entries lie in each replica's own memory: there is no shared "
-				   "storage"
-				   " for them"));
+				   "storage for them"));
 	if (host->value_bool(persists, 0))
-		return refuse(call, persists,
+		return config_complain(call, persists,
 			SLUICE_STR("entries lie in memory: there is no storage that outlasts a "
 				   "restart"));
 	return SLUICE_OK;
@@ -43,7 +36,8 @@ static int32_t expression_init(const struct settings *s, const struct sluice_cal
 	if (!*out)
 		return SLUICE_E_INVALID;
 	if (s->expr->uses(*out) & SLUICE_EXPR_PAYLOAD)
-		return refuse(call, at, SLUICE_STR("payload is not at hand when this is asked"));
+		return config_complain(
+			call, at, SLUICE_STR("payload is not at hand when this is asked"));
 	return SLUICE_OK;
 }
 
@@ -80,10 +74,10 @@ static int32_t cache_init(
 	int64_t all = bytes_of(call, config, SLUICE_STR("maxCacheSize"));
 	int64_t one = bytes_of(call, config, SLUICE_STR("maxEntrySize"));
 	if (all < BYTES_MIN || all > BYTES_MAX)
-		return refuse(call, host->value_get(config, SLUICE_STR("maxCacheSize")),
+		return config_complain(call, host->value_get(config, SLUICE_STR("maxCacheSize")),
 			SLUICE_STR("expected 64KiB to 64GiB"));
 	if (one < 1 || one > all)
-		return refuse(call, host->value_get(config, SLUICE_STR("maxEntrySize")),
+		return config_complain(call, host->value_get(config, SLUICE_STR("maxEntrySize")),
 			SLUICE_STR("expected 1B to what all entries may have together"));
 	s->entry_bytes_max = (uint64_t)one;
 	const struct sluice_cache_options options = {.size = sizeof(options),
@@ -101,7 +95,7 @@ static int32_t invalidation_init(
 		call->host->value_get(config, SLUICE_STR("invalidationHeader"));
 	s->invalidation = call->host->value_string(at, (struct sluice_str){"", 0});
 	if (s->invalidation.n && !sluice_is_token(s->invalidation))
-		return refuse(call, at, SLUICE_STR("expected the name of a header"));
+		return config_complain(call, at, SLUICE_STR("expected the name of a header"));
 	return SLUICE_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "sluice/expr.h"
 #include "sluice/text.h"
+#include "util/config_complain.h"
 
 #include <stdio.h>
 
@@ -22,13 +23,6 @@ struct state {
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
-
 /* The text may be a file's that was not meant: it is not shown. */
 static int32_t complain_entry(
 	const struct sluice_call *call, const struct sluice_value *at, size_t number)
@@ -36,7 +30,7 @@ static int32_t complain_entry(
 	char text[160];
 	int n = snprintf(text, sizeof(text),
 		"entry %zu is no address, CIDR block, range or leading octets (192.168.)", number);
-	return complain(call, at, (struct sluice_str){text, (size_t)n});
+	return config_complain(call, at, (struct sluice_str){text, (size_t)n});
 }
 
 static int32_t ips_init(
@@ -46,7 +40,7 @@ static int32_t ips_init(
 	const struct sluice_value *list = host->value_get(config, SLUICE_STR("ips"));
 	size_t count = host->value_count(list), errors = 0;
 	if (!count)
-		return complain(
+		return config_complain(
 			call, list ? list : config, SLUICE_STR("ips has at least one entry"));
 	for (size_t i = 0; i < count && errors < ERRORS_MAX; i++) {
 		const struct sluice_value *entry = host->value_at(list, i, NULL);
@@ -54,12 +48,12 @@ static int32_t ips_init(
 		size_t bad;
 		int32_t rc = ranges_add(&s->ranges, call, text, &bad);
 		if (rc == SLUICE_E_FULL)
-			return complain(call, list, SLUICE_STR("too many addresses"));
+			return config_complain(call, list, SLUICE_STR("too many addresses"));
 		if (rc == SLUICE_OK)
 			continue;
 		/* A blocklist that lost its text would let everybody in. */
 		if (rc == SLUICE_E_NOT_FOUND)
-			complain(call, entry, SLUICE_STR("there is no address in it"));
+			config_complain(call, entry, SLUICE_STR("there is no address in it"));
 		else
 			complain_entry(call, entry, bad);
 		errors++;
@@ -88,7 +82,7 @@ static int32_t address_init(
 	if (!s->address)
 		return SLUICE_E_INVALID;
 	if (s->expr->uses(s->address) & SLUICE_EXPR_PAYLOAD)
-		return complain(
+		return config_complain(
 			call, at, SLUICE_STR("payload is not at hand when the address is judged"));
 	return SLUICE_OK;
 }
@@ -182,8 +176,8 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	call->host->counter_add(call->instance, s->refused, 1);
 	const struct sluice_str word = {reason, strlen(reason)};
 	sluice_tell_violation(call->host, x, word);
-	int32_t rc = call->host->respond_error(x, 403, NULL, 0,
-		SLUICE_STR("The address of the client is not allowed"), word);
+	int32_t rc = call->host->respond_error(
+		x, 403, NULL, 0, SLUICE_STR("The address of the client is not allowed"), word);
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
 }
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "limits.h"
 
+#include "util/config_complain.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 /* A year: so that no sum with a clock overflows. */
 #define PERIOD_MS_MAX INT64_C(31536000000)
-
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
 
 static int32_t algorithm_read(
 	const struct sluice_call *call, const struct sluice_value *config, struct limits *limits)
@@ -27,7 +22,7 @@ static int32_t algorithm_read(
 			limits->algorithm = all[i];
 			return SLUICE_OK;
 		}
-	return complain(
+	return config_complain(
 		call, at, SLUICE_STR("algorithm is one of fixedWindow, slidingWindow and gcra"));
 }
 
@@ -36,12 +31,12 @@ static int32_t burst_read(const struct sluice_call *call, const struct sluice_va
 {
 	const struct sluice_value *at = call->host->value_get(entry, SLUICE_STR("burst"));
 	if (algorithm != &algorithm_gcra)
-		return at ? complain(call, at, SLUICE_STR("burst is for the algorithm gcra"))
+		return at ? config_complain(call, at, SLUICE_STR("burst is for the algorithm gcra"))
 			  : SLUICE_OK;
 	int64_t most = (int64_t)window->requests_max;
 	int64_t burst = call->host->value_integer(at, at ? 0 : most);
 	if (burst < 1 || burst > most)
-		return complain(call, at, SLUICE_STR("burst is from 1 to maximumRequests"));
+		return config_complain(call, at, SLUICE_STR("burst is from 1 to maximumRequests"));
 	window->burst = (uint64_t)burst;
 	return SLUICE_OK;
 }
@@ -57,13 +52,13 @@ static int32_t window_read(const struct sluice_call *call, const struct sluice_v
 	*window = (struct window_limit){
 		.requests_max = (uint64_t)requests, .period_ms = host->value_integer(period, 0)};
 	if (requests < 1)
-		return complain(
+		return config_complain(
 			call, max ? max : entry, SLUICE_STR("maximumRequests is at least 1"));
 	if (algorithm != &algorithm_fixed_window && requests > ALGORITHM_REQUESTS_MAX)
-		return complain(call, max,
+		return config_complain(call, max,
 			SLUICE_STR("maximumRequests is at most 4294967295 with this algorithm"));
 	if (window->period_ms < 1 || window->period_ms > PERIOD_MS_MAX)
-		return complain(call, period ? period : entry,
+		return config_complain(call, period ? period : entry,
 			SLUICE_STR("timePeriodInMilliseconds is from 1 to a year's"));
 	return burst_read(call, entry, algorithm, window);
 }
@@ -77,7 +72,7 @@ int32_t limits_read(
 		return SLUICE_E_INVALID;
 	limits->count = host->value_count(list);
 	if (limits->count < 1 || limits->count > WINDOWS_MAX)
-		return complain(
+		return config_complain(
 			call, list ? list : config, SLUICE_STR("rateLimits has 1 to 16 entries"));
 	int32_t rc = SLUICE_OK;
 	for (size_t i = 0; i < limits->count; i++)

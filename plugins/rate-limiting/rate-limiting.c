@@ -7,6 +7,7 @@
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/sluice.h"
+#include "util/config_complain.h"
 #include "util/quota_windows.h"
 
 #include <string.h>
@@ -44,13 +45,6 @@ struct visit {
 };
 
 /* --- configuration --------------------------------------------------------------------------- */
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
-
 /* The counts go on where the limits are the same; so does the key of the hash. */
 static int32_t buckets_init(
 	struct state *s, const struct state *previous, const struct limits *limits)
@@ -77,7 +71,7 @@ static int32_t expression_init(const struct sluice_call *call, struct state *s,
 	if (!*expr)
 		return SLUICE_E_INVALID;
 	if (s->expr->uses(*expr) & SLUICE_EXPR_PAYLOAD)
-		return complain(
+		return config_complain(
 			call, at, SLUICE_STR("payload is not at hand when the request is counted"));
 	return SLUICE_OK;
 }
@@ -103,7 +97,8 @@ static int32_t cost_init(
 	const struct sluice_value *at = call->host->value_get(config, SLUICE_STR("cost"));
 	struct sluice_str text = call->host->value_string(at, SLUICE_STR("#["));
 	if (text.n < 2 || memcmp(text.p, "#[", 2) != 0)
-		return complain(call, at, SLUICE_STR("cost is a number, or an expression in #[ ]"));
+		return config_complain(
+			call, at, SLUICE_STR("cost is a number, or an expression in #[ ]"));
 	return expression_init(call, s, at, &s->cost);
 }
 

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/client_contract.h"
 
+#include "util/config_complain.h"
 #include "util/expr_secret.h"
 
 #include "sluice/text.h"
 
 /* --- configuration --------------------------------------------------------------------------- */
-static int32_t complain(
-	const struct sluice_call *call, const struct sluice_value *at, struct sluice_str message)
-{
-	call->host->config_error(call->instance, at, message);
-	return SLUICE_E_INVALID;
-}
-
 static int32_t compile(const struct client_contract *c, const struct sluice_call *call,
 	const struct sluice_value *at, struct sluice_expr **expr)
 {
@@ -20,9 +14,9 @@ static int32_t compile(const struct client_contract *c, const struct sluice_call
 	if (!*expr)
 		return SLUICE_E_INVALID;
 	if (c->expr->uses(*expr) & SLUICE_EXPR_CONSTANT)
-		return complain(call, at, SLUICE_STR("every request would have the same"));
+		return config_complain(call, at, SLUICE_STR("every request would have the same"));
 	if (c->expr->uses(*expr) & SLUICE_EXPR_PAYLOAD)
-		return complain(call, at,
+		return config_complain(call, at,
 			SLUICE_STR("payload is not at hand when the client is looked for"));
 	return SLUICE_OK;
 }
