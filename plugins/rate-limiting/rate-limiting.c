@@ -226,9 +226,6 @@ static int32_t select_key(
 	const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str *key)
 {
 	const struct state *s = call->state;
-	*key = SLUICE_STR("");
-	if (!s->selector)
-		return SLUICE_OK;
 	int32_t rc = s->expr->to_string(s->selector, x, NULL, key);
 	if (rc == SLUICE_E_NOT_FOUND) {
 		*key = SLUICE_STR("");
@@ -244,9 +241,6 @@ static int32_t find_cost(const struct sluice_call *call, struct sluice_exchange 
 {
 	const struct state *s = call->state;
 	double number;
-	*cost = 1;
-	if (!s->cost)
-		return SLUICE_OK;
 	int32_t rc = s->expr->to_number(s->cost, x, NULL, &number);
 	struct sluice_str why = SLUICE_STR("cost is a whole number of 0 or more");
 	if (rc != SLUICE_OK && rc != SLUICE_E_NOT_FOUND)
@@ -279,12 +273,11 @@ static int32_t report(const struct sluice_call *call, struct sluice_exchange *x)
 	return SLUICE_CONTINUE;
 }
 
+/* Of what is over the limit. */
 static int32_t judge(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
 {
 	const struct state *s = call->state;
-	if (quota->allowed)
-		return SLUICE_CONTINUE;
 	return s->report_only ? report(call, x) : refuse(call, x, quota);
 }
 
@@ -295,7 +288,7 @@ static int32_t count_here(const struct sluice_call *call, struct sluice_exchange
 	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x), cost);
 	if (tells_client(s) && keep(call, x, &quota) != SLUICE_OK)
 		return SLUICE_FAIL;
-	return judge(call, x, &quota);
+	return quota.allowed ? SLUICE_CONTINUE : judge(call, x, &quota);
 }
 
 /* --- counted elsewhere ----------------------------------------------------------------------- */
@@ -323,7 +316,7 @@ static int32_t shared_judge(
 	const struct state *s = call->state;
 	if (quota_windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
 		return undecided(call, x, visit);
-	return judge(call, x, &visit->quota);
+	return visit->quota.allowed ? SLUICE_CONTINUE : judge(call, x, &visit->quota);
 }
 
 static int32_t count_elsewhere(const struct sluice_call *call, struct sluice_exchange *x,
@@ -354,12 +347,14 @@ static int32_t resume(const struct sluice_call *call, struct sluice_exchange *x)
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
-	struct sluice_str text;
-	uint64_t cost;
+	struct sluice_str text = SLUICE_STR("");
+	uint64_t cost = 1;
 	int is_shared = quota_store_is_shared(&s->store);
 	if (is_shared && call->host->resumed(x))
 		return resume(call, x);
-	if (select_key(call, x, &text) != SLUICE_OK || find_cost(call, x, &cost) != SLUICE_OK)
+	if (s->selector && select_key(call, x, &text) != SLUICE_OK)
+		return SLUICE_FAIL;
+	if (s->cost && find_cost(call, x, &cost) != SLUICE_OK)
 		return SLUICE_FAIL;
 	return is_shared ? count_elsewhere(call, x, text, cost) : count_here(call, x, text, cost);
 }
