@@ -27,20 +27,23 @@ static void text_free(struct str text)
 	free((char *)(uintptr_t)text.p);
 }
 
+static void secret_free(struct str text)
+{
+	if (text.n)
+		cleanse((char *)(uintptr_t)text.p, text.n);
+	text_free(text);
+}
+
 void redis_settings_unref(struct redis_settings *s)
 {
 	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (s->password.n)
-		cleanse((char *)(uintptr_t)s->password.p, s->password.n);
 	text_free(s->host);
 	text_free(s->username);
-	text_free(s->password);
+	secret_free(s->password);
 	text_free(s->prefix);
 	text_free(s->master);
-	if (s->sentinel_password.n)
-		cleanse((char *)(uintptr_t)s->sentinel_password.p, s->sentinel_password.n);
-	text_free(s->sentinel_password);
+	secret_free(s->sentinel_password);
 	for (size_t i = 0; i < s->sentinel_count; i++)
 		text_free(s->sentinels[i].host);
 	free(s->sentinels);
