@@ -90,12 +90,19 @@ static int32_t policies_init(
 	return SLUICE_OK;
 }
 
+static int is_cost(double number)
+{
+	return number >= 0 && number <= COST_MAX && number == (double)(uint64_t)number;
+}
+
 /* A text that is no expression is no number either. */
 static int32_t cost_init(
 	const struct sluice_call *call, const struct sluice_value *config, struct state *s)
 {
 	const struct sluice_value *at = call->host->value_get(config, SLUICE_STR("cost"));
 	struct sluice_str text = call->host->value_string(at, SLUICE_STR("#["));
+	if (!is_cost(call->host->value_real(at, 0)))
+		return config_complain(call, at, SLUICE_STR("cost is a whole number of 0 or more"));
 	if (text.n < 2 || memcmp(text.p, "#[", 2) != 0)
 		return config_complain(
 			call, at, SLUICE_STR("cost is a number, or an expression in #[ ]"));
@@ -245,8 +252,7 @@ static int32_t find_cost(const struct sluice_call *call, struct sluice_exchange 
 	struct sluice_str why = SLUICE_STR("cost is a whole number of 0 or more");
 	if (rc != SLUICE_OK && rc != SLUICE_E_NOT_FOUND)
 		why = s->expr->error();
-	else if (rc == SLUICE_OK && number >= 0 && number <= COST_MAX &&
-		 number == (double)(uint64_t)number) {
+	else if (rc == SLUICE_OK && is_cost(number)) {
 		*cost = (uint64_t)number;
 		return SLUICE_OK;
 	}

@@ -121,6 +121,10 @@ START_TEST(refuses_what_does_not_go_with_the_algorithm)
 		{"{rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: 1000}], cost: "
 		 "\"5\"}",
 			"config.cost"},
+		{"{rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: 1000}], cost: -1}",
+			"config.cost"},
+		{"{rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: 1000}], cost: 1.5}",
+			"config.cost"},
 		{"{rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: 1000}], cost: "
 		 "\"#[payload.n]\"}",
 			"config.cost"},
