@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/named_cache.h"
+
+#include "base/buffer.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "observe/metrics.h"
+#include "services/caches.h"
+#include "services/services_priv.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define NAME_BYTES_MAX  64
+#define KEY_BYTES_MAX   8192
+#define GROUP_BYTES_MAX 256
+#define META_BYTES_MAX  65536
+#define FOR_MS_MAX      31536000000
+#define ENTRIES_MAX     10000000
+#define STORE_BYTES_MIN (64ull << 10)
+#define STORE_BYTES_MAX (64ull << 30)
+
+#define COUNTS(X)                                                                                  \
+	X(HITS, "sluice_cache_hits_total", "Look-ups that found something.", METRIC_COUNTER)       \
+	X(MISSES, "sluice_cache_misses_total", "Look-ups that found nothing.", METRIC_COUNTER)     \
+	X(STORES, "sluice_cache_stores_total", "Bodies that were stored.", METRIC_COUNTER)         \
+	X(EVICTIONS, "sluice_cache_evictions_total", "Entries dropped for want of room.",          \
+		METRIC_COUNTER)                                                                    \
+	X(BYTES, "sluice_cache_bytes", "What the store holds.", METRIC_GAUGE)                      \
+	X(ENTRIES, "sluice_cache_entries", "How many entries it holds.", METRIC_GAUGE)
+
+enum count {
+#define X(name, metric, help, kind) COUNT_##name,
+	COUNTS(X)
+#undef X
+		COUNT_COUNT,
+};
+
+struct named_cache {
+	struct str key;          /* owned */
+	struct str policy, name; /* views of it */
+	struct link holders;     /* the newest first, whose limits count */
+	struct cache *store;
+	_Atomic uint64_t bytes_to_come; /* of bodies that exchanges have begun to store */
+	_Atomic uint64_t purges;        /* what was begun before the last of them is not stored */
+	unsigned workers;
+	struct metric_series *series[COUNT_COUNT]; /* refs; NULL: nobody counts */
+};
+
+static struct map caches; /* by key; main thread */
+
+/* --- counting -------------------------------------------------------------------------------- */
+/* On a worker, or on the main thread, which has the cell behind theirs. */
+static void count(const struct named_cache *n, enum count which, uint64_t by)
+{
+	const struct services_thread *here = &services_thread;
+	if (by && n->series[which])
+		metric_add(metric_series_cell(
+				   n->series[which], here->loop ? here->worker : n->workers),
+			by);
+}
+
+static void count_change(const struct named_cache *n, const struct cache_change *change)
+{
+	count(n, COUNT_EVICTIONS, change->evicted);
+	count(n, COUNT_BYTES, (uint64_t)change->bytes);
+	count(n, COUNT_ENTRIES, (uint64_t)change->entries);
+}
+
+/* --- what is asked of it --------------------------------------------------------------------- */
+bool cache_is_own(const struct policy_call *call, const struct sluice_cache *c)
+{
+	if (c && c->instance == policy_current())
+		return true;
+	policy_refuse(call);
+	return false;
+}
+
+bool cache_may_ask(const struct policy_call *call, const struct sluice_exchange *x,
+	const struct sluice_cache *c)
+{
+	return policy_allows_exchange(call, x) && cache_is_own(call, c);
+}
+
+bool cache_key_is_valid(struct sluice_str key)
+{
+	return key.n >= 1 && key.n <= KEY_BYTES_MAX;
+}
+
+bool cache_terms_are_valid(struct sluice_str meta, int64_t for_ms)
+{
+	return meta.n <= META_BYTES_MAX && for_ms >= 1 && for_ms <= FOR_MS_MAX;
+}
+
+bool cache_item_take(const struct sluice_cache_item *given, struct sluice_cache_item *item)
+{
+	if (!given || given->size < sizeof(*given))
+		return false;
+	*item = *given;
+	return cache_key_is_valid(item->key) && item->group.n <= GROUP_BYTES_MAX &&
+	       cache_terms_are_valid(item->meta, item->for_ms);
+}
+
+struct cache_entry *named_cache_find(struct named_cache *n, int64_t now_ms, struct str key)
+{
+	struct cache_change change = {0};
+	struct cache_entry *e = cache_find(n->store, now_ms, key, &change);
+	count_change(n, &change);
+	count(n, e ? COUNT_HITS : COUNT_MISSES, 1);
+	return e;
+}
+
+int32_t named_cache_put(struct named_cache *n, int64_t now_ms, const struct sluice_cache_item *item,
+	struct cache_body *body)
+{
+	struct cache_change change = {0};
+	enum rc rc = cache_put(n->store, now_ms, str_in(item->key), str_in(item->group),
+		str_in(item->meta), body, now_ms + item->for_ms, &change);
+	count_change(n, &change);
+	if (rc != RC_OK)
+		return SLUICE_E_FULL;
+	count(n, COUNT_STORES, 1);
+	return SLUICE_OK;
+}
+
+int32_t named_cache_touch(
+	struct named_cache *n, const struct cache_entry *e, struct str meta, int64_t ends_ms)
+{
+	struct cache_change change = {0};
+	enum rc rc = cache_touch(n->store, e, meta, ends_ms, &change);
+	count_change(n, &change);
+	return rc == RC_OK ? SLUICE_OK : SLUICE_E_CONFLICT;
+}
+
+bool named_cache_remove(struct named_cache *n, struct str key)
+{
+	struct cache_change change = {0};
+	bool was_there = cache_remove(n->store, key, &change);
+	count_change(n, &change);
+	return was_there;
+}
+
+size_t named_cache_remove_group(struct named_cache *n, struct str group)
+{
+	struct cache_change change = {0};
+	size_t dropped = cache_remove_group(n->store, group, &change);
+	count_change(n, &change);
+	return dropped;
+}
+
+size_t named_cache_remove_prefix(struct named_cache *n, struct str prefix)
+{
+	struct cache_change change = {0};
+	size_t dropped = cache_remove_prefix(n->store, prefix, &change);
+	count_change(n, &change);
+	return dropped;
+}
+
+bool named_cache_expect(struct named_cache *n, uint64_t bytes, uint64_t bytes_max)
+{
+	uint64_t before = atomic_fetch_add_explicit(&n->bytes_to_come, bytes, memory_order_relaxed);
+	if (before + bytes <= bytes_max)
+		return true;
+	named_cache_expect_no_more(n, bytes);
+	return false;
+}
+
+void named_cache_expect_no_more(struct named_cache *n, uint64_t bytes)
+{
+	atomic_fetch_sub_explicit(&n->bytes_to_come, bytes, memory_order_relaxed);
+}
+
+uint64_t named_cache_purges(const struct named_cache *n)
+{
+	return atomic_load_explicit(&n->purges, memory_order_seq_cst);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+static void named_apply_limits(struct named_cache *n)
+{
+	struct cache_change change = {0};
+	const struct sluice_cache *newest =
+		CONTAINER_OF(n->holders.next, struct sluice_cache, holder);
+	cache_limit(n->store, &newest->options, &change);
+	count_change(n, &change);
+}
+
+static void named_free(struct named_cache *n)
+{
+	named_cache_remove_prefix(n, STR_EMPTY);
+	map_remove(&caches, n->key);
+	if (caches.count == 0)
+		map_deinit(&caches);
+	cache_free(n->store);
+	for (int i = 0; i < COUNT_COUNT; i++)
+		if (n->series[i])
+			metric_series_unref(n->series[i]);
+	free((char *)(uintptr_t)n->key.p);
+	free(n);
+}
+
+static void on_release(struct policy_companion *companion)
+{
+	struct sluice_cache *c = CONTAINER_OF(companion, struct sluice_cache, companion);
+	list_remove(&c->holder);
+	if (list_is_empty(&c->named->holders))
+		named_free(c->named);
+	else
+		named_apply_limits(c->named);
+	free(c);
+}
+
+static void count_in(struct named_cache *n, struct sluice_instance *i, struct str own)
+{
+	static const struct {
+		const char *name, *help;
+		enum metric_kind kind;
+	} rows[] = {
+#define X(name, metric, help, kind) {metric, help, kind},
+		COUNTS(X)
+#undef X
+	};
+	struct metrics *m = policy_metrics(i);
+	const struct metric_label labels[] = {
+		{STR("policy"), instance_policy(i)}, {STR("cache"), own}};
+	n->workers = policy_workers(i);
+	for (int k = 0; m && k < COUNT_COUNT; k++) {
+		struct metric_family *f =
+			metrics_family(m, rows[k].name, rows[k].help, rows[k].kind, NULL, 0);
+		n->series[k] = f ? metrics_series(f, labels, ARRAY_COUNT(labels)) : NULL;
+	}
+}
+
+static struct named_cache *named_of(
+	struct sluice_instance *i, struct str name, const struct cache_options *o)
+{
+	struct buffer b;
+	buffer_init(&b, SIZE_MAX);
+	struct str policy = instance_policy(i);
+	struct str own = name.n ? name : instance_binding(i);
+	buffer_addf(&b, "%.*s%c%.*s", STR_ARG(policy), name.n ? '@' : ' ', STR_ARG(own));
+	struct named_cache *n = map_get(&caches, buffer_str(&b));
+	if (!n) {
+		n = heap_zalloc(sizeof(*n));
+		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
+		n->policy = str_slice(n->key, 0, policy.n);
+		n->name = str_from(n->key, policy.n + 1);
+		n->store = cache_new(o);
+		list_init(&n->holders);
+		count_in(n, i, own);
+		map_put(&caches, n->key, n);
+	}
+	buffer_deinit(&b);
+	return n;
+}
+
+bool named_cache_options_take(
+	const struct sluice_cache_options *given, struct sluice_cache_options *o)
+{
+	if (!given || given->size < sizeof(*given))
+		return false;
+	*o = *given;
+	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 &&
+	       o->entries_max <= ENTRIES_MAX && o->bytes_max >= STORE_BYTES_MIN &&
+	       o->bytes_max <= STORE_BYTES_MAX && o->entry_bytes_max >= 1 &&
+	       o->entry_bytes_max <= o->bytes_max;
+}
+
+struct sluice_cache *named_cache_open(
+	struct sluice_instance *i, const struct sluice_cache_options *given)
+{
+	struct sluice_cache *c = heap_zalloc(sizeof(*c));
+	c->companion.release = on_release;
+	c->instance = i;
+	c->options = (struct cache_options){.bytes_max = given->bytes_max,
+		.entry_bytes_max = given->entry_bytes_max,
+		.entries_max = given->entries_max};
+	c->named = named_of(i, str_in(given->name), &c->options);
+	list_prepend(&c->named->holders, &c->holder);
+	named_apply_limits(c->named);
+	policy_accompany(i, &c->companion);
+	return c;
+}
+
+/* --- for whoever runs the gateway ------------------------------------------------------------ */
+void services_caches(cache_account_fn *fn, void *arg)
+{
+	const struct map_entry *each;
+	for (size_t at = 0; (each = map_next(&caches, &at));) {
+		const struct named_cache *n = each->value;
+		struct cache_usage u = cache_usage(n->store);
+		const struct cache_account account = {n->policy, n->name, u.entries,
+			u.options.entries_max, u.bytes, u.options.bytes_max};
+		fn(&account, arg);
+	}
+}
+
+int64_t services_cache_purge(struct str name)
+{
+	const struct map_entry *each;
+	int64_t entries = -1;
+	for (size_t at = 0; (each = map_next(&caches, &at));) {
+		struct named_cache *n = each->value;
+		if (!str_eq(n->name, name))
+			continue;
+		atomic_fetch_add_explicit(&n->purges, 1, memory_order_seq_cst);
+		int64_t dropped = (int64_t)named_cache_remove_prefix(n, STR_EMPTY);
+		entries = entries < 0 ? dropped : entries + dropped;
+	}
+	return entries;
+}
