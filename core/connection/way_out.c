@@ -17,6 +17,7 @@ struct way {
 	struct str connect;      /* owned: asks a forward proxy; empty: there is none */
 	int timeout_ms;
 	bool is_through;                    /* what goes wrong now is not the forward proxy's */
+	bool upstream_may_begin;            /* what follows the forward proxy's head is its */
 	const struct stream_events *events; /* who gets the stream */
 	void *owner;
 	size_t answer_n;
@@ -75,9 +76,9 @@ static void give_up(struct way *w, enum rc rc, const char *text)
 /* The way is open: what is said now is heard by the upstream. */
 static void go_on(struct way *w)
 {
-	timer_stop(&w->timer);
 	stream_send_copy(w->stream, w->preamble);
 	w->is_through = true;
+	stream_receive(w->stream, true);
 	if (w->tls)
 		stream_start_tls(w->stream, w->tls, w->server_name);
 	else
@@ -86,7 +87,9 @@ static void go_on(struct way *w)
 
 static void on_task(struct task *t)
 {
-	go_on(CONTAINER_OF(t, struct way, task));
+	struct way *w = CONTAINER_OF(t, struct way, task);
+	if (!stream_is_closed(w->stream)) /* in the same turn */
+		go_on(w);
 }
 
 static void on_timer(struct timer *t)
@@ -126,11 +129,19 @@ static unsigned status_of(struct str line)
 	return line.n == 12 || line.p[12] == ' ' || line.p[12] == '\r' ? status : 0;
 }
 
+/* Nothing is received until whom it is for has the stream. */
+static void begin_tunnel(struct way *w)
+{
+	timer_stop(&w->timer);
+	stream_receive(w->stream, false);
+	loop_ready(stream_loop(w->stream), &w->task);
+}
+
 static void judge(struct way *w, struct str head, bool has_more)
 {
 	unsigned status = status_of(head);
-	if (status >= 200 && status <= 299 && !has_more) {
-		loop_ready(stream_loop(w->stream), &w->task);
+	if (status >= 200 && status <= 299 && (!has_more || w->upstream_may_begin)) {
+		begin_tunnel(w);
 		return;
 	}
 	char refusal[60];
@@ -155,15 +166,17 @@ static size_t head_bytes(const struct way *w)
 static size_t on_data(struct stream *s, struct block *block, const char *p, size_t n)
 {
 	struct way *w = stream_owner(s);
-	size_t room = sizeof(w->answer) - w->answer_n, part = n < room ? n : room;
-	memcpy(w->answer + w->answer_n, p, part);
+	size_t before = w->answer_n, room = sizeof(w->answer) - before, part = n < room ? n : room;
+	memcpy(w->answer + before, p, part);
 	w->answer_n += part;
 	size_t head = head_bytes(w);
-	if (head > 0)
-		judge(w, str_n(w->answer, head), head < w->answer_n || part < n);
-	else if (part == room)
+	if (head > 0) {
+		judge(w, str_n(w->answer, head), head - before < n);
+		return head - before;
+	}
+	if (part == room)
 		give_up(w, RC_IO, "the forward proxy's answer is too long");
-	return n;
+	return part;
 }
 
 static void on_end(struct stream *s)
@@ -192,6 +205,7 @@ struct stream *way_out_dial(struct stream_group *group, const struct http_client
 	w->preamble = own(target->preamble);
 	w->connect = own(target->connect);
 	w->timeout_ms = target->connect_timeout_ms;
+	w->upstream_may_begin = target->protocol == HTTP_CLIENT_2 && !target->tls;
 	w->events = events;
 	w->owner = owner;
 	task_init(&w->task, on_task);

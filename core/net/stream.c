@@ -505,6 +505,11 @@ const struct address *stream_local(const struct stream *s)
 	return s->local;
 }
 
+bool stream_is_closed(const struct stream *s)
+{
+	return s->is_closed;
+}
+
 bool stream_is_truncated(const struct stream *s)
 {
 	return s->is_truncated;

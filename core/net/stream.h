@@ -102,6 +102,8 @@ struct str stream_tls_certificate(const struct stream *s);
 /* What came with it, as DER, one behind the other, once the certificate was asked for: of a context
  * that keeps it, and not of a session that was resumed. */
 struct str stream_tls_chain(const struct stream *s);
+/* Whether on_close is all that still comes. */
+bool stream_is_closed(const struct stream *s);
 /* After on_end: TLS ended without close_notify, so that bytes may be missing. */
 bool stream_is_truncated(const struct stream *s);
 /* One sentence about the last error, or "". */

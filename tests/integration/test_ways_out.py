@@ -403,6 +403,36 @@ def http2_goes_through_a_proxy_that_is_asked_by_tls():
                 equal(len(settled(proxy.asked, 1)), 1)
 
 
+class EagerProxy(ForwardProxy):
+    """Sends what the upstream says first with its own answer: up to `cut`, then the rest."""
+
+    def __init__(self, port, cut):
+        super().__init__()
+        self.port, self.cut = port, cut
+
+    def serve(self, sock):
+        sock.recv(4096)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with socket.create_connection(("127.0.0.1", self.port)) as up:
+            answer = b"HTTP/1.1 200 OK\r\n\r\n"
+            said = answer + up.recv(4096)
+            cut = len(answer) + self.cut
+            sock.sendall(said[:cut])
+            sock.sendall(said[cut:])
+            pump(sock, up)
+
+
+@case
+def an_upstream_that_begins_is_heard():
+    """HTTP/2 without TLS: its SETTINGS may come with the forward proxy's answer, or be cut by it."""
+    with H2Origin() as origin:
+        for cut in (-2, 0, 5, 4096):
+            with rows(cut), EagerProxy(origin.port, cut) as proxy:
+                up = {"address": f"h2://up.test:{origin.port}", "forwardProxy": {"address": proxy.address}}
+                with Gateway([api("a", services={"up": up})]) as gateway:
+                    equal(gateway.get("/empty").status, 204)
+
+
 @case
 def who_is_no_proxy_of_ours_is_asked_nothing():
     authority, other = Authority(), Authority("Other")
