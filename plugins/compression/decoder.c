@@ -11,6 +11,7 @@
 
 #define OUT_BYTES           16384
 #define ZSTD_WINDOW_LOG_MAX 23
+#define ZSTD_MAGIC_BYTES    4
 
 /* Stands in front of each block that a library takes. */
 union block {
@@ -28,6 +29,8 @@ struct decoder {
 	int is_hungry;  /* it asked for more than it may have */
 	int is_starved; /* the instance has no more */
 	int is_between; /* at the end of a member, where the content may end */
+	unsigned magic; /* of a zstd frame, as far as it has come */
+	int magic_n;    /* its bytes */
 	union {
 		z_stream gzip;
 		BrotliDecoderState *br;
@@ -153,10 +156,27 @@ static ptrdiff_t round_br(struct decoder *d, struct sluice_str *in, char *out, i
 	return OUT_BYTES - (ptrdiff_t)room;
 }
 
+/* The library also knows frames from before RFC 8878, by decoders that take memory past our bounds:
+ * it looks for them where four bytes begin what it is given, so that a magic number goes in byte by
+ * byte. Returns how many bytes may go in now, 0: this is no frame. */
+static size_t look_at_magic(struct decoder *d, struct sluice_str in)
+{
+	if (d->is_between)
+		d->magic_n = 0;
+	if (d->magic_n == ZSTD_MAGIC_BYTES || in.n == 0)
+		return in.n;
+	d->magic = d->magic >> 8 | (unsigned)(unsigned char)in.p[0] << 24;
+	if (++d->magic_n < ZSTD_MAGIC_BYTES || d->magic == ZSTD_MAGICNUMBER)
+		return 1;
+	return (d->magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
 static ptrdiff_t round_zstd(struct decoder *d, struct sluice_str *in, char *out, int *again)
 {
-	ZSTD_inBuffer from = {in->p, in->n, 0};
+	ZSTD_inBuffer from = {in->p, look_at_magic(d, *in), 0};
 	ZSTD_outBuffer to = {out, OUT_BYTES, 0};
+	if (from.size == 0 && in->n > 0)
+		return -1;
 	size_t left = ZSTD_decompressStream(d->zstd, &to, &from);
 	if (ZSTD_isError(left))
 		return -1;

@@ -255,6 +255,44 @@ START_TEST(what_is_coded_twice_is_decoded_once)
 }
 END_TEST
 
+/* What the library would read beyond RFC 8878: alone, and behind a magic number that breaks off. */
+START_TEST(frames_of_before_the_standard_are_damaged)
+{
+	static const char *const frames[] = {"\x25\xb5\x2f\xfd\x04\xc3\x2a\xc8",
+		"\x28\x25\xb5\x2f\xfd\x04\xc3\x2a\xc8",
+		"\x28\xb5\x2f\x27\xb5\x2f\xfd\x04\xc3\x2a\xc8"};
+	struct visit *v = decompressing("{}");
+	for (size_t i = 0; i < COUNT(frames) * 3; i++) {
+		const char *frame = frames[i / 3];
+		sluice_test_split(v->t, i % 3);
+		memcpy(coded, frame, strlen(frame));
+		ck_assert_int_eq(post(v, "zstd", strlen(frame)), ANSWERED);
+		ck_assert_int_eq(sluice_test_status(v->x), 400);
+	}
+	visit_leave(v);
+}
+END_TEST
+
+/* Frames to be skipped say nothing, wherever they stand. */
+START_TEST(frames_to_be_skipped_are_skipped)
+{
+	static const char skipped[] = "\x5f\x2a\x4d\x18\x03\0\0\0xyz";
+	struct visit *v = decompressing("{}");
+	size_t n = sizeof(skipped) - 1;
+	write_letters(100);
+	memcpy(coded, skipped, n);
+	n += ZSTD_compress(coded + n, 1000, plain, 100, 3);
+	memcpy(coded + n, skipped, sizeof(skipped) - 1);
+	n += sizeof(skipped) - 1;
+	for (size_t split = 0; split < 3; split++) {
+		sluice_test_split(v->t, split);
+		ck_assert_int_eq(post(v, "zstd", n), PASSED);
+		assert_sent(v, 100);
+	}
+	visit_leave(v);
+}
+END_TEST
+
 /* A frame that says it needs 512 MiB to be read. */
 START_TEST(a_window_that_is_too_large_is_refused)
 {
@@ -438,6 +476,7 @@ UNIT_SUITE(decompression, each_coding_goes_on_as_what_it_says, what_has_no_codin
 	bombs_are_refused_by_their_density, the_largest_content_passes_and_no_larger,
 	content_that_is_cut_or_damaged_is_refused, a_checksum_that_is_wrong_is_damage,
 	members_follow_one_another, members_may_be_empty, what_is_coded_twice_is_decoded_once,
+	frames_of_before_the_standard_are_damaged, frames_to_be_skipped_are_skipped,
 	a_window_that_is_too_large_is_refused, responses_come_as_what_they_say,
 	upstreams_are_asked_for_what_can_be_read, an_upstream_is_refused_for_what_a_client_would_be,
 	parts_and_empty_answers_stay_as_they_are, refuses_configurations_that_make_no_sense,
