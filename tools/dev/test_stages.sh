@@ -32,13 +32,13 @@ stage_build() {
 	stage_end
 }
 
-# stage_ctest <preset> <pattern>
+# stage_ctest <preset> <pattern> <quick or full>
 stage_ctest() {
 	case $broken in *" $1 "*) return ;; esac
 	stage_start "unit tests and checks, $1"
 	local log=$TOP/build/.ctest.$1.log names
-	ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=ignore --timeout 600 \
-		${2:+-R "$2"} 2>&1 | tee "$log"
+	SLUICE_TEST_MODE=$3 ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=ignore \
+		--timeout 600 ${2:+-R "$2"} 2>&1 | tee "$log"
 	local rc=${PIPESTATUS[0]}
 	names=$(sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) [ .]*(\*\*\*.*)$/\1 \2/p' "$log")
 	passed=$((passed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#.* Passed ' "$log")))
