@@ -212,10 +212,12 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 }
 
 /* --- exchanges ------------------------------------------------------------------------------- */
+static const struct bucket_key key_of_all = {0, 1};
+
 static struct bucket_key key_of(const struct state *s, struct sluice_str text)
 {
 	if (!s->selector)
-		return (struct bucket_key){0, 1};
+		return key_of_all;
 	return (struct bucket_key){s->crypto->keyed_hash(s->hash_key, text),
 		s->crypto->keyed_hash(s->hash_key + KEY_BYTES / 2, text)};
 }
@@ -287,14 +289,20 @@ static int32_t judge(
 	return s->report_only ? report(call, x) : refuse(call, x, quota);
 }
 
-static int32_t count_here(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str text, uint64_t cost)
+static inline int32_t count_by_key(const struct sluice_call *call, struct sluice_exchange *x,
+	struct bucket_key key, uint64_t cost)
 {
 	const struct state *s = call->state;
-	struct quota quota = buckets_take(s->buckets, key_of(s, text), call->host->now_ms(x), cost);
+	struct quota quota = buckets_take(s->buckets, key, call->host->now_ms(x), cost);
 	if (tells_client(s) && keep(call, x, &quota) != SLUICE_OK)
 		return SLUICE_FAIL;
 	return quota.allowed ? SLUICE_CONTINUE : judge(call, x, &quota);
+}
+
+static int32_t count_here(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str text, uint64_t cost)
+{
+	return count_by_key(call, x, key_of(call->state, text), cost);
 }
 
 /* --- counted elsewhere ----------------------------------------------------------------------- */
@@ -350,12 +358,12 @@ static int32_t resume(const struct sluice_call *call, struct sluice_exchange *x)
 	return undecided(call, x, visit);
 }
 
-static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
+static __attribute__((noinline)) int32_t count_what_is_asked(
+	const struct sluice_call *call, struct sluice_exchange *x, int is_shared)
 {
 	const struct state *s = call->state;
 	struct sluice_str text = SLUICE_STR("");
 	uint64_t cost = 1;
-	int is_shared = quota_store_is_shared(&s->store);
 	if (is_shared && call->host->resumed(x))
 		return resume(call, x);
 	if (s->selector && select_key(call, x, &text) != SLUICE_OK)
@@ -363,6 +371,16 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	if (s->cost && find_cost(call, x, &cost) != SLUICE_OK)
 		return SLUICE_FAIL;
 	return is_shared ? count_elsewhere(call, x, text, cost) : count_here(call, x, text, cost);
+}
+
+/* Most limits count all requests as one, each as one, and here: they pay for nothing else (75 instructions). */
+static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct state *s = call->state;
+	int is_shared = quota_store_is_shared(&s->store);
+	if (is_shared || s->selector || s->cost)
+		return count_what_is_asked(call, x, is_shared);
+	return count_by_key(call, x, key_of_all, 1);
 }
 
 /* Also for the 429 of this policy: the walk of an answer begins here. */
