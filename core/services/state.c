@@ -41,7 +41,9 @@ static const struct policy_call calls[] = {
 struct named_store {
 	struct str key;      /* owned */
 	struct link holders; /* the newest first, whose limits count */
-	struct state_store *store;
+	_Atomic uint32_t entries_max;
+	_Atomic uint64_t bytes_max;
+	struct state_store *_Atomic store; /* owned; NULL: nothing was asked here */
 };
 
 struct sluice_state {
@@ -109,11 +111,32 @@ static bool is_own(const struct policy_call *call, const struct sluice_state *s)
 	return false;
 }
 
+static void store_limit(struct named_store *n, struct state_store *s)
+{
+	state_store_limit(s, atomic_load(&n->entries_max), atomic_load(&n->bytes_max));
+}
+
+/* Two workers may make it at once: one of theirs stays. Limits that change meanwhile are seen here, or the
+ * store by who changes them. */
+static struct state_store *store_make(struct named_store *n)
+{
+	struct state_store *there = NULL, *made = state_store_new(atomic_load(&n->entries_max),
+						  atomic_load(&n->bytes_max));
+	if (!atomic_compare_exchange_strong(&n->store, &there, made)) {
+		state_store_free(made);
+		return there;
+	}
+	store_limit(n, made);
+	return made;
+}
+
 static void store_ask(const struct sluice_state *s, const struct sluice_question *q,
 	struct arena *arena, struct sluice_answer *a)
 {
+	struct state_store *store = atomic_load_explicit(&s->named->store, memory_order_acquire);
 	*a = (struct sluice_answer){.size = sizeof(*a)};
-	state_store_ask(s->named->store, loop_now_ms(services_thread.loop), q, arena, a);
+	state_store_ask(store ? store : store_make(s->named), loop_now_ms(services_thread.loop), q,
+		arena, a);
 }
 
 static bool is_elsewhere(const struct sluice_state *s)
@@ -325,7 +348,11 @@ static void named_apply_limits(struct named_store *n)
 {
 	const struct sluice_state *newest =
 		CONTAINER_OF(n->holders.next, struct sluice_state, holder);
-	state_store_limit(n->store, newest->entries_max, newest->bytes_max);
+	atomic_store(&n->entries_max, newest->entries_max);
+	atomic_store(&n->bytes_max, newest->bytes_max);
+	struct state_store *store = atomic_load(&n->store);
+	if (store)
+		store_limit(n, store);
 }
 
 static void named_let_go(struct named_store *n, struct sluice_state *holder)
@@ -338,7 +365,7 @@ static void named_let_go(struct named_store *n, struct sluice_state *holder)
 	map_remove(&stores, n->key);
 	if (stores.count == 0)
 		map_deinit(&stores);
-	state_store_free(n->store);
+	state_store_free(atomic_load(&n->store));
 	free((char *)(uintptr_t)n->key.p);
 	free(n);
 }
@@ -369,7 +396,6 @@ static struct named_store *named_of(struct sluice_instance *i, const struct slui
 	if (!n) {
 		n = heap_zalloc(sizeof(*n));
 		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
-		n->store = state_store_new(o->entries_max, o->bytes_max);
 		list_init(&n->holders);
 		map_put(&stores, n->key, n);
 	}

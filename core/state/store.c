@@ -278,9 +278,8 @@ static int32_t answer_put(
 			describe(*l->at, l->now_ms, a);
 		return SLUICE_E_CONFLICT;
 	}
-	struct entry *e =
-		l->at ? entry_replace(l->store, l->shard, l->hash, q, l->now_ms)
-		      : entry_add(l->store, l->shard, l->hash, q, SORT_VALUE, l->now_ms);
+	struct entry *e = l->at ? entry_replace(l->store, l->shard, l->hash, q, l->now_ms)
+				: entry_add(l->store, l->shard, l->hash, q, SORT_VALUE, l->now_ms);
 	if (!e)
 		return SLUICE_E_FULL;
 	e->version = next_version(l->store);
@@ -403,6 +402,8 @@ struct state_store *state_store_new(uint32_t entries_max, uint64_t bytes_max)
 
 void state_store_free(struct state_store *s)
 {
+	if (!s)
+		return;
 	for (unsigned i = 0; i < SHARDS; i++) {
 		struct shard *h = &s->shards[i];
 		sweep(s, h, h->slot_count, INT64_MAX);

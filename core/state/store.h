@@ -21,7 +21,7 @@
 struct state_store;
 
 struct state_store *state_store_new(uint32_t entries_max, uint64_t bytes_max);
-void state_store_free(struct state_store *s);
+void state_store_free(struct state_store *s); /* NULL: nothing */
 /* From here on; what is beyond it already stays. Any thread. */
 void state_store_limit(struct state_store *s, uint32_t entries_max, uint64_t bytes_max);
 
