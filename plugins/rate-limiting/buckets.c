@@ -33,7 +33,7 @@ struct shard {
 	struct bucket *overflow; /* owned; made when needed */
 };
 
-/* Where all requests count as one, there is one shard, and no room for 64. */
+/* A limit of few keys has few shards, and no room for 64. */
 #define GROUP_SHARDS 8
 #define GROUP_COUNT  (BUCKET_SHARDS / GROUP_SHARDS)
 
@@ -48,7 +48,9 @@ struct buckets {
 	size_t bucket_bytes;
 	size_t capacity_max;                             /* of a shard: a power of two */
 	struct shard_group *_Atomic groups[GROUP_COUNT]; /* owned; made when needed */
-	struct window_limit windows[];                   /* window_count */
+	_Alignas(CACHE_LINE) pthread_mutex_t all_lock;
+	struct bucket *all;            /* owned; of all requests as one */
+	struct window_limit windows[]; /* window_count */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -127,7 +129,12 @@ struct buckets *buckets_new(const struct limits *limits)
 	b->capacity_max = SLOTS_FIRST;
 	while (b->capacity_max * 2 * b->bucket_bytes <= BUCKETS_SHARD_BYTES_MAX)
 		b->capacity_max *= 2;
-	return b;
+	pthread_mutex_init(&b->all_lock, NULL);
+	b->all = calloc(1, b->bucket_bytes);
+	if (b->all)
+		return b;
+	buckets_unref(b);
+	return NULL;
 }
 
 struct buckets *buckets_ref(struct buckets *b)
@@ -147,6 +154,8 @@ void buckets_unref(struct buckets *b)
 	}
 	for (size_t i = 0; i < GROUP_COUNT; i++)
 		free(atomic_load(&b->groups[i]));
+	pthread_mutex_destroy(&b->all_lock);
+	free(b->all);
 	free(b);
 }
 
@@ -185,7 +194,7 @@ static int64_t bucket_end(const struct buckets *b, const struct bucket *bucket)
 	return end;
 }
 
-static void bucket_open(
+static RARE void bucket_open(
 	const struct buckets *b, struct bucket *bucket, struct bucket_key key, int64_t now_ms)
 {
 	bucket->key = key;
@@ -349,6 +358,16 @@ struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_
 	if (bucket || (bucket = shard_add(b, s, key, now_ms)))
 		q = bucket_take(b, bucket, now_ms, cost);
 	pthread_mutex_unlock(&s->lock);
+	return q;
+}
+
+struct quota buckets_take_of_all(struct buckets *b, int64_t now_ms, uint64_t cost)
+{
+	pthread_mutex_lock(&b->all_lock);
+	if (is_free(b->all))
+		bucket_open(b, b->all, (struct bucket_key){0, 1}, now_ms);
+	struct quota q = bucket_take(b, b->all, now_ms, cost);
+	pthread_mutex_unlock(&b->all_lock);
 	return q;
 }
 

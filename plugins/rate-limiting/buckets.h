@@ -41,6 +41,8 @@ int buckets_match(const struct buckets *b, const struct limits *limits);
 /* Counts a request of `cost`, if every limit has as much. Told of is the limit with the least left,
  * `index` being its place among them. */
 struct quota buckets_take(struct buckets *b, struct bucket_key key, int64_t now_ms, uint64_t cost);
+/* The same of what all requests use together: no key is looked for. */
+struct quota buckets_take_of_all(struct buckets *b, int64_t now_ms, uint64_t cost);
 /* Keys held, for tests. */
 size_t buckets_count(struct buckets *b);
 

@@ -48,6 +48,20 @@ START_TEST(keys_have_their_own_quota)
 }
 END_TEST
 
+START_TEST(all_requests_together_have_a_quota_of_their_own)
+{
+	struct buckets *b = buckets_new(&three_a_second);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(buckets_take(b, key(1), 5000, 1).allowed, 1);
+	assert_quota(buckets_take_of_all(b, 5000, 1), 1, 2, 1000);
+	assert_quota(buckets_take_of_all(b, 5400, 2), 1, 0, 600);
+	assert_quota(buckets_take_of_all(b, 5999, 1), 0, 0, 1);
+	assert_quota(buckets_take_of_all(b, 6000, 1), 1, 2, 1000);
+	ck_assert_uint_eq(buckets_count(b), 1);
+	buckets_unref(b);
+}
+END_TEST
+
 START_TEST(the_key_of_zeroes_is_a_key)
 {
 	struct buckets *b = buckets_new(&three_a_second);
@@ -203,7 +217,8 @@ START_TEST(threads_together_get_no_more_than_the_quota)
 END_TEST
 
 UNIT_SUITE(buckets, a_window_opens_with_its_first_request_and_is_fixed, keys_have_their_own_quota,
-	the_key_of_zeroes_is_a_key, every_window_must_have_quota_and_a_refusal_takes_none,
+	all_requests_together_have_a_quota_of_their_own, the_key_of_zeroes_is_a_key,
+	every_window_must_have_quota_and_a_refusal_takes_none,
 	a_clock_that_lags_stays_in_the_window, ended_keys_make_room,
 	beyond_its_memory_new_keys_share_and_are_counted, matches_the_same_limits_only,
 	every_algorithm_lets_ended_keys_go, threads_together_get_no_more_than_the_quota)
