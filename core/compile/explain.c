@@ -117,10 +117,8 @@ static void print_storage(struct explain *x, const struct plan_node *entry)
 {
 	const struct plan_node *storage = plan_get(plan_get(x->root, "settings"), "storage");
 	const struct plan_node *config = plan_get(entry, "config");
-	struct str algorithm = plan_string(config, "algorithm", STR("fixedWindow"));
 	bool is_blocking = plan_bool(config, "blockOnUnknownQuota", true);
-	if (!storage || !plan_bool(config, "clusterizable", false) ||
-		!str_eq(algorithm, STR("fixedWindow")))
+	if (!storage || !plan_bool(config, "clusterizable", false))
 		return;
 	printf("       counts in the shared storage %.*s as %.*s; without an answer: %.*s\n",
 		STR_ARG(storage_place(x, storage)), STR_ARG(explain_text(storage, "prefix")),

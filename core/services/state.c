@@ -15,6 +15,7 @@
 #include "policy/operation.h"
 #include "policy/run.h"
 #include "services/services_priv.h"
+#include "state/quota.h"
 #include "state/redis_link.h"
 #include "state/store.h"
 
@@ -86,9 +87,10 @@ static bool question_take(const struct sluice_question *given, struct sluice_que
 	if (!given || given->size < offsetof(struct sluice_question, value))
 		return false;
 	take_sized(q, sizeof(*q), given, given->size);
-	return q->kind <= SLUICE_UNLOCK && q->key.n >= 1 && q->key.n <= KEY_BYTES_MAX &&
+	return q->kind <= SLUICE_SPEND && q->key.n >= 1 && q->key.n <= KEY_BYTES_MAX &&
 	       q->value.n <= VALUE_BYTES_MAX && has_valid_time(q) &&
-	       !(q->kind == SLUICE_UNLOCK && q->version == SLUICE_VERSION_ANY);
+	       !(q->kind == SLUICE_UNLOCK && q->version == SLUICE_VERSION_ANY) &&
+	       (q->kind != SLUICE_SPEND || quota_is_valid(q));
 }
 
 static void answer_give(struct sluice_answer *to, const struct sluice_answer *a)

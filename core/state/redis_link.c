@@ -303,6 +303,14 @@ static bool can_be_asked(const struct redis_link *l)
 	return l->is_young && l->out.n <= UNSENT_MAX;
 }
 
+static bool limits_keep(struct redis_asked *a, const struct sluice_question *q)
+{
+	struct str limits = {(const char *)q->limits, q->limit_count * sizeof(q->limits[0])};
+	struct str kept = arena_copy(a->arena, limits);
+	a->question.limits = (const void *)kept.p;
+	return kept.n == limits.n;
+}
+
 /* For a server that does not have the script any more. */
 static bool question_keep(struct redis_asked *a, const struct sluice_question *q)
 {
@@ -313,7 +321,8 @@ static bool question_keep(struct redis_asked *a, const struct sluice_question *q
 	a->question = *q;
 	a->question.key = (struct sluice_str){key.p, key.n};
 	a->question.value = (struct sluice_str){value.p, value.n};
-	return key.n == q->key.n && (q->kind != SLUICE_PUT || value.n == q->value.n);
+	return key.n == q->key.n && (q->kind != SLUICE_PUT || value.n == q->value.n) &&
+	       (q->kind != SLUICE_SPEND || limits_keep(a, q));
 }
 
 bool redis_link_ask(struct redis_link *l, struct redis_asked *a, struct str scope,

@@ -2,27 +2,21 @@
 #include "state/redis_question.h"
 
 #include "crypto/crypto.h"
+#include "state/redis_script.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 
 /* The command, the script, how many keys, the key. */
 #define WORDS_BEFORE  4
+#define GENERAL_WORDS 7
+#define SPEND_WORDS   2
+#define LIMIT_WORDS   4
 #define NUMBER_BYTES  24
+/* Of an answer: the list, and what each has; of one that tells of a quota one more. */
 #define ANSWER_VALUES 6
-
-/* clang-format off */
-__asm__(".pushsection .rodata\n"
-	".hidden redis_script_start\n"
-	".global redis_script_start\n"
-	"redis_script_start: .incbin \"" REDIS_SCRIPT_FILE "\"\n"
-	".hidden redis_script_end\n"
-	".global redis_script_end\n"
-	"redis_script_end: .byte 0\n"
-	".popsection\n");
-/* clang-format on */
-extern const char redis_script_start[], redis_script_end[];
+#define QUOTA_VALUES  7
+#define NS_PER_MS     1000000
 
 static const char *const kinds[] = {
 	[SLUICE_GET] = "get",
@@ -58,28 +52,6 @@ void redis_command_add(struct buffer *out, const struct str *words, size_t n)
 		word_add(out, words[i]);
 }
 
-static struct str script_text(void)
-{
-	return str_n(redis_script_start, (size_t)(redis_script_end - redis_script_start));
-}
-
-static char script_hex[SHA1_BYTES * 2 + 1];
-static pthread_once_t script_hex_made = PTHREAD_ONCE_INIT;
-
-static void script_hex_make(void)
-{
-	uint8_t digest[SHA1_BYTES];
-	sha1(script_text(), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(script_hex + 2 * i, 3, "%02x", digest[i]);
-}
-
-static struct str script_digest(void)
-{
-	pthread_once(&script_hex_made, script_hex_make);
-	return str_n(script_hex, SHA1_BYTES * 2);
-}
-
 static void key_add(struct buffer *out, struct redis_scope scope, struct sluice_str asked)
 {
 	uint8_t digest[SHA256_BYTES];
@@ -111,12 +83,10 @@ static struct str number_write(int64_t number, char out[NUMBER_BYTES])
 	return str_n(out, (size_t)snprintf(out, NUMBER_BYTES, "%" PRId64, number));
 }
 
-void redis_question_add(struct buffer *out, struct redis_scope scope,
-	const struct sluice_question *q, uint64_t version, enum redis_script script)
+static void general_add(struct buffer *out, const struct sluice_question *q, uint64_t version)
 {
 	char numbers[5][NUMBER_BYTES];
-	bool is_named = script == REDIS_SCRIPT_NAMED;
-	const struct str words[] = {
+	const struct str words[GENERAL_WORDS] = {
 		str_of(kinds[q->kind]),
 		version_write(q->version, numbers[0]),
 		version_write(version, numbers[1]),
@@ -125,19 +95,57 @@ void redis_question_add(struct buffer *out, struct redis_scope scope,
 		number_write(q->limit, numbers[4]),
 		q->kind == SLUICE_PUT ? str_n(q->value.p, q->value.n) : STR_EMPTY,
 	};
-	size_t n = sizeof(words) / sizeof(words[0]);
+	for (size_t i = 0; i < GENERAL_WORDS; i++)
+		word_add(out, words[i]);
+}
+
+static void number_add(struct buffer *out, int64_t number)
+{
+	char text[NUMBER_BYTES];
+	word_add(out, str_n(text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number)));
+}
+
+/* In which one comes, rounded up. */
+static int64_t interval_ns(const struct sluice_quota_limit *l)
+{
+	return (l->period_ms * NS_PER_MS + l->most - 1) / l->most;
+}
+
+static void spend_add(struct buffer *out, const struct sluice_question *q)
+{
+	static const char *const ways[] = {[SLUICE_QUOTA_FIXED] = "fixed",
+		[SLUICE_QUOTA_SLIDING] = "sliding",
+		[SLUICE_QUOTA_EVEN] = "even"};
+	word_add(out, str_of(ways[q->quota]));
+	number_add(out, q->delta);
+	for (size_t i = 0; i < q->limit_count; i++) {
+		const struct sluice_quota_limit *l = &q->limits[i];
+		number_add(out, l->most);
+		number_add(out, l->period_ms);
+		number_add(out, l->burst);
+		number_add(out, q->quota == SLUICE_QUOTA_EVEN ? interval_ns(l) : 0);
+	}
+}
+
+void redis_question_add(struct buffer *out, struct redis_scope scope,
+	const struct sluice_question *q, uint64_t version, enum redis_script script)
+{
+	bool is_named = script == REDIS_SCRIPT_NAMED, is_spend = q->kind == SLUICE_SPEND;
+	size_t n = is_spend ? SPEND_WORDS + LIMIT_WORDS * q->limit_count : GENERAL_WORDS;
 	buffer_addf(out, "*%zu\r\n", WORDS_BEFORE + n);
 	word_add(out, is_named ? STR("EVALSHA") : STR("EVAL"));
-	word_add(out, is_named ? script_digest() : script_text());
+	word_add(out, is_named ? redis_script_digest(q->kind) : redis_script_text(q->kind));
 	word_add(out, STR("1"));
 	key_add(out, scope, q->key);
-	for (size_t i = 0; i < n; i++)
-		word_add(out, words[i]);
+	if (is_spend)
+		spend_add(out, q);
+	else
+		general_add(out, q, version);
 }
 
 void redis_script_add(struct buffer *out)
 {
-	const struct str words[] = {STR("SCRIPT"), STR("LOAD"), script_text()};
+	const struct str words[] = {STR("SCRIPT"), STR("LOAD"), redis_script_text(SLUICE_GET)};
 	redis_command_add(out, words, sizeof(words) / sizeof(words[0]));
 }
 
@@ -179,14 +187,14 @@ static bool version_take(struct str text, uint64_t *version)
 
 static bool has_shape(const struct redis_reply *reply)
 {
-	static const enum redis_kind shape[ANSWER_VALUES] = {
-		REDIS_LIST, REDIS_TEXT, REDIS_TEXT, REDIS_INTEGER, REDIS_INTEGER, REDIS_TEXT};
-	if (reply->count != ANSWER_VALUES)
+	static const enum redis_kind shape[QUOTA_VALUES] = {REDIS_LIST, REDIS_TEXT, REDIS_TEXT,
+		REDIS_INTEGER, REDIS_INTEGER, REDIS_TEXT, REDIS_INTEGER};
+	if (reply->count != ANSWER_VALUES && reply->count != QUOTA_VALUES)
 		return false;
-	for (size_t i = 0; i < ANSWER_VALUES; i++)
+	for (size_t i = 0; i < reply->count; i++)
 		if (reply->values[i].kind != shape[i])
 			return false;
-	return reply->values[0].integer == ANSWER_VALUES - 1;
+	return reply->values[0].integer == (int64_t)reply->count - 1;
 }
 
 enum rc redis_answer_take(
@@ -201,6 +209,7 @@ enum rc redis_answer_take(
 		return RC_INVALID;
 	a->count = v[3].integer;
 	a->remaining_ms = v[4].integer;
+	a->index = reply->count == QUOTA_VALUES ? (uint32_t)v[6].integer : 0;
 	struct str value = arena_copy(arena, v[5].text);
 	if (value.n != v[5].text.n)
 		*a = (struct sluice_answer){.size = sizeof(*a), .result = SLUICE_E_FULL};

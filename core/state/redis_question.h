@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state/redis_question.h - questions to a store (sluice/state.h) as Redis is asked them.
  *
- * A question is one call of one script (redis_script.lua), which Redis runs whole, with its own
+ * A question is one call of one script (redis_script.h), which Redis runs whole, with its own
  * clock: state_store_ask in another place. docs/adr/0025.
  *
  * What differs: a version is the number that its writer drew; there is no room (SLUICE_E_FULL) when
@@ -33,7 +33,7 @@ struct redis_scope {
  * SLUICE_VERSION_ANY. */
 void redis_question_add(struct buffer *out, struct redis_scope scope,
 	const struct sluice_question *q, uint64_t version, enum redis_script script);
-/* The command by which a server gets the script before it is asked. */
+/* The command by which a server gets the script of most questions before it is asked. */
 void redis_script_add(struct buffer *out);
 
 /* RC_OK: the answer; a value goes into `arena`, and when that is spent the result is SLUICE_E_FULL.

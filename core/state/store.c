@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
+#include "state/quota.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,17 +20,17 @@
 #define SWEEP_SLOTS      2
 #define SWEEP_SLOTS_FULL 64
 
-enum sort { SORT_COUNTER, SORT_VALUE, SORT_LOCK };
+enum sort { SORT_COUNTER, SORT_VALUE, SORT_LOCK, SORT_QUOTA };
 
 struct entry {
 	struct entry *next; /* in its slot */
 	uint64_t hash;
-	uint64_t version;
+	uint64_t version; /* of a quota: its kind */
 	int64_t count;
 	int64_t ends_ms; /* INT64_MAX: never */
 	uint32_t key_n, value_n;
 	uint8_t sort;
-	char bytes[]; /* key, value */
+	char bytes[]; /* key, value; of a quota, its accounts */
 };
 
 struct shard {
@@ -179,10 +180,15 @@ static void entry_insert(struct shard *h, struct entry *e)
 	h->count++;
 }
 
+static size_t value_bytes(const struct sluice_question *q, enum sort sort)
+{
+	return sort == SORT_VALUE || sort == SORT_QUOTA ? q->value.n : 0;
+}
+
 static struct entry *entry_new(
 	uint64_t hash, const struct sluice_question *q, enum sort sort, int64_t now_ms)
 {
-	size_t value_n = sort == SORT_VALUE ? q->value.n : 0;
+	size_t value_n = value_bytes(q, sort);
 	struct entry *e = heap_zalloc(sizeof(*e) + q->key.n + value_n);
 	e->hash = hash;
 	e->sort = (uint8_t)sort;
@@ -199,7 +205,7 @@ static struct entry *entry_new(
 static struct entry *entry_add(struct state_store *s, struct shard *h, uint64_t hash,
 	const struct sluice_question *q, enum sort sort, int64_t now_ms)
 {
-	size_t value_n = sort == SORT_VALUE ? q->value.n : 0;
+	size_t value_n = value_bytes(q, sort);
 	if (!room_get(s, h, 1, bytes_of(q->key.n, value_n), now_ms))
 		return NULL;
 	struct entry *e = entry_new(hash, q, sort, now_ms);
@@ -340,6 +346,40 @@ static int32_t answer_lock(
 	return SLUICE_OK;
 }
 
+/* What has no room was not spent. */
+static int32_t quota_keep(struct look_up *l, const struct sluice_question *q,
+	const struct quota_accounts *accounts, size_t n)
+{
+	struct sluice_question kept = *q;
+	kept.value = (struct sluice_str){(const char *)accounts->words, n};
+	kept.for_ms = 0;
+	struct entry *e =
+		l->at ? *l->at
+		      : entry_add(l->store, l->shard, l->hash, &kept, SORT_QUOTA, l->now_ms);
+	if (!e)
+		return SLUICE_E_FULL;
+	memcpy(e->bytes + e->key_n, accounts->words, n);
+	e->version = q->quota;
+	e->ends_ms = quota_end_ms(q, accounts);
+	return SLUICE_OK;
+}
+
+static int32_t answer_spend(
+	struct look_up *l, const struct sluice_question *q, struct sluice_answer *a)
+{
+	struct quota_accounts accounts;
+	size_t n = quota_bytes(q);
+	if (!l->at)
+		quota_open(q, &accounts, l->now_ms);
+	else if ((*l->at)->value_n != n || (*l->at)->version != q->quota)
+		return SLUICE_E_INVALID;
+	else
+		memcpy(accounts.words, (*l->at)->bytes + (*l->at)->key_n, n);
+	if (!quota_spend(q, &accounts, l->now_ms, a))
+		return SLUICE_E_CONFLICT;
+	return q->delta > 0 ? quota_keep(l, q, &accounts, n) : SLUICE_OK;
+}
+
 static int32_t answer(struct look_up *l, const struct sluice_question *q, struct arena *arena,
 	struct sluice_answer *a)
 {
@@ -348,7 +388,8 @@ static int32_t answer(struct look_up *l, const struct sluice_question *q, struct
 		[SLUICE_REMOVE] = SORT_VALUE,
 		[SLUICE_COUNT] = SORT_COUNTER,
 		[SLUICE_LOCK] = SORT_LOCK,
-		[SLUICE_UNLOCK] = SORT_LOCK};
+		[SLUICE_UNLOCK] = SORT_LOCK,
+		[SLUICE_SPEND] = SORT_QUOTA};
 	enum sort sort = l->at ? (*l->at)->sort : sorts[q->kind];
 	bool is_removable = q->kind == SLUICE_REMOVE && sort == SORT_COUNTER;
 	if (sort != sorts[q->kind] && !is_removable)
@@ -362,6 +403,8 @@ static int32_t answer(struct look_up *l, const struct sluice_question *q, struct
 		return answer_count(l, q, a);
 	case SLUICE_LOCK:
 		return answer_lock(l, q, a);
+	case SLUICE_SPEND:
+		return answer_spend(l, q, a);
 	case SLUICE_REMOVE:
 	case SLUICE_UNLOCK:
 		break;

@@ -61,7 +61,7 @@ static int32_t configure(const struct sluice_call *call, const struct sluice_val
 static int32_t judge(const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
 {
 	const struct state *s = call->state;
-	if (quota_windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
+	if (quota_windows_judge(visit->windows, &visit->quota) != SLUICE_OK)
 		return SLUICE_FAIL;
 	if (visit->quota.allowed)
 		return SLUICE_CONTINUE;
@@ -84,13 +84,21 @@ static int32_t ask(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct sluice_contract *contract, struct quota_windows **windows)
 {
 	const struct state *s = call->state;
+	struct sluice_quota_limit limits[QUOTA_WINDOWS_MAX];
 	const struct quota_terms terms = {
-		contract->client_id, contract->limits, contract->limit_count, 1};
-	if (terms.count <= QUOTA_WINDOWS_MAX)
-		return quota_windows_ask(&s->store, call, x, &terms, windows);
-	call->host->log(call->instance, x, SLUICE_LOG_ERROR,
-		SLUICE_STR("the client's contract has more than 16 limits"));
-	return SLUICE_E_FULL;
+		contract->client_id, limits, contract->limit_count, SLUICE_QUOTA_FIXED, 1};
+	if (terms.count > QUOTA_WINDOWS_MAX) {
+		call->host->log(call->instance, x, SLUICE_LOG_ERROR,
+			SLUICE_STR("the client's contract has more than 16 limits"));
+		return SLUICE_E_FULL;
+	}
+	for (size_t i = 0; i < terms.count; i++) {
+		int64_t most = contract->limits[i].requests_max;
+		limits[i] = (struct sluice_quota_limit){
+			most < SLUICE_COUNT_MAX ? most : SLUICE_COUNT_MAX,
+			contract->limits[i].period_ms, 0};
+	}
+	return quota_windows_ask(&s->store, call, x, &terms, windows);
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)

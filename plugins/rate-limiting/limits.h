@@ -6,7 +6,7 @@
 #ifndef RATE_LIMITING_LIMITS_H
 #define RATE_LIMITING_LIMITS_H
 
-#include "algorithm.h"
+#include "util/quota_algorithm.h"
 
 #define WINDOWS_MAX 16
 /* RateLimit-Policy of sixteen limits. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate-limiting - so many requests per period, by key.
  *
- * Every limit of `rateLimits` must have quota. Counts are this replica's; or, of fixed windows where the
- * gateway has a shared storage, of all replicas, one round trip a request. */
+ * Every limit of `rateLimits` must have quota. Counts are this replica's; or, where the gateway has
+ * a shared storage, of all replicas, one round trip a request. */
 #include "buckets.h"
 #include "sluice/crypto.h"
 #include "sluice/expr.h"
@@ -30,7 +30,8 @@ struct state {
 	struct quota_store store; /* no counters: every replica counts for itself */
 	enum on_store_error on_store_error;
 	size_t limit_count;
-	struct sluice_contract_limit limits[WINDOWS_MAX]; /* the windows, for the store */
+	struct sluice_quota_limit limits[WINDOWS_MAX]; /* the windows, for the store */
+	enum sluice_quota_kind kind;
 	int32_t expose;
 	int32_t report_only;
 	int32_t refused, reported, undecided;
@@ -126,19 +127,32 @@ static enum on_store_error on_store_error_of(
 		       : ALLOW;
 }
 
-/* Other algorithms than fixed windows count in this replica alone. */
+static enum sluice_quota_kind kind_of(const struct algorithm *algorithm)
+{
+	if (algorithm == &algorithm_sliding_window)
+		return SLUICE_QUOTA_SLIDING;
+	return algorithm == &algorithm_gcra ? SLUICE_QUOTA_EVEN : SLUICE_QUOTA_FIXED;
+}
+
+static int64_t at_most(uint64_t n)
+{
+	return n < COST_MAX ? (int64_t)n : COST_MAX;
+}
+
 static int32_t store_init(const struct sluice_call *call, struct state *s,
 	const struct sluice_value *config, const struct limits *limits)
 {
 	const struct sluice_host *host = call->host;
 	s->on_store_error = on_store_error_of(host, config);
-	if (limits->algorithm != &algorithm_fixed_window ||
-		!host->value_bool(host->value_get(config, SLUICE_STR("clusterizable")), 1))
+	if (!host->value_bool(host->value_get(config, SLUICE_STR("clusterizable")), 1))
 		return SLUICE_OK;
+	s->kind = kind_of(limits->algorithm);
 	s->limit_count = limits->count;
-	for (size_t i = 0; i < limits->count; i++)
-		s->limits[i] = (struct sluice_contract_limit){
-			(int64_t)limits->windows[i].requests_max, limits->windows[i].period_ms};
+	for (size_t i = 0; i < limits->count; i++) {
+		const struct window_limit *w = &limits->windows[i];
+		s->limits[i] = (struct sluice_quota_limit){
+			at_most(w->requests_max), w->period_ms, at_most(w->burst)};
+	}
 	return quota_store_init(&s->store, call, 1);
 }
 
@@ -325,8 +339,7 @@ static int32_t undecided(
 static int32_t shared_judge(
 	const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
 {
-	const struct state *s = call->state;
-	if (quota_windows_judge(&s->store, call, visit->windows, &visit->quota) != SLUICE_OK)
+	if (quota_windows_judge(visit->windows, &visit->quota) != SLUICE_OK)
 		return undecided(call, x, visit);
 	return visit->quota.allowed ? SLUICE_CONTINUE : judge(call, x, &visit->quota);
 }
@@ -335,7 +348,7 @@ static int32_t count_elsewhere(const struct sluice_call *call, struct sluice_exc
 	struct sluice_str key, uint64_t cost)
 {
 	const struct state *s = call->state;
-	const struct quota_terms terms = {key, s->limits, s->limit_count, (int64_t)cost};
+	const struct quota_terms terms = {key, s->limits, s->limit_count, s->kind, (int64_t)cost};
 	struct visit *visit = call->host->exchange_alloc(x, sizeof(*visit));
 	if (!visit)
 		return SLUICE_FAIL;

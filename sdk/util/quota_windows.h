@@ -5,12 +5,11 @@
  */
 #pragma once
 
-#include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/state.h"
 #include "util/quota_answer.h"
 
-#define QUOTA_WINDOWS_MAX 16
+#define QUOTA_WINDOWS_MAX SLUICE_QUOTA_LIMITS_MAX
 /* For host->wait: a store has a deadline of its own, which comes before. */
 #define QUOTA_WAIT_MS 60000
 
@@ -32,12 +31,13 @@ static inline int quota_store_is_shared(const struct quota_store *store)
 /* Whose quota, and how much: at most QUOTA_WINDOWS_MAX windows. */
 struct quota_terms {
 	struct sluice_str who;
-	const struct sluice_contract_limit *limits;
+	const struct sluice_quota_limit *limits; /* as sluice/state.h wants them */
 	size_t count;
+	enum sluice_quota_kind kind;
 	int64_t cost; /* what the request takes of each */
 };
 
-/* The questions of one request. */
+/* The question of one request. */
 struct quota_windows;
 
 /* Asks; lives as long as the exchange. SLUICE_OK, SLUICE_PENDING (then host->wait and quota_windows_take),
@@ -47,8 +47,6 @@ int32_t quota_windows_ask(const struct quota_store *store, const struct sluice_c
 /* SLUICE_OK, or why there is no answer. */
 int32_t quota_windows_take(
 	const struct quota_store *store, struct sluice_exchange *x, struct quota_windows *w);
-/* Once all is answered: SLUICE_OK, and `quota` of the window that is nearest to its limit, of those that refuse the
- * one that does longest; then nothing was counted. Without windows all is allowed, and quota->limit 0. Else why it
- * cannot be told. */
-int32_t quota_windows_judge(const struct quota_store *store, const struct sluice_call *call,
-	const struct quota_windows *w, struct quota *quota);
+/* Once it is answered: SLUICE_OK, and `quota` of the window with the least left; where it is not allowed, nothing was
+ * counted. Without windows all is allowed, and quota->limit 0. Else why it cannot be told. */
+int32_t quota_windows_judge(const struct quota_windows *w, struct quota *quota);

@@ -178,8 +178,8 @@ static void print_services(void)
 	BEGIN(sluice_crypto_service);
 #define C(f) FIELD(sluice_crypto_service, f)
 	C(size), C(reserved), C(constant_time_equal), C(base64_decode), C(sha256), C(random),
-		C(keyed_hash), C(base64url_decode), C(key_new), C(key_free), C(key_kind), C(key_fits),
-		C(signature_check);
+		C(keyed_hash), C(base64url_decode), C(key_new), C(key_free), C(key_kind),
+		C(key_fits), C(signature_check);
 #undef C
 	FINISH(sluice_crypto_service);
 	print_keys();
@@ -267,7 +267,8 @@ static void print_metrics(void)
 	FINISH(sluice_label);
 	BEGIN(sluice_metric_definition);
 #define M(f) FIELD(sluice_metric_definition, f)
-	M(size), M(kind), M(name), M(description), M(labels), M(label_count), M(bounds), M(bound_count);
+	M(size), M(kind), M(name), M(description), M(labels), M(label_count), M(bounds),
+		M(bound_count);
 #undef M
 	FINISH(sluice_metric_definition);
 	BEGIN(sluice_metrics_service);
@@ -349,12 +350,18 @@ static void print_state(void)
 	FINISH(sluice_state_options);
 	BEGIN(sluice_question);
 #define Q(f) FIELD(sluice_question, f)
-	Q(size), Q(kind), Q(key), Q(value), Q(delta), Q(limit), Q(version), Q(for_ms);
+	Q(size), Q(kind), Q(key), Q(value), Q(delta), Q(limit), Q(version), Q(for_ms), Q(limits),
+		Q(limit_count), Q(quota);
 #undef Q
 	FINISH(sluice_question);
+	BEGIN(sluice_quota_limit);
+#define L(f) FIELD(sluice_quota_limit, f)
+	L(most), L(period_ms), L(burst);
+#undef L
+	FINISH(sluice_quota_limit);
 	BEGIN(sluice_answer);
 #define A(f) FIELD(sluice_answer, f)
-	A(size), A(result), A(value), A(version), A(count), A(remaining_ms);
+	A(size), A(result), A(value), A(version), A(count), A(remaining_ms), A(index), A(reserved);
 #undef A
 	FINISH(sluice_answer);
 	BEGIN(sluice_state_service);
@@ -370,6 +377,11 @@ static void print_state(void)
 	VALUE(SLUICE_COUNT);
 	VALUE(SLUICE_LOCK);
 	VALUE(SLUICE_UNLOCK);
+	VALUE(SLUICE_SPEND);
+	VALUE(SLUICE_QUOTA_FIXED);
+	VALUE(SLUICE_QUOTA_SLIDING);
+	VALUE(SLUICE_QUOTA_EVEN);
+	VALUE(SLUICE_QUOTA_LIMITS_MAX);
 }
 
 static void print_stream(void)
@@ -402,8 +414,8 @@ static void print_contracts(void)
 	FINISH(sluice_contract_limit);
 	BEGIN(sluice_contract);
 #define C(f) FIELD(sluice_contract, f)
-	C(size), C(has_secret), C(name), C(client_id), C(client_name), C(tier_id), C(tier_name), C(limits),
-		C(limit_count);
+	C(size), C(has_secret), C(name), C(client_id), C(client_name), C(tier_id), C(tier_name),
+		C(limits), C(limit_count);
 #undef C
 	FINISH(sluice_contract);
 	BEGIN(sluice_contracts_service);
@@ -418,7 +430,8 @@ static void print_cache(void)
 {
 	BEGIN(sluice_cache_options);
 #define O(f) FIELD(sluice_cache_options, f)
-	O(size), O(reserved), O(name), O(bytes_max), O(entry_bytes_max), O(entries_max), O(reserved2);
+	O(size), O(reserved), O(name), O(bytes_max), O(entry_bytes_max), O(entries_max),
+		O(reserved2);
 #undef O
 	FINISH(sluice_cache_options);
 	BEGIN(sluice_cached);
@@ -438,8 +451,9 @@ static void print_cache(void)
 	FINISH(sluice_cache_answer);
 	BEGIN(sluice_cache_service);
 #define S(f) FIELD(sluice_cache_service, f)
-	S(size), S(reserved), S(open), S(find), S(take), S(respond), S(read), S(touch), S(store_begin),
-		S(store_piece), S(store_abandon), S(put), S(remove), S(remove_group), S(remove_prefix);
+	S(size), S(reserved), S(open), S(find), S(take), S(respond), S(read), S(touch),
+		S(store_begin), S(store_piece), S(store_abandon), S(put), S(remove),
+		S(remove_group), S(remove_prefix);
 #undef S
 	FINISH(sluice_cache_service);
 	printf("service %s\n", SLUICE_CACHE_SERVICE);

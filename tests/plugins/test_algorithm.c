@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
-#include "rate-limiting/algorithm.h"
+#include "util/quota_algorithm.h"
 
 #define ACCOUNT_WORDS 16
 
@@ -149,8 +149,8 @@ START_TEST(no_period_has_more_than_a_sliding_window_allows)
 			uint64_t most = most_in(periods[i], at, cost, n);
 			ck_assert_msg(most <= 3 + seed, "%d ms: %d of %u", (int)periods[i],
 				(int)most, 3 + seed);
-			ck_assert_msg(periods[i] < 100 || most + 3 > 3 + seed, "%d ms: only %d of %u", (int)periods[i],
-				(int)most, 3 + seed);
+			ck_assert_msg(periods[i] < 100 || most + 3 > 3 + seed,
+				"%d ms: only %d of %u", (int)periods[i], (int)most, 3 + seed);
 		}
 }
 END_TEST

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice/state.h - the service "sluice.state/1": counters, values and locks that outlive an exchange.
+/* sluice/state.h - the service "sluice.state/1": counters, quotas, values and locks that outlive an
+ * exchange.
  *
  * A store answers a question at once, or later: a policy is written for both, and works unchanged
  * with a store that several replicas share.
@@ -56,7 +57,7 @@ struct sluice_state_options {
 	uint32_t reserved3;
 };
 
-/* A key holds one of: a counter, a value, a lock. Questions of another sort about it are refused
+/* A key holds one of: a counter, a value, a lock, a quota. Questions of another sort about it are refused
  * (SLUICE_E_INVALID) for as long as it lasts. */
 enum sluice_question_kind {
 	SLUICE_GET,    /* the value, its version, and how long it lasts */
@@ -66,7 +67,23 @@ enum sluice_question_kind {
 			 it */
 	SLUICE_LOCK,  /* takes the lock for at most `for_ms`; the answer's version is the key to it
 		       */
-	SLUICE_UNLOCK /* with that version */
+	SLUICE_UNLOCK, /* with that version */
+	SLUICE_SPEND /* spends `delta` of all limits of a quota, or, where one has less, nothing */
+};
+
+/* How spent quota comes back. */
+enum sluice_quota_kind {
+	SLUICE_QUOTA_FIXED, /* all of it, at the end of a window that began with what was spent first */
+	SLUICE_QUOTA_SLIDING, /* as it leaves the last period, by sixteenths of one */
+	SLUICE_QUOTA_EVEN     /* evenly (GCRA) */
+};
+
+#define SLUICE_QUOTA_LIMITS_MAX 16
+
+struct sluice_quota_limit {
+	int64_t most;      /* per period; 1 to SLUICE_COUNT_MAX, or 2^32 - 1 unless FIXED */
+	int64_t period_ms; /* 1 to 31,622,400,000 ms */
+	int64_t burst;     /* EVEN: at once, 1 to `most`; otherwise 0 */
 };
 
 struct sluice_question {
@@ -75,7 +92,7 @@ struct sluice_question {
 	struct sluice_str key;   /* 1 to 1,024 bytes */
 	struct sluice_str value; /* at most 1 MiB */
 	/* COUNT: 0 looks and adds nothing; what would go below 0 is 0, and beyond SLUICE_COUNT_MAX
-	 * that. */
+	 * that. SPEND: 0 to SLUICE_COUNT_MAX; 0 looks and spends nothing. */
 	int64_t delta;
 	/* COUNT: what the counter may reach; more is SLUICE_E_CONFLICT and not added. 0: any. */
 	int64_t limit;
@@ -85,19 +102,29 @@ struct sluice_question {
 	/* COUNT: the length of a window, which begins with its first count. PUT, LOCK: how long it
 	 * lasts. 1 to 31,622,400,000 ms (366 days); PUT: 0 is for as long as the store. */
 	int64_t for_ms;
+	/* SPEND: 1 to SLUICE_QUOTA_LIMITS_MAX, of one kind (enum sluice_quota_kind). Whose kind or
+	 * number changes has another key: the former one holds another sort. */
+	const struct sluice_quota_limit *limits;
+	uint32_t limit_count;
+	uint32_t quota;
 };
 
 struct sluice_answer {
 	uint32_t size; /* set by the caller */
 	/* SLUICE_OK; SLUICE_E_NOT_FOUND: nothing stands there (GET, REMOVE, UNLOCK);
-	 * SLUICE_E_CONFLICT: another version stands there, the lock is taken, the limit is reached;
+	 * SLUICE_E_CONFLICT: another version stands there, the lock is taken, the limit is reached,
+	 * a limit has less than was to be spent;
 	 * SLUICE_E_FULL: the store has no room; SLUICE_E_INVALID: the key holds another sort. */
 	int32_t result;
 	struct sluice_str
 		value; /* GET; lasts as long as the exchange (`ask`), or the call (`start`) */
 	uint64_t version;
-	int64_t count;        /* COUNT: afterwards */
-	int64_t remaining_ms; /* of the window, the value, the lock; 0: for as long as the store */
+	int64_t count; /* COUNT: afterwards. SPEND: what is left of that limit */
+	/* Of the window, the value, the lock; 0: for as long as the store. SPEND: until that limit
+	 * has more, or what was asked for; or, if that is never, all. */
+	int64_t remaining_ms;
+	uint32_t index; /* SPEND: which limit it tells of: the one with the least left */
+	uint32_t reserved;
 };
 
 typedef void sluice_answer_fn(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "algorithm.h"
+#include "util/quota_algorithm.h"
 
 #include <string.h>
 
@@ -69,12 +69,18 @@ static void sliding_advance(const struct window_limit *limit, struct sliding *s,
 	}
 }
 
+/* A limit that was lowered has nothing left. */
+static uint64_t sliding_left(const struct window_limit *limit, const struct sliding *s)
+{
+	return limit->requests_max > s->total ? limit->requests_max - s->total : 0;
+}
+
 static int sliding_has(
 	const struct window_limit *limit, void *account, int64_t now_ms, uint64_t cost)
 {
 	struct sliding *s = account;
 	sliding_advance(limit, s, now_ms);
-	return cost <= limit->requests_max - s->total;
+	return cost <= sliding_left(limit, s);
 }
 
 /* Until `missing` have left, or all; there are some. */
@@ -101,7 +107,7 @@ static struct quota sliding_take(const struct window_limit *limit, void *account
 		*piece_at(s, s->newest) += (uint32_t)cost;
 		s->total += (uint32_t)cost;
 	}
-	uint64_t remaining = limit->requests_max - s->total;
+	uint64_t remaining = sliding_left(limit, s);
 	uint64_t missing = cost > remaining && !is_allowed ? cost - remaining : 1;
 	return (struct quota){
 		.allowed = is_allowed,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate-limiting/algorithm.h - what one key has used of one limit, by one of three ways to count.
+/* util/quota_algorithm.h - what one key has used of one limit, by one of three ways to count.
  *
  * Invariants   A1  fixed windows: never more than `requests_max` between a window's start and end.
  *              A2  sliding window: never more than `requests_max` in any period, wherever it begins.
@@ -10,8 +10,8 @@
  *              A4  what is refused uses nothing.
  * Threads      pure functions; who calls them holds the account's lock.
  */
-#ifndef RATE_LIMITING_ALGORITHM_H
-#define RATE_LIMITING_ALGORITHM_H
+#ifndef SLUICE_UTIL_QUOTA_ALGORITHM_H
+#define SLUICE_UTIL_QUOTA_ALGORITHM_H
 
 #include "util/quota_answer.h"
 
