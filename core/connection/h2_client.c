@@ -28,8 +28,9 @@ struct h2_connection {
 	struct block *block;        /* of the bytes that are being received; borrowed */
 	struct timer timer; /* until it is open: for the SETTINGS; then for the peer's silence */
 	int64_t heard_ms;
-	unsigned open;   /* streams that their owners have not released */
-	unsigned unsent; /* of those, without a request yet */
+	unsigned open;       /* streams that their owners have not released */
+	struct link unasked; /* of those, the ones without a request yet */
+	unsigned unasked_count;
 	int32_t last_id;
 	bool is_open;
 	bool was_asked;      /* whether the peer is there */
@@ -43,9 +44,10 @@ struct h2_client_stream {
 	struct http_stream s; /* first, so that it is the stream */
 	struct h2_stream wire;
 	struct h2_connection *connection;
-	struct task failed; /* tells later what failed at once */
-	bool is_sent;       /* the request's head */
-	bool is_dead;       /* its owner knows that nothing comes any more */
+	struct link unasked; /* of the connection's: the session does not know it yet */
+	struct task failed;  /* tells later what failed at once */
+	bool is_sent;        /* the request's head */
+	bool is_dead;        /* its owner knows that nothing comes any more */
 	bool is_released;
 	struct http_response spare; /* when the owner's arena is spent */
 	struct address gone_peer;   /* set when the stream dies: s.peer then points here */
@@ -138,6 +140,13 @@ static void fail_later(struct h2_client_stream *r)
 
 /* --- the end of all -------------------------------------------------------------------------- */
 
+/* What they would have asked was not processed. */
+static void lose_unasked(struct h2_connection *h)
+{
+	LIST_FOREACH_SAFE(l, &h->unasked)
+	tell_reset(CONTAINER_OF(l, struct h2_client_stream, unasked), HTTP_RESET_REFUSED, h->text);
+}
+
 /* Every stream hears why, once. */
 static void lose(struct h2_connection *h, enum http_reset why, const char *text)
 {
@@ -147,6 +156,7 @@ static void lose(struct h2_connection *h, enum http_reset why, const char *text)
 	h->why = why;
 	snprintf(h->text, sizeof(h->text), "%s", text);
 	h2_session_abort(h->session);
+	lose_unasked(h);
 }
 
 static void fail(struct h2_connection *h, enum http_reset why, const char *text)
@@ -363,6 +373,12 @@ static const struct h2_events session_events = {
 
 /* --- what the owner of a stream says --------------------------------------------------------- */
 
+static void leave_unasked(struct h2_client_stream *r)
+{
+	list_remove(&r->unasked);
+	r->connection->unasked_count--;
+}
+
 static void send_request(struct http_stream *s, struct http_request *request, bool end)
 {
 	struct h2_client_stream *r = of(s);
@@ -370,7 +386,7 @@ static void send_request(struct http_stream *s, struct http_request *request, bo
 	if (r->is_dead || r->is_sent || !h->session)
 		return;
 	r->is_sent = true;
-	h->unsent--;
+	leave_unasked(r);
 	struct http_request framed = *request;
 	/* That of this connection, whatever the client's is: RFC 9113 8.3.1. */
 	framed.scheme = r->s.tls_version ? STR("https") : STR("http");
@@ -465,7 +481,7 @@ static void release(struct http_stream *s)
 	struct http_client *c = h->client;
 	h->open--;
 	if (!r->is_sent)
-		h->unsent--;
+		leave_unasked(r);
 	let_go(r);
 	want_produce(h);
 	if (!c->stream && h->open == 0) {
@@ -524,6 +540,7 @@ static void on_close(struct stream *stream, enum rc rc)
 	struct h2_connection *h = c->h2;
 	char text[sizeof(h->text)];
 	c->is_closing = true;
+	timer_stop(&h->timer);
 	lose(h, h1_reset_of(rc), stream_error_text(stream));
 	snprintf(text, sizeof(text), "%s", h->text);
 	enum rc why = h->rc == RC_OK ? rc : h->rc;
@@ -581,6 +598,7 @@ static void start(struct http_client *c)
 	struct h2_connection *h = pool_get(pool, sizeof(*h));
 	*h = (struct h2_connection){.client = c, .heard_ms = loop_now_ms(c->loop)};
 	c->h2 = h;
+	list_init(&h->unasked);
 	timer_init(&h->timer, on_timer);
 	h->session = h2_session_new(pool, false, &settings, &budgets, NULL, &session_events, h);
 	if (!h->session) {
@@ -599,7 +617,7 @@ static unsigned capacity(const struct http_client *c)
 	if (!h->is_open || h->is_lost || h->last_id >= STREAM_ID_MAX)
 		return 0;
 	unsigned room = h2_session_capacity(h->session, c->http2.streams_max);
-	return room > h->unsent ? room - h->unsent : 0;
+	return room > h->unasked_count ? room - h->unasked_count : 0;
 }
 
 static bool is_idle(const struct http_client *c)
@@ -631,7 +649,8 @@ static struct http_stream *open_stream(struct http_client *c, struct arena *aren
 	task_init(&r->failed, on_failed);
 	r->connection = h;
 	h->open++;
-	h->unsent++;
+	h->unasked_count++;
+	list_append(&h->unasked, &r->unasked);
 	return &r->s;
 }
 

@@ -521,7 +521,10 @@ static int on_frame_not_send(
 		s = find_stream(session, frame->hd.stream_id);
 	if (!s)
 		return 0;
-	h2_stream_abandon(s, H2_INTERNAL_ERROR);
+	if (is_unprocessed) /* to the peer it is idle, and may not be reset */
+		h2_stream_detach(s);
+	else
+		h2_stream_abandon(s, H2_INTERNAL_ERROR);
 	session->events->on_reset(session->owner, s, H2_INTERNAL_ERROR, false, is_unprocessed);
 	return 0;
 }

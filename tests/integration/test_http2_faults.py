@@ -129,6 +129,18 @@ def upstreams_that_misbehave_before_a_client_by_http2():
     upstreams_misbehave(ask_by_http2)
 
 
+@case
+def an_upstream_that_leaves_behind_its_settings_is_not_waited_for():
+    def greet_and_leave(connection):
+        connection.send(settings())
+        connection.half_close()
+        connection.reader.to_end()
+    with Backend(greet_and_leave) as backend, Gateway([api("a", f"h2://{backend.authority}")]) as gateway:
+        answer = gateway.get("/")
+        record = gateway.records(1)[0]
+        equal((answer.status, record["reason"], record["upstream"]), (502, "upstream_reset", backend.authority))
+
+
 # --- clients ---------------------------------------------------------------------------------------
 
 UPLOAD = bytes(range(97, 123)) * 40

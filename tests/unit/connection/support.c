@@ -243,6 +243,7 @@ static void on_client_closed(void *owner, struct http_client *c, enum rc rc, con
 	ck_assert_ptr_eq(g->client, c);
 	g->client = NULL;
 	g->closed_rc = rc;
+	snprintf(g->closed_text, sizeof(g->closed_text), "%s", text);
 }
 
 static const struct http_client_events client_events = {
@@ -355,6 +356,7 @@ void rig_try_to_dial(struct rig *g)
 		.connect_timeout_ms = 1000,
 		.protocol = g->protocol,
 		.http2 = g->http2,
+		.connect = g->connect,
 	};
 	g->is_open = false;
 	g->client = http_client_dial(g->group, &target, &client_events, g);

@@ -60,6 +60,7 @@ struct rig {
 	struct address address;     /* where rig_dial finds the bare socket */
 	enum http_client_protocol protocol; /* of what rig_dial makes */
 	struct http2_options http2;
+	struct str connect; /* asks the bare socket for the way */
 	int listen_fd;
 	bool is_tcp; /* else a UNIX socket, on which everything arrives at once */
 	char folder[32];
@@ -75,6 +76,7 @@ struct rig {
 	char refused_detail[128];
 	bool is_open;
 	enum rc closed_rc;
+	char closed_text[128];
 };
 
 struct rig *rig_new(void);

@@ -70,7 +70,7 @@ static int heard(struct rig *g, unsigned type, unsigned id)
 	return -1;
 }
 
-static struct rig *begin(void)
+static struct rig *begin_asking(int ping_ms)
 {
 	struct rig *g = rig_new();
 	g->protocol = HTTP_CLIENT_2;
@@ -78,12 +78,27 @@ static struct rig *begin(void)
 		.streams_max = 8,
 		.stream_window_bytes = LIMIT_H2_STREAM_WINDOW_BYTES,
 		.connection_window_bytes = LIMIT_H2_CONNECTION_WINDOW_BYTES,
+		.ping_ms = ping_ms,
 	};
 	rig_try_to_dial(g);
 	rig_turn(g);
 	g->fd = accept4(g->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	ck_assert_int_ge(g->fd, 0);
 	rig_turn(g);
+	return g;
+}
+
+static struct rig *begin(void)
+{
+	return begin_asking(0);
+}
+
+#define PING_MS 1000
+
+static struct rig *begin_with_pings(void)
+{
+	struct rig *g = begin_asking(PING_MS);
+	say(g, SETTINGS, 0, 0, NOTHING);
 	return g;
 }
 
@@ -341,26 +356,15 @@ END_TEST
 
 START_TEST(a_silent_peer_is_asked_and_given_up)
 {
-	struct rig *g = begin_open();
-	http_client_close(g->client);
-	rig_turn(g);
-	rig_free(g);
-	g = rig_new();
-	g->protocol = HTTP_CLIENT_2;
-	g->http2 = (struct http2_options){8, 65535, 1u << 20, 1000};
-	rig_try_to_dial(g);
-	rig_turn(g);
-	g->fd = accept4(g->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	rig_turn(g);
-	say(g, SETTINGS, 0, 0, NOTHING);
+	struct rig *g = begin_with_pings();
 	struct probe *p = ask(g);
 	rig_forget(g);
-	rig_advance(g, 1100);
+	rig_advance(g, PING_MS + 100);
 	ck_assert_int_eq(heard(g, PING, 0), 8);
 	say(g, PING, ACK, 0, STR("\0\0\0\0\0\0\0\0"));
-	rig_advance(g, 1100);
+	rig_advance(g, PING_MS + 100);
 	ck_assert(!p->is_reset);
-	rig_advance(g, 2200);
+	rig_advance(g, 2 * (PING_MS + 100));
 	ck_assert(p->is_reset);
 	ck_assert_int_eq(p->why, HTTP_RESET_IO);
 	rig_free(g);
@@ -385,10 +389,68 @@ START_TEST(a_flood_ends_the_connection)
 }
 END_TEST
 
+/* The owner has not taken the answer when the connection ends, and its clock goes on. */
+START_TEST(what_nobody_has_taken_outlives_its_connection)
+{
+	struct rig *g = begin_with_pings();
+	struct probe *p = ask(g);
+	p->is_lazy = true;
+	say(g, HEADERS, END_HEADERS, 1, OK_200);
+	say(g, DATA, END_STREAM, 1, STR("whole"));
+	rig_half_close(g);
+	for (int i = 0; i < 4; i++)
+		rig_advance(g, PING_MS + 100);
+	ck_assert(p->stream->in_ended && !p->is_reset);
+	probe_take(p);
+	ck_assert(str_eq(buffer_str(&p->body), STR("whole")));
+	probe_release(p);
+	rig_turn(g);
+	ck_assert_ptr_null(g->client);
+	rig_free(g);
+}
+END_TEST
+
+START_TEST(who_has_not_asked_yet_hears_of_the_end)
+{
+	struct rig *g = begin_open();
+	struct probe *first = rig_open(g), *asked = ask(g), *last = rig_open(g);
+	probe_release(first);
+	rig_half_close(g);
+	ck_assert(asked->is_reset && last->is_reset);
+	ck_assert_int_eq(asked->why, HTTP_RESET_CLOSED);
+	ck_assert_int_eq(last->why, HTTP_RESET_REFUSED);
+	ck_assert_int_eq(last->stream->peer->u.sa.sa_family, AF_UNIX);
+	probe_ask(last, METHOD_GET, "/", CONTENT_LENGTH_NONE, true);
+	rig_turn(g);
+	probe_release(asked);
+	probe_release(last);
+	rig_turn(g);
+	ck_assert_ptr_null(g->client);
+	rig_free(g);
+}
+END_TEST
+
+/* To the peer that stream is idle: a reset of it would break the connection for all others. */
+START_TEST(a_request_that_never_left_is_not_reset)
+{
+	struct rig *g = begin_open();
+	struct probe *first = ask(g), *late = rig_open(g);
+	rig_forget(g);
+	probe_ask(late, METHOD_GET, "/", CONTENT_LENGTH_NONE, true);
+	say_goaway(g, 1);
+	ck_assert(late->is_reset && !first->is_reset);
+	ck_assert_int_eq(late->why, HTTP_RESET_REFUSED);
+	ck_assert_int_eq(heard(g, HEADERS, 3), -1);
+	ck_assert_int_eq(heard(g, RST_STREAM, 3), -1);
+	rig_free(g);
+}
+END_TEST
+
 UNIT_SUITE(h2_client, is_open_when_the_settings_came, who_says_no_settings_is_given_up,
 	carries_many_streams, a_reset_is_of_one_stream, what_a_goaway_leaves_out_was_not_processed,
 	every_stream_hears_of_the_end, the_peers_window_bounds_what_is_sent,
 	a_slow_owner_keeps_the_peers_window_shut,
 	what_was_given_whole_still_leaves_after_the_release, an_owner_that_gives_up_resets,
 	a_promise_of_length_is_kept_or_the_stream_dies, a_silent_peer_is_asked_and_given_up,
-	a_flood_ends_the_connection)
+	a_flood_ends_the_connection, what_nobody_has_taken_outlives_its_connection,
+	who_has_not_asked_yet_hears_of_the_end, a_request_that_never_left_is_not_reset)
