@@ -198,11 +198,12 @@ static bool receive(struct stream *s, size_t *budget)
 
 /* A closing stream stops at LIMIT_LINGER_BYTES and leaves the rest in the kernel until its time is
  * up: closing before that would answer what still comes with a reset, and the reset would overtake
- * our last bytes. */
+ * our last bytes. Once the peer has ended nothing more comes: the rest is read to that end, so that
+ * who has gone is not waited for. */
 bool stream_may_read(const struct stream *s)
 {
 	return !s->is_closed && (s->is_receiving || !s->is_open) && !s->residue && !s->has_ended &&
-	       s->lingered <= LIMIT_LINGER_BYTES;
+	       (s->lingered <= LIMIT_LINGER_BYTES || s->saw_closed);
 }
 
 static void read_plain(struct stream *s)

@@ -240,6 +240,28 @@ START_TEST(lingering_has_a_limit_in_bytes)
 }
 END_TEST
 
+/* Nothing comes behind its end: what it had sent before is read to that, and not waited for. */
+START_TEST(lingering_ends_with_the_peer_whatever_it_has_sent)
+{
+	static char bytes[LIMIT_LINGER_BYTES / 4];
+	bench_open();
+	int peer = side_accept(&a, NULL);
+	stream_send_copy(a.stream, STR("bye"));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	for (int i = 0; i < 7; i++, pump()) /* of which it leaves two unread */
+		ck_assert_int_eq(write(peer, bytes, sizeof(bytes)), sizeof(bytes));
+	ck_assert(stream_has_input(a.stream));
+	ck_assert_int_eq(a.closed, 0);
+	shutdown(peer, SHUT_WR);
+	pump();
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_eq(a.rc, RC_OK);
+	ck_assert_int_eq(read_all(peer), 3); /* and no reset */
+	close(peer);
+	bench_close();
+}
+END_TEST
+
 START_TEST(a_slow_reader_of_the_last_bytes_gets_them_all)
 {
 	enum { TOTAL = 12 << 20 };
@@ -633,9 +655,9 @@ UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	a_flushing_close_ends_at_once_when_the_peer_has_ended,
 	an_end_closes_without_waiting_for_the_peer, tells_whether_something_has_come,
 	a_flushing_close_after_our_end_lingers_and_ends_too, lingering_has_a_limit_in_time,
-	lingering_has_a_limit_in_bytes, a_slow_reader_of_the_last_bytes_gets_them_all,
-	a_peer_that_takes_nothing_is_given_up, a_flushing_close_may_be_made_harder,
-	a_reset_reaches_the_peer, a_reset_by_the_peer_is_told,
+	lingering_has_a_limit_in_bytes, lingering_ends_with_the_peer_whatever_it_has_sent,
+	a_slow_reader_of_the_last_bytes_gets_them_all, a_peer_that_takes_nothing_is_given_up,
+	a_flushing_close_may_be_made_harder, a_reset_reaches_the_peer, a_reset_by_the_peer_is_told,
 	a_reset_is_noticed_while_nobody_reads,
 	what_an_upstream_sent_before_its_reset_is_kept_while_nobody_reads,
 	a_reset_is_noticed_after_the_peer_has_ended,
