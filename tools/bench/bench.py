@@ -17,7 +17,9 @@ The plain case is a 1 KiB body over 64 keep-alive connections; 100 KiB bodies ru
 proxy's buffers tuned for them. `http2` is HTTP/2 over TLS (h2load -t1), eight streams on each of 16
 connections, towards the same backend; `tls` is HTTP/1.1 over it, `handshakes` are full ones (ECDSA P-256) and nothing else, a connection
 each, and `tls-idle` is the memory of idle connections that speak TLS. `log` is the plain case with an access log in a file, each in its own
-format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies. `sdk` is Sluice alone, too: what
+format, nginx with a buffer; `eight` is Sluice alone, with and without eight policies. `four`, `jwt`, `limit`, `cache` and
+`redis` are policies beside what peers have that comes closest (chains.py); `latency` is what four of them add to the 99th
+percentile at half of what they could do (h2load --rps). `sdk` is Sluice alone, too: what
 policies cost that only continue (twenty of them), that evaluate an expression, read two fields in a script, or ask a service
 (sdk/examples/authorizer), in instructions and in CPU beside a request without any.
 """
@@ -39,7 +41,8 @@ import tempfile
 import time
 
 import apis
-from proxies import LOAD_CORE, PROXIES, Origin
+import chains
+from proxies import LOAD_CORE, PROXIES, Origin, Redis
 
 AUTHORIZATION = "Authorization: Basic YmVuY2g6YmVuY2g="  # bench:bench
 
@@ -66,6 +69,16 @@ class Wrk:
     def command(port, connections, seconds):
         return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", AUTHORIZATION,
                 f"http://127.0.0.1:{port}/"]
+
+
+class Scripted(Wrk):
+    """HTTP/1.1, by turns what a script has."""
+
+    def __init__(self, script):
+        self.script = script
+
+    def command(self, port, connections, seconds):
+        return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", self.script, f"http://127.0.0.1:{port}/"]
 
 
 class WrkTls(Wrk):
@@ -164,10 +177,10 @@ def median_and_spread(values):
 
 
 def measure_cpu(client, proxies, connections, rounds, seconds):
-    """{name: statistics} of microseconds per request, in interleaved rounds."""
+    """By name, in interleaved rounds: microseconds per request, and requests per second."""
     for p in proxies:
         send_load(client, p.port, connections, 1)
-    samples = {p.label: [] for p in proxies}
+    samples, rates = {p.label: [] for p in proxies}, {p.label: [] for p in proxies}
     for number in range(rounds):
         # The order turns, so that nobody always runs after the same neighbour.
         for p in proxies[number % len(proxies):] + proxies[:number % len(proxies)]:
@@ -175,7 +188,23 @@ def measure_cpu(client, proxies, connections, rounds, seconds):
             before = cpu_ns(pids)
             requests = send_load(client, p.port, connections, seconds)
             samples[p.label].append((cpu_ns(pids) - before) / 1000 / requests)
-    return samples
+            rates[p.label].append(requests / seconds)
+    return samples, rates
+
+
+def percentile_of(port, connections, rate, seconds, folder, header):
+    """The 99th, in microseconds, of answers at that many requests a second."""
+    log = f"{folder}/latency"
+    subprocess.run(["taskset", "-c", str(LOAD_CORE), "h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}",
+                    "--warm-up-time=1", f"--rps={max(rate / connections, 1):.1f}", f"--log-file={log}", "-H", header,
+                    f"http://127.0.0.1:{port}/"], check=True, capture_output=True)
+    with open(log) as f:
+        rows = [line.split() for line in f]
+    os.remove(log)
+    if not rows or any(status != "200" for _, status, _ in rows):
+        raise RuntimeError("the load: not every answer is a 200")
+    times = sorted(int(took) for _, _, took in rows)
+    return times[len(times) * 99 // 100]
 
 
 def perf_calls(pids, seconds):
@@ -333,23 +362,24 @@ class Bench:
         while self.running:
             self.running.pop().stop()
 
-    def origin(self, body_bytes):
-        return self.start(Origin(self.args.top, self.folder, body_bytes), core=LOAD_CORE)
+    def origin(self, body_bytes, is_kept=False):
+        return self.start(Origin(self.args.top, self.folder, body_bytes, is_kept), core=LOAD_CORE)
 
     def say(self, text):
         print(text, flush=True)
 
-    def case_cpu(self, title, body_bytes, connections, variant, plans=None, client=Wrk):
+    def case_cpu(self, title, body_bytes, connections, variant, plans=None, client=Wrk, is_kept=False):
         rounds, seconds = (3, 1) if self.quick else (15, 2)
         self.say(f"\n{title} ({rounds} interleaved rounds)")
-        origin = self.origin(body_bytes)
+        origin = self.origin(body_bytes, is_kept)
         plans = plans or [(n, variant if n != "relay" else "", n) for n in self.names()
-                          if n != "relay" or client is Wrk]
+                          if n != "varnish" and (n != "relay" or client is Wrk)]
         proxies = [self.start(self.make(name, origin, kind, label)) for name, kind, label in plans]
-        samples = measure_cpu(client, proxies, connections, rounds, seconds)
+        samples, rates = measure_cpu(client, proxies, connections, rounds, seconds)
         rows = {}
         for p in proxies:
             row = median_and_spread(samples[p.label])
+            row["rate"] = statistics.median(rates[p.label])
             row["calls"] = measure_calls(client, p, connections, 2)
             for other in ("nginx", "haproxy", "relay", "sluice"):
                 if other in samples and other != p.label:
@@ -359,7 +389,7 @@ class Bench:
         self.stop_all()
         self.result["cases"][title] = rows
         self.say(f"  {'':16}{'CPU us':>8}{'middle half':>16}{'all':>16}{'calls':>7}"
-                 f"{'/nginx':>8}{'/haproxy':>10}{'/relay':>8}{'/sluice':>9}")
+                 f"{'/nginx':>8}{'/haproxy':>10}{'/relay':>8}{'/sluice':>9}{'a second':>10}")
         for label, r in rows.items():
             middle = f"{r['low']:.2f}-{r['high']:.2f}"
             whole = f"{r['min']:.2f}-{r['max']:.2f}"
@@ -367,7 +397,7 @@ class Bench:
             ratio = [f"{r[k]:.2f}" if k in r else "-"
                      for k in ("to_nginx", "to_haproxy", "to_relay", "to_sluice")]
             self.say(f"  {label:16}{r['median']:8.2f}{middle:>16}{whole:>16}{calls:>7}"
-                     f"{ratio[0]:>8}{ratio[1]:>10}{ratio[2]:>8}{ratio[3]:>9}")
+                     f"{ratio[0]:>8}{ratio[1]:>10}{ratio[2]:>8}{ratio[3]:>9}{r['rate']:10.0f}")
 
     def case_instructions(self):
         few, many = (64, 640) if self.quick else (640, 6400)
@@ -375,7 +405,7 @@ class Bench:
         self.say("\nUser-space instructions per request (callgrind)")
         origin = self.origin(1024)
         rows = {}
-        plans = [(n, "", n) for n in self.names()]
+        plans = [(n, "", n) for n in self.names() if n != "varnish"]
         if "sluice" in self.names():
             plans.append(("sluice", "eight policies", "sluice, eight policies"))
         for name, variant, label in plans:
@@ -384,6 +414,43 @@ class Bench:
             self.say(f"  {label:24}{rows[label]:10.0f}")
         self.stop_all()
         self.result["cases"]["instructions"] = rows
+
+    def case_policies(self, title, variant, plans, is_kept=False):
+        """Requests as `variant` wants them, to each (name, variant, label) of `plans`."""
+        client = Scripted(chains.load_script(self.folder, variant))
+        wanted = [plan for plan in plans if plan[0] in self.names()]
+        self.case_cpu(f"1 KiB, 64 connections, {title}", 1024, 64, variant, wanted, client, is_kept)
+
+    def case_redis(self):
+        """The shared storage is on the core of the load, as a machine of its own would be."""
+        redis = self.start(Redis(self.args.top, self.folder, 0), core=LOAD_CORE)
+        PROXIES["sluice"].redis_port = redis.port
+        self.case_policies("a limit counted by Redis", "a limit", [
+            ("sluice", "a limit", "sluice"), ("sluice", "a limit in Redis", "in Redis")])
+        PROXIES["sluice"].redis_port = 0
+
+    def case_latency(self):
+        rounds, seconds, connections = (2, 2, 64) if self.quick else (5, 4, 64)
+        variant = "four policies and tokens"
+        self.say(f"\nThe 99th percentile at half of what four policies can do ({rounds} interleaved rounds)")
+        origin = self.origin(1024)
+        gateway = self.start(self.make("sluice", origin, variant))
+        script = Scripted(chains.load_script(self.folder, variant))
+        rate = send_load(script, gateway.port, connections, 2) / 2 / 2
+        header = f"Authorization: Bearer {chains.tokens(self.folder)[0]}"
+        ports = {"origin": origin.port, "sluice": gateway.port}
+        if "nginx" in self.names():
+            ports["nginx"] = self.start(self.make("nginx", origin)).port
+        samples = {name: [] for name in ports}
+        for _ in range(rounds):
+            for name, port in ports.items():
+                samples[name].append(percentile_of(port, connections, rate, seconds, self.folder, header))
+        self.stop_all()
+        rows = {name: statistics.median(values) for name, values in samples.items()}
+        for name, value in rows.items():
+            self.say(f"  {name:10}{value / 1000:8.2f} ms, {(value - rows['origin']) / 1000:+.2f} ms, "
+                     f"{rate:.0f} a second")
+        self.result["cases"]["latency"] = {"rate": rate, **rows}
 
     def case_sdk(self):
         few, many = (64, 640) if self.quick else (640, 6400)
@@ -406,6 +473,8 @@ class Bench:
         origin = self.origin(1024)
         rows = {}
         for name in self.names():
+            if name == "varnish":
+                continue
             p = self.make(name, origin)
             self.start(p, env={"LD_PRELOAD": f"{self.args.top}/build/bench/malloc_count.so",
                                "MALLOC_COUNT_FILE": f"{p.dir}/malloc",
@@ -426,7 +495,7 @@ class Bench:
         origin = self.origin(1024)
         rows = {}
         for name in self.names():
-            if name == "relay":
+            if name in ("relay", "varnish"):
                 continue
             p = self.start(self.make(name, origin, variant))
             rows[name] = measure_idle(p, connections)
@@ -494,6 +563,18 @@ class Bench:
             "handshakes": lambda: self.case_cpu("Full handshakes of TLS 1.3, ECDSA P-256", 1024, 1,
                                                 "tls", client=Handshakes),
             "tls-idle": lambda: self.case_idle("tls"),
+            "four": lambda: self.case_policies("four policies, tokens in turn", "four policies and tokens", [
+                ("nginx", "", "nginx"), ("haproxy", "", "haproxy"), ("sluice", "", "sluice"),
+                ("sluice", "four policies and tokens", "four policies")]),
+            "jwt": lambda: self.case_policies("JWT by RS256", "tokens", [
+                ("haproxy", "tokens, each checked", "haproxy"), ("sluice", "tokens, each checked", "sluice"),
+                ("sluice", "tokens", "remembered")]),
+            "limit": lambda: self.case_policies("a limit by header", "a limit", [
+                (name, "a limit", name) for name in ("nginx", "haproxy", "sluice")]),
+            "cache": lambda: self.case_policies("a cache", "a cache", [
+                (name, "a cache", name) for name in ("nginx", "haproxy", "varnish", "sluice")], is_kept=True),
+            "redis": self.case_redis,
+            "latency": self.case_latency,
             "large": lambda: self.case_cpu("100 KiB, 16 connections, tuned", 102400, 16, "tuned"),
             "instructions": self.case_instructions,
             "sdk": self.case_sdk,
@@ -516,7 +597,7 @@ def main():
     parser.add_argument("--top", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="few rounds: a look, no result")
     parser.add_argument("--no-build", action="store_true", help="take build/release as it is")
-    parser.add_argument("--only", default="relay,nginx,haproxy,sluice")
+    parser.add_argument("--only", default="relay,nginx,haproxy,varnish,sluice")
     parser.add_argument("--cases", default="plain,log,eight,large,instructions,allocations,idle")
     parser.add_argument("--json", default=None)
     args = parser.parse_args()

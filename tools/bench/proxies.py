@@ -9,6 +9,8 @@ import socket
 import subprocess
 import time
 
+import chains
+
 PROXY_CORE, LOAD_CORE = 0, 1
 TLS_VARIANTS = ("tls", "http2")
 
@@ -47,8 +49,8 @@ class Proxy:
     """One program on a free port in front of the backend's port."""
 
     def __init__(self, top, folder, backend_port, variant=""):
-        self.top, self.backend_port, self.variant = top, backend_port, variant
-        self.dir = f"{folder}/{self.name}-{variant or 'plain'}"
+        self.top, self.folder, self.backend_port, self.variant = top, folder, backend_port, variant
+        self.dir = f"{folder}/{self.name}-{(variant or 'plain').replace(' ', '-')}"
         os.makedirs(self.dir, exist_ok=True)
         self.port, self.process = free_port(), None
 
@@ -121,6 +123,7 @@ class Nginx(Proxy):
         kind = "" if not http2 else "ssl http2 " if self.variant == "http2" else "ssl "
         log = f"{self.dir}/access.log combined buffer=64k flush=1s" \
             if self.variant == "logged" else "off"
+        beside, inside = chains.nginx(self.variant, self.dir)
         path = self.write("nginx.conf", f"""
 daemon off; master_process off; worker_processes 1; pid {self.dir}/pid;
 error_log {self.dir}/error.log crit;
@@ -129,7 +132,7 @@ http {{
     access_log {log}; keepalive_requests 1000000000; keepalive_timeout 3600s;
     client_body_temp_path {self.dir}/body; proxy_temp_path {self.dir}/proxy;
     fastcgi_temp_path {self.dir}/f; uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;
-    tcp_nodelay on;{tuned}
+    tcp_nodelay on;{tuned} {beside}
     upstream origin {{
         server 127.0.0.1:{self.backend_port}; keepalive 256; keepalive_requests 1000000000;
     }}
@@ -139,7 +142,7 @@ http {{
             proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_set_header Host $proxy_host;
             proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Request-Id $request_id;
+            proxy_set_header X-Request-Id $request_id; {inside}
         }}
     }}
 }}
@@ -159,6 +162,7 @@ class Haproxy(Proxy):
         http2 = f" ssl crt {self.certificate()} alpn {alpn} ssl-min-ver TLSv1.3" \
             if self.variant in TLS_VARIANTS else ""
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        beside, frontend, backend = chains.haproxy(self.variant, self.folder)
         path = self.write("haproxy.cfg", f"""
 global
     nbthread 1
@@ -175,11 +179,11 @@ frontend front
     bind 127.0.0.1:{self.port} backlog 4096{http2}
     option forwardfor
     unique-id-format %{{+X}}o%ci%cp%Ts%rt
-    unique-id-header X-Request-Id
+    unique-id-header X-Request-Id{frontend}
     default_backend origin
-backend origin
+backend origin{backend}
     server one 127.0.0.1:{self.backend_port}
-""")
+{beside}""")
         return ["haproxy", "-db", "-q", "-f", path]
 
     stop_signal = signal.SIGUSR1  # lets callgrind write; idle connections end at once
@@ -190,36 +194,20 @@ backend origin
         super().stop(seconds)
 
 
-SCRIPT = """function request_head(request)
-  if request.headers:get("host") and request.headers:get("authorization") then return end
-  respond(403)
-end
-"""
-
-
-def sdk_policies(variant, backend_port):
-    """What a variant of the case `sdk` binds."""
-    if variant == "twenty policies":
-        return [{"policyRef": {"name": "passing"}, "config": {}}] * 20
-    if variant == "an expression":
-        return [{"policyRef": {"name": "evaluating"}, "config": {
-            "key": "#[attributes.headers['authorization'] ++ ':' ++ attributes.method]"}}]
-    if variant == "a script":
-        return [{"policyRef": {"name": "lua-script"}, "config": {"script": SCRIPT}}]
-    if variant == "a callout":
-        return [{"policyRef": {"name": "authorizer"}, "config": {
-            "services": [f"http://127.0.0.1:{backend_port}"], "rememberSeconds": 0}}]
-    return []
-
-
 class Sluice(Proxy):
     name = "sluice"
+    redis_port = 0  # of the shared storage, where there is one
+
+    def shared_storage(self):
+        if not self.redis_port:
+            return {}
+        return {"sharedStorage": {"redis": {"address": f"127.0.0.1:{self.redis_port}"}}}
 
     def command(self):
         scheme = "https" if self.variant in TLS_VARIANTS else "http"
         spec = {"address": f"{scheme}://127.0.0.1:{self.port}",
                 "services": {"origin": {"address": f"http://127.0.0.1:{self.backend_port}"}}}
-        if policies := sdk_policies(self.variant, self.backend_port):
+        if policies := chains.sluice(self.variant, self.folder, self.backend_port):
             spec["policies"] = policies
         if self.variant in TLS_VARIANTS:
             self.certificate()
@@ -237,21 +225,39 @@ class Sluice(Proxy):
             "metadata": {"name": "bench"}, "spec": spec}))
         self.write("config/limits.yaml", json.dumps({
             "apiVersion": "gateway.sluice.dev/v1", "kind": "Configuration",
-            "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}}}))
+            "metadata": {"name": "limits"}, "spec": {"limits": {"connectionsPerAddress": 0}, **self.shared_storage()}}))
         build = f"{self.top}/build/release"
-        extra = ["--plugins", f"{self.top}/build/bench/policies"] if policies else []
+        own = f"{self.top}/build/bench/policies"
+        extra = ["--plugins", own] if policies and os.path.exists(own) else []
         log = f"{self.dir}/access.log" if self.variant == "logged" else "off"
         return [f"{build}/bin/sluice", "run", "--config", f"{self.dir}/config", "--plugins",
                 f"{build}/lib/sluice/plugins", *extra, "--state", f"{self.dir}/state", "--workers", "1",
                 "--access-log", log, "--log-level", "error"]
 
 
+class Varnish(Proxy):
+    """Only where something is cached."""
+    name = "varnish"
+
+    def command(self):
+        return ["varnishd", "-j", "none", "-F", "-n", f"{self.dir}/work", "-a", f"127.0.0.1:{self.port}",
+                "-b", f"127.0.0.1:{self.backend_port}", "-s", "malloc,64m", "-t", "3600", "-p", "thread_pools=1"]
+
+
+class Redis(Proxy):
+    """The shared storage, on the core of the load."""
+    name = "redis"
+
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--save", "", "--appendonly", "no", "--dir", self.dir]
+
+
 class Origin(Proxy):
-    """The backend: nginx answering from memory, on the core of the load."""
+    """The backend: nginx answering from memory, on the core of the load. Caches may keep its answers."""
     name = "origin"
 
-    def __init__(self, top, folder, body_bytes):
-        self.body_bytes = body_bytes
+    def __init__(self, top, folder, body_bytes, is_kept=False):
+        self.body_bytes, self.is_kept = body_bytes, is_kept
         super().__init__(top, folder, 0, str(body_bytes))
 
     def command(self):
@@ -260,6 +266,7 @@ class Origin(Proxy):
         # Small bodies from the configuration, large ones from the page cache.
         answer = f"return 200 {'x' * self.body_bytes};" if self.body_bytes <= 2048 else \
             f"root {self.dir}/www; try_files /body =500;"
+        kept = "add_header Cache-Control max-age=3600;" if self.is_kept else ""
         path = self.write("nginx.conf", f"""
 daemon off; master_process off; worker_processes 1; pid {self.dir}/pid;
 error_log {self.dir}/error.log crit;
@@ -269,10 +276,10 @@ http {{
     open_file_cache max=10 inactive=1h; sendfile on; default_type text/plain;
     client_body_temp_path {self.dir}/b; proxy_temp_path {self.dir}/p;
     fastcgi_temp_path {self.dir}/f; uwsgi_temp_path {self.dir}/u; scgi_temp_path {self.dir}/s;
-    server {{ listen 127.0.0.1:{self.port} backlog=4096; location / {{ {answer} }} }}
+    server {{ listen 127.0.0.1:{self.port} backlog=4096; location / {{ {kept} {answer} }} }}
 }}
 """)
         return ["nginx", "-p", self.dir, "-c", path]
 
 
-PROXIES = {c.name: c for c in (Relay, Nginx, Haproxy, Sluice)}
+PROXIES = {c.name: c for c in (Relay, Nginx, Haproxy, Varnish, Sluice)}

@@ -15,7 +15,7 @@ packages_of_build="build-essential cmake ninja-build pkg-config libevent-dev lib
 packages_of_test="curl openssl python3 procps ca-certificates ccache nginx-light haproxy nodejs zstd minisign nghttp2-client
 	tinyproxy-bin redis-server"
 packages_of_full="clang llvm abigail-tools slowhttptest testssl.sh"
-packages_of_bench="nginx-light haproxy wrk nghttp2-client valgrind util-linux strace"
+packages_of_bench="nginx-light haproxy varnish redis-server wrk nghttp2-client valgrind util-linux strace"
 packages_have_apt_lists=no
 
 packages_debian_release() {
