@@ -270,7 +270,7 @@ def a_plugin_that_crashes_when_it_is_loaded_costs_its_apis_alone():
             equal((crash["binding"], crash["callback"]), ("plugin:hostile", "load"))
 
 
-@case(seconds=180)
+@case(modes="full", seconds=180)
 def a_policy_that_computes_without_end_in_configure_costs_its_api_alone():
     configure_hangs("loop", "--crash-budget", "1")
 

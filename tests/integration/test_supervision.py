@@ -257,7 +257,7 @@ def is_waiting(gateway):
         return True
 
 
-@case(seconds=180)
+@case(modes="full", seconds=180)
 def a_late_answer_of_the_supervisor_is_of_no_other_address():
     asked, wanted = free_port(), free_port()
     with Backend(reply(200, "x")) as backend, Gateway([api("a", backend)]) as gateway:
@@ -271,7 +271,7 @@ def a_late_answer_of_the_supervisor_is_of_no_other_address():
         wait_for(lambda: answers(gateway, wanted), "the port that was wanted")
 
 
-@case(seconds=180)
+@case(modes="full", seconds=180)
 def who_is_to_take_over_and_does_not_is_replaced():
     with Backend(reply(200, "x")) as backend, \
             Gateway([api("a", backend)], options=["--standby"]) as gateway:
