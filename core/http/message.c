@@ -11,7 +11,8 @@ bool field_name_is_valid(struct str name)
 {
 	if (name.n == 0 || name.n > LIMIT_FIELD_NAME_BYTES)
 		return false;
-	return scan_token(name.p, name.p + name.n) == name.p + name.n;
+	return LIKELY(scan_is_word(name.p, name.n)) ||
+	       scan_token(name.p, name.p + name.n) == name.p + name.n;
 }
 
 static inline bool is_space(char c)
@@ -25,7 +26,8 @@ bool field_value_is_valid(struct str value)
 		return true;
 	return value.n <= LIMIT_FIELD_VALUE_BYTES && !is_space(value.p[0]) &&
 	       !is_space(value.p[value.n - 1]) &&
-	       scan_text(value.p, value.p + value.n) == value.p + value.n;
+	       (LIKELY(scan_is_plain(value.p, value.n)) ||
+		       scan_text(value.p, value.p + value.n) == value.p + value.n);
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */

@@ -66,15 +66,18 @@ static inline const char *scan_rest(const char *p, const char *stop, uint8_t cla
 	return p;
 }
 
+/* Controls, obs-text, which one signed comparison finds as well, and DEL. */
+static inline bytes16 odd16(bytes16 v)
+{
+	return (bytes16)((signed16)v < (signed16)SPLAT(0x20)) | (bytes16)(v == SPLAT(0x7f));
+}
+
 /* To the first control byte but HTAB, or DEL. */
 static inline const char *scan_text(const char *p, const char *stop)
 {
 	while (stop - p >= 16) {
-		/* One signed comparison finds HTAB and obs-text as well: rare, and looked at again.
-		 */
-		signed16 v = (signed16)load16(p);
-		unsigned hits = mask16((bytes16)(v < (signed16)SPLAT(0x20)) |
-				       (bytes16)(v == (signed16)SPLAT(0x7f)));
+		/* HTAB and obs-text are among them: rare, and looked at again. */
+		unsigned hits = mask16(odd16(load16(p)));
 		if (hits == 0) {
 			p += 16;
 			continue;
@@ -116,19 +119,67 @@ static inline const char *scan_query(const char *p, const char *stop)
 	return scan_rest(p, stop, BYTE_QUERY);
 }
 
+/* Letters, digits and '-'. */
+static inline bytes16 word16(bytes16 v)
+{
+	bytes16 is_letter = (bytes16)(((v | SPLAT(0x20)) - SPLAT('a')) < SPLAT(26));
+	bytes16 is_digit = (bytes16)((v - SPLAT('0')) < SPLAT(10));
+	return is_letter | is_digit | (bytes16)(v == SPLAT('-'));
+}
+
 /* To the first byte that is not a letter, a digit or '-'. */
 static inline const char *scan_word(const char *p, const char *stop)
 {
 	while (stop - p >= 16) {
-		bytes16 v = load16(p);
-		bytes16 is_letter = (bytes16)(((v | SPLAT(0x20)) - SPLAT('a')) < SPLAT(26));
-		bytes16 is_digit = (bytes16)((v - SPLAT('0')) < SPLAT(10));
-		unsigned words = mask16(is_letter | is_digit | (bytes16)(v == SPLAT('-')));
+		unsigned words = mask16(word16(load16(p)));
 		if (words != 0xffff)
 			return p + __builtin_ctz(~words);
 		p += 16;
 	}
 	return scan_rest(p, stop, BYTE_WORD);
+}
+
+/* Sixteen bytes that stand for the n (4 to 15) at p: all of them, some twice. */
+static inline bytes16 load_short(const char *p, size_t n)
+{
+	uint64_t halves[2];
+	if (n >= 8) {
+		memcpy(&halves[0], p, 8);
+		memcpy(&halves[1], p + n - 8, 8);
+	} else {
+		uint32_t first, last;
+		memcpy(&first, p, 4);
+		memcpy(&last, p + n - 4, 4);
+		halves[0] = halves[1] = (uint64_t)first << 32 | last;
+	}
+	return load16((const char *)halves);
+}
+
+/* All n bytes are text; false: scan_text has to tell. What is short, which most is, is looked at as a whole (20
+ * instructions). */
+static inline bool scan_is_plain(const char *p, size_t n)
+{
+	if (n < 4)
+		return scan_rest(p, p + n, BYTE_TEXT) == p + n;
+	if (n < 16)
+		return mask16(odd16(load_short(p, n))) == 0;
+	bytes16 odd = odd16(load16(p + n - 16));
+	for (size_t i = 0; i + 16 < n; i += 16)
+		odd |= odd16(load16(p + i));
+	return mask16(odd) == 0;
+}
+
+/* All n bytes are letters, digits and '-'. */
+static inline bool scan_is_word(const char *p, size_t n)
+{
+	if (n < 4)
+		return scan_rest(p, p + n, BYTE_WORD) == p + n;
+	if (n < 16)
+		return mask16(word16(load_short(p, n))) == 0xffff;
+	bytes16 words = word16(load16(p + n - 16));
+	for (size_t i = 0; i + 16 < n; i += 16)
+		words &= word16(load16(p + i));
+	return mask16(words) == 0xffff;
 }
 
 static inline const char *scan_token(const char *p, const char *stop)

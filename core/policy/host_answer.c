@@ -1,28 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* policy/host_answer.c - answers that a policy gives instead of the upstream. */
+#include "base/limits.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
 
 #define ANSWER_BODY_BYTES_MAX   (1u << 20)
 #define ANSWER_REASON_BYTES_MAX 64
 
+/* Others follow: of bindings, and the gateway's own. */
+#define FIELDS_MORE 8
+
 /* Content-Length is the gateway's; whoever gives one means the body it gives. */
+static bool is_framing(int id)
+{
+#define BIT(id) ((uint64_t)1 << FIELD_##id)
+	const uint64_t framing = BIT(CONTENT_LENGTH) | BIT(TRANSFER_ENCODING) | BIT(CONNECTION) |
+				 BIT(KEEP_ALIVE) | BIT(TRAILER) | BIT(UPGRADE);
+#undef BIT
+	return id >= 0 && (framing >> id & 1);
+}
+
 static int32_t answer_fields(struct fields *to, const struct sluice_str *fields, size_t count)
 {
+	if (count > 0 && count <= LIMIT_FIELDS)
+		fields_reserve(to, (uint32_t)count + FIELDS_MORE);
 	for (size_t i = 0; i < count; i++) {
 		struct str name = str_in(fields[2 * i]), value = str_in(fields[2 * i + 1]);
-		switch (field_id_of(name)) {
-		case FIELD_CONTENT_LENGTH:
-		case FIELD_TRANSFER_ENCODING:
-		case FIELD_CONNECTION:
-		case FIELD_KEEP_ALIVE:
-		case FIELD_TRAILER:
-		case FIELD_UPGRADE:
+		int id = field_id_check(name);
+		if (is_framing(id))
 			return SLUICE_E_INVALID;
-		default:
-			break;
-		}
-		enum rc rc = fields_add(to, name, value);
+		enum rc rc = fields_add_id(to, id, name, value);
 		if (rc != RC_OK)
 			return rc == RC_FULL ? SLUICE_E_FULL : SLUICE_E_INVALID;
 	}

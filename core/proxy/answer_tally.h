@@ -24,6 +24,8 @@ struct answer_row {
 struct answer_tally {
 	struct map by_key;
 	struct answer_row *rows; /* owned; the newest first */
+	struct answer_row
+		*last; /* that was counted: answers of one kind come in a row; NULL: none */
 	size_t row_count;
 };
 

@@ -2,9 +2,7 @@
 #include "cache_status.h"
 
 #include "sluice/text.h"
-
-#include <inttypes.h>
-#include <stdio.h>
+#include "util/decimal.h"
 
 #define DETAIL_BYTES_MAX 64
 
@@ -18,8 +16,12 @@ static size_t text_add(char *out, size_t n, const char *text)
 
 static size_t number_add(char *out, size_t n, const char *name, int64_t number)
 {
-	return n +
-	       (size_t)snprintf(out + n, CACHE_STATUS_BYTES_MAX - n, "%s%" PRId64, name, number);
+	char room[DECIMAL_BYTES_MAX];
+	uint64_t size = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	struct sluice_str digits = decimal(size, room);
+	n = text_add(out, text_add(out, n, name), number < 0 ? "-" : "");
+	memcpy(out + n, digits.p, digits.n);
+	return n + digits.n;
 }
 
 static size_t detail_add(char *out, size_t n, struct sluice_str detail)

@@ -40,7 +40,7 @@ int origin_keep(struct origin *origin, const struct sluice_call *call, struct sl
 	return 1;
 }
 
-/* Scheme and authority in any case: no configuration leaves them out. */
+/* Scheme and authority in any case: no configuration leaves them out. Both are in lower case. */
 static struct sluice_str target_key(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct origin *origin, const struct sluice_str *parts, size_t count)
 {
@@ -50,8 +50,8 @@ static struct sluice_str target_key(const struct sluice_call *call, struct sluic
 		bytes += parts[i].n;
 	if (!key_alloc(call, x, bytes, &k))
 		return (struct sluice_str){NULL, 0};
-	cache_key_add_lower(&k, origin->scheme);
-	cache_key_add_lower(&k, origin->authority);
+	cache_key_add(&k, origin->scheme);
+	cache_key_add(&k, origin->authority);
 	for (size_t i = 0; i < count; i++)
 		cache_key_add(&k, parts[i]);
 	return key_end(&k);

@@ -84,11 +84,24 @@ static void wanted_add_condition(struct wanted *w, struct sluice_str name, struc
  * get. */
 static int is_override(struct sluice_str name)
 {
-	static const char *const names[] = {"x-http-method", "x-http-method-override",
-		"x-method-override", "x-original-url", "x-rewrite-url", "x-host", "x-original-host",
-		"x-forwarded-server"};
+	static const struct {
+		size_t n;
+		const char *text;
+	} names[] = {
+#define ROW(text) {sizeof(text) - 1, text}
+		ROW("x-http-method"),
+		ROW("x-http-method-override"),
+		ROW("x-method-override"),
+		ROW("x-original-url"),
+		ROW("x-rewrite-url"),
+		ROW("x-host"),
+		ROW("x-original-host"),
+		ROW("x-forwarded-server"),
+#undef ROW
+	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (sluice_equal_nocase(name, (struct sluice_str){names[i], strlen(names[i])}))
+		if (names[i].n == name.n &&
+			sluice_equal_nocase(name, (struct sluice_str){names[i].text, name.n}))
 			return 1;
 	return 0;
 }

@@ -3,9 +3,7 @@
 
 #include "byte_range.h"
 #include "sluice/text.h"
-
-#include <inttypes.h>
-#include <stdio.h>
+#include "util/decimal.h"
 
 /* Age, Cache-Status, Content-Range. */
 #define FIELDS_MORE 3
@@ -13,7 +11,7 @@
 struct draft {
 	struct sluice_cache_answer answer;
 	struct field_pairs fields;
-	char age[24], status[CACHE_STATUS_BYTES_MAX], range[CONTENT_RANGE_BYTES_MAX];
+	char age[DECIMAL_BYTES_MAX], status[CACHE_STATUS_BYTES_MAX], range[CONTENT_RANGE_BYTES_MAX];
 };
 
 /* --- conditions and ranges ------------------------------------------------------------------- */
@@ -77,8 +75,7 @@ static int fields_init(const struct sluice_call *call, struct sluice_exchange *x
 static void add_own_fields(
 	const struct settings *s, struct draft *d, int64_t age_s, const struct cache_status *status)
 {
-	int n = snprintf(d->age, sizeof(d->age), "%" PRId64, age_s);
-	field_append(d, SLUICE_STR("Age"), (struct sluice_str){d->age, (size_t)n});
+	field_append(d, SLUICE_STR("Age"), decimal((uint64_t)age_s, d->age));
 	if (s->tells_status)
 		field_append(d, SLUICE_STR("Cache-Status"),
 			(struct sluice_str){d->status, cache_status_write(d->status, status)});

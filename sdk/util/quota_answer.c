@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/quota_answer.h"
 
+#include "util/decimal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-
-#define DIGITS_MAX 20
-
-static struct sluice_str decimal(uint64_t value, char out[DIGITS_MAX])
-{
-	size_t at = DIGITS_MAX;
-	do {
-		out[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	return (struct sluice_str){out + at, DIGITS_MAX - at};
-}
 
 static int64_t seconds_up(int64_t ms)
 {
@@ -24,7 +14,7 @@ static int64_t seconds_up(int64_t ms)
 int32_t quota_refuse(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct quota *quota, struct sluice_str reason)
 {
-	char digits[DIGITS_MAX];
+	char digits[DECIMAL_BYTES_MAX];
 	int64_t seconds = seconds_up(quota->reset_ms);
 	const struct sluice_str fields[] = {
 		SLUICE_STR("Retry-After"), decimal(seconds > 1 ? (uint64_t)seconds : 1, digits)};
@@ -37,7 +27,7 @@ int32_t quota_refuse(const struct sluice_call *call, struct sluice_exchange *x,
 static void expose(const struct sluice_call *call, struct sluice_exchange *x,
 	struct sluice_str name, uint64_t value)
 {
-	char digits[DIGITS_MAX];
+	char digits[DECIMAL_BYTES_MAX];
 	call->host->field_set(x, SLUICE_RESPONSE, name, decimal(value, digits));
 }
 

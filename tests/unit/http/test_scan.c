@@ -37,6 +37,24 @@ START_TEST(stops_at_the_first_byte_outside_the_class)
 }
 END_TEST
 
+START_TEST(what_is_looked_at_as_a_whole_is_seen_whole)
+{
+	for (size_t n = 1; n < 50; n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				char bytes[50];
+				memset(bytes, 'x', n);
+				bytes[at] = (char)c;
+				bool is_plain = scan_is_plain(bytes, n);
+				bool is_visible = c >= 0x20 && c < 0x7f;
+				ck_assert_int_eq(
+					scan_is_word(bytes, n), byte_is((char)c, BYTE_WORD));
+				ck_assert(!is_plain || byte_is((char)c, BYTE_TEXT));
+				ck_assert(is_plain || !is_visible);
+			}
+}
+END_TEST
+
 START_TEST(classes_are_those_of_rfc_9110)
 {
 	for (int c = 0; c < 256; c++) {
@@ -54,4 +72,5 @@ START_TEST(classes_are_those_of_rfc_9110)
 }
 END_TEST
 
-UNIT_SUITE(scan, stops_at_the_first_byte_outside_the_class, classes_are_those_of_rfc_9110)
+UNIT_SUITE(scan, stops_at_the_first_byte_outside_the_class,
+	what_is_looked_at_as_a_whole_is_seen_whole, classes_are_those_of_rfc_9110)

@@ -15,13 +15,15 @@ START_TEST(counts_by_all_three)
 	answer_tally_count(&t, STR("a"), STR("b"), STR("c"));
 	answer_tally_count(&t, STR("ab"), STR(""), STR("c"));
 	answer_tally_count(&t, STR("a"), STR("b"), STR("c"));
+	answer_tally_count(&t, STR("a"), STR("b"), STR("c"));
 	answer_tally_count(&t, STR_EMPTY, STR("b"), STR_EMPTY);
-	ck_assert_uint_eq(answer_tally_take(&t, taken, TAKEN_MAX), 3);
-	ck_assert_uint_eq(taken[2].count, 2);
-	assert_str(taken[2].row->api, "a");
-	assert_str(taken[2].row->reason, "b");
-	assert_str(taken[2].row->policy, "c");
-	ck_assert_uint_eq(taken[0].row->policy.n, 0);
+	answer_tally_count(&t, STR_EMPTY, STR("b"), STR("c"));
+	ck_assert_uint_eq(answer_tally_take(&t, taken, TAKEN_MAX), 4);
+	ck_assert_uint_eq(taken[3].count, 3);
+	assert_str(taken[3].row->api, "a");
+	assert_str(taken[3].row->reason, "b");
+	assert_str(taken[3].row->policy, "c");
+	ck_assert_uint_eq(taken[1].row->policy.n, 0);
 	answer_tally_deinit(&t);
 }
 END_TEST
