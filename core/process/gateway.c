@@ -19,6 +19,7 @@
 #include "policy/quarantine.h"
 #include "process/confine.h"
 #include "process/crash.h"
+#include "services/caches.h"
 #include "services/job_pool.h"
 #include "services/services.h"
 
@@ -141,6 +142,7 @@ static void drain(struct gateway *g)
 	}
 	log_write(LOG_INFO, "draining");
 	g->state = GATEWAY_DRAINING;
+	services_caches_end(); /* what goes from now on is let go of, not given up */
 	reload_stop(g);
 	for (unsigned i = 0; i < g->workers; i++)
 		worker_thread_post(g->threads[i], drain_on_worker, g->threads[i]);
@@ -449,6 +451,7 @@ static bool serve(struct gateway *g)
 	registry_set_metrics(g->registry, g->metrics);
 	registry_set_loop(g->registry, g->loop);
 	services_register(g->registry);
+	services_caches_keep_in(g->state_dir);
 	prepare_job_threads(g);
 	ports_init(&g->ports, g->workers, g->supervision);
 	g->overload = overload_new(g->loop, descriptors_max());

@@ -17,7 +17,7 @@ struct capture {
 	const struct sluice_cache *cache;
 	struct cache_body *body; /* owned */
 	struct str key, group, meta;
-	int64_t for_ms;
+	int64_t for_ms, begun_ms;
 	uint64_t purges; /* when it was begun */
 };
 
@@ -79,6 +79,7 @@ int32_t cache_store_begin(struct sluice_exchange *x, struct sluice_cache *cache,
 	c->group = group;
 	c->meta = meta;
 	c->for_ms = item.for_ms;
+	c->begun_ms = loop_now_ms(x->loop);
 	c->purges = named_cache_purges(cache->named);
 	operation_begin(&c->operation, x, capture_leave);
 	operation_end(&c->operation);
@@ -86,14 +87,14 @@ int32_t cache_store_begin(struct sluice_exchange *x, struct sluice_cache *cache,
 }
 
 /* A purge counts before it removes: whichever comes first, what was begun before it does not stay. */
-static int32_t capture_store(const struct capture *c, int64_t now_ms)
+static int32_t capture_store(const struct capture *c)
 {
 	struct named_cache *n = c->cache->named;
 	const struct sluice_cache_item item = {.key = str_out(c->key),
 		.group = str_out(c->group),
 		.meta = str_out(c->meta),
 		.for_ms = c->for_ms};
-	int32_t result = named_cache_put(n, now_ms, &item, c->body);
+	int32_t result = named_cache_put(n, c->begun_ms, &item, c->body);
 	if (c->purges == named_cache_purges(n))
 		return result;
 	named_cache_remove(n, c->key);
@@ -112,7 +113,7 @@ int32_t cache_store_piece(
 		return SLUICE_E_NOT_FOUND;
 	int32_t result = capture_add(c, str_in(piece->bytes));
 	if (result == SLUICE_OK && piece->end)
-		result = capture_store(c, loop_now_ms(x->loop));
+		result = capture_store(c);
 	if (result != SLUICE_OK || piece->end)
 		capture_end(c);
 	return result;

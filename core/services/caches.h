@@ -9,6 +9,12 @@
 
 #include "base/str.h"
 
+/* Where stores that outlast the process keep their entries (state/cache_folder.h), in a folder of their own; NULL:
+ * nowhere. It lasts until the last store is gone. */
+void services_caches_keep_in(const char *dir);
+/* The process ends: what is on disk of stores that go from now on stays there. */
+void services_caches_end(void);
+
 struct cache_account {
 	struct str policy, name;
 	uint64_t entries, entries_max, bytes, bytes_max;

@@ -7,6 +7,7 @@
 #include "observe/metrics.h"
 #include "services/caches.h"
 #include "services/services_priv.h"
+#include "state/cache_folder.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,7 +28,11 @@
 	X(EVICTIONS, "sluice_cache_evictions_total", "Entries dropped for want of room.",          \
 		METRIC_COUNTER)                                                                    \
 	X(BYTES, "sluice_cache_bytes", "What the store holds.", METRIC_GAUGE)                      \
-	X(ENTRIES, "sluice_cache_entries", "How many entries it holds.", METRIC_GAUGE)
+	X(ENTRIES, "sluice_cache_entries", "How many entries it holds.", METRIC_GAUGE)             \
+	X(RESTORED, "sluice_cache_restored_total", "Entries that came back from disk.",            \
+		METRIC_COUNTER)                                                                    \
+	X(UNKEPT, "sluice_cache_disk_failures_total",                                              \
+		"Files that could not be written or deleted.", METRIC_COUNTER)
 
 enum count {
 #define X(name, metric, help, kind) COUNT_##name,
@@ -41,13 +46,18 @@ struct named_cache {
 	struct str policy, name; /* views of it */
 	struct link holders;     /* the newest first, whose limits count */
 	struct cache *store;
+	struct cache_folder *folder;    /* owned; its copy on disk; NULL: none */
 	_Atomic uint64_t bytes_to_come; /* of bodies that exchanges have begun to store */
 	_Atomic uint64_t purges;        /* what was begun before the last of them is not stored */
+	_Atomic bool has_served; /* some worker has had it */
 	unsigned workers;
 	struct metric_series *series[COUNT_COUNT]; /* refs; NULL: nobody counts */
 };
 
-static struct map caches; /* by key; main thread */
+/* Main thread. */
+static struct map caches;     /* by key */
+static const char *state_dir; /* borrowed; NULL: nothing outlasts the process */
+static bool is_ending;
 
 /* --- counting -------------------------------------------------------------------------------- */
 /* On a worker, or on the main thread, which has the cell behind theirs. */
@@ -65,6 +75,8 @@ static void count_change(const struct named_cache *n, const struct cache_change 
 	count(n, COUNT_EVICTIONS, change->evicted);
 	count(n, COUNT_BYTES, (uint64_t)change->bytes);
 	count(n, COUNT_ENTRIES, (uint64_t)change->entries);
+	count(n, COUNT_RESTORED, change->restored);
+	count(n, COUNT_UNKEPT, change->unkept);
 }
 
 /* --- what is asked of it --------------------------------------------------------------------- */
@@ -176,17 +188,31 @@ uint64_t named_cache_purges(const struct named_cache *n)
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
-static void named_apply_limits(struct named_cache *n)
+/* What a plan that never served lets go of stands there for the next one. */
+static void folder_close(struct named_cache *n)
+{
+	if (n->folder)
+		cache_folder_close(n->folder, is_ending || !atomic_load(&n->has_served));
+	n->folder = NULL;
+}
+
+/* Who opened it last chooses. */
+static void named_apply_options(struct named_cache *n)
 {
 	struct cache_change change = {0};
 	const struct sluice_cache *newest =
 		CONTAINER_OF(n->holders.next, struct sluice_cache, holder);
 	cache_limit(n->store, &newest->options, &change);
 	count_change(n, &change);
+	if (!newest->persists)
+		folder_close(n);
+	else if (!n->folder && state_dir)
+		n->folder = cache_folder_open(state_dir, n->key, n->store);
 }
 
 static void named_free(struct named_cache *n)
 {
+	folder_close(n);
 	named_cache_remove_prefix(n, STR_EMPTY);
 	map_remove(&caches, n->key);
 	if (caches.count == 0)
@@ -199,6 +225,12 @@ static void named_free(struct named_cache *n)
 	free(n);
 }
 
+static void on_worker_start(struct policy_companion *companion, uint32_t worker)
+{
+	const struct sluice_cache *c = CONTAINER_OF(companion, struct sluice_cache, companion);
+	atomic_store(&c->named->has_served, true);
+}
+
 static void on_release(struct policy_companion *companion)
 {
 	struct sluice_cache *c = CONTAINER_OF(companion, struct sluice_cache, companion);
@@ -206,7 +238,7 @@ static void on_release(struct policy_companion *companion)
 	if (list_is_empty(&c->named->holders))
 		named_free(c->named);
 	else
-		named_apply_limits(c->named);
+		named_apply_options(c->named);
 	free(c);
 }
 
@@ -257,9 +289,9 @@ static struct named_cache *named_of(
 bool named_cache_options_take(
 	const struct sluice_cache_options *given, struct sluice_cache_options *o)
 {
-	if (!given || given->size < sizeof(*given))
+	if (!given || given->size < offsetof(struct sluice_cache_options, persists))
 		return false;
-	*o = *given;
+	take_sized(o, sizeof(*o), given, given->size);
 	return o->name.n <= NAME_BYTES_MAX && o->entries_max >= 1 &&
 	       o->entries_max <= ENTRIES_MAX && o->bytes_max >= STORE_BYTES_MIN &&
 	       o->bytes_max <= STORE_BYTES_MAX && o->entry_bytes_max >= 1 &&
@@ -270,19 +302,32 @@ struct sluice_cache *named_cache_open(
 	struct sluice_instance *i, const struct sluice_cache_options *given)
 {
 	struct sluice_cache *c = heap_zalloc(sizeof(*c));
+	c->companion.worker_start = on_worker_start;
 	c->companion.release = on_release;
 	c->instance = i;
 	c->options = (struct cache_options){.bytes_max = given->bytes_max,
 		.entry_bytes_max = given->entry_bytes_max,
 		.entries_max = given->entries_max};
+	c->persists = given->persists != 0;
 	c->named = named_of(i, str_in(given->name), &c->options);
 	list_prepend(&c->named->holders, &c->holder);
-	named_apply_limits(c->named);
+	named_apply_options(c->named);
 	policy_accompany(i, &c->companion);
 	return c;
 }
 
 /* --- for whoever runs the gateway ------------------------------------------------------------ */
+void services_caches_keep_in(const char *dir)
+{
+	state_dir = dir;
+	is_ending = false;
+}
+
+void services_caches_end(void)
+{
+	is_ending = true;
+}
+
 void services_caches(cache_account_fn *fn, void *arg)
 {
 	const struct map_entry *each;

@@ -24,6 +24,7 @@ struct sluice_cache {
 	struct named_cache *named;
 	struct link holder; /* of the named one's list */
 	struct cache_options options;
+	bool persists;
 };
 
 /* `given` is valid (named_cache_options_take). */

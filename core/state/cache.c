@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
+#include "state/cache_removals.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -12,8 +13,6 @@
 
 /* What one entry costs beside its bytes and pieces: itself, its node, its slot, the allocator. */
 #define ENTRY_BYTES    200
-#define PIECE_BYTES    (sizeof(struct cache_piece) + 16)
-#define PIECE_MAX      65536
 #define SLOTS_AT_LEAST 64
 /* One part in so many of all bytes is the small queue's. */
 #define SMALL_SHARE 10
@@ -21,151 +20,10 @@
 /* Fingerprints of what has left: a power of two; 8 bytes each. */
 #define GHOSTS_MAX 65536
 
-/* --- bodies ---------------------------------------------------------------------------------- */
-struct cache_body {
-	_Atomic uint32_t refs;
-	uint64_t bytes;
-	size_t pieces;
-	struct cache_piece *first, **last;
-	size_t room; /* behind the last piece's bytes */
-};
-
-struct cache_body *cache_body_new(void)
-{
-	struct cache_body *b = heap_zalloc(sizeof(*b));
-	atomic_init(&b->refs, 1);
-	b->last = &b->first;
-	return b;
-}
-
-static struct cache_piece *last_piece(struct cache_body *b)
-{
-	return (struct cache_piece *)(void *)((char *)b->last - offsetof(struct cache_piece, next));
-}
-
-static void piece_add(struct cache_body *b, size_t wanted)
-{
-	size_t room = b->bytes < 4096 ? 4096 : PIECE_MAX;
-	if (room < wanted)
-		room = wanted < PIECE_MAX ? wanted : PIECE_MAX;
-	struct cache_piece *p = heap_alloc(sizeof(*p) + room);
-	*p = (struct cache_piece){0};
-	*b->last = p;
-	b->last = &p->next;
-	b->room = room;
-	b->pieces++;
-}
-
-enum rc cache_body_add(struct cache_body *b, struct str bytes, uint64_t bytes_max)
-{
-	if (bytes.n > bytes_max || b->bytes > bytes_max - bytes.n)
-		return RC_FULL;
-	while (bytes.n > 0) {
-		if (b->room == 0)
-			piece_add(b, bytes.n);
-		struct cache_piece *p = last_piece(b);
-		size_t n = bytes.n < b->room ? bytes.n : b->room;
-		memcpy(p->data + p->n, bytes.p, n);
-		p->n += n;
-		b->room -= n;
-		b->bytes += n;
-		bytes = str_from(bytes, n);
-	}
-	return RC_OK;
-}
-
-/* It grows no more: what the last piece has too much goes back. */
-static void body_settle(struct cache_body *b)
-{
-	if (b->room < 1024)
-		return;
-	struct cache_piece **at = &b->first;
-	while ((*at)->next)
-		at = &(*at)->next;
-	*at = heap_realloc(*at, sizeof(**at) + (*at)->n);
-	b->last = &(*at)->next;
-	b->room = 0;
-}
-
-uint64_t cache_body_bytes(const struct cache_body *b)
-{
-	return b->bytes;
-}
-
-const struct cache_piece *cache_body_pieces(const struct cache_body *b)
-{
-	return b->first;
-}
-
-struct cache_body *cache_body_ref(struct cache_body *b)
-{
-	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
-	return b;
-}
-
-void cache_body_unref(struct cache_body *b)
-{
-	if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	while (b->first) {
-		struct cache_piece *next = b->first->next;
-		free(b->first);
-		b->first = next;
-	}
-	free(b);
-}
-
 /* --- entries --------------------------------------------------------------------------------- */
-static struct cache_entry *entry_new(struct str key, struct str group, struct str meta)
-{
-	struct cache_entry *e = heap_alloc(sizeof(*e) + key.n + group.n + meta.n);
-	*e = (struct cache_entry){.key_n = (uint32_t)key.n,
-		.group_n = (uint32_t)group.n,
-		.meta_n = (uint32_t)meta.n};
-	atomic_init(&e->refs, 1);
-	char *at = e->bytes;
-	const struct str parts[] = {key, group, meta};
-	for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
-		if (parts[i].n)
-			memcpy(at, parts[i].p, parts[i].n);
-		at += parts[i].n;
-	}
-	return e;
-}
-
-static struct cache_entry *entry_ref(struct cache_entry *e)
-{
-	atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
-	return e;
-}
-
-void cache_entry_unref(struct cache_entry *e)
-{
-	if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	cache_body_unref(e->body);
-	free(e);
-}
-
-static struct str key_of(const struct cache_entry *e)
-{
-	return str_n(e->bytes, e->key_n);
-}
-
-static struct str group_of(const struct cache_entry *e)
-{
-	return str_n(e->bytes + e->key_n, e->group_n);
-}
-
-struct str cache_entry_meta(const struct cache_entry *e)
-{
-	return str_n(e->bytes + e->key_n + e->group_n, e->meta_n);
-}
-
 static uint64_t cost_of(const struct cache_entry *e)
 {
-	return ENTRY_BYTES + e->key_n + e->group_n + e->meta_n + e->body->bytes +
-	       e->body->pieces * PIECE_BYTES;
+	return ENTRY_BYTES + e->key_n + e->group_n + e->meta_n + cache_body_cost(e->body);
 }
 
 /* --- the store ------------------------------------------------------------------------------- */
@@ -189,11 +47,15 @@ struct cache {
 	struct cache_options options;
 	struct node **slots; /* owned; a power of two of them */
 	size_t slot_count;
-	struct link queues[2];   /* small, main */
+	struct link queues[2]; /* small, main */
 	uint64_t queue_bytes[2], queue_entries[2];
 	uint64_t entries, evicted;
 	struct ghost *ghosts; /* owned */
 	uint32_t ghost_count, left;
+	struct cache_mirror *mirror; /* borrowed; NULL: none */
+	struct cache_change untold;  /* to nobody yet */
+	bool has_untold;
+	struct cache_removals removals;
 };
 
 static struct node **slot_of(const struct cache *c, uint64_t hash)
@@ -205,7 +67,7 @@ static struct node **slot_of(const struct cache *c, uint64_t hash)
 static struct node **find(const struct cache *c, uint64_t hash, struct str key)
 {
 	struct node **at = slot_of(c, hash);
-	while (*at && !((*at)->hash == hash && str_eq(key_of((*at)->entry), key)))
+	while (*at && !((*at)->hash == hash && str_eq(cache_entry_key((*at)->entry), key)))
 		at = &(*at)->next;
 	return at;
 }
@@ -223,6 +85,8 @@ static void node_drop(struct cache *c, struct node **at)
 	*at = n->next;
 	unqueue(c, n);
 	c->entries--;
+	if (c->mirror)
+		c->mirror->is_gone(c->mirror, n->entry);
 	cache_entry_unref(n->entry);
 	free(n);
 }
@@ -282,7 +146,8 @@ static void ghost_add(struct cache *c, uint64_t hash)
 static bool ghost_take(struct cache *c, uint64_t hash)
 {
 	struct ghost *g = ghost_of(c, hash);
-	bool is_it = g->fingerprint == ((uint32_t)(hash >> 32) | 1) && c->left - g->left <= c->entries;
+	bool is_it =
+		g->fingerprint == ((uint32_t)(hash >> 32) | 1) && c->left - g->left <= c->entries;
 	if (is_it)
 		*g = (struct ghost){0};
 	return is_it;
@@ -357,9 +222,22 @@ static void enter(struct cache *c, struct cache_change *change)
 	tally(c, change, -1);
 }
 
+static void tell_untold(struct cache *c, struct cache_change *change)
+{
+	change->bytes += c->untold.bytes;
+	change->entries += c->untold.entries;
+	change->evicted += c->untold.evicted;
+	change->restored += c->untold.restored;
+	change->unkept += c->untold.unkept;
+	c->untold = (struct cache_change){0};
+	c->has_untold = false;
+}
+
 static void leave(struct cache *c, struct cache_change *change)
 {
 	tally(c, change, 1);
+	if (c->has_untold)
+		tell_untold(c, change);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -394,6 +272,7 @@ void cache_free(struct cache *c)
 	pthread_mutex_destroy(&c->lock);
 	free(c->slots);
 	free(c->ghosts);
+	cache_removals_end(&c->removals);
 	free(c);
 }
 
@@ -425,13 +304,13 @@ struct cache_entry *cache_find(
 		node_drop(c, at);
 	} else if (*at) {
 		(*at)->uses += (*at)->uses < USES_MAX;
-		found = entry_ref((*at)->entry);
+		found = cache_entry_ref((*at)->entry);
 	}
 	leave(c, change);
 	return found;
 }
 
-/* The lock is held. */
+/* The lock is held, as in what follows. */
 static void insert(struct cache *c, uint64_t hash, struct cache_entry *e, uint64_t cost)
 {
 	struct node *n = heap_zalloc(sizeof(*n));
@@ -444,6 +323,12 @@ static void insert(struct cache *c, uint64_t hash, struct cache_entry *e, uint64
 	n->next = *slot;
 	*slot = n;
 	enqueue(c, n, ghost_take(c, hash));
+}
+
+static void stand(struct cache *c, struct cache_entry *e)
+{
+	if (c->mirror)
+		c->mirror->stands(c->mirror, e);
 	make_room(c);
 }
 
@@ -454,28 +339,36 @@ static void replace(struct cache *c, struct node *n, struct cache_entry *e, uint
 	n->entry = e;
 	c->queue_bytes[n->is_main] += cost - n->cost;
 	n->cost = cost;
-	make_room(c);
+	stand(c, e);
 }
 
-enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group, struct str meta,
-	struct cache_body *body, int64_t ends_ms, struct cache_change *change)
+static void put_new(struct cache *c, uint64_t hash, struct cache_entry *e, uint64_t cost)
+{
+	insert(c, hash, e, cost);
+	stand(c, e);
+}
+
+enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group,
+	struct str meta, struct cache_body *body, int64_t ends_ms, struct cache_change *change)
 {
 	uint64_t hash = keyed_hash(c->key, key);
-	struct cache_entry *e = entry_new(key, group, meta);
-	body_settle(body);
-	e->body = cache_body_ref(body);
+	cache_body_settle(body);
+	struct cache_entry *e = cache_entry_new(key, group, meta, body);
 	e->stored_ms = now_ms;
 	e->ends_ms = ends_ms;
 	uint64_t cost = cost_of(e);
 	enter(c, change);
-	bool fits = body->bytes <= c->options.entry_bytes_max && cost <= c->options.bytes_max;
+	bool fits = cache_body_bytes(body) <= c->options.entry_bytes_max &&
+		    cost <= c->options.bytes_max;
 	struct node **at = find(c, hash, key);
 	if (*at && !fits)
 		node_drop(c, at);
 	else if (*at)
 		replace(c, *at, e, cost);
 	else if (fits)
-		insert(c, hash, e, cost);
+		put_new(c, hash, e, cost);
+	else
+		cache_removals_note(&c->removals, hash);
 	leave(c, change);
 	if (!fits)
 		cache_entry_unref(e);
@@ -485,13 +378,13 @@ enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str gr
 enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta, int64_t ends_ms,
 	struct cache_change *change)
 {
-	uint64_t hash = keyed_hash(c->key, key_of(e));
-	struct cache_entry *newer = entry_new(key_of(e), group_of(e), meta);
-	newer->body = cache_body_ref(e->body);
+	uint64_t hash = keyed_hash(c->key, cache_entry_key(e));
+	struct cache_entry *newer =
+		cache_entry_new(cache_entry_key(e), cache_entry_group(e), meta, e->body);
 	newer->stored_ms = e->stored_ms;
 	newer->ends_ms = ends_ms;
 	enter(c, change);
-	struct node *n = *find(c, hash, key_of(e));
+	struct node *n = *find(c, hash, cache_entry_key(e));
 	bool is_it = n && n->entry == e;
 	if (is_it)
 		replace(c, n, newer, cost_of(newer));
@@ -503,23 +396,25 @@ enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str met
 
 bool cache_remove(struct cache *c, struct str key, struct cache_change *change)
 {
+	uint64_t hash = keyed_hash(c->key, key);
 	enter(c, change);
-	struct node **at = find(c, keyed_hash(c->key, key), key);
+	struct node **at = find(c, hash, key);
 	bool was_there = *at != NULL;
 	if (was_there)
 		node_drop(c, at);
+	cache_removals_note(&c->removals, hash);
 	leave(c, change);
 	return was_there;
 }
 
 static bool is_of_group(const struct cache_entry *e, struct str group)
 {
-	return group.n > 0 && str_eq(group_of(e), group);
+	return group.n > 0 && str_eq(cache_entry_group(e), group);
 }
 
 static bool has_prefix(const struct cache_entry *e, struct str prefix)
 {
-	return str_starts(key_of(e), prefix);
+	return str_starts(cache_entry_key(e), prefix);
 }
 
 typedef bool is_meant_fn(const struct cache_entry *e, struct str what);
@@ -529,6 +424,7 @@ static size_t remove_all(
 {
 	size_t count = 0;
 	enter(c, change);
+	cache_removals_note_all(&c->removals);
 	for (size_t i = 0; i < c->slot_count; i++) {
 		struct node **at = &c->slots[i];
 		while (*at) {
@@ -552,4 +448,58 @@ size_t cache_remove_group(struct cache *c, struct str group, struct cache_change
 size_t cache_remove_prefix(struct cache *c, struct str prefix, struct cache_change *change)
 {
 	return remove_all(c, has_prefix, prefix, change);
+}
+
+/* --- a copy of it ---------------------------------------------------------------------------- */
+void cache_set_mirror(struct cache *c, struct cache_mirror *m)
+{
+	pthread_mutex_lock(&c->lock);
+	c->mirror = m;
+	cache_removals_end(&c->removals);
+	c->removals.is_on = m != NULL;
+	for (size_t i = 0; m && i < c->slot_count; i++)
+		for (const struct node *n = c->slots[i]; n; n = n->next)
+			m->stands(m, n->entry);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static enum rc restore(struct cache *c, int64_t now_ms, uint64_t hash, struct cache_entry *e)
+{
+	uint64_t cost = cost_of(e);
+	if (*find(c, hash, cache_entry_key(e)))
+		return RC_EXISTS;
+	if (!c->removals.is_on || e->ends_ms <= now_ms || cache_removals_has(&c->removals, hash))
+		return RC_REFUSED;
+	if (cache_body_bytes(e->body) > c->options.entry_bytes_max || cost > c->options.bytes_max)
+		return RC_FULL;
+	insert(c, hash, cache_entry_ref(e), cost);
+	make_room(c);
+	c->untold.restored++;
+	return RC_OK;
+}
+
+enum rc cache_restore(struct cache *c, int64_t now_ms, struct cache_entry *e)
+{
+	uint64_t hash = keyed_hash(c->key, cache_entry_key(e));
+	enter(c, &c->untold);
+	enum rc rc = restore(c, now_ms, hash, e);
+	tally(c, &c->untold, 1);
+	c->has_untold = true;
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+void cache_is_restored(struct cache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	cache_removals_end(&c->removals);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void cache_tell_unkept(struct cache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->untold.unkept++;
+	c->has_untold = true;
+	pthread_mutex_unlock(&c->lock);
 }

@@ -15,34 +15,7 @@
  */
 #pragma once
 
-#include "base/str.h"
-
-/* A part of a body. */
-struct cache_piece {
-	struct cache_piece *next;
-	size_t n;
-	char data[];
-};
-
-/* Bytes that several entries, and answers under way, may have. Being made it is its maker's alone. */
-struct cache_body;
-struct cache_body *cache_body_new(void);
-/* RC_FULL: it would grow beyond `bytes_max`. */
-MUST_USE enum rc cache_body_add(struct cache_body *b, struct str bytes, uint64_t bytes_max);
-uint64_t cache_body_bytes(const struct cache_body *b);
-const struct cache_piece *cache_body_pieces(const struct cache_body *b);
-struct cache_body *cache_body_ref(struct cache_body *b);
-void cache_body_unref(struct cache_body *b);
-
-struct cache_entry {
-	_Atomic uint32_t refs;
-	uint32_t key_n, group_n, meta_n;
-	int64_t stored_ms, ends_ms; /* monotonic */
-	struct cache_body *body;    /* ref */
-	char bytes[];               /* key, group, meta */
-};
-void cache_entry_unref(struct cache_entry *e);
-struct str cache_entry_meta(const struct cache_entry *e);
+#include "state/cache_entry.h"
 
 struct cache_options {
 	uint64_t bytes_max; /* of all: bodies, keys, meta data, and what it takes to keep them */
@@ -54,6 +27,8 @@ struct cache_options {
 struct cache_change {
 	int64_t bytes, entries;
 	uint64_t evicted; /* for want of room */
+	uint64_t restored,
+		unkept; /* of the copy (cache_mirror): come from there; could not be written there */
 };
 
 struct cache;
@@ -73,13 +48,30 @@ struct cache_entry *cache_find(
 	struct cache *c, int64_t now_ms, struct str key, struct cache_change *change);
 /* Takes the place of what stood there. `body` gets a reference of its own. RC_FULL: more than one entry
  * may have; what stood there goes. */
-MUST_USE enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group, struct str meta,
-	struct cache_body *body, int64_t ends_ms, struct cache_change *change);
+MUST_USE enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group,
+	struct str meta, struct cache_body *body, int64_t ends_ms, struct cache_change *change);
 /* The same body under new meta data. RC_NOT_FOUND: `e` is not what stands there any more. */
-MUST_USE enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta, int64_t ends_ms,
-	struct cache_change *change);
+MUST_USE enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta,
+	int64_t ends_ms, struct cache_change *change);
 bool cache_remove(struct cache *c, struct str key, struct cache_change *change);
 /* All of a group (not empty), or all whose keys begin so; how many. They look at every entry: some ms for
  * 100,000 of them. */
 size_t cache_remove_group(struct cache *c, struct str group, struct cache_change *change);
 size_t cache_remove_prefix(struct cache *c, struct str prefix, struct cache_change *change);
+
+/* --- a copy of it ---------------------------------------------------------------------------- */
+/* Who keeps one is told of all that comes and goes, in order, under the store's lock: nothing of the
+ * store may be called there. */
+struct cache_mirror {
+	void (*stands)(struct cache_mirror *m, struct cache_entry *e);
+	void (*is_gone)(struct cache_mirror *m, const struct cache_entry *e);
+};
+/* From here on, beginning with what stands already, until another is set; NULL: none. It restores what it has from before, until it says that this
+ * is all: what is removed meanwhile does not come back. */
+void cache_set_mirror(struct cache *c, struct cache_mirror *m);
+/* Of any thread; what it changes is told with the next call. RC_EXISTS: something newer stands there;
+ * RC_REFUSED: it was removed meanwhile, or has ended; RC_FULL: too large. The copy keeps it on RC_OK and RC_EXISTS. */
+MUST_USE enum rc cache_restore(struct cache *c, int64_t now_ms, struct cache_entry *e);
+void cache_is_restored(struct cache *c);
+/* The copy could not be written. */
+void cache_tell_unkept(struct cache *c);

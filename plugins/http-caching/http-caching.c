@@ -319,8 +319,8 @@ static const struct sluice_policy policy = {
 const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
-	static const char *const services[] = {
-		SLUICE_CACHE_SERVICE, SLUICE_EXPR_SERVICE, SLUICE_TIMER_SERVICE, NULL};
+	static const char *const services[] = {SLUICE_CACHE_SERVICE, SLUICE_CRYPTO_SERVICE,
+		SLUICE_EXPR_SERVICE, SLUICE_TIMER_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,

@@ -3,20 +3,23 @@
 
 #include "sluice/text.h"
 
-/* The first byte tells them apart. */
-#define KIND_ANSWER 'a'
-#define KIND_INDEX  'i'
+/* The first byte tells them apart; others when what follows it changes. */
+#define KIND_ANSWER 'b'
+#define KIND_INDEX  'j'
 
 /* Stands at the start of the bytes; copied, since nothing aligns them. */
 struct head {
 	char kind;
+	uint8_t bytes; /* of this; another compiler's may be others */
 	int32_t status;
 	uint32_t flags;
 	uint32_t field_count, field_bytes, variant_n;
 	/* Of the entity tag: where it is among the bytes of the fields. */
 	uint32_t tag_at, tag_n;
 	int64_t seconds[CC_TIMES];
-	int64_t lifetime_s, age_s, base_ms, last_modified_s, date_s;
+	int64_t lifetime_s, age_s;
+	int64_t base_ms; /* since the store began to keep it */
+	int64_t last_modified_s, date_s;
 };
 
 struct lengths {
@@ -60,9 +63,11 @@ static char *pairs_write(
 	return out;
 }
 
-void kept_write(char *out, const struct kept *kept, const struct field_pairs *fields)
+void kept_write(
+	char *out, const struct kept *kept, const struct field_pairs *fields, int64_t begun_ms)
 {
 	struct head h = {.kind = KIND_ANSWER,
+		.bytes = sizeof(h),
 		.status = kept->status,
 		.flags = kept->cc.flags,
 		.field_count = (uint32_t)fields->count,
@@ -71,7 +76,7 @@ void kept_write(char *out, const struct kept *kept, const struct field_pairs *fi
 		.tag_n = (uint32_t)kept->validators.tag.n,
 		.lifetime_s = kept->lifetime_s,
 		.age_s = kept->age_s,
-		.base_ms = kept->base_ms,
+		.base_ms = kept->base_ms - begun_ms,
 		.last_modified_s = kept->validators.last_modified_s,
 		.date_s = kept->validators.date_s};
 	memcpy(h.seconds, kept->cc.seconds, sizeof(h.seconds));
@@ -80,21 +85,21 @@ void kept_write(char *out, const struct kept *kept, const struct field_pairs *fi
 	memcpy(out, &h, sizeof(h));
 }
 
-int kept_read(struct sluice_str bytes, struct kept *kept)
+int kept_read(struct sluice_str bytes, int64_t begun_ms, struct kept *kept)
 {
 	struct head h;
 	if (bytes.n < sizeof(h) || bytes.p[0] != KIND_ANSWER)
 		return 0;
 	memcpy(&h, bytes.p, sizeof(h));
 	const char *fields = bytes.p + sizeof(h);
-	if (bytes.n - sizeof(h) != (size_t)h.field_bytes + h.variant_n ||
+	if (h.bytes != sizeof(h) || bytes.n - sizeof(h) != (size_t)h.field_bytes + h.variant_n ||
 		h.tag_at > h.field_bytes || h.tag_n > h.field_bytes - h.tag_at)
 		return 0;
 	*kept = (struct kept){.status = h.status,
 		.cc.flags = h.flags,
 		.lifetime_s = h.lifetime_s,
 		.age_s = h.age_s,
-		.base_ms = h.base_ms,
+		.base_ms = begun_ms + h.base_ms,
 		.validators = {{fields + h.tag_at, h.tag_n}, h.last_modified_s, h.date_s},
 		.variant = {fields + h.field_bytes, h.variant_n},
 		.field_count = h.field_count,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http-caching/kept.h - what is kept of an answer beside its content: the store's meta data of it.
  *
- * Bytes of this process's own making, read by it alone; yet what cannot be whole is not believed.
+ * Bytes that another process, of another version, may have made: they tell their form, and what cannot be whole is
+ * not believed. Times in them count from when the store began to keep the entry, which it tells for each it finds.
  *
  * Ownership    views of texts are of the bytes that were read.
  * Threads      pure functions.
@@ -30,9 +31,10 @@ struct kept {
 /* How many bytes, with `fields` in the place of kept->fields. */
 size_t kept_bytes(const struct kept *kept, const struct field_pairs *fields);
 /* `out` has as many as kept_bytes says. */
-void kept_write(char *out, const struct kept *kept, const struct field_pairs *fields);
+void kept_write(
+	char *out, const struct kept *kept, const struct field_pairs *fields, int64_t begun_ms);
 /* 0: it is none. */
-int kept_read(struct sluice_str bytes, struct kept *kept);
+int kept_read(struct sluice_str bytes, int64_t begun_ms, struct kept *kept);
 /* Appended; `to` has room for kept->field_count more. */
 void kept_fields(const struct kept *kept, struct field_pairs *to);
 int64_t kept_age_s(const struct kept *kept, int64_t now_ms);

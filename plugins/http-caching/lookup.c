@@ -178,6 +178,14 @@ static unsigned place_of(const struct lookup *l, unsigned i)
 }
 
 /* --- the walk -------------------------------------------------------------------------------- */
+/* 0: it is no answer. */
+static int found_read(struct lookup *l, const struct sluice_call *call, struct sluice_exchange *x,
+	const struct sluice_cached *c)
+{
+	l->begun_ms = call->host->now_ms(x) - c->age_ms;
+	return kept_read(c->meta, l->begun_ms, &l->kept);
+}
+
 static void found_take(struct lookup *l, const struct sluice_cached *c)
 {
 	l->found = *c;
@@ -193,7 +201,7 @@ static int target_next(struct lookup *l, const struct sluice_call *call, struct 
 	if (!c)
 		return 0;
 	if (!index_read(c->meta, &l->index)) {
-		if (l->who.n == 0 && kept_read(c->meta, &l->kept))
+		if (l->who.n == 0 && found_read(l, call, x, c))
 			found_take(l, c);
 		return 0;
 	}
@@ -206,7 +214,7 @@ static int place_next(struct lookup *l, const struct sluice_call *call, struct s
 	const struct sluice_cached *c)
 {
 	unsigned place = place_of(l, l->tried++);
-	if (c && kept_read(c->meta, &l->kept) && sluice_equal(l->kept.variant, l->variant)) {
+	if (c && found_read(l, call, x, c) && sluice_equal(l->kept.variant, l->variant)) {
 		found_take(l, c);
 		return 0;
 	}
@@ -275,13 +283,14 @@ static int index_put(
 	return s->store->put(call, s->cache, &item, (struct sluice_str){"", 0}) == SLUICE_OK;
 }
 
-/* An index by more names: what stood under the former one is found no more. */
+/* An index by more names: what stood under the former one is found no more. Its generation is drawn: no other has had
+ * it, in any process, nor before a restart. */
 static int index_renew(struct lookup *l, const struct sluice_call *call, struct sluice_exchange *x,
 	const struct field_pairs *request, const struct vary *all)
 {
 	const struct settings *s = call->state;
-	l->index.generation = flights_number(s->flights);
-	return index_name_all(all, call, x, &l->index) && variant_init(l, call, x, request, all) &&
+	return s->crypto->random(&l->index.generation, sizeof(l->index.generation)) == SLUICE_OK &&
+	       index_name_all(all, call, x, &l->index) && variant_init(l, call, x, request, all) &&
 	       place_key(l, call, x, place_of(l, 0)) && index_put(l, call, x);
 }
 

@@ -33,6 +33,7 @@ struct lookup {
 	unsigned free_place;        /* for an answer that is not there yet; with the index */
 	int64_t oldest_ms;          /* of the places tried */
 	struct sluice_cached found; /* with `kept`, when is_found */
+	int64_t begun_ms;           /* when the store began to keep it */
 	struct kept kept;
 	int is_found;
 };

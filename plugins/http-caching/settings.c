@@ -13,15 +13,10 @@ static int32_t refuse_what_is_elsewhere(
 {
 	const struct sluice_host *host = call->host;
 	const struct sluice_value *distributed = host->value_get(config, SLUICE_STR("distributed"));
-	const struct sluice_value *persists = host->value_get(config, SLUICE_STR("persistCache"));
 	if (host->value_bool(distributed, 0))
 		return config_complain(call, distributed,
 			SLUICE_STR("entries lie in each replica's own memory: there is no shared "
 				   "storage for them"));
-	if (host->value_bool(persists, 0))
-		return config_complain(call, persists,
-			SLUICE_STR("entries lie in memory: there is no storage that outlasts a "
-				   "restart"));
 	return SLUICE_OK;
 }
 
@@ -83,7 +78,9 @@ static int32_t cache_init(
 	const struct sluice_cache_options options = {.size = sizeof(options),
 		.bytes_max = (uint64_t)all,
 		.entry_bytes_max = (uint64_t)one,
-		.entries_max = (uint32_t)integer(call, config, SLUICE_STR("maxCacheEntries"))};
+		.entries_max = (uint32_t)integer(call, config, SLUICE_STR("maxCacheEntries")),
+		.persists = host->value_bool(
+				    host->value_get(config, SLUICE_STR("persistCache")), 0) != 0};
 	s->cache = s->store->open(call->instance, &options);
 	return s->cache ? SLUICE_OK : SLUICE_E_FULL;
 }
@@ -126,6 +123,7 @@ int32_t settings_init(struct settings *s, const struct settings *previous,
 	*s = (struct settings){.store = host->service(SLUICE_CACHE_SERVICE),
 		.expr = host->service(SLUICE_EXPR_SERVICE),
 		.timer = host->service(SLUICE_TIMER_SERVICE),
+		.crypto = host->service(SLUICE_CRYPTO_SERVICE),
 		.ttl_s = integer(call, config, SLUICE_STR("ttl")),
 		.stale_if_error_s = integer(call, config, SLUICE_STR("staleIfErrorSeconds")),
 		.wait_ms = (uint32_t)integer(

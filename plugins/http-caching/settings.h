@@ -10,6 +10,7 @@
 #include "flights.h"
 
 #include "sluice/cache.h"
+#include "sluice/crypto.h"
 #include "sluice/expr.h"
 #include "sluice/timer.h"
 
@@ -17,6 +18,7 @@ struct settings {
 	const struct sluice_cache_service *store;
 	const struct sluice_expr_service *expr;
 	const struct sluice_timer_service *timer;
+	const struct sluice_crypto_service *crypto;
 	struct sluice_cache *cache;
 	struct flights *flights;                      /* counted */
 	struct sluice_expr *key, *request, *response; /* NULL: as HTTP has it */

@@ -78,12 +78,12 @@ static void leave_out(struct field_pairs *fields, const struct reading *r)
 
 /* The store's meta data of it. A NULL pointer: no memory. */
 static struct sluice_str meta_of(const struct sluice_call *call, struct sluice_exchange *x,
-	const struct kept *k, const struct field_pairs *fields)
+	const struct kept *k, const struct field_pairs *fields, int64_t begun_ms)
 {
 	size_t n = kept_bytes(k, fields);
 	char *meta = call->host->exchange_alloc(x, n);
 	if (meta)
-		kept_write(meta, k, fields);
+		kept_write(meta, k, fields, begun_ms);
 	return (struct sluice_str){meta, n};
 }
 
@@ -150,7 +150,7 @@ static int begin(const struct sluice_call *call, struct sluice_exchange *x, stru
 							   : v->lookup.variant;
 	const struct sluice_cache_item item = {.size = sizeof(item),
 		.key = v->lookup.key,
-		.meta = meta_of(call, x, k, fields),
+		.meta = meta_of(call, x, k, fields, k->base_ms),
 		.for_ms = for_ms(k)};
 	int64_t length = call->host->body_length(x, SLUICE_RESPONSE);
 	if (!item.meta.p || (length > 0 && (uint64_t)length > s->entry_bytes_max))
@@ -280,8 +280,8 @@ static int32_t renew(const struct sluice_call *call, struct sluice_exchange *x, 
 	struct kept k = kept_of(call, x, &r);
 	k.variant = v->lookup.kept.variant;
 	leave_out(&all, &r);
-	struct sluice_str meta = meta_of(call, x, &k, &all);
-	if (!meta.p || !kept_read(meta, &k))
+	struct sluice_str meta = meta_of(call, x, &k, &all, v->lookup.begun_ms);
+	if (!meta.p || !kept_read(meta, v->lookup.begun_ms, &k))
 		return SLUICE_FAIL;
 	status.is_stored =
 		is_kept && s->store->touch(x, v->lookup.found.entry, meta, for_ms(&k)) == SLUICE_OK;

@@ -431,7 +431,7 @@ static void print_cache(void)
 	BEGIN(sluice_cache_options);
 #define O(f) FIELD(sluice_cache_options, f)
 	O(size), O(reserved), O(name), O(bytes_max), O(entry_bytes_max), O(entries_max),
-		O(reserved2);
+		O(reserved2), O(persists), O(shared);
 #undef O
 	FINISH(sluice_cache_options);
 	BEGIN(sluice_cached);

@@ -86,4 +86,32 @@ def a_full_disk_costs_records_and_saves_alone():
             wait_for(is_recorded, "records again")
 
 
+@case(serial=True)
+def a_full_disk_costs_entries_of_caches_that_persist():
+    if os.geteuid() != 0 or not may_mount():
+        return
+    policy = {"policyRef": {"name": "http-caching"}, "config": {"persistCache": True}}
+    with Backend(reply(200, "x" * 5000, {"Cache-Control": "max-age=600"})) as backend:
+        port = free_port()
+        with SmallDisk({"a.yaml": [api("a", backend, port=port, policies=[policy])]}) as gateway:
+            def failures():
+                return sum(n for k, n in gateway.metrics().items() if "sluice_cache_disk_failures_total" in k)
+            equal(gateway.get("/1", port=port).status, 200)
+            wait_for(lambda: gateway.metrics()["sluice_last_good_saves_total"] == 1, "the save")
+            gateway.fill()
+
+            def is_told():
+                equal([gateway.get(f"/{i}", port=port).status for i in range(2, 20)], [200] * 18)
+                return failures() > 0
+            wait_for(is_told, "entries that are not kept", 30)
+            equal(gateway.error_text().count("cannot be kept on disk"), 1)
+            gateway.free()
+
+            def is_kept():
+                found = failures()
+                equal([gateway.get(f"/{i}", port=port).status for i in range(20, 40)], [200] * 20)
+                return failures() == found
+            wait_for(is_kept, "entries that are kept again", 30)
+
+
 main()

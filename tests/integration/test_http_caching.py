@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The policy http-caching between real parties: whose answer is given to whom, and what is never stored."""
+import os
+import signal
 import threading
 
 from harness import *
@@ -247,6 +249,81 @@ def what_is_on_its_way_is_not_stored_behind_a_purge():
         equal(client.reader.exactly(4), b"old!")
         equal(gateway.request("GET", "/", host="a").text(), "old!")
         equal(len(backend.requests), 2)
+
+
+def entries(gateway):
+    return sum(c["entries"] for c in gateway.admin("GET", "/caches").json()["caches"])
+
+
+def files(gateway):
+    return [f for _, _, names in os.walk(f"{gateway.state}/caches") for f in names if f[0] != "."]
+
+
+def restart(gateway, count):
+    """With what is there of so many entries."""
+    equal(gateway.stop(), 0)
+    gateway.start()
+    gateway.wait_until_ready()
+    wait_for(lambda: entries(gateway) == count, f"{count} entries from disk")
+
+
+@case
+def what_persists_outlasts_a_restart():
+    fields = {**HOUR, "ETag": '"a"', "Vary": "X-A"}
+    with Backend(counting(fields)) as backend, \
+            Gateway([api("a", backend, policies=[caching(persistCache=True)])]) as gateway:
+        equal(asked(gateway, ("/", {"X-A": "1"}), ("/", {"X-A": "2"}), ("/b",)), ["answer 1", "answer 2", "answer 3"])
+        restart(gateway, 5)  # two of them are indices
+        equal(asked(gateway, ("/", {"X-A": "1"}), ("/", {"X-A": "2"}), ("/b",)), ["answer 1", "answer 2", "answer 3"])
+        answer = gateway.get("/b", {"If-None-Match": '"a"'})
+        equal((answer.status, answer.has("age")), (304, True))
+        equal(gateway.request("POST", "/").status, 200)
+        restart(gateway, 4)
+        equal(asked(gateway, ("/", {"X-A": "1"}), ("/b",)), ["answer 5", "answer 3"])
+        sluicectl("cache", "purge", "default/a:http-caching", "--state", gateway.state)
+        restart(gateway, 0)
+        equal(files(gateway), [])
+        equal(asked(gateway, ("/b",)), ["answer 6"])
+        equal(len(backend.requests), 6)
+
+
+@case
+def what_persists_outlasts_a_crash_and_an_upgrade():
+    with Backend(counting()) as backend, \
+            Gateway([api("a", backend, policies=[caching(persistCache=True)])]) as gateway:
+        equal(asked(gateway, ("/a",), ("/b",)), ["answer 1", "answer 2"])
+        wait_for(lambda: len(files(gateway)) == 2, "the files")
+        for number in (signal.SIGKILL, signal.SIGUSR2):
+            before = gateway.status()["pid"]
+            os.kill(before if number == signal.SIGKILL else gateway.process.pid, number)
+
+            def is_followed():
+                try:
+                    return gateway.status()["pid"] != before and entries(gateway) == 2
+                except (OSError, Closed, TimedOut):
+                    return False
+            wait_for(is_followed, "the next gateway and its entries", 30)
+            equal(asked(gateway, ("/a",), ("/b",)), ["answer 1", "answer 2"])
+        equal(len(backend.requests), 2)
+
+
+@case
+def files_that_are_not_whole_and_those_of_nobody_go():
+    with Backend(counting()) as backend:
+        document = api("a", backend, policies=[caching(persistCache=True)])
+        with Gateway({"a.yaml": [document]}) as gateway:
+            equal(asked(gateway, ("/a",), ("/b",)), ["answer 1", "answer 2"])
+            equal(gateway.stop(), 0)
+            folder, = os.listdir(f"{gateway.state}/caches")
+            torn = sorted(files(gateway))[0]
+            os.truncate(f"{gateway.state}/caches/{folder}/{torn}", 100)
+            gateway.start()
+            gateway.wait_until_ready()
+            wait_for(lambda: entries(gateway) == 1 and len(files(gateway)) == 1, "the one that is whole")
+            document["spec"]["policies"] = [caching()]
+            gateway.save("a.yaml", [document])
+            wait_for(lambda: not files(gateway) and not os.listdir(f"{gateway.state}/caches"), "no folder")
+            equal(entries(gateway), 1)
 
 
 main()

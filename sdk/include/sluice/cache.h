@@ -43,6 +43,11 @@ struct sluice_cache_options {
 	uint64_t entry_bytes_max; /* of one body; 1 to bytes_max */
 	uint32_t entries_max;
 	uint32_t reserved2;
+	/* Not 0: entries come back after a restart of the process, from files in the gateway's state folder (where there
+	 * is none, as in tests: not). Meta data must mean the same in every process, then. */
+	uint32_t persists;
+	/* Must be 0. */
+	uint32_t shared;
 };
 
 struct sluice_cached {
@@ -51,7 +56,7 @@ struct sluice_cached {
 	struct sluice_cache_entry *entry;
 	struct sluice_str meta;
 	uint64_t length;      /* of the body */
-	int64_t age_ms;       /* since it was stored; a touch does not count; 0 or more */
+	int64_t age_ms;       /* since store_begin, or put; a touch does not count; 0 or more */
 	int64_t remaining_ms; /* until it is dropped; 0 or more */
 };
 
