@@ -6,7 +6,7 @@
 #include "process/binding_metrics.h"
 #include "proxy/tunnel.h"
 #include "services/services.h"
-#include "state/redis_link.h"
+#include "state/redis_home.h"
 
 #include <time.h>
 
@@ -68,6 +68,14 @@
 		"How often it did not answer in time, and counted as down")                        \
 	X(STORAGE_BROKEN, METRIC_COUNTER, "sluice_shared_storage_broken_total",                    \
 		"Connections to it that broke")                                                    \
+	X(STORAGE_TURNED, METRIC_COUNTER, "sluice_shared_storage_redirections_total",              \
+		"Questions that a node of its cluster sent on to another one")                     \
+	X(STORAGE_MAPS, METRIC_COUNTER, "sluice_shared_storage_maps_total",                        \
+		"Maps of its cluster that were fetched")                                           \
+	X(STORAGE_NODES, METRIC_GAUGE, "sluice_shared_storage_nodes",                              \
+		"Its servers, as workers know them: each one's are added up")                      \
+	X(STORAGE_NODES_UP, METRIC_GAUGE, "sluice_shared_storage_nodes_up",                        \
+		"Those of them that can be asked")                                                 \
 	X(POOL_IDLE, METRIC_GAUGE, "sluice_pool_idle_bytes",                                       \
 		"Memory that workers keep for what comes next")
 
@@ -166,14 +174,18 @@ static void add_websockets(const struct proxy_worker *proxy, uint64_t *told)
 
 static void add_storage(uint64_t *told)
 {
-	struct redis_link_stats s;
-	services_storage_stats(&s);
-	told[TOLD_STORAGE_UP] = s.is_up;
-	told[TOLD_STORAGE_ASKED] = s.asked;
-	told[TOLD_STORAGE_ANSWERED] = s.answered;
-	told[TOLD_STORAGE_REFUSED] = s.refused;
-	told[TOLD_STORAGE_LATE] = s.late;
-	told[TOLD_STORAGE_BROKEN] = s.broken;
+	const struct redis_home_stats all = services_storage_stats();
+	const struct redis_link_stats *s = &all.links;
+	told[TOLD_STORAGE_UP] = s->is_up;
+	told[TOLD_STORAGE_ASKED] = s->asked;
+	told[TOLD_STORAGE_ANSWERED] = s->answered;
+	told[TOLD_STORAGE_REFUSED] = s->refused;
+	told[TOLD_STORAGE_LATE] = s->late;
+	told[TOLD_STORAGE_BROKEN] = s->broken;
+	told[TOLD_STORAGE_TURNED] = s->turned;
+	told[TOLD_STORAGE_MAPS] = all.maps;
+	told[TOLD_STORAGE_NODES] = all.nodes;
+	told[TOLD_STORAGE_NODES_UP] = all.nodes_up;
 }
 
 static void tell_on_worker(void *arg)
@@ -332,6 +344,13 @@ static double lag_seconds_of(const struct worker_load *l)
 unsigned pulse_storage_up(const struct pulse *p)
 {
 	return (unsigned)metric_series_value(p->series[TOLD_STORAGE_UP]);
+}
+
+struct pulse_nodes pulse_storage_nodes(const struct pulse *p)
+{
+	return (struct pulse_nodes){
+		.known = (unsigned)metric_series_value(p->series[TOLD_STORAGE_NODES]),
+		.up = (unsigned)metric_series_value(p->series[TOLD_STORAGE_NODES_UP])};
 }
 
 void pulse_print_workers(const struct pulse *p, struct buffer *out)

@@ -25,4 +25,9 @@ uint64_t pulse_exchanges(const struct pulse *p);
 /* Of each worker, by what it answered last, as Prometheus has it. */
 /* Workers that could ask the shared storage a second ago. */
 unsigned pulse_storage_up(const struct pulse *p);
+/* Of its cluster, one for each worker and node. */
+struct pulse_nodes {
+	unsigned known, up;
+};
+struct pulse_nodes pulse_storage_nodes(const struct pulse *p);
 void pulse_print_workers(const struct pulse *p, struct buffer *out);

@@ -136,6 +136,17 @@ static void add_services(struct buffer *b, const struct generation *current, int
 	close_with(b, "]");
 }
 
+/* Of all workers, each of which has its own connections. */
+static void add_storage_nodes(
+	struct buffer *b, const struct redis_settings *s, const struct pulse *pulse)
+{
+	if (s->node_count == 0)
+		return;
+	const struct pulse_nodes nodes = pulse_storage_nodes(pulse);
+	add_number(b, "connectionsWanted", nodes.known);
+	add_number(b, "connectionsUp", nodes.up);
+}
+
 static void add_storage(
 	struct buffer *b, const struct generation *current, const struct pulse *pulse)
 {
@@ -144,7 +155,9 @@ static void add_storage(
 		return;
 	add_key(b, "sharedStorage");
 	buffer_add_char(b, '{');
-	if (s->sentinel_count > 0) {
+	if (s->node_count > 0) {
+		add_number(b, "clusterAddresses", s->node_count);
+	} else if (s->sentinel_count > 0) {
 		add_text(b, "master", s->master);
 		add_number(b, "sentinels", s->sentinel_count);
 	} else {
@@ -154,6 +167,7 @@ static void add_storage(
 	add_text(b, "keys", s->prefix);
 	add_bool(b, "tls", s->tls != NULL);
 	add_number(b, "workersConnected", pulse_storage_up(pulse));
+	add_storage_nodes(b, s, pulse);
 	close_with(b, "}");
 }
 

@@ -40,5 +40,5 @@ void services_use_contracts(const struct contracts *contracts);
 struct redis_settings;
 void services_use_storage(struct redis_settings *settings);
 /* What has become of this worker's questions to it, ever, and whether it can be asked. */
-struct redis_link_stats;
-void services_storage_stats(struct redis_link_stats *out);
+struct redis_home_stats;
+struct redis_home_stats services_storage_stats(void);

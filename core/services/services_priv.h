@@ -17,8 +17,8 @@ struct services_thread {
 	struct upstream_carrier *carrier; /* borrowed; of requests to services; NULL: none goes out */
 	struct stream_group *group;       /* borrowed, as the resolver; NULL: nothing is dialled */
 	struct resolver *resolver;
-	struct redis_link *storage; /* owned; where shared stores are; NULL: in memory */
-	struct redis_link *former;  /* owned; the one before, until it has answered; or NULL */
+	struct redis_home *storage; /* owned; where shared stores are; NULL: in memory */
+	struct redis_home *former;  /* owned; the one before, until it has answered; or NULL */
 };
 extern _Thread_local struct services_thread services_thread;
 

@@ -16,7 +16,7 @@
 #include "policy/run.h"
 #include "services/services_priv.h"
 #include "state/quota.h"
-#include "state/redis_link.h"
+#include "state/redis_home.h"
 #include "state/store.h"
 
 #include <stdatomic.h>
@@ -184,7 +184,7 @@ static void late_leave(struct operation *op)
 {
 	struct late *l = CONTAINER_OF(op, struct late, operation);
 	task_cancel(&l->task);
-	redis_link_cancel(&l->asked);
+	redis_home_cancel(&l->asked);
 }
 
 static struct late *late_new(struct sluice_exchange *x, struct sluice_state *s)
@@ -216,7 +216,7 @@ static int32_t ask_shared(
 	struct late *l = late_new(x, s);
 	if (!l)
 		return SLUICE_E_FULL;
-	if (!redis_link_ask(services_thread.storage, &l->asked, s->named->key, q))
+	if (!redis_home_ask(services_thread.storage, &l->asked, s->named->key, q))
 		return SLUICE_E_UNAVAILABLE;
 	operation_begin(&l->operation, x, late_leave);
 	return SLUICE_PENDING;
@@ -284,7 +284,7 @@ static void started_end(struct started *s, int32_t rc)
 	struct sluice_instance *i = s->instance;
 	list_remove(&s->link);
 	task_cancel(&s->task);
-	redis_link_cancel(&s->asked);
+	redis_home_cancel(&s->asked);
 	policy_call_enter(i, CALLBACK_ANSWER, s->worker);
 	s->fn(policy_call_of(i), &s->answer, rc, s->arg);
 	policy_call_leave();
@@ -311,7 +311,7 @@ static void started_ask(
 {
 	struct services_thread *here = &services_thread;
 	bool can_be = services_store_now() != STORE_UNAVAILABLE, is_far = is_elsewhere(state);
-	if (can_be && is_far && redis_link_ask(here->storage, &s->asked, state->named->key, q))
+	if (can_be && is_far && redis_home_ask(here->storage, &s->asked, state->named->key, q))
 		return;
 	if (can_be && !is_far)
 		store_ask(state, q, &s->arena, &s->answer);

@@ -1,62 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* services/storage.c - each worker's way to the shared storage: of the generation that it serves by. */
 #include "services/services_priv.h"
-#include "state/redis_link.h"
+#include "state/redis_home.h"
 
-/* Of links that are gone: counters never go back. */
-static _Thread_local struct redis_link_stats gone;
+/* Of ways that are gone: counters never go back. */
+static _Thread_local struct redis_home_stats gone;
 
-static void stats_add(struct redis_link_stats *to, const struct redis_link_stats *s)
+static void stats_add(struct redis_home_stats *to, const struct redis_home_stats *s)
 {
-	to->asked += s->asked;
-	to->answered += s->answered;
-	to->late += s->late;
-	to->broken += s->broken;
-	to->refused += s->refused;
+	redis_link_stats_add(&to->links, &s->links);
+	to->maps += s->maps;
 }
 
-static void link_free(struct redis_link *l)
+static void home_free(struct redis_home *h)
 {
-	stats_add(&gone, redis_link_stats(l));
-	redis_link_free(l);
+	const struct redis_home_stats last = redis_home_stats(h);
+	stats_add(&gone, &last);
+	redis_home_free(h);
 }
 
-static void former_end(struct redis_link *l)
+static void former_end(struct redis_home *h)
 {
 	services_thread.former = NULL;
-	link_free(l);
+	home_free(h);
 }
 
 /* A reload fails no question that is under way, unless the one before has not even ended yet. */
-static void let_go(struct redis_link *l)
+static void let_go(struct redis_home *h)
 {
 	struct services_thread *here = &services_thread;
 	if (here->former)
-		link_free(here->former);
-	here->former = l;
-	redis_link_retire(l, former_end);
+		home_free(here->former);
+	here->former = h;
+	redis_home_retire(h, former_end);
 }
 
 void services_use_storage(struct redis_settings *settings)
 {
 	struct services_thread *here = &services_thread;
-	if (here->storage && redis_link_settings(here->storage) == settings)
+	if (here->storage && redis_home_settings(here->storage) == settings)
 		return;
 	if (here->storage)
 		let_go(here->storage);
-	here->storage = settings ? redis_link_new(here->group, here->resolver, settings) : NULL;
+	here->storage = settings ? redis_home_new(here->group, here->resolver, settings) : NULL;
 }
 
-void services_storage_stats(struct redis_link_stats *out)
+struct redis_home_stats services_storage_stats(void)
 {
 	const struct services_thread *here = &services_thread;
-	*out = gone;
-	if (here->former)
-		stats_add(out, redis_link_stats(here->former));
+	struct redis_home_stats all = gone;
+	if (here->former) {
+		const struct redis_home_stats former = redis_home_stats(here->former);
+		stats_add(&all, &former);
+	}
 	if (!here->storage)
-		return;
-	stats_add(out, redis_link_stats(here->storage));
-	out->is_up = redis_link_stats(here->storage)->is_up;
+		return all;
+	const struct redis_home_stats now = redis_home_stats(here->storage);
+	stats_add(&all, &now);
+	all.links.is_up = now.links.is_up;
+	all.nodes = now.nodes;
+	all.nodes_up = now.nodes_up;
+	return all;
 }
 
 /* Connections end with a turn. */
@@ -66,9 +70,9 @@ void services_storage_stop(void)
 	if (!here->storage && !here->former)
 		return;
 	if (here->storage)
-		redis_link_free(here->storage);
+		redis_home_free(here->storage);
 	if (here->former)
-		redis_link_free(here->former);
+		redis_home_free(here->former);
 	here->storage = here->former = NULL;
 	loop_turn(here->loop, 0);
 }

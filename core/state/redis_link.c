@@ -17,11 +17,13 @@
 #define COPIED_MAX     4096 /* a longer value takes the script along */
 #define BUFFER_KEPT    (64u << 10)
 #define WHY_BYTES      256
+#define PLACES         (2 * REDIS_WAITING_MAX) /* each question may have something before it */
 
-_Static_assert((REDIS_WAITING_MAX & (REDIS_WAITING_MAX - 1)) == 0, "places go round by a mask");
+_Static_assert((PLACES & (PLACES - 1)) == 0, "places go round by a mask");
 
 struct waiting {
 	struct redis_asked *asked; /* NULL: nobody waits for it any more */
+	bool is_preface;           /* what comes is no answer to a question */
 	int64_t until_ms;
 };
 
@@ -29,6 +31,9 @@ struct redis_link {
 	struct stream_group *group; /* borrowed */
 	struct resolver *resolver;  /* borrowed */
 	struct redis_settings *settings;
+	const struct redis_place *place;        /* borrowed; NULL: where the settings say */
+	const struct redis_link_events *events; /* NULL: it is alone */
+	void *owner;
 	struct redis_search *search; /* under way; NULL: none */
 	struct redis_pipe *pipe;     /* it is up; NULL: it is not */
 	bool is_young; /* the first attempt has not ended: questions may wait for it */
@@ -37,13 +42,15 @@ struct redis_link {
 	unsigned searches; /* ever: the Sentinels have turns */
 	struct timer pause, look;
 	struct task retired;
-	void (*on_retired)(struct redis_link *l);
+	void (*on_retired)(void *owner);
+	void *retired_owner;
 	struct buffer out; /* of a question; of those that wait for the first connection */
 	struct redis_link_stats stats;
 	struct prng prng;
-	char why[WHY_BYTES];  /* it is down, as was logged; "": nothing was */
-	uint64_t first, next; /* places of those that wait */
-	struct waiting waiting[REDIS_WAITING_MAX];
+	char why[WHY_BYTES];       /* it is down, as was logged; "": nothing was */
+	char complaint[WHY_BYTES]; /* of this connection, the last one that was logged */
+	uint64_t first, next;      /* places of those that wait */
+	struct waiting waiting[PLACES];
 };
 
 static struct loop *loop_of(const struct redis_link *l)
@@ -53,7 +60,7 @@ static struct loop *loop_of(const struct redis_link *l)
 
 static struct waiting *waiting_at(struct redis_link *l, uint64_t place)
 {
-	return &l->waiting[place & (REDIS_WAITING_MAX - 1)];
+	return &l->waiting[place & (PLACES - 1)];
 }
 
 static void out_reset(struct redis_link *l)
@@ -107,9 +114,10 @@ static void look_later(struct redis_link *l)
 
 static void wait_for(struct redis_link *l, struct redis_asked *a, int64_t until_ms)
 {
+	a->until_ms = until_ms;
 	a->link = l;
 	a->place = l->next;
-	*waiting_at(l, l->next++) = (struct waiting){a, until_ms};
+	*waiting_at(l, l->next++) = (struct waiting){.asked = a, .until_ms = until_ms};
 	if (!timer_is_running(&l->look))
 		look_later(l);
 }
@@ -120,10 +128,15 @@ static void dial_now(struct redis_link *l);
 /* Said once for each reason: a server may be away for long. */
 static void say_down(struct redis_link *l, const char *why)
 {
+	const struct redis_place *at = l->place;
 	if (strcmp(l->why, why) == 0)
 		return;
 	snprintf(l->why, sizeof(l->why), "%s", why);
-	log_write(LOG_WARN, "shared storage cannot be asked: %s", l->why);
+	if (at)
+		log_write(LOG_WARN, "shared storage: node %.*s:%u cannot be asked: %s",
+			STR_ARG(at->host), at->port, l->why);
+	else
+		log_write(LOG_WARN, "shared storage cannot be asked: %s", l->why);
 }
 
 static void pause_then_dial(struct redis_link *l)
@@ -146,6 +159,8 @@ static void go_down(struct redis_link *l, enum rc rc, const char *why)
 	if (!l->is_retiring) {
 		say_down(l, why);
 		pause_then_dial(l);
+		if (l->events)
+			l->events->down(l->owner);
 	}
 	fail_all(l, rc);
 }
@@ -186,11 +201,21 @@ static uint64_t version_draw(uint32_t kind)
 	return version;
 }
 
-static void question_send(struct redis_link *l, const struct redis_asked *a,
-	const struct sluice_question *q, enum redis_script script)
+static void preface_add(struct redis_link *l, int64_t until_ms)
+{
+	const struct str asking = STR("ASKING");
+	redis_command_add(&l->out, &asking, 1);
+	*waiting_at(l, l->next++) = (struct waiting){.is_preface = true, .until_ms = until_ms};
+}
+
+static void question_send(struct redis_link *l, struct redis_asked *a,
+	const struct sluice_question *q, enum redis_script script, int64_t until_ms)
 {
 	const struct redis_scope scope = {l->settings->prefix, a->scope};
+	if (a->is_asking)
+		preface_add(l, until_ms);
 	redis_question_add(&l->out, scope, q, version_draw(q->kind), script);
+	wait_for(l, a, until_ms);
 	if (!l->pipe)
 		return;
 	redis_pipe_send(l->pipe, buffer_str(&l->out));
@@ -207,11 +232,43 @@ static bool is_misled(const struct redis_value *v)
 	return false;
 }
 
-static void answered(struct redis_link *l, struct redis_asked *a, enum rc rc)
+/* True: the question is somebody else's to ask. */
+static bool is_turned_away(struct redis_link *l, struct redis_asked *a, const struct redis_value *v)
 {
-	l->stats.answered++;
+	if (v->kind != REDIS_ERROR || !a || !l->events)
+		return false;
+	a->link = NULL;
+	if (!l->events->refused(l->owner, a, v->text))
+		return false;
+	l->stats.turned++;
+	return true;
+}
+
+static void say_complaint(struct redis_link *l, struct str text)
+{
+	if (text.n >= WHY_BYTES)
+		text.n = WHY_BYTES - 1;
+	if (str_eq(text, str_of(l->complaint)))
+		return;
+	snprintf(l->complaint, sizeof(l->complaint), "%.*s", STR_ARG(text));
+	log_write(LOG_WARN, "shared storage does not answer a question: it says: %s", l->complaint);
+}
+
+static void on_answer(struct redis_link *l, struct waiting w, const struct redis_reply *reply)
+{
+	struct redis_asked *a = w.asked;
 	l->failures = 0;
+	if (is_turned_away(l, a, &reply->values[0]))
+		return;
+	enum rc rc = a ? redis_answer_take(reply, a->arena, &a->answer) : RC_OK;
+	if (rc == RC_NOT_FOUND) {
+		question_send(l, a, &a->question, REDIS_SCRIPT_WHOLE, w.until_ms);
+		return;
+	}
+	l->stats.answered++;
 	l->why[0] = 0;
+	if (rc == RC_REFUSED)
+		say_complaint(l, reply->values[0].text);
 	if (a)
 		asked_end(a, rc);
 }
@@ -231,14 +288,8 @@ static void on_reply(void *owner, const struct redis_reply *reply)
 		return;
 	}
 	struct waiting w = *waiting_at(l, l->first++);
-	struct redis_asked *a = w.asked;
-	enum rc rc = a ? redis_answer_take(reply, a->arena, &a->answer) : RC_OK;
-	if (rc == RC_NOT_FOUND) {
-		question_send(l, a, &a->question, REDIS_SCRIPT_WHOLE);
-		wait_for(l, a, w.until_ms);
-		return;
-	}
-	answered(l, a, rc);
+	if (!w.is_preface)
+		on_answer(l, w, reply);
 	retire_when_idle(l);
 }
 
@@ -261,13 +312,19 @@ static void on_reached(void *owner, struct redis_pipe *pipe)
 	l->search = NULL;
 	l->pipe = pipe;
 	l->is_young = false;
+	l->complaint[0] = 0;
 	l->stats.is_up = true;
 	redis_pipe_hand_over(pipe, &pipe_events, l);
 	if (l->out.n)
 		redis_pipe_send(pipe, buffer_str(&l->out));
 	out_reset(l);
-	log_write(LOG_INFO, "shared storage: connected%s%.*s", l->settings->host.n ? " to " : "",
-		STR_ARG(l->settings->host));
+	const struct redis_place alone = {l->settings->host, l->settings->port};
+	const struct redis_place *at = l->place ? l->place : &alone;
+	if (at->host.n)
+		log_write(LOG_INFO, "shared storage: connected to %.*s:%u", STR_ARG(at->host),
+			at->port);
+	else
+		log_write(LOG_INFO, "shared storage: connected");
 }
 
 static void on_failed(void *owner, const char *why)
@@ -285,7 +342,7 @@ static const struct redis_search_events search_events = {
 static void dial_now(struct redis_link *l)
 {
 	l->search = redis_search_new(
-		l->group, l->resolver, l->settings, l->searches++, &search_events, l);
+		l->group, l->resolver, l->settings, l->place, l->searches++, &search_events, l);
 }
 
 static void on_pause(struct timer *t)
@@ -296,7 +353,7 @@ static void on_pause(struct timer *t)
 /* --- questions ------------------------------------------------------------------------------- */
 static bool can_be_asked(const struct redis_link *l)
 {
-	if (l->is_retiring || l->next - l->first == REDIS_WAITING_MAX)
+	if (l->is_retiring || l->next - l->first >= REDIS_WAITING_MAX)
 		return false;
 	if (l->pipe)
 		return redis_pipe_unsent(l->pipe) <= UNSENT_MAX;
@@ -311,8 +368,17 @@ static bool limits_keep(struct redis_asked *a, const struct sluice_question *q)
 	return kept.n == limits.n;
 }
 
-/* For a server that does not have the script any more. */
-static bool question_keep(struct redis_asked *a, const struct sluice_question *q)
+static bool is_long(const struct sluice_question *q)
+{
+	return q->kind == SLUICE_PUT && q->value.n > COPIED_MAX;
+}
+
+static enum redis_script script_for(const struct sluice_question *q)
+{
+	return is_long(q) ? REDIS_SCRIPT_WHOLE : REDIS_SCRIPT_NAMED;
+}
+
+bool redis_asked_keep(struct redis_asked *a, const struct sluice_question *q)
 {
 	struct str key = arena_copy(a->arena, str_n(q->key.p, q->key.n));
 	struct str value = q->kind == SLUICE_PUT
@@ -321,24 +387,44 @@ static bool question_keep(struct redis_asked *a, const struct sluice_question *q
 	a->question = *q;
 	a->question.key = (struct sluice_str){key.p, key.n};
 	a->question.value = (struct sluice_str){value.p, value.n};
-	return key.n == q->key.n && (q->kind != SLUICE_PUT || value.n == q->value.n) &&
-	       (q->kind != SLUICE_SPEND || limits_keep(a, q));
+	a->is_kept = key.n == q->key.n && (q->kind != SLUICE_PUT || value.n == q->value.n) &&
+		     (q->kind != SLUICE_SPEND || limits_keep(a, q));
+	return a->is_kept;
+}
+
+/* For a server that does not have the script any more, or is not the one to be asked. Of a long value the
+ * script goes along, and only nodes of a cluster send it elsewhere. */
+static bool may_go(struct redis_link *l, struct redis_asked *a, const struct sluice_question *q)
+{
+	a->is_kept = false;
+	if (is_long(q) && !l->events)
+		return true;
+	return redis_asked_keep(a, q) || is_long(q);
 }
 
 bool redis_link_ask(struct redis_link *l, struct redis_asked *a, struct str scope,
 	const struct sluice_question *q)
 {
-	bool is_long = q->kind == SLUICE_PUT && q->value.n > COPIED_MAX;
 	a->link = NULL;
 	a->scope = scope;
-	if (!can_be_asked(l) || (!is_long && !question_keep(a, q))) {
+	a->is_asking = false;
+	if (!can_be_asked(l) || !may_go(l, a, q)) {
 		l->stats.refused++;
 		return false;
 	}
 	l->stats.asked++;
-	question_send(l, a, q, is_long ? REDIS_SCRIPT_WHOLE : REDIS_SCRIPT_NAMED);
-	wait_for(l, a, loop_now_ms(loop_of(l)) + l->settings->answer_ms);
+	question_send(l, a, q, script_for(q), loop_now_ms(loop_of(l)) + l->settings->answer_ms);
 	return true;
+}
+
+void redis_link_ask_again(struct redis_link *l, struct redis_asked *a)
+{
+	if (can_be_asked(l)) {
+		question_send(l, a, &a->question, script_for(&a->question), a->until_ms);
+		return;
+	}
+	l->stats.refused++;
+	asked_end(a, RC_CLOSED);
 }
 
 void redis_link_cancel(struct redis_asked *a)
@@ -352,16 +438,20 @@ void redis_link_cancel(struct redis_asked *a)
 static void on_retired(struct task *t)
 {
 	struct redis_link *l = CONTAINER_OF(t, struct redis_link, retired);
-	l->on_retired(l);
+	l->on_retired(l->retired_owner);
 }
 
-struct redis_link *redis_link_new(
-	struct stream_group *group, struct resolver *resolver, struct redis_settings *settings)
+struct redis_link *redis_link_new(struct stream_group *group, struct resolver *resolver,
+	struct redis_settings *settings, const struct redis_place *place,
+	const struct redis_link_events *events, void *owner)
 {
 	struct redis_link *l = heap_zalloc(sizeof(*l));
 	l->group = group;
 	l->resolver = resolver;
 	l->settings = redis_settings_ref(settings);
+	l->place = place;
+	l->events = events;
+	l->owner = owner;
 	l->is_young = true;
 	buffer_init(&l->out, SIZE_MAX);
 	prng_seed(&l->prng);
@@ -372,10 +462,11 @@ struct redis_link *redis_link_new(
 	return l;
 }
 
-void redis_link_retire(struct redis_link *l, void (*ended)(struct redis_link *l))
+void redis_link_retire(struct redis_link *l, void (*ended)(void *owner), void *owner)
 {
 	l->is_retiring = true;
 	l->on_retired = ended;
+	l->retired_owner = owner;
 	retire_when_idle(l);
 }
 
@@ -394,12 +485,17 @@ void redis_link_free(struct redis_link *l)
 	free(l);
 }
 
-const struct redis_settings *redis_link_settings(const struct redis_link *l)
-{
-	return l->settings;
-}
-
 const struct redis_link_stats *redis_link_stats(const struct redis_link *l)
 {
 	return &l->stats;
+}
+
+void redis_link_stats_add(struct redis_link_stats *to, const struct redis_link_stats *s)
+{
+	to->asked += s->asked;
+	to->answered += s->answered;
+	to->late += s->late;
+	to->broken += s->broken;
+	to->refused += s->refused;
+	to->turned += s->turned;
 }

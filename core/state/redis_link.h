@@ -20,6 +20,7 @@
  * Threads      its loop's. */
 #pragma once
 
+#include "base/list.h"
 #include "net/resolver.h"
 #include "net/stream.h"
 #include "state/redis_question.h"
@@ -29,6 +30,8 @@
 #define REDIS_PAUSE_MAX_MS 1000
 
 struct redis_link;
+
+struct redis_home; /* state/redis_home.h */
 
 /* A question under way, embedded in what asks. */
 struct redis_asked {
@@ -43,28 +46,54 @@ struct redis_asked {
 	uint64_t place;                  /* among all of the link */
 	struct str scope;                /* borrowed */
 	struct sluice_question question; /* its texts are copies */
+	int64_t until_ms;
+	bool is_kept;   /* there is a copy, so that it can be asked once more */
+	bool is_asking; /* of a slot that is on its way: a command before it says so */
+	/* of a home: */
+	uint8_t turns;           /* nodes that have turned it away */
+	struct redis_home *home; /* where it waits for a map; NULL: it does not */
+	struct link in_line;
 };
 
 struct redis_link_stats {
 	uint64_t asked, answered; /* answered in time, with whatever result */
 	uint64_t late, broken;    /* deadlines; connections that were open and broke */
 	uint64_t refused;         /* questions that nobody was asked, as it was down */
+	uint64_t turned;          /* which another node of a cluster is to be asked */
 	bool is_up;
 };
 
-/* Dials at once; questions that come before it is first up wait for it. */
-struct redis_link *redis_link_new(
-	struct stream_group *group, struct resolver *resolver, struct redis_settings *settings);
+/* What only counts. */
+void redis_link_stats_add(struct redis_link_stats *to, const struct redis_link_stats *s);
+
+/* Of a node of a cluster. */
+struct redis_link_events {
+	/* Of a question, in the place of an answer. True: it is somebody else's from here on
+	 * (redis_link_ask_again); false: that is its answer. */
+	bool (*refused)(void *owner, struct redis_asked *a, struct str error);
+	/* It broke, or could not be reached. */
+	void (*down)(void *owner);
+};
+
+/* Dials at once; questions that come before it is first up wait for it. `place`, borrowed, is where to,
+ * instead of where the settings say; NULL, as are the events: these. */
+struct redis_link *redis_link_new(struct stream_group *group, struct resolver *resolver,
+	struct redis_settings *settings, const struct redis_place *place,
+	const struct redis_link_events *events, void *owner);
 /* Questions under way fail. Its connection ends with the turn. */
 void redis_link_free(struct redis_link *l);
 /* Takes no more questions, and calls `ended` when none waits any more: then it may be freed. */
-void redis_link_retire(struct redis_link *l, void (*ended)(struct redis_link *l));
-const struct redis_settings *redis_link_settings(const struct redis_link *l);
+void redis_link_retire(struct redis_link *l, void (*ended)(void *owner), void *owner);
 const struct redis_link_stats *redis_link_stats(const struct redis_link *l);
 
 /* False: it cannot be asked, and nothing comes. `scope` stays until the end: keys are
  * "<prefix>:<scope>:<digest>". */
 bool redis_link_ask(struct redis_link *l, struct redis_asked *a, struct str scope,
 	const struct sluice_question *q);
+/* One that another link was asked and that is kept, until the time it has anyway; `ended` comes even from
+ * inside. */
+void redis_link_ask_again(struct redis_link *l, struct redis_asked *a);
+/* Makes `a` what can be asked again. False: there is no room. */
+bool redis_asked_keep(struct redis_asked *a, const struct sluice_question *q);
 /* Harmless when it has ended. */
 void redis_link_cancel(struct redis_asked *a);

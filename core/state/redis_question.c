@@ -3,6 +3,7 @@
 
 #include "crypto/crypto.h"
 #include "state/redis_script.h"
+#include "state/redis_slots.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -141,6 +142,16 @@ void redis_question_add(struct buffer *out, struct redis_scope scope,
 		spend_add(out, q);
 	else
 		general_add(out, q, version);
+}
+
+uint16_t redis_question_slot(
+	struct buffer *room, struct redis_scope scope, const struct sluice_question *q)
+{
+	buffer_reset(room);
+	key_add(room, scope, q->key);
+	/* "$<length>\r\n<key>\r\n" */
+	const char *key = (const char *)memchr(room->p, '\n', room->n) + 1;
+	return redis_slot_of(str_n(key, room->n - (size_t)(key - room->p) - 2));
 }
 
 void redis_script_add(struct buffer *out)

@@ -33,6 +33,9 @@ struct redis_scope {
  * SLUICE_VERSION_ANY. */
 void redis_question_add(struct buffer *out, struct redis_scope scope,
 	const struct sluice_question *q, uint64_t version, enum redis_script script);
+/* Of its key in a cluster (redis_slots.h). `room` is for the key. */
+uint16_t redis_question_slot(
+	struct buffer *room, struct redis_scope scope, const struct sluice_question *q);
 /* The command by which a server gets the script of most questions before it is asked. */
 void redis_script_add(struct buffer *out);
 

@@ -14,7 +14,8 @@
 
 #include "base/str.h"
 
-#define REDIS_VALUES_MAX 4096
+/* What a cluster says of its slots has some thirty for each range of them. */
+#define REDIS_VALUES_MAX 65536
 
 enum redis_kind { REDIS_TEXT, REDIS_STATUS, REDIS_ERROR, REDIS_INTEGER, REDIS_NIL, REDIS_LIST };
 

@@ -140,7 +140,7 @@ static void dial_sentinel(struct redis_search *s)
 }
 
 struct redis_search *redis_search_new(struct stream_group *group, struct resolver *resolver,
-	const struct redis_settings *settings, unsigned first,
+	const struct redis_settings *settings, const struct redis_place *place, unsigned first,
 	const struct redis_search_events *events, void *owner)
 {
 	struct redis_search *s = heap_zalloc(sizeof(*s));
@@ -150,7 +150,9 @@ struct redis_search *redis_search_new(struct stream_group *group, struct resolve
 	s->events = events;
 	s->owner = owner;
 	buffer_init(&s->question, SIZE_MAX);
-	if (settings->sentinel_count == 0) {
+	if (place) {
+		dial_server(s, place->host, place->port);
+	} else if (settings->sentinel_count == 0) {
 		dial_server(s, settings->host, settings->port);
 	} else {
 		s->sentinel = first % settings->sentinel_count;

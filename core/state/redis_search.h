@@ -23,8 +23,9 @@ struct redis_search_events {
 };
 
 struct redis_search;
-/* `first`: which of the Sentinels is asked first, counted round. */
+/* `place`, borrowed: where it is; NULL: the settings say. `first`: which of the Sentinels is asked first,
+ * counted round. */
 struct redis_search *redis_search_new(struct stream_group *group, struct resolver *resolver,
-	const struct redis_settings *settings, unsigned first,
+	const struct redis_settings *settings, const struct redis_place *place, unsigned first,
 	const struct redis_search_events *events, void *owner);
 void redis_search_cancel(struct redis_search *s);

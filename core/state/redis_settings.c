@@ -34,6 +34,13 @@ static void secret_free(struct str text)
 	text_free(text);
 }
 
+static void places_free(struct redis_place *places, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		text_free(places[i].host);
+	free(places);
+}
+
 void redis_settings_unref(struct redis_settings *s)
 {
 	if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
@@ -44,9 +51,8 @@ void redis_settings_unref(struct redis_settings *s)
 	text_free(s->prefix);
 	text_free(s->master);
 	secret_free(s->sentinel_password);
-	for (size_t i = 0; i < s->sentinel_count; i++)
-		text_free(s->sentinels[i].host);
-	free(s->sentinels);
+	places_free(s->sentinels, s->sentinel_count);
+	places_free(s->nodes, s->node_count);
 	if (s->tls)
 		tls_context_unref(s->tls);
 	free(s);

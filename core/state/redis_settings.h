@@ -24,8 +24,10 @@ struct redis_place {
 struct redis_settings {
 	_Atomic unsigned refs;
 	uint8_t sha256[32]; /* of what it was made of: who compares may keep connections */
-	struct str host;    /* owned, as all texts; STR_EMPTY: Sentinels tell */
+	struct str host; /* owned, as all texts; STR_EMPTY: Sentinels tell, or nodes of a cluster */
 	uint16_t port;
+	struct redis_place *nodes; /* owned; of a cluster: those that are asked for the others */
+	size_t node_count;         /* 0: it is none */
 	struct redis_place *sentinels; /* owned */
 	size_t sentinel_count;
 	struct str master, sentinel_password; /* its name; STR_EMPTY: none is asked for */

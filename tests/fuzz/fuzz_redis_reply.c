@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz: links state base */
 /* Any bytes as what a Redis server says: as a whole and byte by byte they are the same replies,
- * each of them one whole tree within its bounds, and an answer or none. */
+ * each of them one whole tree within its bounds, and an answer or none, a map of a cluster or none,
+ * and a word that another node is to be asked or none. */
 #include "base/check.h"
 #include "state/redis_question.h"
+#include "state/redis_slots.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -48,6 +50,29 @@ static void answer_check(const struct redis_reply *r)
 	arena_reset(&arena);
 }
 
+static void map_check(const struct redis_reply *r)
+{
+	struct redis_ranges ranges;
+	struct redis_range range;
+	int64_t count = 0;
+	bool is_map = redis_ranges_begin(&ranges, r);
+	while (redis_ranges_next(&ranges, &range)) {
+		CHECK(range.first <= range.last && range.last < REDIS_SLOTS);
+		CHECK(range.host.n < REDIS_HOST_BYTES);
+		count++;
+	}
+	CHECK(count == (is_map ? r->values[0].integer : 0));
+}
+
+static void turn_check(const struct redis_reply *r)
+{
+	struct redis_turn turn;
+	if (r->values[0].kind != REDIS_ERROR || !redis_turn_read(r->values[0].text, &turn))
+		return;
+	CHECK(turn.slot < REDIS_SLOTS && turn.host.n < REDIS_HOST_BYTES);
+	CHECK((turn.port == 0) == (turn.kind == REDIS_TURN_NOWHERE));
+}
+
 static uint64_t read_all(struct str in, size_t piece)
 {
 	struct redis_reader *reader = redis_reader_new(BYTES_MAX);
@@ -59,6 +84,8 @@ static uint64_t read_all(struct str in, size_t piece)
 		while ((rc = redis_reader_next(reader, &reply)) == RC_OK) {
 			seen = reply_check(&reply, seen);
 			answer_check(&reply);
+			map_check(&reply);
+			turn_check(&reply);
 		}
 	}
 	redis_reader_free(reader);

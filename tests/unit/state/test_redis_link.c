@@ -53,7 +53,7 @@ static void begin(void)
 
 static void link_up(void)
 {
-	link_ = redis_link_new(group, resolver, settings);
+	link_ = redis_link_new(group, resolver, settings, NULL, NULL, NULL);
 }
 
 static void end(void)
@@ -462,9 +462,9 @@ START_TEST(sentinels_that_know_nothing_are_asked_again)
 }
 END_TEST
 
-static void free_link(struct redis_link *l)
+static void free_link(void *owner)
 {
-	redis_link_free(l);
+	redis_link_free(owner);
 	link_ = NULL;
 }
 
@@ -475,7 +475,7 @@ START_TEST(who_retires_answers_what_it_was_asked)
 	link_up();
 	come_up();
 	ck_assert(ask(&a));
-	redis_link_retire(link_, free_link);
+	redis_link_retire(link_, free_link, link_);
 	ck_assert(!ask(&later));
 	heard();
 	ck_assert_ptr_nonnull(link_);
