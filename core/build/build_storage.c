@@ -18,20 +18,30 @@ static bool put_tls(
 	return !tls || s->tls;
 }
 
-static void put_sentinels(
-	struct redis_settings *s, const struct plan_node *sentinel, struct build_numbers *n)
+static struct redis_place *places_of(const struct plan_node *list, struct build_numbers *n)
 {
-	const struct plan_node *list = plan_get(sentinel, "addresses"), *whole = n->object;
-	s->master = text_of(sentinel, "master");
-	s->sentinel_password = text_of(sentinel, "password");
-	s->sentinel_count = plan_count(list);
-	s->sentinels = heap_zalloc((s->sentinel_count + 1) * sizeof(*s->sentinels));
-	for (size_t i = 0; i < s->sentinel_count; i++) {
+	const struct plan_node *whole = n->object;
+	size_t count = plan_count(list);
+	struct redis_place *places = heap_zalloc((count + 1) * sizeof(*places));
+	for (size_t i = 0; i < count; i++) {
 		n->object = plan_at(list, i);
-		s->sentinels[i].host = text_of(n->object, "host");
-		s->sentinels[i].port = (uint16_t)build_number(n, "port", 26379, UINT16_MAX);
+		places[i].host = text_of(n->object, "host");
+		places[i].port = (uint16_t)build_number(n, "port", 0, UINT16_MAX);
 	}
 	n->object = whole;
+	return places;
+}
+
+static void put_places(struct redis_settings *s, struct build_numbers *n)
+{
+	const struct plan_node *sentinel = plan_get(n->object, "sentinel");
+	const struct plan_node *nodes = plan_get(plan_get(n->object, "cluster"), "addresses");
+	s->master = text_of(sentinel, "master");
+	s->sentinel_password = text_of(sentinel, "password");
+	s->sentinel_count = plan_count(plan_get(sentinel, "addresses"));
+	s->sentinels = places_of(plan_get(sentinel, "addresses"), n);
+	s->node_count = plan_count(nodes);
+	s->nodes = places_of(nodes, n);
 }
 
 static struct redis_settings *settings_of(struct build_numbers *n, struct build_tls_mistake *m)
@@ -39,7 +49,7 @@ static struct redis_settings *settings_of(struct build_numbers *n, struct build_
 	struct redis_settings *s = redis_settings_new();
 	s->host = text_of(n->object, "host");
 	s->port = (uint16_t)build_number(n, "port", 6379, UINT16_MAX);
-	put_sentinels(s, plan_get(n->object, "sentinel"), n);
+	put_places(s, n);
 	s->username = text_of(n->object, "username");
 	s->password = text_of(n->object, "password");
 	s->prefix = text_of(n->object, "prefix");

@@ -106,6 +106,11 @@ static void print_targets(struct explain *x, const struct plan_node *entry)
 static struct str storage_place(struct explain *x, const struct plan_node *storage)
 {
 	struct str master = explain_text(plan_get(storage, "sentinel"), "master");
+	const struct plan_node *nodes = plan_get(plan_get(storage, "cluster"), "addresses");
+	if (plan_count(nodes) > 0)
+		return arena_printf(&x->arena, "cluster of %.*s:%lld",
+			STR_ARG(explain_text(plan_at(nodes, 0), "host")),
+			(long long)plan_integer(plan_at(nodes, 0), "port", 0));
 	if (master.n > 0)
 		return arena_printf(&x->arena, "%.*s of the Sentinels", STR_ARG(master));
 	return arena_printf(&x->arena, "%.*s:%lld", STR_ARG(explain_text(storage, "host")),

@@ -12,7 +12,7 @@ local tls = require("sluice.tls")
 
 local storage = {}
 
-local SENTINELS_MAX = 16
+local PLACES_MAX = 16
 local schemes = { redis = true, sentinel = true, shown = "host:port" }
 
 local function parse(scheme, text, host)
@@ -41,6 +41,10 @@ local function check_user(text)
 	return text == "" and "expected a name" or nil
 end
 
+local function addresses(scheme)
+	return { type = "list", min = 1, of = { type = "string", check = checks(scheme) } }
+end
+
 local name = { type = "string", check = check_name, max = 64 }
 local password = { type = "string", max = 512 }
 local database = { type = "integer", min = 0, max = 65535 }
@@ -61,13 +65,12 @@ storage.shape = {
 				sentinel = {
 					type = "map", required = { "addresses", "masterName" },
 					fields = {
-						addresses = {
-							type = "list", min = 1, of = { type = "string", check = checks("sentinel") },
-						},
+						addresses = addresses("sentinel"),
 						masterName = { type = "string", max = 255 },
 						password = password,
 					},
 				},
+				cluster = { type = "map", required = { "addresses" }, fields = { addresses = addresses("redis") } },
 				tenant = name,
 				gateway = name,
 				timeoutSeconds = seconds,
@@ -80,20 +83,36 @@ storage.shape = {
 
 -- --- what is wrong ------------------------------------------------------------------------------
 
+-- Three ways to say where it is, of which one is to be used: where, the member's name, and why.
+local function place_mistake_of(redis)
+	local at, sentinel, cluster = nodes.get(redis, "address"), nodes.get(redis, "sentinel"), nodes.get(redis, "cluster")
+	if sentinel and at then
+		return at, "redis.address", 'stands beside "sentinel", which tells where the server is'
+	elseif cluster and (at or sentinel) then
+		return cluster, "redis.cluster", 'stands beside "' .. (at and "address" or "sentinel") .. '", which is a server alone'
+	elseif not (at or sentinel or cluster) then
+		return redis, "redis", 'missing field "address", "sentinel" or "cluster"'
+	end
+	local places = nodes.get(sentinel or cluster, "addresses")
+	if places and #places > PLACES_MAX then
+		return places, "redis." .. (sentinel and "sentinel" or "cluster") .. ".addresses",
+			"at most " .. PLACES_MAX .. ", found " .. #places
+	end
+	local number = nodes.get(redis, "DB") or nodes.get(redis, "db")
+	if cluster and number and number.value ~= 0 then
+		return number, nodes.get(redis, "DB") and "redis.DB" or "redis.db", "a cluster has database 0 alone"
+	end
+end
+
 -- Rules beyond the shape: where, the member's name, and why; nil: it is right.
 local function mistake_of(node, redis)
 	local memory = nodes.get(nodes.get(node, "local"), "enabled")
 	local secret_word, user = nodes.get(redis, "password"), nodes.get(redis, "username")
-	local sentinel = nodes.get(redis, "sentinel")
-	local addresses = nodes.get(sentinel, "addresses")
+	local at, below, message = place_mistake_of(redis)
 	if memory and memory.value then
 		return memory, "local.enabled", 'stands beside "redis"'
-	elseif sentinel and nodes.get(redis, "address") then
-		return nodes.get(redis, "address"), "redis.address", 'stands beside "sentinel", which tells where the server is'
-	elseif addresses and #addresses > SENTINELS_MAX then
-		return addresses, "redis.sentinel.addresses", "at most " .. SENTINELS_MAX .. ", found " .. #addresses
-	elseif not sentinel and not nodes.get(redis, "address") then
-		return redis, "redis", 'missing field "address", or "sentinel"'
+	elseif message then
+		return at, below, message
 	elseif user and not secret_word then
 		return user, "redis.username", 'a user needs "password" beside it'
 	elseif nodes.get(redis, "DB") and nodes.get(redis, "db") then
@@ -144,22 +163,29 @@ local function put_place(out, scheme, at, host)
 	return nodes.put(out, "port", nodes.integer(at, parsed.port))
 end
 
-local function sentinel_of(sentinel, host)
-	local out, places = nodes.map(sentinel), nodes.list(sentinel)
-	for i, at in nodes.each(sentinel, "addresses") do
-		places[i] = put_place(nodes.map(at), "sentinel", at, host)
+local function put_places(out, scheme, of, host)
+	local places = nodes.list(of)
+	for i, at in nodes.each(of, "addresses") do
+		places[i] = put_place(nodes.map(at), scheme, at, host)
 	end
-	nodes.put(out, "addresses", places)
+	return nodes.put(out, "addresses", places)
+end
+
+local function sentinel_of(sentinel, host)
+	local out = put_places(nodes.map(sentinel), "sentinel", sentinel, host)
 	nodes.put(out, "master", nodes.get(sentinel, "masterName"))
 	return nodes.put(out, "password", nodes.get(sentinel, "password"))
 end
 
 local function node_of(redis, secure, host)
 	local at, sentinel = nodes.get(redis, "address"), nodes.get(redis, "sentinel")
+	local cluster = nodes.get(redis, "cluster")
 	local owner = nodes.text(redis, "tenant") or "default"
 	local out = nodes.map(redis)
 	if sentinel then
 		nodes.put(out, "sentinel", sentinel_of(sentinel, host))
+	elseif cluster then
+		nodes.put(out, "cluster", put_places(nodes.map(cluster), "redis", cluster, host))
 	else
 		put_place(out, "redis", at, host)
 	end

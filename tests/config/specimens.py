@@ -219,6 +219,8 @@ SPECIMENS = {
         "timeoutSeconds": 0.1, "connectTimeoutSeconds": 0.5}, "local": {"enabled": False}}),
     "Configuration, shared storage by Sentinels": settings(sharedStorage={"redis": {
         "sentinel": {"masterName": "m", "addresses": ["s1.example:26379", "s2.example"], "password": "p"}}}),
+    "Configuration, shared storage in a cluster": settings(sharedStorage={"redis": {
+        "cluster": {"addresses": ["n1.example:6379", "n2.example"]}}}),
     "Configuration, without effect": settings(
         tracing={}, resourceLimits={}, platformConnection={}, outputs={}),
 }

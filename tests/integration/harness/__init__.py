@@ -24,11 +24,11 @@ from .gateway import Gateway, Stories, sluice, sluicectl
 from .names import NXDOMAIN, SERVFAIL, SRV, Answer, NameServer, Service
 from .peers import H2Client, H2Origin, H2Tunnel
 from .ports import free_port, is_listening
-from .redis import Redis, Sentinel
+from .redis import Cluster, Redis, Sentinel
 from .wire import Client, Closed, TimedOut, parse_requests
 
 __all__ = [
-    "Answer", "Authority", "Backend", "Client", "Closed", "Crowd", "Gateway", "H2Client", "H2Origin", "H2Tunnel",
+    "Answer", "Authority", "Backend", "Client", "Closed", "Cluster", "Crowd", "Gateway", "H2Client", "H2Origin", "H2Tunnel",
     "NXDOMAIN", "NameServer", "Redis", "SCALE", "SERVFAIL", "SRV", "Sentinel", "Service", "Stories", "TimedOut", "api",
     "balanced", "binding", "case", "check", "configuration", "contains", "echo", "equal", "free_port",
     "is_listening", "main", "one_of", "parse_requests", "reply", "rows", "scratch", "service", "sluice", "sluicectl", "wait_for",

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Gateways that count in a Redis Cluster: each key at its node, wherever that is by now."""
+import contextlib
+import threading
+
+from harness import *
+from harness.gateway import PLUGINS
+
+PATIENT = 10  # a machine with much to do is not what a case is about
+TENANTS = [f"tenant-{i}" for i in range(12)]
+
+
+def limit(maximum, **more):
+    return {"policyRef": {"name": "rate-limiting"}, "config": {
+        "rateLimits": [{"maximumRequests": maximum, "timePeriodInMilliseconds": 3600000}],
+        "keySelector": "#[attributes.headers['x-tenant']]", **more}}
+
+
+def storage(nodes, **more):
+    return configuration("store", {"sharedStorage": {"redis": {
+        "cluster": {"addresses": [node.address for node in nodes]}, "timeoutSeconds": PATIENT,
+        "connectTimeoutSeconds": PATIENT, **more}}})
+
+
+@contextlib.contextmanager
+def gateways(nodes, policy, count=1, workers=1, **more):
+    with Backend(reply(200, "x")) as backend, contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Gateway([api("a", backend, policies=[policy]), storage(nodes, **more)],
+                                           workers=workers)) for _ in range(count)]
+
+
+def status(gateway, tenant):
+    return gateway.get("/", {"x-tenant": tenant}).status
+
+
+def statuses(gateway, tenant, count):
+    return [status(gateway, tenant) for _ in range(count)]
+
+
+def turned(gateway):
+    return gateway.metrics()["sluice_shared_storage_redirections_total"]
+
+
+def where(cluster):
+    """The one key that there is, and who has it."""
+    found = [(node.ask("KEYS", "*"), node) for node in cluster.nodes]
+    (key, node), = [(key, node) for key, node in found if key]
+    return key, node
+
+
+@case
+def each_key_is_counted_at_its_node():
+    with Cluster() as cluster, gateways(cluster.masters, limit(2), 2, workers=2) as (one, other):
+        for tenant in TENANTS:
+            equal([status(one, tenant), status(other, tenant), status(one, tenant)], [200, 200, 429], tenant)
+        counts = [int(node.ask("DBSIZE")) for node in cluster.masters]
+        equal(sum(counts), len(TENANTS))
+        check(all(counts), f"keys of all nodes, not {counts}")
+        wait_for(lambda: one.metrics()["sluice_shared_storage_nodes_up"] == 6, "three nodes of two workers")
+        equal([turned(one), turned(other)], [0, 0])
+        told = one.status()["sharedStorage"]
+        equal([told["clusterAddresses"], told["connectionsWanted"], told["connectionsUp"], told["workersConnected"]],
+              [3, 6, 6, 2])
+        said = sluice("explain", "--api", "default/a", one.config, "--plugins", PLUGINS).stdout
+        contains(said, f"counts in the shared storage cluster of localhost:{cluster.masters[0].port} as")
+
+
+@case
+def a_key_that_moves_to_another_node_is_counted_on():
+    with Cluster() as cluster, gateways(cluster.masters, limit(5)) as (gateway,):
+        equal(status(gateway, "a"), 200)
+        key, source = where(cluster)
+        slot, target = cluster.slot(key), next(node for node in cluster.masters if node is not source)
+        equal(target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id), "OK")
+        equal(source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id), "OK")
+        equal([status(gateway, "a"), turned(gateway)], [200, 0])  # it is still there
+        equal(source.ask("MIGRATE", "127.0.0.1", str(target.port), key, "0", "5000"), "OK")
+        equal(statuses(gateway, "a", 2), [200, 200])  # ASK, and no word of it for later
+        wait_for(lambda: turned(gateway) == 2, "two questions that were sent on")
+        for node in (target, source, *cluster.masters):
+            node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        equal(statuses(gateway, "a", 2), [200, 429])  # MOVED
+        wait_for(lambda: gateway.metrics()["sluice_shared_storage_maps_total"] == 2, "another map")
+        equal([target.ask("EXISTS", key), status(gateway, "a"), turned(gateway)], ["1", 429, 3])
+
+
+@case(modes="full", seconds=120)
+def nodes_without_a_name_of_their_own_are_where_they_were_asked():
+    with Cluster("cluster-preferred-endpoint-type unknown-endpoint") as cluster, \
+            gateways(cluster.masters[:1], limit(1)) as (gateway,):
+        for tenant in TENANTS:
+            equal(statuses(gateway, tenant, 2), [200, 429], tenant)
+        equal(turned(gateway), 0)
+
+
+@case(modes="full", seconds=120)
+def who_it_is_and_by_tls_of_each_node():
+    authority = Authority()
+    options = ["user gw on >pass ~default:* +@all", "tls-cluster yes", "tls-replication yes",
+               "cluster-announce-hostname localhost", "cluster-preferred-endpoint-type hostname"]
+    with Cluster(*options, tls=authority) as cluster:
+        for node in cluster.masters:
+            node.ask("ACL", "SETUSER", "default", "off")
+        own = authority.issue("gateway")
+        tls = {"trustedCA": authority.crt, "certificate": {"crt": own.crt, "key": own.key}}
+        with gateways(cluster.masters, limit(1), username="gw", password="pass", tls=tls) as (gateway,):
+            for tenant in TENANTS:
+                equal(statuses(gateway, tenant, 2), [200, 429], tenant)
+
+
+@case(modes="full", seconds=120)
+def a_cluster_that_cannot_decide():
+    with Cluster() as cluster, gateways(cluster.masters, limit(2)) as (gateway,):
+        equal(status(gateway, "a"), 200)
+        _, node = where(cluster)
+        slot = "0" if node is not cluster.masters[0] else "16383"
+        owner = cluster.masters[0 if slot == "0" else 2]
+        for each in cluster.masters:
+            each.ask("CLUSTER", "DELSLOTS", slot)
+        equal(status(gateway, "a"), 503)
+        gateway.says("CLUSTERDOWN")
+        owner.ask("CLUSTER", "ADDSLOTS", slot)
+        cluster.await_agreement()
+        equal(statuses(gateway, "a", 2), [200, 429])
+
+
+@case(modes="full", seconds=120)
+def addresses_of_which_one_is_alive_are_enough():
+    with Cluster() as cluster, Redis() as gone, Redis() as alone:
+        gone.kill()
+        with gateways([gone, alone, cluster.masters[1]], limit(1)) as (gateway,):
+            for tenant in TENANTS:
+                equal(statuses(gateway, tenant, 2), [200, 429], tenant)
+
+
+@case
+def one_server_that_is_no_cluster_is_told():
+    with Redis() as redis, gateways([redis], limit(1)) as (gateway,):
+        gateway.says("no map of the cluster")
+        equal(status(gateway, "a"), 503)
+
+
+@case(modes="full", seconds=240)
+def a_replica_takes_over():
+    with Cluster() as cluster, gateways(cluster.masters, limit(3)) as (gateway,):
+        equal(statuses(gateway, "a", 2), [200, 200])
+        key, master = where(cluster)
+        replica = cluster.add().follow(master)
+        others = [t for t in TENANTS if status(gateway, t) == 200]
+        equal(len(others), len(TENANTS))
+        wait_for(lambda: replica.ask("DBSIZE") == master.ask("DBSIZE"), "the replica's having the counts", 20)
+        here = {t for t in TENANTS if int(master.ask("DBSIZE")) > 1}
+        check(here, "keys of others")
+        master.kill()
+        gateway.says("cannot be asked")
+        equal(status(gateway, "a"), 503)
+        # Who has their keys at other nodes notices nothing.
+        second = [status(gateway, t) for t in TENANTS]
+        check(200 in second and set(second) <= {200, 503}, f"some counted, not {second}")
+        equal(replica.ask("CLUSTER", "FAILOVER", "TAKEOVER"), "OK")
+        wait_for(lambda: status(gateway, "a") in (200, 429), "the new master", 60)
+        equal(statuses(gateway, "a", 2)[-1], 429)
+        equal(replica.ask("EXISTS", key), "1")
+
+
+@case(modes="full", seconds=300)
+def slots_that_move_under_load_lose_no_count():
+    with Cluster() as cluster, gateways(cluster.masters, limit(200), 2) as both:
+        found, target = {t: [] for t in TENANTS}, cluster.add()
+
+        def load(gateway, tenants):
+            for _ in range(110):
+                for tenant in tenants:
+                    found[tenant].append(status(gateway, tenant))
+
+        threads = [threading.Thread(target=load, args=(g, TENANTS[i::2])) for g in both for i in range(2)]
+        for thread in threads:
+            thread.start()
+        for source in cluster.masters:
+            wait_for(lambda: source.ask("KEYS", "*"), "keys", 20)
+            for key in source.ask("KEYS", "*").split("\n"):
+                slot = cluster.slot(key)
+                target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
+                source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
+                equal(source.ask("MIGRATE", "127.0.0.1", str(target.port), key, "0", "5000"), "OK")
+                for node in (target, source, *cluster.masters):
+                    node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        for thread in threads:
+            thread.join()
+        for tenant, told in found.items():
+            equal([told.count(200), told.count(429), len(told)], [200, 20, 220], tenant)
+        check(sum(turned(g) for g in both) > 0, "questions that were sent on")
+
+
+main()
