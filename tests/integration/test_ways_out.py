@@ -403,6 +403,69 @@ def http2_goes_through_a_proxy_that_is_asked_by_tls():
                 equal(len(settled(proxy.asked, 1)), 1)
 
 
+class Cutter(Listener):
+    """Before a server: after so many bytes of its own the connection ends, one way or the other."""
+
+    def __init__(self, server):
+        super().__init__("https")
+        self.address = f"https://localhost:{self.port}"
+        self.to, self.left, self.resets = server.port, 0, False
+
+    def serve(self, sock):
+        left = self.left
+        with socket.create_connection(("127.0.0.1", self.to)) as up:
+            back = threading.Thread(target=self.pass_on, args=(sock, up), daemon=True)
+            back.start()
+            while left > 0 and (data := up.recv(left)):
+                sock.sendall(data)
+                left -= len(data)
+            if not self.resets:
+                sock.shutdown(socket.SHUT_WR)
+                back.join()
+                return
+            sock.shutdown(socket.SHUT_RD)
+            back.join()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    @staticmethod
+    def pass_on(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                to.sendall(data)
+
+
+OUTCOMES = (204, "ok"), (502, "upstream_tls"), (502, "upstream_reset"), (502, "upstream_protocol"), (503, "upstream_refused")
+
+
+def cut_everywhere(step):
+    """The way by TLS to a proxy, and the upstream's inside of it, cut behind every `step`-th byte: each request
+    hears of it at once, and the next one has a way of its own."""
+    authority = Authority()
+    tls = [binding("t", "tls-outbound", {"trustedCA": authority.crt}, kind="Service", target="a-up")]
+    with H2Origin(certificate=authority.issue("up", san="DNS:up.test")) as origin, \
+            SecureProxy(authority.issue("proxy", san="DNS:localhost")) as proxy, Cutter(proxy) as cutter:
+        for cutter.resets in (False, True):
+            with through("h2", authority, cutter, origin.port, tls, tls={"trustedCA": authority.crt}) as gateway:
+                at, statuses = 0, []
+                while 204 not in statuses:
+                    cutter.left = at
+                    statuses.append(gateway.get("/empty").status)
+                    with rows(f"behind byte {at}, {cutter.resets}"):
+                        one_of((statuses[-1], gateway.records(len(statuses))[-1]["reason"]), OUTCOMES)
+                    at += step
+                check(at > 1000, f"{at} bytes")
+
+
+@case
+def a_tunnel_cut_anywhere_is_told():
+    cut_everywhere(499)
+
+
+@case(modes="full", seconds=300)
+def a_tunnel_cut_at_any_byte_is_told():
+    cut_everywhere(7)
+
+
 class EagerProxy(ForwardProxy):
     """Sends what the upstream says first with its own answer: up to `cut`, then the rest."""
 
