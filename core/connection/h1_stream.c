@@ -50,7 +50,7 @@ void h1_stream_die(struct h1_stream *h)
 {
 	if (!h->stream)
 		return;
-	h->gone_peer = *h->s.peer;
+	address_copy(&h->gone_peer, h->s.peer);
 	h->s.peer = &h->gone_peer;
 	h->stream = NULL;
 }

@@ -106,7 +106,7 @@ static void die(struct h2_client_stream *r)
 	if (r->is_dead)
 		return;
 	r->is_dead = true;
-	r->gone_peer = *r->s.peer;
+	address_copy(&r->gone_peer, r->s.peer);
 	r->s.peer = &r->gone_peer;
 }
 

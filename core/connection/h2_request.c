@@ -76,7 +76,7 @@ static void die(struct h2_request *r)
 	if (r->is_dead)
 		return;
 	r->is_dead = true;
-	r->gone_peer = *r->s.peer;
+	address_copy(&r->gone_peer, r->s.peer);
 	r->s.peer = &r->gone_peer;
 	r->s.bytes_received = r->h.bytes_received;
 }

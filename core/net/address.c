@@ -43,6 +43,12 @@ enum rc address_from_path(struct str path, struct address *out)
 	return RC_OK;
 }
 
+void address_copy(struct address *to, const struct address *from)
+{
+	to->n = from->n;
+	memcpy(&to->u, &from->u, from->n);
+}
+
 bool address_eq(const struct address *a, const struct address *b)
 {
 	if (a->u.sa.sa_family != b->u.sa.sa_family)

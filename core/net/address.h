@@ -22,6 +22,8 @@ struct address {
 MUST_USE enum rc address_from_ip(struct str ip, uint16_t port, struct address *out);
 /* RC_INVALID when the path is too long for a sockaddr_un (107 bytes), empty, or holds a NUL. */
 MUST_USE enum rc address_from_path(struct str path, struct address *out);
+/* Reads no more of `from` than it has: it may stand in less memory than a whole one. */
+void address_copy(struct address *to, const struct address *from);
 bool address_eq(const struct address *a, const struct address *b);
 uint16_t address_port(const struct address *a);
 void address_set_port(struct address *a, uint16_t port);

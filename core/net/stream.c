@@ -185,6 +185,11 @@ static void on_timer(struct timer *t)
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+static size_t bytes_of(const struct address *peer)
+{
+	return offsetof(struct stream, peer) + offsetof(struct address, u) + peer->n;
+}
+
 static void on_closing(struct task *t)
 {
 	struct stream *s = CONTAINER_OF(t, struct stream, task);
@@ -194,7 +199,7 @@ static void on_closing(struct task *t)
 	if (s->tls)
 		stream_tls_free(s);
 	free(s->local);
-	pool_put(s->group->pool, s, sizeof(*s));
+	pool_put(s->group->pool, s, bytes_of(&s->peer));
 }
 
 static void let_go(struct stream *s)
@@ -339,13 +344,13 @@ void stream_close(struct stream *s, enum stream_close_how how)
 static struct stream *stream_new(struct stream_group *g, int fd, const struct address *peer,
 	const struct stream_events *events, void *owner)
 {
-	struct stream *s = pool_get(g->pool, sizeof(*s));
-	memset(s, 0, sizeof(*s));
+	struct stream *s = pool_get(g->pool, bytes_of(peer));
+	memset(s, 0, offsetof(struct stream, peer));
 	s->events = events;
 	s->owner = owner;
 	s->group = g;
 	s->fd = fd;
-	s->peer = *peer;
+	address_copy(&s->peer, peer);
 	s->error_text = "";
 	s->is_receiving = true;
 	s->is_writable = true;

@@ -88,6 +88,7 @@ void *stream_owner(const struct stream *s);
 /* Hands the stream to another layer: a tunnel after 101, a pooled connection's next owner. */
 void stream_set_events(struct stream *s, const struct stream_events *events, void *owner);
 struct loop *stream_loop(const struct stream *s);
+/* For address_copy: it is not a whole one. */
 const struct address *stream_peer(const struct stream *s);
 const struct address *stream_local(const struct stream *s);
 /* "TLSv1.3" etc., or NULL when plain. Static storage. */

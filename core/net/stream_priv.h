@@ -7,7 +7,7 @@
 
 struct stream_tls; /* stream_tls.c */
 
-/* What a connection costs while it idles, so it is kept small: one object of the pool's 512. */
+/* What a connection costs while it idles, so it is kept small: one object of the pool's 400. */
 struct stream {
 	struct watch watch;
 	const struct stream_events *events; /* borrowed */
@@ -53,7 +53,7 @@ struct stream {
 	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
 	bool lingers_not : 1;      /* STREAM_CLOSE_END: it is over once the end is sent */
 	bool is_closed : 1;        /* on_close is scheduled */
-	struct address peer;
+	struct address peer; /* the last: no more of it is there than its `n` says */
 };
 
 struct stream_group {

@@ -103,7 +103,7 @@ static inline void bound_answer(const struct exchange *e, struct http_stream *up
 static inline void note_upstream(struct exchange *e)
 {
 	if (e->worker->records && e->attempt.up->peer)
-		e->upstream_address = *e->attempt.up->peer;
+		address_copy(&e->upstream_address, e->attempt.up->peer);
 }
 
 void attempt_adopt(struct exchange *e, struct http_stream *up)

@@ -29,7 +29,7 @@ static void release_stream(struct upstream_call *c)
 	if (!s)
 		return;
 	if (c->peer && s->peer)
-		*c->peer = *s->peer;
+		address_copy(c->peer, s->peer);
 	if (!is_whole(c) && !(c->facts & FACT_RESET))
 		http_stream_reset(s, HTTP_RESET_CANCELLED);
 	c->stream = NULL;

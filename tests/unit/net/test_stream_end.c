@@ -487,6 +487,35 @@ END_TEST
 /* --- dialling ----------------------------------------------------------------------------------
  */
 
+/* A stream has no more memory for it than it needs. */
+START_TEST(tells_whom_it_was_accepted_from)
+{
+	const char path[] = "/run/a-path-that-is-longer-than-any-address-of-the-internet";
+	struct address rows[4];
+	ck_assert_int_eq(address_from_ip(STR("192.0.2.7"), 80, &rows[0]), RC_OK);
+	ck_assert_int_eq(address_from_ip(STR("[2001:db8::7]"), 443, &rows[1]), RC_OK);
+	ck_assert_int_eq(address_from_path(STR(path), &rows[2]), RC_OK);
+	rows[3] = (struct address){.n = sizeof(sa_family_t)};
+	rows[3].u.sa.sa_family = AF_UNIX;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char seen_text[ADDRESS_TEXT_BYTES], wanted_text[ADDRESS_TEXT_BYTES];
+		struct address seen;
+		int fds[2];
+		bench_open();
+		side_init(&a);
+		tcp_pair(fds);
+		a.stream = stream_accept(group, fds[0], &rows[i], NULL, &side_events, &a);
+		address_copy(&seen, stream_peer(a.stream));
+		ck_assert_msg(seen.n == rows[i].n && address_eq(&seen, &rows[i]), "row %zu", i);
+		ck_assert(str_eq(address_text(stream_peer(a.stream), seen_text),
+			address_text(&rows[i], wanted_text)));
+		stream_probe_peer(a.stream);
+		close(fds[1]);
+		bench_close();
+	}
+}
+END_TEST
+
 START_TEST(dials_and_sends_what_was_queued_before)
 {
 	struct address at;
@@ -663,7 +692,8 @@ UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	a_reset_is_noticed_after_the_peer_has_ended,
 	a_reset_is_noticed_that_comes_with_the_peers_end,
 	an_answer_that_came_before_the_reset_is_handed_up,
-	an_answer_is_handed_up_though_writing_failed_first, dials_and_sends_what_was_queued_before,
-	open_comes_before_data_and_end, refusal_is_told_by_close_alone,
-	connecting_has_a_limit_in_time, may_be_closed_while_it_connects,
-	may_be_closed_before_open_was_told, another_layer_may_take_over)
+	an_answer_is_handed_up_though_writing_failed_first, tells_whom_it_was_accepted_from,
+	dials_and_sends_what_was_queued_before, open_comes_before_data_and_end,
+	refusal_is_told_by_close_alone, connecting_has_a_limit_in_time,
+	may_be_closed_while_it_connects, may_be_closed_before_open_was_told,
+	another_layer_may_take_over)
