@@ -275,9 +275,10 @@ static void on_lost(struct http_server *c, enum rc rc, const char *text)
 static void on_close(struct stream *stream, enum rc rc)
 {
 	struct http_server *c = stream_owner(stream);
-	if (!c->is_open && rc != RC_OK) {
+	if (!c->is_open && rc != RC_OK && c->events->on_handshake_failed) {
 		begin_request(c);
-		c->events->on_refused(c->owner, &c->current->h.s, 0, stream_error_text(stream));
+		c->events->on_handshake_failed(
+			c->owner, &c->current->h.s, stream_error_text(stream));
 	}
 	c->is_closing = true;
 	if (c->current)

@@ -2,7 +2,7 @@
 /* connection/server.h - a client's connection: requests in, responses out.
  *
  * The codec answers by itself, without an exchange, only what never became a request: malformed
- * heads, slow heads, TLS failures. It reports each by on_refused so that the record has it.
+ * heads, slow heads. It reports each by on_refused so that the record has it, and TLS failures likewise.
  *
  * Threads      one. Ownership: the server owns its stream and frees itself after on_closed.
  */
@@ -42,6 +42,8 @@ struct http_server_events {
 	/* The codec answered `status` itself (0: closed without an answer). */
 	void (*on_refused)(
 		void *owner, const struct http_stream *s, uint16_t status, const char *detail);
+	/* TLS: the handshake failed; `s` says whose, and how long it took. May be NULL. */
+	void (*on_handshake_failed)(void *owner, const struct http_stream *s, const char *detail);
 	/* HTTP/2: GOAWAY was said, for that reason. May be NULL. */
 	void (*on_goaway)(
 		void *owner, struct http_server *server, enum h2_ending why, const char *detail);

@@ -23,6 +23,8 @@
 	X(BEGUN, METRIC_COUNTER, "sluice_exchanges_total", "Requests whose head was whole")        \
 	X(REFUSED, METRIC_COUNTER, "sluice_refused_heads_total",                                   \
 		"Heads that were malformed, too large or too slow")                                \
+	X(TLS_FAILED, METRIC_COUNTER, "sluice_tls_handshakes_failed_total",                        \
+		"TLS handshakes of clients that failed")                                           \
 	X(PROXY_REFUSED, METRIC_COUNTER, "sluice_proxy_protocol_refused_total",                    \
 		"Connections closed for want of a PROXY header that counts")                       \
 	X(EVICTED, METRIC_COUNTER, "sluice_connections_evicted_total",                             \
@@ -204,6 +206,7 @@ static void tell_on_worker(void *arg)
 		[TOLD_ACCEPTED] = proxy->connection_count,
 		[TOLD_BEGUN] = proxy->exchange_count,
 		[TOLD_REFUSED] = proxy->refused_count,
+		[TOLD_TLS_FAILED] = proxy->handshake_failed_count,
 		[TOLD_PROXY_REFUSED] = proxy->proxy_refused_count,
 		[TOLD_EVICTED] = proxy->evicted_count,
 		[TOLD_REFUSED_STREAMS] = proxy->refused_stream_count,

@@ -222,7 +222,9 @@ static void add_frames(struct buffer *b, const struct tunnel *t)
 	if (by_peers && !by->sequence.is_closed)
 		return;
 	add_text(b, "closedBy",
-		!by_peers ? STR("gateway") : t->is_closer_client ? STR("client") : STR("upstream"));
+		!by_peers             ? STR("gateway")
+		: t->is_closer_client ? STR("client")
+				      : STR("upstream"));
 	add_number(b, "closeStatus", by_peers ? by->close_status : t->status[CHAIN_RESPONSE]);
 }
 
@@ -292,13 +294,11 @@ struct str access_record_refusal_reason(uint16_t status)
 	return str_of(fault_row(fault)->reason);
 }
 
-void access_record_refused(
-	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail)
+static void write_unborn(struct proxy_worker *w, const struct http_stream *s, uint16_t status,
+	struct str reason, const char *detail)
 {
-	w->refused_count++;
 	if (w->answers)
-		answer_tally_count(
-			w->answers, STR_EMPTY, access_record_refusal_reason(status), STR_EMPTY);
+		answer_tally_count(w->answers, STR_EMPTY, reason, STR_EMPTY);
 	if (!w->records)
 		return;
 	char client[ADDRESS_TEXT_BYTES];
@@ -308,11 +308,25 @@ void access_record_refused(
 	if (s->peer)
 		add_text(b, "client", address_ip_text(s->peer, client));
 	add_number(b, "status", status);
-	add_text(b, "reason", access_record_refusal_reason(status));
+	add_text(b, "reason", reason);
 	add_text(b, "detail", str_of(detail));
 	add_number(b, "bytesIn", s->bytes_received);
 	add_number(b, "bytesOut", s->bytes_sent);
 	if (s->started_us > 0)
 		add_ms(b, "durationMs", loop_now_us(w->loop) - s->started_us);
 	hand_over(w, b);
+}
+
+void access_record_refused(
+	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail)
+{
+	w->refused_count++;
+	write_unborn(w, s, status, access_record_refusal_reason(status), detail);
+}
+
+void access_record_handshake_failed(
+	struct proxy_worker *w, const struct http_stream *s, const char *detail)
+{
+	w->handshake_failed_count++;
+	write_unborn(w, s, 0, str_of(fault_row(FAULT_TLS_HANDSHAKE)->reason), detail);
 }

@@ -24,6 +24,9 @@ void access_record_write(struct exchange *e);
 /* Appends the record to `out`, without values of the query. */
 struct buffer;
 void access_record_tell(const struct exchange *e, struct buffer *out);
+/* Of a client: nothing else comes of its connection. */
+void access_record_handshake_failed(
+	struct proxy_worker *w, const struct http_stream *s, const char *detail);
 /* A head that the codec refused, or that came too slowly. status 0: closed without an answer. */
 void access_record_refused(
 	struct proxy_worker *w, const struct http_stream *s, uint16_t status, const char *detail);

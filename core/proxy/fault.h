@@ -9,7 +9,7 @@
 enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT_SIDE_GATEWAY };
 
 /* X(code, side, status, reason, message for the client). Status 499 is never sent: the client is
- * gone. */
+ * gone; 0: none is, before there is HTTP. */
 #define FAULTS(X)                                                                                  \
 	X(NONE, NONE, 0, "ok", "")                                                                 \
 	X(NO_API, CLIENT, 404, "no_api", "no API is served at this path")                          \
@@ -18,6 +18,7 @@ enum fault_side { FAULT_SIDE_NONE, FAULT_SIDE_CLIENT, FAULT_SIDE_UPSTREAM, FAULT
 	X(CLIENT_ABORTED, CLIENT, 499, "client_aborted", "")                                       \
 	X(CLIENT_PROTOCOL, CLIENT, 400, "bad_request", "the request is malformed")                 \
 	X(CLIENT_TIMEOUT, CLIENT, 408, "client_timeout", "the request took too long")              \
+	X(TLS_HANDSHAKE, CLIENT, 0, "tls_handshake_failed", "the TLS handshake failed")            \
 	X(MISDIRECTED, CLIENT, 421, "misdirected",                                                 \
 		"this host asks for other client certificates than the connection was made with")  \
 	X(FIELDS, CLIENT, 431, "too_many_fields", "the request has too many fields")               \

@@ -92,6 +92,12 @@ static void on_refused(
 	access_record_refused(l->worker, s, status, detail);
 }
 
+static void on_handshake_failed(void *owner, const struct http_stream *s, const char *detail)
+{
+	struct proxy_listener *l = owner;
+	access_record_handshake_failed(l->worker, s, detail);
+}
+
 static void on_goaway(
 	void *owner, struct http_server *server, enum h2_ending why, const char *detail)
 {
@@ -132,6 +138,7 @@ static void on_closed(void *owner, struct http_server *server)
 static const struct http_server_events server_events = {
 	.on_request = on_request,
 	.on_refused = on_refused,
+	.on_handshake_failed = on_handshake_failed,
 	.on_goaway = on_goaway,
 	.on_refused_stream = on_refused_stream,
 	.on_closed = on_closed,

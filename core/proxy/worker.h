@@ -76,6 +76,7 @@ struct proxy_worker {
 	uint64_t connection_count;   /* accepted, ever */
 	uint64_t exchange_count;     /* begun, ever */
 	uint64_t refused_count;      /* heads that the codec answered itself, ever */
+	uint64_t handshake_failed_count; /* of clients, TLS, ever */
 	uint64_t proxy_refused_count; /* connections without a PROXY header that counts, ever */
 	uint64_t evicted_count;       /* idle connections closed for want of room, ever */
 	uint64_t goaway_counts[H2_ENDING_COUNT]; /* of HTTP/2 connections, ever */

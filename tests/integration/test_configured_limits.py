@@ -210,8 +210,9 @@ def a_tls_handshake_that_takes_too_long_is_closed():
         client.send(b"\x16\x03\x01")
         check(client.is_closed(), "closed")
         record = gateway.records(1)[0]
-        equal(record["status"], 0)
+        equal((record["status"], record["reason"]), (0, "tls_handshake_failed"))
         contains(record["detail"], "handshake")
+        wait_for(lambda: gateway.metrics()["sluice_tls_handshakes_failed_total"] == 1, "the count")
 
 
 @case

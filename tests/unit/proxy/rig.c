@@ -256,7 +256,8 @@ void rig_free(struct rig *g)
 	proxy_worker_close(&g->worker);
 	rig_turn(g);
 	ck_assert(proxy_worker_is_idle(&g->worker));
-	ck_assert_uint_eq(rig_record_count(g), g->worker.exchange_count + g->worker.refused_count);
+	ck_assert_uint_eq(rig_record_count(g), g->worker.exchange_count + g->worker.refused_count +
+						       g->worker.handshake_failed_count);
 	for (unsigned i = 0; i < g->wire_count; i++)
 		wire_free(g->wires[i]);
 	proxy_worker_deinit(&g->worker);

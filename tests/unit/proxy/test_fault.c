@@ -17,6 +17,7 @@ static const struct {
 	{FAULT_CLIENT_ABORTED, 499, "client_aborted"},
 	{FAULT_CLIENT_PROTOCOL, 400, "bad_request"},
 	{FAULT_CLIENT_TIMEOUT, 408, "client_timeout"},
+	{FAULT_TLS_HANDSHAKE, 0, "tls_handshake_failed"},
 	{FAULT_FIELDS, 431, "too_many_fields"},
 	{FAULT_BODY_TOO_LARGE, 413, "body_too_large"},
 	{FAULT_WEBSOCKET_VERSION, 426, "websocket_version"},

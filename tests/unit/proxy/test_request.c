@@ -339,6 +339,13 @@ START_TEST(refused_heads_leave_records_too)
 		assert_record(g, "bytesOut", "99");
 	}
 	ck_assert_uint_eq(g->worker.refused_count, ARRAY_COUNT(cases));
+	struct http_stream s = {.peer = &g->peer};
+	access_record_handshake_failed(&g->worker, &s, "why");
+	assert_record(g, "status", "0");
+	assert_record(g, "reason", "tls_handshake_failed");
+	assert_record(g, "detail", "why");
+	ck_assert_uint_eq(g->worker.refused_count, ARRAY_COUNT(cases)); /* it is no head */
+	ck_assert_uint_eq(g->worker.handshake_failed_count, 1);
 	rig_free(g);
 }
 END_TEST

@@ -19,8 +19,7 @@ struct origin {
 	unsigned connections;    /* ever */
 	bool holds;              /* requests wait for origin_answer */
 	struct tls_context *tls; /* or NULL */
-	unsigned refused;
-	uint16_t refused_status;
+	unsigned handshakes_failed;
 	bool closes; /* every answer says close */
 	struct http_stream *held[BENCH_REQUESTS_MAX];
 	unsigned held_count;

@@ -69,9 +69,13 @@ static void on_request(void *owner, struct http_stream *s)
 static void on_refused(
 	void *owner, const struct http_stream *s, uint16_t status, const char *detail)
 {
+	/* It was TLS's, where none is spoken. */
+}
+
+static void on_handshake_failed(void *owner, const struct http_stream *s, const char *detail)
+{
 	struct origin *o = owner;
-	o->refused++;
-	o->refused_status = status;
+	o->handshakes_failed++;
 }
 
 static void on_server_closed(void *owner, struct http_server *server)
@@ -80,7 +84,11 @@ static void on_server_closed(void *owner, struct http_server *server)
 }
 
 static const struct http_server_events server_events = {
-	.on_request = on_request, .on_refused = on_refused, .on_closed = on_server_closed};
+	.on_request = on_request,
+	.on_refused = on_refused,
+	.on_handshake_failed = on_handshake_failed,
+	.on_closed = on_server_closed,
+};
 
 static void on_accept(void *owner, int fd, const struct address *peer)
 {

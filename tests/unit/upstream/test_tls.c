@@ -98,7 +98,7 @@ START_TEST(tells_that_a_certificate_is_not_trusted)
 	ck_assert_int_eq(r.rc, RC_INVALID);
 	ck_assert_ptr_nonnull(strstr(r.text, "certificate"));
 	bench_settle(&b);
-	ck_assert_uint_eq(b.origin.refused, 1); /* it hears the alert */
+	ck_assert_uint_eq(b.origin.handshakes_failed, 1); /* it hears the alert */
 	end(&b, s);
 }
 END_TEST
@@ -127,8 +127,7 @@ START_TEST(an_origin_tells_of_a_failed_handshake)
 	ask_start(&b, plain, false, &r);
 	bench_turn_until(&b, &r.is_whole);
 	ck_assert(r.is_reset);
-	ck_assert_uint_eq(b.origin.refused, 1);
-	ck_assert_uint_eq(b.origin.refused_status, 0);
+	ck_assert_uint_eq(b.origin.handshakes_failed, 1);
 	http_stream_release(r.stream);
 	ask_deinit(&r);
 	service_unref(plain);
