@@ -13,10 +13,16 @@ struct free_node {
 	struct free_node *next;
 };
 
+/* Last in, first out, so that `rest` is reached only when all that came since is taken. */
+struct free_list {
+	struct free_node *top;
+	struct free_node *rest; /* was there when pool_age last looked, and nobody wanted it */
+};
+
 struct pool {
-	struct free_node *pages;
-	struct free_node *objects[CLASSES + 1];
-	struct free_node *large[POOL_LARGE_COUNT];
+	struct free_list pages;
+	struct free_list objects[CLASSES + 1];
+	struct free_list large[POOL_LARGE_COUNT];
 	size_t bytes_used;
 	size_t bytes_idle;
 };
@@ -26,15 +32,21 @@ struct pool *pool_new(void)
 	return heap_zalloc(sizeof(struct pool));
 }
 
-static void free_list(struct free_node **list)
+static void free_nodes(struct free_node **nodes)
 {
-	struct free_node *node = *list;
-	*list = NULL;
+	struct free_node *node = *nodes;
+	*nodes = NULL;
 	while (node) {
 		struct free_node *next = node->next;
 		free(node);
 		node = next;
 	}
+}
+
+static void free_list(struct free_list *list)
+{
+	free_nodes(&list->top);
+	free_nodes(&list->rest);
 }
 
 void pool_trim(struct pool *pool)
@@ -56,18 +68,67 @@ void pool_free(struct pool *pool)
 	free(pool);
 }
 
-static void *take(struct pool *pool, struct free_node **list, size_t size)
+/* --- ageing ---------------------------------------------------------------------------------- */
+
+static unsigned age_list(struct pool *pool, struct free_list *list, size_t size, unsigned most)
 {
-	struct free_node *node = *list;
-	pool->bytes_used += size;
+	unsigned count = 0;
+	while (list->rest && count < most && pool->bytes_idle >= POOL_KEPT_BYTES + size) {
+		struct free_node *node = list->rest;
+		list->rest = node->next;
+		free(node);
+		pool->bytes_idle -= size;
+		count++;
+	}
+	if (!list->rest) {
+		list->rest = list->top;
+		list->top = NULL;
+	}
+	return count;
+}
+
+static size_t large_bytes(enum pool_large size)
+{
+	return (size == POOL_LARGE_16K ? 16384 : 65536) + POOL_LARGE_HEADER_BYTES;
+}
+
+size_t pool_age(struct pool *pool)
+{
+	size_t before = pool->bytes_idle;
+	unsigned left = POOL_AGE_OBJECTS;
+	for (size_t i = 0; i < POOL_LARGE_COUNT; i++)
+		left -= age_list(pool, &pool->large[i], large_bytes(i), left);
+	left -= age_list(pool, &pool->pages, POOL_PAGE_BYTES, left);
+	for (size_t i = CLASSES; i > 0; i--)
+		left -= age_list(pool, &pool->objects[i], i * STEP, left);
+	return before - pool->bytes_idle;
+}
+
+/* --- taking and giving ----------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *take_slowly(
+	struct pool *pool, struct free_list *list, size_t size)
+{
+	struct free_node *node = list->rest;
 	if (!node)
 		return heap_alloc(size);
-	*list = node->next;
+	list->rest = node->next;
 	pool->bytes_idle -= size;
 	return node;
 }
 
-static void give(struct pool *pool, struct free_node **list, void *p, size_t size)
+static void *take(struct pool *pool, struct free_list *list, size_t size)
+{
+	struct free_node *node = list->top;
+	pool->bytes_used += size;
+	if (!node)
+		return take_slowly(pool, list, size);
+	list->top = node->next;
+	pool->bytes_idle -= size;
+	return node;
+}
+
+static void give(struct pool *pool, struct free_list *list, void *p, size_t size)
 {
 	pool->bytes_used -= size;
 #ifdef SLUICE_SANITIZE
@@ -79,8 +140,8 @@ static void give(struct pool *pool, struct free_node **list, void *p, size_t siz
 		return;
 	}
 	struct free_node *node = p;
-	node->next = *list;
-	*list = node;
+	node->next = list->top;
+	list->top = node;
 	pool->bytes_idle += size;
 #endif
 }
@@ -111,11 +172,6 @@ void pool_put(struct pool *pool, void *object, size_t size)
 {
 	size_t c = class_of(size);
 	give(pool, &pool->objects[c], object, c * STEP);
-}
-
-static size_t large_bytes(enum pool_large size)
-{
-	return (size == POOL_LARGE_16K ? 16384 : 65536) + POOL_LARGE_HEADER_BYTES;
 }
 
 void *pool_large_get(struct pool *pool, enum pool_large size)

@@ -6,6 +6,7 @@
  *
  * Invariants   P1  what was taken from a pool goes back to the same pool.
  *              P2  the free lists together hold at most POOL_IDLE_BYTES_MAX; the rest is freed.
+ *              P3  what nobody took between two calls of pool_age goes, but for POOL_KEPT_BYTES.
  * Threads      one; never shared. Sanitizer builds keep no free list, so that use after return
  * shows.
  */
@@ -19,6 +20,10 @@
 /* Objects up to this size, in steps of 16 bytes, have free lists of their own. */
 #define POOL_OBJECT_BYTES_MAX 2048
 #define POOL_IDLE_BYTES_MAX   (32u << 20)
+/* What pool_age leaves whatever happens, so that a request now and then allocates nothing. */
+#define POOL_KEPT_BYTES (128u << 10)
+/* What it frees at most in one call, lest it holds its thread up: a quarter of a millisecond. */
+#define POOL_AGE_OBJECTS 2048
 
 struct pool;
 
@@ -41,6 +46,10 @@ void pool_large_put(struct pool *pool, void *object, enum pool_large size);
 
 /* Memory is short: frees what waits to be taken again. */
 void pool_trim(struct pool *pool);
+
+/* Frees what has waited untouched since the call before; returns how many bytes. Taking and giving
+ * do nothing for it. */
+size_t pool_age(struct pool *pool);
 
 /* Bytes in use (taken and not given back), for statistics and leak tests. */
 size_t pool_bytes_used(const struct pool *pool);

@@ -132,6 +132,7 @@ static void sweep(void *arg)
 {
 	struct activation *a = arg;
 	a->is_sweep_due = false;
+	give_back_soon(a->options.give_back);
 	if (!activation_is_busy(a) && !a->is_closed)
 		stop_unused_instances(a);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "build/build.h"
+#include "process/give_back.h"
 #include "process/ports.h"
 #include "process/thread.h"
 
@@ -27,6 +28,7 @@ struct activation_options {
 	struct service_book *services;
 	const char *state_dir;
 	const struct ticket_ring *tickets;
+	struct give_back *give_back; /* borrowed */
 };
 
 /* `generation` NULL: refused, `diagnostics` tells why and the former one serves on. */

@@ -73,6 +73,7 @@ static void stop_workers(struct gateway *g)
 	timer_stop(&g->drain_timer);
 	timer_stop(&g->idle_timer);
 	pulse_stop(g->pulse);
+	give_back_stop(&g->give_back);
 	watchdog_stop(g->watchdog);
 	overload_stop(g->overload);
 	trace_session_stop(g->trace);
@@ -460,7 +461,8 @@ static bool serve(struct gateway *g)
 	if (!g->watchdog)
 		lack(g, "the watchdog");
 	overload_start(g->overload, g->threads, g->workers);
-	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers);
+	give_back_init(&g->give_back, g->loop);
+	g->pulse = pulse_new(g->loop, g->metrics, g->threads, g->workers, &g->give_back);
 	stale_series_start(&g->stale_series, g->loop, g->metrics);
 	log_write(LOG_INFO, "sluice %s serves %s with %u workers", SLUICE_VERSION,
 		g->options->config_dir, g->workers);

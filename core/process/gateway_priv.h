@@ -10,6 +10,7 @@
  *   dump.c      the plan that serves, without its secrets
  *   trace_session.c  requests that somebody follows
  *   pulse.c     once a second: are the workers alive, what do they carry
+ *   give_back.c freed memory goes back to the system
  *
  * Threads      the main thread; workers are spoken to by posts. */
 #pragma once
@@ -73,6 +74,7 @@ struct gateway {
 	unsigned workers;
 	unsigned workers_running;
 	struct activation *activation;
+	struct give_back give_back;
 	struct pulse *pulse;
 	struct watchdog *watchdog;
 	struct overload *overload;

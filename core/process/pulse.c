@@ -114,6 +114,7 @@ struct worker_pulse {
 	size_t answer_count;
 	struct binding_row *bindings; /* borrowed from the worker: the newest row */
 	int64_t asked_ns;
+	size_t freed_bytes;      /* of its pool; as `answers` */
 	struct worker_load told; /* as `answers` */
 	struct worker_load load; /* the main thread's copy */
 };
@@ -125,6 +126,7 @@ struct pulse {
 	struct metric_series *goaways[H2_ENDING_COUNT]; /* refs; NULL: none of that name */
 	struct metric_family *answers;
 	struct binding_metrics bindings;
+	struct give_back *give_back;  /* borrowed */
 	struct worker_pulse *workers; /* owned */
 	unsigned worker_count;
 };
@@ -147,6 +149,7 @@ static void answered(void *arg)
 	for (size_t i = 0; i < w->answer_count; i++)
 		count_answer(w->pulse, &w->answers[i]);
 	binding_metrics_take(&w->pulse->bindings, w->bindings);
+	give_back_add(w->pulse->give_back, w->freed_bytes);
 	w->load = w->told;
 	w->is_asked = false;
 	w->answered_ms = loop_now_ms(w->pulse->loop);
@@ -200,6 +203,7 @@ static void tell_on_worker(void *arg)
 		.connections = proxy->connections_active,
 		.exchanges = proxy->exchanges_active,
 	};
+	w->freed_bytes = pool_age(loop_pool(w->thread->loop));
 	uint64_t told[TOLD_COUNT] = {
 		[TOLD_CONNECTIONS] = proxy->connections_active,
 		[TOLD_EXCHANGES] = proxy->exchanges_active,
@@ -246,6 +250,7 @@ void pulse_ask(struct pulse *p)
 static void on_timer(struct timer *t)
 {
 	struct pulse *p = CONTAINER_OF(t, struct pulse, timer);
+	give_back_add(p->give_back, pool_age(loop_pool(p->loop)));
 	pulse_ask(p);
 	timer_start(p->loop, &p->timer, PULSE_MS);
 }
@@ -262,10 +267,11 @@ static void init_goaways(struct pulse *p, struct metrics *metrics)
 }
 
 struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worker_thread **threads,
-	unsigned workers)
+	unsigned workers, struct give_back *give_back)
 {
 	struct pulse *p = heap_zalloc(sizeof(*p));
 	p->loop = loop;
+	p->give_back = give_back;
 	p->worker_count = workers;
 	p->workers = heap_zalloc(workers * sizeof(*p->workers));
 	for (unsigned i = 0; i < workers; i++)

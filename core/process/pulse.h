@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process/pulse.h - once a second each worker is asked what it carries.
  *
- * Its answer is the proof that it turns, and fills the gauges of its connections. */
+ * Its answer is the proof that it turns, and fills the gauges of its connections. Its pool, and
+ * the main thread's, frees what nobody wants any more. */
 #pragma once
 
 #include "observe/metrics.h"
+#include "process/give_back.h"
 #include "process/thread.h"
 
 struct pulse;
 
+/* `give_back` is borrowed. */
 struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worker_thread **threads,
-	unsigned workers);
+	unsigned workers, struct give_back *give_back);
 /* No worker is asked any more. */
 void pulse_stop(struct pulse *p);
 /* Every worker has ended. */

@@ -14,7 +14,6 @@
 #include "plan/plan_parts.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -313,7 +312,7 @@ static void on_activated(
 			stay_with_saved(g, unusable);
 	}
 	offer_deinit(&g->activating);
-	malloc_trim(0); /* what opening and building left in holes is mostly never wanted again */
+	give_back_soon(&g->give_back); /* what opening and building took is over */
 	if (g->pending.plan)
 		activate(g, &g->pending);
 	else if (generation || !serve_last_good(g, why_last_good(g))) {
@@ -492,6 +491,7 @@ bool reload_start(struct gateway *g)
 		.services = g->services,
 		.state_dir = g->state_dir,
 		.tickets = supervision_tickets(g->supervision),
+		.give_back = &g->give_back,
 	};
 	g->activation = activation_new(&activation, on_activated, g);
 	g->last_good = last_good_new(g->state_dir);

@@ -80,9 +80,75 @@ START_TEST(gives_up_what_is_idle_when_memory_is_short)
 	pool_free(p);
 }
 END_TEST
+
+enum { OBJECTS = 200 };
+
+static void give_pages(struct pool *p, void **pages, int count)
+{
+	for (int i = 0; i < count; i++)
+		pool_page_put(p, pages[i]);
+}
+
+static void take_pages(struct pool *p, void **pages, int count)
+{
+	for (int i = 0; i < count; i++)
+		pages[i] = pool_page_get(p);
+}
+
+START_TEST(what_nobody_took_between_two_looks_is_freed)
+{
+	void *pages[OBJECTS];
+	struct pool *p = pool_new();
+	take_pages(p, pages, OBJECTS);
+	give_pages(p, pages, OBJECTS);
+	ck_assert_uint_eq(pool_age(p), 0); /* the first look */
+	take_pages(p, pages, 100);
+	give_pages(p, pages, 100);
+	ck_assert_uint_eq(pool_age(p), 100 * POOL_PAGE_BYTES);
+	ck_assert_uint_eq(pool_bytes_idle(p), 100 * POOL_PAGE_BYTES);
+	take_pages(p, pages, 100); /* those that were wanted are there still */
+	ck_assert_uint_eq(pool_bytes_idle(p), 0);
+	give_pages(p, pages, 100);
+	pool_free(p);
+}
+END_TEST
+
+START_TEST(ageing_leaves_a_little_whatever_happens)
+{
+	void *pages[OBJECTS];
+	struct pool *p = pool_new();
+	take_pages(p, pages, OBJECTS);
+	give_pages(p, pages, OBJECTS);
+	pool_put(p, pool_get(p, 100), 100);
+	for (int i = 0; i < 5; i++)
+		pool_age(p);
+	ck_assert_uint_eq(pool_bytes_idle(p), POOL_KEPT_BYTES);
+	pool_trim(p); /* frees both what is new and what has waited */
+	ck_assert_uint_eq(pool_bytes_idle(p), 0);
+	pool_free(p);
+}
+END_TEST
+
+START_TEST(one_look_frees_a_bounded_number)
+{
+	enum { COUNT = POOL_AGE_OBJECTS + 200, BYTES = 2048 };
+	static void *objects[COUNT];
+	struct pool *p = pool_new();
+	for (int i = 0; i < COUNT; i++)
+		objects[i] = pool_get(p, BYTES);
+	for (int i = 0; i < COUNT; i++)
+		pool_put(p, objects[i], BYTES);
+	ck_assert_uint_eq(pool_age(p), 0);
+	ck_assert_uint_eq(pool_age(p), (size_t)POOL_AGE_OBJECTS * BYTES);
+	ck_assert_uint_eq(pool_age(p), 200 * BYTES - POOL_KEPT_BYTES);
+	ck_assert_uint_eq(pool_bytes_idle(p), POOL_KEPT_BYTES);
+	pool_free(p);
+}
+END_TEST
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte,
 	hands_out_again_what_came_back, keeps_a_bounded_amount,
-	gives_up_what_is_idle_when_memory_is_short)
+	gives_up_what_is_idle_when_memory_is_short, what_nobody_took_between_two_looks_is_freed,
+	ageing_leaves_a_little_whatever_happens, one_look_frees_a_bounded_number)
 #else
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte)
 #endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process/give_back.h - memory that was freed goes back to the system.
+ *
+ * The allocator gives back what lies at the end of its heaps alone, and what is freed after a storm or
+ * a reload lies in between. Looking for it costs some milliseconds, so it is done when it is worth that,
+ * and once for what is freed one soon after the other.
+ *
+ * Threads      the main thread. */
+#pragma once
+
+#include "loop/loop.h"
+
+#include <stddef.h>
+
+struct give_back {
+	struct loop *loop; /* borrowed; NULL once stopped */
+	struct timer timer;
+	size_t bytes; /* freed since it was last done */
+};
+
+void give_back_init(struct give_back *g, struct loop *loop);
+/* `bytes` were freed. */
+void give_back_add(struct give_back *g, size_t bytes);
+/* How much was freed nobody knows, but it is a lot: what was built for a configuration. */
+void give_back_soon(struct give_back *g);
+/* What is told from here on counts for nothing: the process ends. */
+void give_back_stop(struct give_back *g);
