@@ -31,8 +31,10 @@ struct visit {
 	struct worker *w;
 	struct sluice_exchange *x;
 	struct sluice_str token, claims_text;
-	struct jose_value *claims; /* owned */
-	const char *why;           /* it is refused */
+	const struct jose_value *claims;
+	struct jose_value *own_claims; /* owned: they are not remembered */
+	uint64_t to_remember;          /* the keys' number; 0: not this token */
+	const char *why;               /* it is refused */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -159,22 +161,6 @@ static int32_t read_token(struct visit *v, struct jose_token *token)
 	return rc;
 }
 
-/* Of a token that was read before: its claims alone. */
-static int32_t decode_claims(struct visit *v)
-{
-	struct sluice_str rest = v->token;
-	sluice_cut(&rest, '.');
-	struct sluice_str claims = sluice_cut(&rest, '.');
-	char *room = v->host->exchange_alloc(v->x, JOSE_ROOM_BYTES(claims.n));
-	if (!room)
-		return SLUICE_E_FULL;
-	int64_t n = v->s->crypto->base64url_decode(claims, room);
-	if (n < 0)
-		return invalid(v, "it is not in base64url");
-	v->claims_text = (struct sluice_str){room, (size_t)n};
-	return SLUICE_OK;
-}
-
 /* --- its signature --------------------------------------------------------------------------- */
 static int32_t choose_keys(struct visit *v, struct key_choice *choice)
 {
@@ -220,22 +206,20 @@ static int32_t check(struct visit *v, const struct key_choice *choice)
 static int32_t prove(struct visit *v)
 {
 	struct key_choice choice = {.count = 0};
-	uint8_t digest[32];
-	int32_t rc = v->s->is_unsigned ? SLUICE_OK : choose_keys(v, &choice);
+	if (v->s->is_unsigned)
+		return check(v, &choice);
+	int32_t rc = choose_keys(v, &choice);
 	if (rc != SLUICE_OK)
 		return rc;
-	int is_remembering = v->w->verified && !v->s->is_unsigned;
-	if (is_remembering) {
-		v->s->crypto->sha256(v->token, digest);
-		if (verified_has(v->w->verified, digest, choice.number)) {
-			v->host->counter_add(v->call->instance, v->s->remembered, 1);
-			return decode_claims(v);
-		}
+	const struct verified_token *seen = verified_find(v->w->verified, v->token, choice.number);
+	if (seen) {
+		v->host->counter_add(v->call->instance, v->s->remembered, 1);
+		v->claims_text = seen->claims_text;
+		v->claims = seen->claims;
+		return SLUICE_OK;
 	}
-	rc = check(v, &choice);
-	if (rc == SLUICE_OK && is_remembering)
-		verified_add(v->w->verified, digest, choice.number);
-	return rc;
+	v->to_remember = choice.number;
+	return check(v, &choice);
 }
 
 /* --- waiting for keys ------------------------------------------------------------------------ */
@@ -287,15 +271,29 @@ static int lacks_keys(const struct visit *v)
 }
 
 /* --- its claims ------------------------------------------------------------------------------ */
+static int32_t read_claims(struct visit *v)
+{
+	if (v->claims)
+		return SLUICE_OK;
+	if (jose_object_read(v->claims_text, &v->own_claims) != SLUICE_OK)
+		return invalid(v, "its claims are no JSON object");
+	v->claims = v->own_claims;
+	const struct verified_token token = {v->token, v->claims_text, v->own_claims};
+	if (v->to_remember && verified_add(v->call, v->w->verified, &token, v->to_remember))
+		v->own_claims = NULL;
+	return SLUICE_OK;
+}
+
 static int32_t judge(struct visit *v)
 {
 	const struct settings *s = v->s;
-	if (jose_object_read(v->claims_text, &v->claims) != SLUICE_OK)
-		return invalid(v, "its claims are no JSON object");
+	int32_t rc = read_claims(v);
+	if (rc != SLUICE_OK)
+		return rc;
 	v->why = jose_claims_problem(v->claims, &s->registered, v->host->wall_ms(v->x) / 1000);
 	if (v->why)
 		return SLUICE_E_INVALID;
-	int32_t rc = v->host->claim_set(v->x, SLUICE_STR(""), v->claims_text);
+	rc = v->host->claim_set(v->x, SLUICE_STR(""), v->claims_text);
 	if (rc != SLUICE_OK)
 		return rc == SLUICE_E_INVALID ? invalid(v, "its claims cannot be read") : rc;
 	for (size_t i = 0; i < s->rule_count && !v->why; i++)
@@ -314,6 +312,17 @@ static void forget(const struct visit *v)
 		v->host->claim_set(v->x, name, nothing);
 }
 
+/* What the expression would say of that claim need not be asked: it would make all claims its own for it. */
+static int32_t find_client(const struct visit *v, struct sluice_str *id)
+{
+	struct sluice_str said =
+		jose_text(v->s->is_client_claim ? jose_get(v->claims, "client_id") : NULL);
+	if (!said.p)
+		return evaluate(v, v->s->client.id, id);
+	*id = said;
+	return SLUICE_OK;
+}
+
 static int32_t tell_client(struct visit *v)
 {
 	struct sluice_contract contract = {.size = sizeof(contract)};
@@ -321,7 +330,7 @@ static int32_t tell_client(struct visit *v)
 	struct sluice_str subject = jose_text(jose_get(v->claims, "sub"));
 	int32_t rc;
 	if (v->s->is_client_free) {
-		rc = evaluate(v, v->s->client.id, &id);
+		rc = find_client(v, &id);
 		if (rc != SLUICE_OK && rc != SLUICE_E_NOT_FOUND)
 			return rc;
 	} else {
@@ -362,7 +371,7 @@ static int32_t admit(struct visit *v)
 		decision = client_contract_refuse(v->call, v->x, rc, SLUICE_STR("Bearer"));
 	if (rc != SLUICE_OK)
 		forget(v);
-	jose_object_free(v->claims);
+	jose_object_free(v->own_claims);
 	return decision;
 }
 

@@ -330,6 +330,7 @@ int32_t settings_new(
 	read_claims(&r);
 	read_headers(&r);
 	s->is_client_free = is_set(&r, "skipClientIdValidation");
+	s->is_client_claim = is_text(&r, "clientIdExpression", "#[vars.claimSet.client_id]");
 	note(&r, client_contract_init(&s->client, call, config));
 	if (r.rc == SLUICE_OK)
 		*out = s;

@@ -34,7 +34,8 @@ struct settings {
 	struct claim_header *headers; /* owned */
 	size_t header_count;
 	struct client_contract client;
-	int is_client_free; /* no contract is asked for */
+	int is_client_free;  /* no contract is asked for */
+	int is_client_claim; /* the client's id is the claim client_id */
 
 	int32_t refused, remembered; /* counters */
 };

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,48 +215,78 @@ START_TEST(workers_share_it_and_one_fetches_at_a_time)
 END_TEST
 
 /* --- remembered tokens ------------------------------------------------------------------------ */
-static void digest_of(uint32_t n, uint8_t digest[32])
+static struct sluice_str token_of(uint32_t n, char room[64])
 {
-	memset(digest, 0, 32);
-	for (int i = 0; i < 8; i++)
-		memcpy(digest + 4 * i, &(uint32_t){n * 2654435761u + (uint32_t)i}, 4);
+	int length = snprintf(room, 64, "header.claims.%08x%08x", n * 2654435761u, n * 2246822519u);
+	return (struct sluice_str){room, (size_t)length};
 }
 
-START_TEST(a_token_is_remembered_with_its_keys)
+/* Takes over an object of that text. */
+static int remember(struct verified *v, struct sluice_str token, const char *claims, uint64_t keys)
+{
+	struct verified_token t = {token, {claims, strlen(claims)}, NULL};
+	ck_assert_int_eq(jose_object_read(t.claims_text, &t.claims), SLUICE_OK);
+	int is_taken = verified_add(&call, v, &t, keys);
+	if (!is_taken)
+		jose_object_free(t.claims);
+	return is_taken;
+}
+
+START_TEST(a_token_is_remembered_with_its_keys_and_claims)
 {
 	struct verified *v = verified_new(&call, 100);
-	uint8_t one[32], other[32];
-	digest_of(1, one);
-	digest_of(1, other);
-	other[31] ^= 1;
-	ck_assert_int_eq(verified_has(v, one, 1), 0);
-	verified_add(v, one, 1);
-	ck_assert_int_eq(verified_has(v, one, 1), 1);
-	ck_assert_int_eq(verified_has(v, one, 2), 0);
-	ck_assert_int_eq(verified_has(v, other, 1), 0);
+	char room[64], other_room[64];
+	struct sluice_str one = token_of(1, room), other = token_of(1, other_room);
+	other_room[0] = 'H'; /* the signature is the same */
+	ck_assert_ptr_null(verified_find(v, one, 1));
+	ck_assert_int_eq(remember(v, one, "{\"sub\":\"ann\"}", 1), 1);
+	const struct verified_token *found = verified_find(v, one, 1);
+	ck_assert_ptr_nonnull(found);
+	ck_assert_str_eq(jose_text(jose_get(found->claims, "sub")).p, "ann");
+	ck_assert_int_eq(memcmp(found->claims_text.p, "{\"sub\"", 6), 0);
+	ck_assert_ptr_null(verified_find(v, one, 2));
+	ck_assert_ptr_null(verified_find(v, other, 1));
+	ck_assert_ptr_null(verified_find(v, (struct sluice_str){one.p, one.n - 1}, 1));
 	verified_free(&call, v);
 	ck_assert_ptr_null(verified_new(&call, 0));
-	ck_assert_int_eq(verified_has(NULL, one, 1), 0);
-	verified_add(NULL, one, 1);
+	ck_assert_ptr_null(verified_find(NULL, one, 1));
+	ck_assert_int_eq(remember(NULL, one, "{}", 1), 0);
 }
 END_TEST
 
 START_TEST(newcomers_take_places_and_no_more)
 {
 	struct verified *v = verified_new(&call, 64);
-	uint8_t digest[32];
+	char room[64];
 	int remembered = 0;
 	for (uint32_t i = 0; i < 10000; i++) {
-		digest_of(i, digest);
-		verified_add(v, digest, 1 + i / 5000);
-		ck_assert_int_eq(verified_has(v, digest, 1 + i / 5000), 1);
+		struct sluice_str token = token_of(i, room);
+		ck_assert_int_eq(remember(v, token, "{}", 1 + i / 5000), 1);
+		ck_assert_ptr_nonnull(verified_find(v, token, 1 + i / 5000));
 	}
-	for (uint32_t i = 0; i < 10000; i++) {
-		digest_of(i, digest);
-		remembered += verified_has(v, digest, 2);
-	}
+	for (uint32_t i = 0; i < 10000; i++)
+		remembered += verified_find(v, token_of(i, room), 2) != NULL;
 	ck_assert_int_gt(remembered, 32);
 	ck_assert_int_le(remembered, 64);
+	verified_free(&call, v);
+}
+END_TEST
+
+START_TEST(what_is_remembered_has_its_bound)
+{
+	struct verified *v = verified_new(&call, 65536);
+	static char claims[1 << 20];
+	int taken = 0;
+	char room[64];
+	memset(claims, ' ', sizeof(claims) - 1);
+	claims[0] = '{', claims[sizeof(claims) - 2] = '}';
+	for (uint32_t i = 0; i < 40; i++)
+		taken += remember(v, token_of(i, room), claims, 1);
+	/* Nine bytes for one of its text, and one that did not fit leaves the others. */
+	ck_assert_int_eq(taken, VERIFIED_BYTES_MAX / (9u << 20));
+	for (uint32_t i = 0; i < 40; i++)
+		taken -= verified_find(v, token_of(i, room), 1) != NULL;
+	ck_assert_int_eq(taken, 0);
 	verified_free(&call, v);
 }
 END_TEST
@@ -264,4 +295,5 @@ UNIT_SUITE(jwt_keys, workers_share_it_and_one_fetches_at_a_time, one_fetches_and
 	failures_double_the_pause_and_keep_what_is_there,
 	what_breaks_off_is_asked_again_at_once_but_once,
 	keys_that_nobody_knows_fetch_once_in_their_time, a_bounded_number_waits,
-	a_token_is_remembered_with_its_keys, newcomers_take_places_and_no_more)
+	a_token_is_remembered_with_its_keys_and_claims, newcomers_take_places_and_no_more,
+	what_is_remembered_has_its_bound)
