@@ -5,6 +5,8 @@
 
 #include "state/redis_settings.h"
 
+#define REPLICAS_MAX 10000
+
 static struct str text_of(const struct plan_node *n, const char *key)
 {
 	struct str text = plan_string(n, key, STR_EMPTY);
@@ -54,6 +56,7 @@ static struct redis_settings *settings_of(struct build_numbers *n, struct build_
 	s->password = text_of(n->object, "password");
 	s->prefix = text_of(n->object, "prefix");
 	s->database = (unsigned)build_number(n, "database", 0, INT32_MAX);
+	s->replicas = (uint32_t)build_number(n, "replicas", 1, REPLICAS_MAX);
 	s->answer_ms = build_ms(n, "timeoutMs", REDIS_ANSWER_MS);
 	s->connect_ms = build_ms(n, "connectTimeoutMs", REDIS_CONNECT_MS);
 	if (!n->at && put_tls(s, plan_get(n->object, "tls"), m))

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* rate-limiting's (leases.h): what a gateway takes ahead of a limit at most. */
+#define LEASE_PART 64
+
 struct str explain_text(const struct plan_node *n, const char *key)
 {
 	return plan_string(n, key, STR_EMPTY);
@@ -117,18 +120,35 @@ static struct str storage_place(struct explain *x, const struct plan_node *stora
 		(long long)plan_integer(storage, "port", 0));
 }
 
+/* What a gateway may hold of a quota that is spent, by which others are refused early. */
+static void print_lease(const struct plan_node *config)
+{
+	int64_t most =
+		plan_integer(plan_at(plan_get(config, "rateLimits"), 0), "maximumRequests", 0);
+	printf("       leased: never more than %lld in a window; each gateway holds up to %lld of "
+	       "them, for which others may be refused\n",
+		(long long)most, (long long)most / LEASE_PART);
+}
+
 /* Where it counts, and what is done when that is not told. */
 static void print_storage(struct explain *x, const struct plan_node *entry)
 {
 	const struct plan_node *storage = plan_get(plan_get(x->root, "settings"), "storage");
 	const struct plan_node *config = plan_get(entry, "config");
+	struct str mode = plan_string(config, "mode", STR("exact"));
 	bool is_blocking = plan_bool(config, "blockOnUnknownQuota", true);
-	if (!storage || !plan_bool(config, "clusterizable", false))
+	if (!storage || !plan_bool(config, "clusterizable", false) || str_eq(mode, STR("local")))
 		return;
-	printf("       counts in the shared storage %.*s as %.*s; without an answer: %.*s\n",
+	struct str word =
+		plan_string(config, "onStoreError", is_blocking ? STR("deny") : STR("allow"));
+	printf("       counts in the shared storage %.*s as %.*s; without an answer: %.*s",
 		STR_ARG(storage_place(x, storage)), STR_ARG(explain_text(storage, "prefix")),
-		STR_ARG(plan_string(
-			config, "onStoreError", is_blocking ? STR("deny") : STR("allow"))));
+		STR_ARG(word));
+	if (str_eq(word, STR("local")))
+		printf(", a part of %lld", (long long)plan_integer(storage, "replicas", 1));
+	putchar('\n');
+	if (str_eq(mode, STR("leased")))
+		print_lease(config);
 }
 
 static void print_chain(struct explain *x)

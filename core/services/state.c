@@ -30,13 +30,14 @@
 #define STORE_BYTES_MIN (1u << 10)
 #define STORE_BYTES_MAX (1u << 30)
 
-enum { OPEN, ASK, TAKE, START, IS_SHARED };
+enum { OPEN, ASK, TAKE, START, IS_SHARED, REPLICAS };
 static const struct policy_call calls[] = {
 	[OPEN] = {"sluice.state/1 open", IN(CONFIGURE)},
 	[ASK] = {"sluice.state/1 ask", IN_LIVE},
 	[TAKE] = {"sluice.state/1 take", IN_LIVE},
 	[START] = {"sluice.state/1 start", IN_WORKER},
 	[IS_SHARED] = {"sluice.state/1 is_shared", IN_WORKER},
+	[REPLICAS] = {"sluice.state/1 replicas", IN_WORKER},
 };
 
 struct named_store {
@@ -149,6 +150,13 @@ static bool is_elsewhere(const struct sluice_state *s)
 static int32_t is_shared(const struct sluice_state *s)
 {
 	return is_own(&calls[IS_SHARED], s) && is_elsewhere(s);
+}
+
+static uint32_t replicas(const struct sluice_state *s)
+{
+	if (!is_own(&calls[REPLICAS], s) || !is_elsewhere(s))
+		return 1;
+	return redis_home_settings(services_thread.storage)->replicas;
 }
 
 /* --- answers that come later ----------------------------------------------------------------- */
@@ -457,6 +465,7 @@ const void *services_state_table(void)
 		.take = take,
 		.start = start,
 		.is_shared = is_shared,
+		.replicas = replicas,
 	};
 	return &table;
 }

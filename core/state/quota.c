@@ -4,6 +4,8 @@
 #include "util/quota_algorithm.h"
 
 #define PERIOD_MS_MAX 31622400000
+/* Of what is left, so much may be taken ahead at once. */
+#define AHEAD_PART 8
 
 static const struct algorithm *algorithm_of(const struct sluice_question *q)
 {
@@ -38,7 +40,8 @@ bool quota_is_valid(const struct sluice_question *q)
 {
 	if (q->quota > SLUICE_QUOTA_EVEN || !q->limits || q->limit_count < 1 ||
 		q->limit_count > SLUICE_QUOTA_LIMITS_MAX || q->delta < 0 ||
-		q->delta > SLUICE_COUNT_MAX)
+		q->delta > SLUICE_COUNT_MAX || q->more < 0 || q->more > SLUICE_COUNT_MAX ||
+		(q->more > 0 && q->quota != SLUICE_QUOTA_FIXED))
 		return false;
 	for (size_t i = 0; i < q->limit_count; i++)
 		if (!limit_is_valid(&q->limits[i], q->quota))
@@ -79,6 +82,18 @@ static bool all_have(
 	return is_allowed;
 }
 
+/* Fixed windows that all have `delta`. */
+static int64_t ahead_of(const struct sluice_question *q, struct quota_accounts *accounts)
+{
+	int64_t ahead = q->more;
+	for (size_t i = 0; ahead > 0 && i < q->limit_count; i++) {
+		const struct fixed_window *w = account_at(q, accounts, i);
+		int64_t left = q->limits[i].most - (int64_t)w->used - q->delta;
+		ahead = left / AHEAD_PART < ahead ? left / AHEAD_PART : ahead;
+	}
+	return ahead;
+}
+
 static bool is_nearer(const struct quota *q, const struct sluice_answer *a)
 {
 	int64_t left = (int64_t)q->remaining;
@@ -89,11 +104,13 @@ bool quota_spend(const struct sluice_question *q, struct quota_accounts *account
 	struct sluice_answer *a)
 {
 	bool is_allowed = all_have(q, accounts, now_ms);
+	a->spent = is_allowed ? q->delta + ahead_of(q, accounts) : 0;
+	uint64_t cost = (uint64_t)(is_allowed ? a->spent : q->delta);
 	a->count = INT64_MAX;
 	for (size_t i = 0; i < q->limit_count; i++) {
 		const struct window_limit limit = limit_of(q, i);
 		struct quota told = algorithm_of(q)->take(
-			&limit, account_at(q, accounts, i), now_ms, (uint64_t)q->delta, is_allowed);
+			&limit, account_at(q, accounts, i), now_ms, cost, is_allowed);
 		if (!is_nearer(&told, a))
 			continue;
 		a->index = (uint32_t)i;

@@ -11,12 +11,12 @@
 /* The command, the script, how many keys, the key. */
 #define WORDS_BEFORE  4
 #define GENERAL_WORDS 7
-#define SPEND_WORDS   2
+#define SPEND_WORDS   3
 #define LIMIT_WORDS   4
 #define NUMBER_BYTES  24
-/* Of an answer: the list, and what each has; of one that tells of a quota one more. */
+/* Of an answer: the list, and what each has; of one that tells of a quota two more. */
 #define ANSWER_VALUES 6
-#define QUOTA_VALUES  7
+#define QUOTA_VALUES  8
 #define NS_PER_MS     1000000
 
 static const char *const kinds[] = {
@@ -119,6 +119,7 @@ static void spend_add(struct buffer *out, const struct sluice_question *q)
 		[SLUICE_QUOTA_EVEN] = "even"};
 	word_add(out, str_of(ways[q->quota]));
 	number_add(out, q->delta);
+	number_add(out, q->more);
 	for (size_t i = 0; i < q->limit_count; i++) {
 		const struct sluice_quota_limit *l = &q->limits[i];
 		number_add(out, l->most);
@@ -199,7 +200,7 @@ static bool version_take(struct str text, uint64_t *version)
 static bool has_shape(const struct redis_reply *reply)
 {
 	static const enum redis_kind shape[QUOTA_VALUES] = {REDIS_LIST, REDIS_TEXT, REDIS_TEXT,
-		REDIS_INTEGER, REDIS_INTEGER, REDIS_TEXT, REDIS_INTEGER};
+		REDIS_INTEGER, REDIS_INTEGER, REDIS_TEXT, REDIS_INTEGER, REDIS_INTEGER};
 	if (reply->count != ANSWER_VALUES && reply->count != QUOTA_VALUES)
 		return false;
 	for (size_t i = 0; i < reply->count; i++)
@@ -220,7 +221,10 @@ enum rc redis_answer_take(
 		return RC_INVALID;
 	a->count = v[3].integer;
 	a->remaining_ms = v[4].integer;
-	a->index = reply->count == QUOTA_VALUES ? (uint32_t)v[6].integer : 0;
+	if (reply->count == QUOTA_VALUES) {
+		a->index = (uint32_t)v[6].integer;
+		a->spent = v[7].integer;
+	}
 	struct str value = arena_copy(arena, v[5].text);
 	if (value.n != v[5].text.n)
 		*a = (struct sluice_answer){.size = sizeof(*a), .result = SLUICE_E_FULL};

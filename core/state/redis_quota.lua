@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A quota of sluice/state.h, spent as sdk/util/quota_algorithm.c spends it, by the server's clock.
 -- Redis runs this whole.
--- KEYS: the key. ARGV: how it comes back (fixed, sliding, even), what is spent, and of each limit:
--- the most, the period (ms), the burst, the interval (ns; of "even").
--- Answers {result, "0", what is left, ms until there is more, "", which limit it tells of}.
+-- KEYS: the key. ARGV: how it comes back (fixed, sliding, even), what is spent, what is taken ahead beside
+-- it; and of each limit: the most, the period (ms), the burst, the interval (ns; of "even").
+-- Answers {result, "0", what is left, ms until there is more, "", which limit it tells of, what was
+-- spent in all}.
 --
 -- A key is a hash: `sort` is how it comes back, `quota` the numbers of all limits. It ends when all
 -- of it is back, by the very clock that windows go by.
-local key, kind, cost = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local PIECES, NS_PER_MS = 16, 1000000
+local key, kind, cost, more = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local PIECES, NS_PER_MS, AHEAD_PART = 16, 1000000, 8
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000)
@@ -134,7 +135,7 @@ kinds.even = {
 
 local how = kinds[kind]
 local limits, accounts = {}, {}
-for i = 3, #ARGV, 4 do
+for i = 4, #ARGV, 4 do
 	limits[#limits + 1] = {most = tonumber(ARGV[i]), period = tonumber(ARGV[i + 1]),
 		burst = tonumber(ARGV[i + 2]), interval = tonumber(ARGV[i + 3])}
 end
@@ -164,7 +165,7 @@ end
 
 local stands = redis.call('HMGET', key, 'sort', 'quota')
 if stands[1] and (stands[1] ~= kind or not read(stands[2])) then
-	return {'another sort', '0', 0, 0, '', 0}
+	return {'another sort', '0', 0, 0, '', 0, 0}
 end
 
 local is_allowed, lefts = true, {}
@@ -172,6 +173,9 @@ for i, limit in ipairs(limits) do
 	accounts[i] = accounts[i] or how.open(limit)
 	lefts[i] = how.left(limit, accounts[i])
 	is_allowed = is_allowed and cost <= lefts[i]
+end
+if is_allowed and more > 0 then
+	cost = cost + min(more, floor((min(unpack(lefts)) - cost) / AHEAD_PART))
 end
 
 local index, left, reset
@@ -189,4 +193,4 @@ end
 if is_allowed and cost > 0 then
 	write()
 end
-return {is_allowed and 'ok' or 'conflict', '0', left, reset, '', index}
+return {is_allowed and 'ok' or 'conflict', '0', left, reset, '', index, is_allowed and cost or 0}

@@ -13,6 +13,7 @@ struct redis_settings *redis_settings_new(void)
 	atomic_init(&s->refs, 1);
 	s->answer_ms = REDIS_ANSWER_MS;
 	s->connect_ms = REDIS_CONNECT_MS;
+	s->replicas = 1;
 	return s;
 }
 

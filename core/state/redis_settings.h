@@ -36,6 +36,7 @@ struct redis_settings {
 	struct tls_context *tls; /* a reference; NULL: plain */
 	struct str prefix;       /* before all keys: whose they are */
 	int answer_ms, connect_ms;
+	uint32_t replicas; /* how many gateways have the same prefix; 1 or more */
 };
 
 /* Zeroed but for the times; one reference. */

@@ -377,7 +377,7 @@ static int32_t answer_spend(
 		memcpy(accounts.words, (*l->at)->bytes + (*l->at)->key_n, n);
 	if (!quota_spend(q, &accounts, l->now_ms, a))
 		return SLUICE_E_CONFLICT;
-	return q->delta > 0 ? quota_keep(l, q, &accounts, n) : SLUICE_OK;
+	return a->spent > 0 ? quota_keep(l, q, &accounts, n) : SLUICE_OK;
 }
 
 static int32_t answer(struct look_up *l, const struct sluice_question *q, struct arena *arena,

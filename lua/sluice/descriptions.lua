@@ -297,6 +297,7 @@ descriptions.fields = {
 	["Configuration.sharedStorage.redis.cluster.addresses"] = { "Up to 16 nodes that are asked for the others, as host:port; without a port 6379." },
 	["Configuration.sharedStorage.redis.tenant"] = { "The first part of all keys: whose gateways they are.", "default" },
 	["Configuration.sharedStorage.redis.gateway"] = { "The second part: gateways of the same name share what they count.", "gateway" },
+	["Configuration.sharedStorage.redis.replicas"] = { "How many gateways these are: while the server is away, each lets its part of a quota pass (onStoreError: local).", 1 },
 	["Configuration.sharedStorage.redis.timeoutSeconds"] = { "How long an answer is waited for; then the server counts as down until it answers a probe in that time.", 0.05 },
 	["Configuration.sharedStorage.redis.connectTimeoutSeconds"] = { "How long a connection may take.", 0.2 },
 	["Configuration.sharedStorage.local"] = { "The memory of this gateway, which it is without redis." },

@@ -73,6 +73,7 @@ storage.shape = {
 				cluster = { type = "map", required = { "addresses" }, fields = { addresses = addresses("redis") } },
 				tenant = name,
 				gateway = name,
+				replicas = { type = "integer", min = 1, max = 10000 },
 				timeoutSeconds = seconds,
 				connectTimeoutSeconds = seconds,
 			},
@@ -193,6 +194,7 @@ local function node_of(redis, secure, host)
 	nodes.put(out, "password", nodes.get(redis, "password"))
 	nodes.put(out, "database", nodes.get(redis, "DB") or nodes.get(redis, "db"))
 	nodes.put(out, "prefix", nodes.string(redis, owner .. ":" .. (nodes.text(redis, "gateway") or "gateway")))
+	nodes.put(out, "replicas", nodes.get(redis, "replicas"))
 	limits.put(out, "timeoutSeconds", nodes.get(redis, "timeoutSeconds"))
 	limits.put(out, "connectTimeoutSeconds", nodes.get(redis, "connectTimeoutSeconds"))
 	return nodes.put(out, "tls", secure)
@@ -219,6 +221,10 @@ local function read(node, path, resource, state)
 		return nil
 	end
 	local secure, is_wrong = tls_of(whole, path, resource, state)
+	if not nodes.get(whole, "tenant") and not nodes.get(whole, "gateway") then
+		state.report:warning(redis, path .. ".redis", 'names no "gateway": it counts as default:gateway, '
+			.. "together with every other gateway without a name on this server", resource, { at_key = true })
+	end
 	return not is_wrong and node_of(whole, secure, state.host) or nil
 end
 

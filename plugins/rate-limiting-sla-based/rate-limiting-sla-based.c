@@ -86,7 +86,7 @@ static int32_t ask(const struct sluice_call *call, struct sluice_exchange *x,
 	const struct state *s = call->state;
 	struct sluice_quota_limit limits[QUOTA_WINDOWS_MAX];
 	const struct quota_terms terms = {
-		contract->client_id, limits, contract->limit_count, SLUICE_QUOTA_FIXED, 1};
+		contract->client_id, limits, contract->limit_count, SLUICE_QUOTA_FIXED, 1, 0};
 	if (terms.count > QUOTA_WINDOWS_MAX) {
 		call->host->log(call->instance, x, SLUICE_LOG_ERROR,
 			SLUICE_STR("the client's contract has more than 16 limits"));

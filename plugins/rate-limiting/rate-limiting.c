@@ -3,47 +3,14 @@
  *
  * Every limit of `rateLimits` must have quota. Counts are this replica's; or, where the gateway has
  * a shared storage, of all replicas, one round trip a request. */
-#include "buckets.h"
+#include "rate_limiting.h"
+
 #include "sluice/crypto.h"
-#include "sluice/expr.h"
-#include "sluice/sluice.h"
 #include "util/config_complain.h"
-#include "util/quota_windows.h"
 
 #include <string.h>
 
-#define KEY_BYTES 32               /* two keys of the keyed hash */
-#define COST_MAX  9007199254740992 /* 2^53: doubles are exact */
-
-/* When the shared quota cannot be told. */
-enum on_store_error { COUNT_LOCALLY, ALLOW, DENY };
-
-struct state {
-	const struct sluice_crypto_service *crypto;
-	const struct sluice_expr_service *expr;
-	struct sluice_expr *selector; /* NULL: one bucket for all */
-	struct sluice_expr *cost;     /* NULL: 1 */
-	struct buckets *buckets;      /* counted */
-	char *policies;               /* owned: RateLimit-Policy; NULL: not told */
-	size_t policies_bytes;
-	uint8_t hash_key[KEY_BYTES];
-	struct quota_store store; /* no counters: every replica counts for itself */
-	enum on_store_error on_store_error;
-	size_t limit_count;
-	struct sluice_quota_limit limits[WINDOWS_MAX]; /* the windows, for the store */
-	enum sluice_quota_kind kind;
-	int32_t expose;
-	int32_t report_only;
-	int32_t refused, reported, undecided;
-};
-
-/* Of a request that somebody is told of, or that is counted elsewhere. */
-struct visit {
-	struct quota quota; /* a limit of 0: there is none to tell */
-	struct sluice_str key;
-	uint64_t cost;
-	struct quota_windows *windows;
-};
+#define COST_MAX 9007199254740992 /* 2^53: doubles are exact */
 
 /* --- configuration --------------------------------------------------------------------------- */
 /* The counts go on where the limits are the same; so does the key of the hash. */
@@ -53,6 +20,7 @@ static int32_t buckets_init(
 	if (previous && buckets_match(previous->buckets, limits)) {
 		s->buckets = buckets_ref(previous->buckets);
 		memcpy(s->hash_key, previous->hash_key, sizeof(s->hash_key));
+		elsewhere_continue(&s->elsewhere, &previous->elsewhere);
 		return SLUICE_OK;
 	}
 	int32_t rc = s->crypto->random(s->hash_key, sizeof(s->hash_key));
@@ -110,52 +78,6 @@ static int32_t cost_init(
 	return expression_init(call, s, at, &s->cost);
 }
 
-/* The vendor's word decides where ours says nothing. */
-static enum on_store_error on_store_error_of(
-	const struct sluice_host *host, const struct sluice_value *config)
-{
-	struct sluice_str word = host->value_string(
-		host->value_get(config, SLUICE_STR("onStoreError")), SLUICE_STR(""));
-	if (word.n == 5 && memcmp(word.p, "local", 5) == 0)
-		return COUNT_LOCALLY;
-	if (word.n == 5 && memcmp(word.p, "allow", 5) == 0)
-		return ALLOW;
-	if (word.n > 0)
-		return DENY;
-	return host->value_bool(host->value_get(config, SLUICE_STR("blockOnUnknownQuota")), 1)
-		       ? DENY
-		       : ALLOW;
-}
-
-static enum sluice_quota_kind kind_of(const struct algorithm *algorithm)
-{
-	if (algorithm == &algorithm_sliding_window)
-		return SLUICE_QUOTA_SLIDING;
-	return algorithm == &algorithm_gcra ? SLUICE_QUOTA_EVEN : SLUICE_QUOTA_FIXED;
-}
-
-static int64_t at_most(uint64_t n)
-{
-	return n < COST_MAX ? (int64_t)n : COST_MAX;
-}
-
-static int32_t store_init(const struct sluice_call *call, struct state *s,
-	const struct sluice_value *config, const struct limits *limits)
-{
-	const struct sluice_host *host = call->host;
-	s->on_store_error = on_store_error_of(host, config);
-	if (!host->value_bool(host->value_get(config, SLUICE_STR("clusterizable")), 1))
-		return SLUICE_OK;
-	s->kind = kind_of(limits->algorithm);
-	s->limit_count = limits->count;
-	for (size_t i = 0; i < limits->count; i++) {
-		const struct window_limit *w = &limits->windows[i];
-		s->limits[i] = (struct sluice_quota_limit){
-			at_most(w->requests_max), w->period_ms, at_most(w->burst)};
-	}
-	return quota_store_init(&s->store, call, 1);
-}
-
 /* All mistakes are told, not the first alone. */
 static int32_t state_init(const struct sluice_call *call, const struct sluice_value *config,
 	struct state *s, const struct state *previous)
@@ -172,7 +94,7 @@ static int32_t state_init(const struct sluice_call *call, const struct sluice_va
 		host->value_bool(host->value_get(config, SLUICE_STR("exposeRateLimitFields")), 0))
 		rc = policies_init(call, s, &limits);
 	if (rc == SLUICE_OK)
-		rc = store_init(call, s, config, &limits);
+		rc = elsewhere_init(&s->elsewhere, call, config, &limits);
 	return rc == SLUICE_OK ? buckets_init(s, previous, &limits) : rc;
 }
 
@@ -188,6 +110,7 @@ static void release(const struct sluice_call *call)
 	s->expr->free(call->instance, s->cost);
 	call->host->instance_free(call->instance, s->policies);
 	buckets_unref(s->buckets);
+	elsewhere_deinit(&s->elsewhere);
 	call->host->instance_free(call->instance, s);
 }
 
@@ -317,56 +240,16 @@ static int32_t count_here(const struct sluice_call *call, struct sluice_exchange
 	return settle(call, x, &quota);
 }
 
-/* --- counted elsewhere ----------------------------------------------------------------------- */
-/* 429 says that there was too much, which nobody knows here. */
-static int32_t deny(const struct sluice_call *call, struct sluice_exchange *x)
+int32_t request_settle(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
 {
-	int32_t rc = call->host->respond_error(x, 503, NULL, 0,
-		SLUICE_STR("The quota cannot be told"), SLUICE_STR("quota_unknown"));
-	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+	return settle(call, x, quota);
 }
 
-static int32_t undecided(
-	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *visit)
+int32_t request_judge(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct quota *quota)
 {
-	const struct state *s = call->state;
-	call->host->counter_add(call->instance, s->undecided, 1);
-	if (s->on_store_error == COUNT_LOCALLY)
-		return count_here(call, x, visit->key, visit->cost);
-	return s->on_store_error == ALLOW || s->report_only ? SLUICE_CONTINUE : deny(call, x);
-}
-
-static int32_t shared_judge(
-	const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
-{
-	if (quota_windows_judge(visit->windows, &visit->quota) != SLUICE_OK)
-		return undecided(call, x, visit);
-	return visit->quota.allowed ? SLUICE_CONTINUE : judge(call, x, &visit->quota);
-}
-
-static int32_t count_elsewhere(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str key, uint64_t cost)
-{
-	const struct state *s = call->state;
-	const struct quota_terms terms = {key, s->limits, s->limit_count, s->kind, (int64_t)cost};
-	struct visit *visit = call->host->exchange_alloc(x, sizeof(*visit));
-	if (!visit)
-		return SLUICE_FAIL;
-	*visit = (struct visit){.key = key, .cost = cost};
-	call->host->data_set(x, visit);
-	int32_t rc = quota_windows_ask(&s->store, call, x, &terms, &visit->windows);
-	if (rc == SLUICE_PENDING)
-		return call->host->wait(x, QUOTA_WAIT_MS);
-	return rc == SLUICE_OK ? shared_judge(call, x, visit) : undecided(call, x, visit);
-}
-
-static int32_t resume(const struct sluice_call *call, struct sluice_exchange *x)
-{
-	const struct state *s = call->state;
-	struct visit *visit = call->host->data_get(x);
-	if (quota_windows_take(&s->store, x, visit->windows) == SLUICE_OK)
-		return shared_judge(call, x, visit);
-	return undecided(call, x, visit);
+	return judge(call, x, quota);
 }
 
 static __attribute__((noinline)) int32_t count_what_is_asked(
@@ -376,19 +259,22 @@ static __attribute__((noinline)) int32_t count_what_is_asked(
 	struct sluice_str text = SLUICE_STR("");
 	uint64_t cost = 1;
 	if (is_shared && call->host->resumed(x))
-		return resume(call, x);
+		return elsewhere_resume(call, x);
 	if (s->selector && select_key(call, x, &text) != SLUICE_OK)
 		return SLUICE_FAIL;
 	if (s->cost && find_cost(call, x, &cost) != SLUICE_OK)
 		return SLUICE_FAIL;
-	return is_shared ? count_elsewhere(call, x, text, cost) : count_here(call, x, text, cost);
+	if (!is_shared)
+		return count_here(call, x, text, cost);
+	struct bucket_key key = s->selector ? key_of(s, text) : (struct bucket_key){0, 1};
+	return elsewhere_count(call, x, text, key, cost);
 }
 
 /* Most limits count all requests as one, each as one, and here: they pay for nothing else (100 instructions of 230). */
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	const struct state *s = call->state;
-	int is_shared = quota_store_is_shared(&s->store);
+	int is_shared = elsewhere_is_shared(&s->elsewhere);
 	if (is_shared || s->selector || s->cost)
 		return count_what_is_asked(call, x, is_shared);
 	struct quota quota = buckets_take_of_all(s->buckets, call->host->now_ms(x), 1);

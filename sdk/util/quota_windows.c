@@ -58,6 +58,20 @@ static struct quota_windows *windows_new(
 	return w;
 }
 
+/* Its limits are those of the terms. */
+static struct sluice_question question_of(
+	const struct quota_store *store, struct key *key, const struct quota_terms *terms)
+{
+	return (struct sluice_question){.size = sizeof(struct sluice_question),
+		.kind = SLUICE_SPEND,
+		.key = key_of(store, key, terms),
+		.delta = terms->cost,
+		.more = terms->more,
+		.limits = terms->limits,
+		.limit_count = (uint32_t)terms->count,
+		.quota = terms->kind};
+}
+
 int32_t quota_windows_ask(const struct quota_store *store, const struct sluice_call *call,
 	struct sluice_exchange *x, const struct quota_terms *terms, struct quota_windows **out)
 {
@@ -68,13 +82,7 @@ int32_t quota_windows_ask(const struct quota_store *store, const struct sluice_c
 		return SLUICE_E_FULL;
 	if (w->count == 0)
 		return SLUICE_OK;
-	const struct sluice_question question = {.size = sizeof(question),
-		.kind = SLUICE_SPEND,
-		.key = key_of(store, &key, terms),
-		.delta = terms->cost,
-		.limits = w->limits,
-		.limit_count = (uint32_t)w->count,
-		.quota = terms->kind};
+	const struct sluice_question question = question_of(store, &key, terms);
 	int32_t rc = store->state->ask(x, store->counters, &question, &w->answer);
 	w->is_pending = rc == SLUICE_PENDING;
 	return rc;
@@ -103,4 +111,17 @@ int32_t quota_windows_judge(const struct quota_windows *w, struct quota *quota)
 		.reset_ms = a->remaining_ms,
 	};
 	return SLUICE_OK;
+}
+
+const struct sluice_answer *quota_windows_answer(const struct quota_windows *w)
+{
+	return &w->answer;
+}
+
+int32_t quota_windows_start(const struct quota_store *store, const struct sluice_call *call,
+	const struct quota_terms *terms, sluice_answer_fn *fn, void *arg)
+{
+	struct key key;
+	const struct sluice_question question = question_of(store, &key, terms);
+	return store->state->start(call, store->counters, &question, fn, arg);
 }

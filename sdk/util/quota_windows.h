@@ -28,6 +28,12 @@ static inline int quota_store_is_shared(const struct quota_store *store)
 	return store->counters && store->state->is_shared(store->counters);
 }
 
+/* How many gateways share it; 1 or more. */
+static inline uint32_t quota_store_replicas(const struct quota_store *store)
+{
+	return store->state->replicas(store->counters);
+}
+
 /* Whose quota, and how much: at most QUOTA_WINDOWS_MAX windows. */
 struct quota_terms {
 	struct sluice_str who;
@@ -35,6 +41,7 @@ struct quota_terms {
 	size_t count;
 	enum sluice_quota_kind kind;
 	int64_t cost; /* what the request takes of each */
+	int64_t more; /* taken ahead beside it, of fixed windows (sluice/state.h) */
 };
 
 /* The question of one request. */
@@ -50,3 +57,8 @@ int32_t quota_windows_take(
 /* Once it is answered: SLUICE_OK, and `quota` of the window with the least left; where it is not allowed, nothing was
  * counted. Without windows all is allowed, and quota->limit 0. Else why it cannot be told. */
 int32_t quota_windows_judge(const struct quota_windows *w, struct quota *quota);
+/* For whoever takes ahead; once it is answered. */
+const struct sluice_answer *quota_windows_answer(const struct quota_windows *w);
+/* Asks for no request: the answer comes to `fn`, as sluice/state.h says of `start`. */
+int32_t quota_windows_start(const struct quota_store *store, const struct sluice_call *call,
+	const struct quota_terms *terms, sluice_answer_fn *fn, void *arg);

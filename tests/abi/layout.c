@@ -351,7 +351,7 @@ static void print_state(void)
 	BEGIN(sluice_question);
 #define Q(f) FIELD(sluice_question, f)
 	Q(size), Q(kind), Q(key), Q(value), Q(delta), Q(limit), Q(version), Q(for_ms), Q(limits),
-		Q(limit_count), Q(quota);
+		Q(limit_count), Q(quota), Q(more);
 #undef Q
 	FINISH(sluice_question);
 	BEGIN(sluice_quota_limit);
@@ -361,12 +361,13 @@ static void print_state(void)
 	FINISH(sluice_quota_limit);
 	BEGIN(sluice_answer);
 #define A(f) FIELD(sluice_answer, f)
-	A(size), A(result), A(value), A(version), A(count), A(remaining_ms), A(index), A(reserved);
+	A(size), A(result), A(value), A(version), A(count), A(remaining_ms), A(index), A(reserved),
+		A(spent);
 #undef A
 	FINISH(sluice_answer);
 	BEGIN(sluice_state_service);
 #define S(f) FIELD(sluice_state_service, f)
-	S(size), S(reserved), S(open), S(ask), S(take), S(start), S(is_shared);
+	S(size), S(reserved), S(open), S(ask), S(take), S(start), S(is_shared), S(replicas);
 #undef S
 	FINISH(sluice_state_service);
 	printf("service %s\n", SLUICE_STATE_SERVICE);

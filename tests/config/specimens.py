@@ -215,7 +215,7 @@ SPECIMENS = {
         "staleSeconds": 99, "minTtlSeconds": 2, "maxTtlSeconds": 99}),
     "Configuration, shared storage": settings(sharedStorage={"redis": {
         "address": "redis.example:6379", "username": "u", "password": "p", "DB": 3,
-        "tls": {"trustedCA": CERTIFICATE, "minversion": "1.2"}, "tenant": "t", "gateway": "g",
+        "tls": {"trustedCA": CERTIFICATE, "minversion": "1.2"}, "tenant": "t", "gateway": "g", "replicas": 3,
         "timeoutSeconds": 0.1, "connectTimeoutSeconds": 0.5}, "local": {"enabled": False}}),
     "Configuration, shared storage by Sentinels": settings(sharedStorage={"redis": {
         "sentinel": {"masterName": "m", "addresses": ["s1.example:26379", "s2.example"], "password": "p"}}}),
@@ -300,7 +300,7 @@ CONFIGS = {
         "rateLimits": [{"maximumRequests": 9, "timePeriodInMilliseconds": 1000, "burst": 3}],
         "algorithm": "gcra", "keySelector": "#[attributes.method]", "cost": "#[2]", "reportOnly": True,
         "exposeHeaders": True, "exposeRateLimitFields": True, "clusterizable": True,
-        "blockOnUnknownQuota": True, "onStoreError": "local"},
+        "mode": "exact", "blockOnUnknownQuota": True, "onStoreError": "local"},
     "rate-limiting-sla-based": {
         "clientIdExpression": "#[attributes.headers['id']]",
         "clientSecretExpression": "#[attributes.headers['secret']]", "exposeHeaders": True,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gateways that share a Redis server: what they count together, and what becomes of it while it is away."""
 import contextlib
+import re
 
 from harness import *
 from harness.gateway import PLUGINS
@@ -80,6 +81,21 @@ def each_algorithm_counts_together():
 
 
 @case
+def slices_are_taken_ahead_and_no_window_has_more():
+    with Redis() as redis, gateways(redis, limit(640, mode="leased", exposeHeaders=True)) as both:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(g.client()) for g in both]
+            found = [c.get("/").status for _ in range(360) for c in clients]
+        passed = found.count(200)
+        equal(len(found) - passed, found.count(429))
+        check(640 - 2 * 10 <= passed <= 640, f"{passed} of 640 pass")
+        asked = int(re.search(r"cmdstat_evalsha:calls=(\d+)", redis.ask("INFO", "commandstats")).group(1))
+        check(10 < asked < 360, f"{asked} questions of 720 requests")
+        said = sluice("explain", "--api", "default/a", both[0].config, "--plugins", PLUGINS).stdout
+        contains(said, "never more than 640 in a window; each gateway holds up to 10 of them")
+
+
+@case
 def one_of_several_windows_refuses_and_nothing_is_counted():
     policy = {"policyRef": {"name": "rate-limiting"}, "config": {
         "exposeHeaders": True, "cost": "#[attributes.headers['x-cost'] as Number]", "rateLimits": [
@@ -116,6 +132,20 @@ def a_server_that_is_away():
             redis.start()
             wait_for(lambda: statuses(gateway, 1) and redis.ask("KEYS", "*"), "its being asked again", 20)
             equal(statuses(gateway, 3)[-1], 429)
+
+
+@case
+def replicas_share_what_is_left_to_them_without_a_server():
+    words = {"onStoreError": "local", "exposeHeaders": True}
+    for algorithm, maximum, expected in (("fixedWindow", 9, 2), ("slidingWindow", 8, 2), ("gcra", 2, 1)):
+        policy = limit(maximum, algorithm=algorithm, **words)
+        with Redis() as redis, gateways(redis, policy, 1, replicas=4) as (gateway,):
+            until_shared(gateway)
+            redis.kill()
+            gateway.says("shared storage cannot be asked")
+            equal(statuses(gateway, 5), [200] * expected + [429] * (5 - expected), algorithm)
+            said = sluice("explain", "--api", "default/a", gateway.config, "--plugins", PLUGINS).stdout
+            contains(said, "without an answer: local, a part of 4")
 
 
 @case(modes="full", seconds=240)

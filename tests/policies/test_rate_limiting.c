@@ -115,6 +115,18 @@ START_TEST(refuses_what_does_not_go_with_the_algorithm)
 		{"{algorithm: slidingWindow, rateLimits: [{maximumRequests: 4294967296, "
 		 "timePeriodInMilliseconds: 1000}]}",
 			"config.rateLimits[0].maximumRequests"},
+		{"{mode: exact, clusterizable: false, rateLimits: [{maximumRequests: 2, "
+		 "timePeriodInMilliseconds: 1000}]}",
+			"config.mode"},
+		{"{mode: leased, algorithm: gcra, rateLimits: [{maximumRequests: 2, "
+		 "timePeriodInMilliseconds: 1000}]}",
+			"config.mode"},
+		{"{mode: leased, rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: "
+		 "1000}, "
+		 "{maximumRequests: 9, timePeriodInMilliseconds: 9000}]}",
+			"config.mode"},
+		{"{mode: near, rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: 1000}]}",
+			"config.mode"},
 		{"{algorithm: leaky, rateLimits: [{maximumRequests: 2, timePeriodInMilliseconds: "
 		 "1000}]}",
 			"config.algorithm"},

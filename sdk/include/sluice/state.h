@@ -107,6 +107,9 @@ struct sluice_question {
 	const struct sluice_quota_limit *limits;
 	uint32_t limit_count;
 	uint32_t quota;
+	/* SPEND, FIXED: what is taken ahead beside `delta`, if that may be spent: as much of it as is
+	 * no more than an eighth of what all limits have left then. 0 to SLUICE_COUNT_MAX. */
+	int64_t more;
 };
 
 struct sluice_answer {
@@ -125,6 +128,7 @@ struct sluice_answer {
 	int64_t remaining_ms;
 	uint32_t index; /* SPEND: which limit it tells of: the one with the least left */
 	uint32_t reserved;
+	int64_t spent; /* SPEND: `delta` and what was taken ahead; 0: nothing was */
 };
 
 typedef void sluice_answer_fn(
@@ -156,6 +160,8 @@ struct sluice_state_service {
 		const struct sluice_question *question, sluice_answer_fn *fn, void *arg);
 	/* As `start`: 1: questions go to the shared storage now. Only a reload changes that. */
 	int32_t (*is_shared)(const struct sluice_state *state);
+	/* As `start`: how many gateways share it, as the operator has said; 1 or more. */
+	uint32_t (*replicas)(const struct sluice_state *state);
 };
 
 #ifdef __cplusplus

@@ -83,7 +83,7 @@ static struct sluice_answer ask_memory_at(const struct sluice_question *q, int64
 
 /* --- the same questions ---------------------------------------------------------------------- */
 static const struct sluice_quota_limit limits_of[][3] = {
-	[SLUICE_QUOTA_FIXED] = {{7, 1000, 0}, {20, 3700, 0}, {40, 20000, 0}},
+	[SLUICE_QUOTA_FIXED] = {{30, 1000, 0}, {90, 3700, 0}, {400, 20000, 0}},
 	[SLUICE_QUOTA_SLIDING] = {{7, 1000, 0}, {20, 3, 0}, {40, 20001, 0}},
 	[SLUICE_QUOTA_EVEN] = {{7, 1000, 3}, {40, 7001, 40}, {4000000000, 31536000000, 9}},
 };
@@ -97,6 +97,7 @@ static struct sluice_question draw_question(void)
 		.kind = SLUICE_SPEND,
 		.key = {keys[which], 1},
 		.delta = costs[draw(8)],
+		.more = which % 3 == SLUICE_QUOTA_FIXED && draw(2) ? costs[draw(8)] : 0,
 		.limits = limits_of[which % 3],
 		.limit_count = which < 3 ? 3 : 1,
 		.quota = which % 3};
@@ -112,7 +113,7 @@ START_TEST(both_homes_spend_the_same)
 		struct sluice_answer m = ask_memory_at(&q, now_ms), r = ask_redis_at(&q, now_ms);
 		ck_assert(quota_is_valid(&q));
 		ck_assert_msg(m.result == r.result && m.count == r.count && m.index == r.index &&
-				      m.remaining_ms == r.remaining_ms,
+				      m.spent == r.spent && m.remaining_ms == r.remaining_ms,
 			"%u, kind %u, cost %lld: %d, %lld left of %u, more in %lld; Redis %d, "
 			"%lld, %u, %lld",
 			i, q.quota, (long long)q.delta, m.result, (long long)m.count, m.index,
@@ -124,6 +125,32 @@ START_TEST(both_homes_spend_the_same)
 	}
 	ck_assert_uint_gt(allowed, QUESTIONS / 4);
 	ck_assert_uint_gt(refused, QUESTIONS / 8);
+	end();
+}
+END_TEST
+
+START_TEST(no_more_than_an_eighth_is_taken_ahead)
+{
+	const struct sluice_quota_limit limits[] = {{100, 60000, 0}, {41, 60000, 0}};
+	struct sluice_question q = {.size = sizeof(q),
+		.kind = SLUICE_SPEND,
+		.key = {"k", 1},
+		.delta = 1,
+		.more = 50,
+		.limits = limits,
+		.limit_count = 2};
+	static const int64_t spent[] = {6, 5, 4};
+	begin();
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(ask_memory_at(&q, START_MS).spent, spent[i]);
+		ck_assert_int_eq(ask_redis_at(&q, START_MS).spent, spent[i]);
+	}
+	q.delta = 27;
+	ck_assert_int_eq(ask_memory_at(&q, START_MS).spent, 0);
+	ck_assert_int_eq(ask_redis_at(&q, START_MS).spent, 0);
+	q.delta = 0;
+	ck_assert_int_eq(ask_memory_at(&q, START_MS).spent, 3);
+	ck_assert_int_eq(ask_redis_at(&q, START_MS).spent, 3);
 	end();
 }
 END_TEST
@@ -241,6 +268,6 @@ START_TEST(keys_end_with_their_quota)
 }
 END_TEST
 
-UNIT_SUITE(redis_quota, both_homes_spend_the_same, a_limit_that_was_lowered_has_nothing_left,
-	a_key_of_another_sort_is_refused, quota_comes_back_by_the_clock_of_the_server,
-	keys_end_with_their_quota)
+UNIT_SUITE(redis_quota, both_homes_spend_the_same, no_more_than_an_eighth_is_taken_ahead,
+	a_limit_that_was_lowered_has_nothing_left, a_key_of_another_sort_is_refused,
+	quota_comes_back_by_the_clock_of_the_server, keys_end_with_their_quota)

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "elsewhere.h"
+
+#include "rate_limiting.h"
+#include "util/config_complain.h"
+
+#include <string.h>
+
+enum mode { EXACT, LEASED, LOCAL };
+
+/* --- configuration --------------------------------------------------------------------------- */
+static int is_word(struct sluice_str text, const char *word)
+{
+	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+}
+
+static struct sluice_str word_of(
+	const struct sluice_host *host, const struct sluice_value *config, struct sluice_str name)
+{
+	return host->value_string(host->value_get(config, name), SLUICE_STR(""));
+}
+
+static int flag_of(
+	const struct sluice_host *host, const struct sluice_value *config, struct sluice_str name)
+{
+	return host->value_bool(host->value_get(config, name), 1);
+}
+
+/* The vendor's word decides where ours says nothing. */
+static enum on_store_error on_store_error_of(
+	const struct sluice_host *host, const struct sluice_value *config)
+{
+	struct sluice_str word = word_of(host, config, SLUICE_STR("onStoreError"));
+	if (is_word(word, "local"))
+		return COUNT_LOCALLY;
+	if (is_word(word, "allow"))
+		return ALLOW;
+	if (word.n > 0)
+		return DENY;
+	return flag_of(host, config, SLUICE_STR("blockOnUnknownQuota")) ? DENY : ALLOW;
+}
+
+static int32_t mode_read(const struct sluice_call *call, const struct sluice_value *config,
+	const struct limits *limits, enum mode *mode)
+{
+	const struct sluice_host *host = call->host;
+	struct sluice_str word = word_of(host, config, SLUICE_STR("mode"));
+	const struct sluice_value *at = host->value_get(config, SLUICE_STR("mode"));
+	int is_shared = flag_of(host, config, SLUICE_STR("clusterizable"));
+	*mode = is_word(word, "leased") ? LEASED : EXACT;
+	if (is_word(word, "local") || (word.n == 0 && !is_shared))
+		*mode = LOCAL;
+	else if (!is_shared)
+		return config_complain(
+			call, at, SLUICE_STR("with clusterizable false mode can only be local"));
+	if (*mode == LEASED && (limits->count > 1 || limits->algorithm != &algorithm_fixed_window))
+		return config_complain(call, at,
+			SLUICE_STR("mode leased is for one limit, and the algorithm fixedWindow"));
+	return SLUICE_OK;
+}
+
+static enum sluice_quota_kind kind_of(const struct algorithm *algorithm)
+{
+	if (algorithm == &algorithm_sliding_window)
+		return SLUICE_QUOTA_SLIDING;
+	return algorithm == &algorithm_gcra ? SLUICE_QUOTA_EVEN : SLUICE_QUOTA_FIXED;
+}
+
+static int64_t at_most(uint64_t n)
+{
+	return n < SLUICE_COUNT_MAX ? (int64_t)n : SLUICE_COUNT_MAX;
+}
+
+int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
+	const struct sluice_value *config, const struct limits *limits)
+{
+	enum mode mode;
+	int32_t rc = mode_read(call, config, limits, &mode);
+	if (rc != SLUICE_OK || mode == LOCAL)
+		return rc;
+	fallback_init(&e->fallback, limits);
+	e->on_store_error = on_store_error_of(call->host, config);
+	e->kind = kind_of(limits->algorithm);
+	e->limit_count = limits->count;
+	for (size_t i = 0; i < limits->count; i++) {
+		const struct window_limit *w = &limits->windows[i];
+		e->limits[i] = (struct sluice_quota_limit){
+			at_most(w->requests_max), w->period_ms, at_most(w->burst)};
+	}
+	if (mode == LEASED && leases_size_max(&limits->windows[0]) > 0) {
+		e->leases = leases_new(&limits->windows[0]);
+		rc = e->leases ? SLUICE_OK : SLUICE_E_FULL;
+	}
+	return rc == SLUICE_OK ? quota_store_init(&e->store, call, 1) : rc;
+}
+
+void elsewhere_continue(struct elsewhere *e, const struct elsewhere *previous)
+{
+	if (!e->leases || !previous->leases)
+		return;
+	leases_unref(e->leases);
+	e->leases = leases_ref(previous->leases);
+}
+
+void elsewhere_deinit(struct elsewhere *e)
+{
+	leases_unref(e->leases);
+	fallback_deinit(&e->fallback);
+}
+
+/* --- without an answer ----------------------------------------------------------------------- */
+/* 429 says that there was too much, which nobody knows here. */
+static int32_t deny(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	int32_t rc = call->host->respond_error(x, 503, NULL, 0,
+		SLUICE_STR("The quota cannot be told"), SLUICE_STR("quota_unknown"));
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}
+
+static int32_t undecided(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *visit)
+{
+	struct state *s = call->state;
+	struct elsewhere *e = &s->elsewhere;
+	call->host->counter_add(call->instance, s->undecided, 1);
+	if (e->on_store_error != COUNT_LOCALLY)
+		return e->on_store_error == ALLOW || s->report_only ? SLUICE_CONTINUE
+								    : deny(call, x);
+	struct quota quota = fallback_take(&e->fallback, quota_store_replicas(&e->store),
+		visit->key, call->host->now_ms(x), visit->cost);
+	return request_settle(call, x, &quota);
+}
+
+/* --- what is taken ahead --------------------------------------------------------------------- */
+static struct lease_answer lease_answer_of(
+	const struct sluice_answer *a, int64_t asked_ms, int64_t more, int64_t cost)
+{
+	int64_t ahead = a->spent - cost;
+	return (struct lease_answer){
+		.asked_ms = asked_ms,
+		.more = more,
+		.is_answered = a->result == SLUICE_OK || a->result == SLUICE_E_CONFLICT,
+		.ahead = a->result == SLUICE_OK && ahead > 0 && ahead <= more ? ahead : 0,
+		.left = a->count,
+		.reset_ms = a->remaining_ms,
+	};
+}
+
+/* For nobody's request. */
+struct refill {
+	struct bucket_key key;
+	int64_t asked_ms, more;
+};
+
+static void refilled(
+	const struct sluice_call *call, const struct sluice_answer *a, int32_t rc, void *arg)
+{
+	struct state *s = call->state;
+	struct refill *r = arg;
+	if (rc == SLUICE_OK) {
+		const struct lease_answer answer = lease_answer_of(a, r->asked_ms, r->more, 0);
+		leases_put(s->elsewhere.leases, r->key, &answer);
+	}
+	call->host->instance_free(call->instance, r);
+}
+
+static struct quota_terms terms_of(
+	const struct elsewhere *e, struct sluice_str who, uint64_t cost, int64_t more)
+{
+	return (struct quota_terms){who, e->limits, e->limit_count, e->kind, (int64_t)cost, more};
+}
+
+/* What cannot be asked now is asked for again, in LEASE_ASKED_MS. */
+static void refill(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str text, struct bucket_key key, int64_t more)
+{
+	const struct state *s = call->state;
+	const struct quota_terms terms = terms_of(&s->elsewhere, text, 0, more);
+	struct refill *r = call->host->instance_alloc(call->instance, sizeof(*r));
+	if (!r)
+		return;
+	*r = (struct refill){key, call->host->now_ms(x), more};
+	if (quota_windows_start(&s->elsewhere.store, call, &terms, refilled, r) != SLUICE_OK)
+		call->host->instance_free(call->instance, r);
+}
+
+static struct quota quota_of(const struct elsewhere *e, const struct lease_told *told)
+{
+	return (struct quota){
+		.allowed = told->verdict == LEASE_HAS,
+		.limit = (uint64_t)e->limits[0].most,
+		.remaining = told->left,
+		.reset_ms = told->reset_ms,
+	};
+}
+
+/* --- questions ------------------------------------------------------------------------------- */
+static int32_t judge(const struct sluice_call *call, struct sluice_exchange *x, struct visit *visit)
+{
+	struct state *s = call->state;
+	if (quota_windows_judge(visit->windows, &visit->quota) != SLUICE_OK)
+		return undecided(call, x, visit);
+	if (s->elsewhere.leases) {
+		const struct lease_answer answer =
+			lease_answer_of(quota_windows_answer(visit->windows), visit->asked_ms,
+				visit->more, (int64_t)visit->cost);
+		leases_put(s->elsewhere.leases, visit->key, &answer);
+		visit->quota.remaining += (uint64_t)answer.ahead;
+	}
+	return visit->quota.allowed ? SLUICE_CONTINUE : request_judge(call, x, &visit->quota);
+}
+
+static int32_t ask(
+	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *asked)
+{
+	const struct state *s = call->state;
+	const struct quota_terms terms =
+		terms_of(&s->elsewhere, asked->text, asked->cost, asked->more);
+	struct visit *visit = call->host->exchange_alloc(x, sizeof(*visit));
+	if (!visit)
+		return SLUICE_FAIL;
+	*visit = *asked;
+	visit->asked_ms = call->host->now_ms(x);
+	call->host->data_set(x, visit);
+	int32_t rc = quota_windows_ask(&s->elsewhere.store, call, x, &terms, &visit->windows);
+	if (rc == SLUICE_PENDING)
+		return call->host->wait(x, QUOTA_WAIT_MS);
+	return rc == SLUICE_OK ? judge(call, x, visit) : undecided(call, x, visit);
+}
+
+int32_t elsewhere_resume(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	const struct state *s = call->state;
+	struct visit *visit = call->host->data_get(x);
+	if (quota_windows_take(&s->elsewhere.store, x, visit->windows) == SLUICE_OK)
+		return judge(call, x, visit);
+	return undecided(call, x, visit);
+}
+
+int32_t elsewhere_count(const struct sluice_call *call, struct sluice_exchange *x,
+	struct sluice_str text, struct bucket_key key, uint64_t cost)
+{
+	const struct state *s = call->state;
+	const struct elsewhere *e = &s->elsewhere;
+	struct visit visit = {.text = text, .key = key, .cost = cost};
+	if (!e->leases)
+		return ask(call, x, &visit);
+	struct lease_told told = leases_take(e->leases, key, call->host->now_ms(x), cost);
+	visit.more = told.more;
+	if (told.verdict == LEASE_NONE)
+		return ask(call, x, &visit);
+	if (told.more > 0)
+		refill(call, x, text, key, told.more);
+	const struct quota quota = quota_of(e, &told);
+	return request_settle(call, x, &quota);
+}
