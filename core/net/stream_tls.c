@@ -26,6 +26,8 @@
 #define RECORD_BYTES     16384
 /* Encrypted bytes that may wait for the kernel before more is encrypted. */
 #define WIRE_QUEUE_BYTES (2 * LIMIT_DIRTY_STREAM_BYTES)
+/* With what OpenSSL says by itself: of that the peer has asked for thousands and read nothing. */
+#define WIRE_BYTES_MAX (2 * WIRE_QUEUE_BYTES)
 
 void stream_group_free_tls(struct stream_group *g)
 {
@@ -197,7 +199,9 @@ static bool decrypt(struct stream *s)
 		return true;
 	switch (SSL_get_error(t->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		if (stream_tls_pending(s) > 0)
+		if (stream_tls_pending(s) > WIRE_BYTES_MAX)
+			fail(s, "the peer asks on and reads no answer");
+		else if (stream_tls_pending(s) > 0)
 			stream_mark_dirty(s); /* what OpenSSL had to say by itself */
 		return false;
 	case SSL_ERROR_ZERO_RETURN:

@@ -1,44 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The TLS filter: bytes, back-pressure, ends, and peers that misbehave. */
-#include "support.h"
+#include "raw.h"
 
 #include "base/limits.h"
 #include "net/stream_priv.h"
-
-#include <openssl/ssl.h>
 
 #include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 static struct side a, b;
-
-/* OpenSSL as the other end of an accepted stream. */
-struct raw {
-	SSL_CTX *ctx;
-	SSL *ssl;
-	int fd;
-};
-
-static struct raw raw_connect(void)
-{
-	struct raw r = {.ctx = SSL_CTX_new(TLS_client_method())};
-	r.fd = side_accept(&a, server_context(NULL));
-	r.ssl = SSL_new(r.ctx);
-	SSL_set_fd(r.ssl, r.fd);
-	for (int i = 0; i < 100 && SSL_connect(r.ssl) != 1; i++)
-		pump();
-	pump();
-	ck_assert_int_eq(a.opened, 1);
-	return r;
-}
-
-static void raw_close(struct raw *r)
-{
-	SSL_free(r->ssl);
-	SSL_CTX_free(r->ctx);
-	close(r->fd);
-}
 
 static void connect_sides(void)
 {
@@ -219,7 +190,7 @@ START_TEST(small_chunks_share_a_record)
 {
 	struct chunk_queue q;
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	chunk_queue_init(&q, loop_pool(loop));
 	for (int i = 0; i < 100; i++)
 		chunk_queue_add_static(&q, STR("abc"));
@@ -304,7 +275,7 @@ START_TEST(drained_comes_though_only_encrypted_bytes_were_above_the_mark)
 {
 	static char bytes[100000];
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	while (stream_pending(a.stream) <= LIMIT_QUEUE_HIGH_BYTES) {
 		stream_send_copy(a.stream, str_n(bytes, 20000));
 		if (stream_pending(a.stream) <= LIMIT_QUEUE_HIGH_BYTES)
@@ -327,7 +298,7 @@ START_TEST(close_notify_is_an_end_and_a_bare_fin_is_a_truncation)
 {
 	for (int polite = 0; polite < 2; polite++) {
 		bench_open();
-		struct raw r = raw_connect();
+		struct raw r = raw_connect(&a);
 		ck_assert_int_eq(SSL_write(r.ssl, "data", 4), 4);
 		if (polite)
 			SSL_shutdown(r.ssl);
@@ -347,7 +318,7 @@ START_TEST(ends_with_close_notify_and_fin_and_reads_on)
 {
 	char got[16];
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	stream_send_copy(a.stream, STR("last"));
 	stream_send_end(a.stream);
 	pump();
@@ -367,7 +338,7 @@ START_TEST(a_flushing_close_ends_politely)
 {
 	char got[16];
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	stream_send_copy(a.stream, STR("refused"));
 	stream_close(a.stream, STREAM_CLOSE_FLUSH);
 	pump();
@@ -397,7 +368,7 @@ START_TEST(may_be_closed_within_on_data_with_more_records_at_hand)
 {
 	static char bytes[60000];
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	a.on_data = close_within;
 	ck_assert_int_gt(SSL_write(r.ssl, bytes, 16384), 0);
 	ck_assert_int_gt(SSL_write(r.ssl, bytes, 16384), 0);
@@ -492,7 +463,7 @@ END_TEST
 START_TEST(bytes_that_are_no_record_break_the_stream)
 {
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	ck_assert_int_eq(SSL_write(r.ssl, "good", 4), 4);
 	ck_assert_int_eq(
 		write(r.fd, "\x17\x03\x03\x00\x20 and then 32 bytes of no record", 37), 37);
@@ -506,59 +477,13 @@ START_TEST(bytes_that_are_no_record_break_the_stream)
 }
 END_TEST
 
-/* Each asks for an answer; a peer that reads none of them must not fill our memory (OpenSSL gives
- * one for all, with what is sent next). */
-START_TEST(key_updates_without_end_are_bounded)
-{
-	bench_open();
-	struct raw r = raw_connect();
-	int small = 4096;
-	setsockopt(a.stream->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	setsockopt(r.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-	bool stuck = false;
-	for (int i = 0; i < 200000 && !stuck; i++) {
-		if (SSL_key_update(r.ssl, SSL_KEY_UPDATE_REQUESTED) != 1 ||
-			SSL_do_handshake(r.ssl) != 1) {
-			loop_turn(loop, 0);
-			stuck = SSL_do_handshake(r.ssl) != 1;
-		}
-		if (i % 16 == 0)
-			loop_turn(loop, 0);
-	}
-	ck_assert_uint_lt(stream_pending(a.stream), 2 * LIMIT_QUEUE_HIGH_BYTES);
-	raw_close(&r);
-	bench_close();
-}
-END_TEST
-
-START_TEST(goes_on_once_the_answers_to_key_updates_are_read)
-{
-	char got[64];
-	bench_open();
-	struct raw r = raw_connect();
-	for (int i = 0; i < 100; i++) {
-		ck_assert_int_eq(SSL_key_update(r.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-		ck_assert_int_eq(SSL_do_handshake(r.ssl), 1);
-		pump();
-	}
-	ck_assert_int_eq(SSL_write(r.ssl, "question", 8), 8);
-	pump();
-	assert_str(side_text(&a), "question");
-	stream_send_copy(a.stream, STR("answer"));
-	pump();
-	ck_assert_int_eq(SSL_read(r.ssl, got, sizeof(got)), 6);
-	raw_close(&r);
-	bench_close();
-}
-END_TEST
-
 /* --- memory --------------------------------------------------------------------------------------
  */
 
 START_TEST(an_idle_tls_stream_holds_no_buffer)
 {
 	bench_open();
-	struct raw r = raw_connect();
+	struct raw r = raw_connect(&a);
 	SSL_write(r.ssl, "x", 1);
 	stream_send_copy(a.stream, STR("y"));
 	pump();
@@ -630,6 +555,6 @@ UNIT_SUITE(stream_tls, a_crowd_of_handshakes_leaves_turns_to_who_is_connected,
 	may_be_closed_within_on_data_with_more_records_at_hand, plain_text_on_a_tls_port_is_refused,
 	an_end_within_the_handshake_is_told, the_handshake_has_a_limit_in_time,
 	the_limit_ends_with_the_handshake, closing_within_the_handshake_is_quiet,
-	bytes_that_are_no_record_break_the_stream, key_updates_without_end_are_bounded,
-	goes_on_once_the_answers_to_key_updates_are_read, an_idle_tls_stream_holds_no_buffer,
-	an_idle_tls_stream_gives_openssl_buffers_back)
+	bytes_that_are_no_record_break_the_stream,
+
+	an_idle_tls_stream_holds_no_buffer, an_idle_tls_stream_gives_openssl_buffers_back)
