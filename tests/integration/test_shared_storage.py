@@ -3,6 +3,8 @@
 """Gateways that share a Redis server: what they count together, and what becomes of it while it is away."""
 import contextlib
 import re
+import threading
+import time
 
 from harness import *
 from harness.gateway import PLUGINS
@@ -223,6 +225,124 @@ def a_reload_to_another_server_and_to_none():
             equal(statuses(gateway, 3), [200, 200, 429])
             gateway.save("store.yaml", [storage(redis)])
             equal(statuses(gateway, 1), [429])
+
+
+class Hammer:
+    """Asks all gateways, by two connections each and about `rate` times a second in all; keeps what came."""
+
+    def __init__(self, gateways, rate):
+        self.ended, self.found, self.mistakes = threading.Event(), [], []
+        self.pause = 2 * len(gateways) / rate
+        self.threads = [threading.Thread(target=self.ask, args=(g,)) for g in gateways for _ in range(2)]
+
+    def ask(self, gateway):
+        try:
+            with gateway.client(timeout=30) as client:
+                while not self.ended.wait(max(0, self.next - time.monotonic())):
+                    self.next += self.pause / 4
+                    self.found.append(client.get("/").status)
+        except Exception as e:
+            self.mistakes.append(repr(e))
+
+    def __enter__(self):
+        self.next = time.monotonic()
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for t in self.threads:
+            t.join()
+        equal(self.mistakes, [])
+
+    def comes_to(self, status, why):
+        """What comes from now on has it, and soon nothing else."""
+        wait_for(lambda: set(self.found[-20:]) == {status}, f"nothing but {status} {why}", 20)
+
+
+def window_of(redis):
+    """When it began, and what is used of it; None: there is none."""
+    key = redis.ask("KEYS", "*")
+    words = redis.ask("HGET", key, "quota").split(" ") if key else [""]
+    return (int(words[0]), int(words[1])) if len(words) == 2 else None
+
+
+def windows_until(redis, count):
+    """{when it began: what was used of it at most}, of so many that have ended, and the one that runs."""
+    seen = {}
+
+    def look():
+        found = window_of(redis)
+        if found:
+            seen[found[0]] = max(found[1], seen.get(found[0], 0))
+        return len(seen) > count
+    wait_for(look, f"{count} windows", 120)
+    return seen
+
+
+@case(modes="full", seconds=300)
+def replicas_that_are_asked_too_much_for_thirty_seconds():
+    for mode, held in (("exact", 0), ("leased", 2 * (1000 // 64))):
+        with Redis() as redis, gateways(redis, limit(1000, 10000, mode=mode)) as both:
+            with Hammer(both, 1000) as load:
+                seen = windows_until(redis, 3)
+            last = window_of(redis)
+            used = [*list(seen.values())[:-1], last[1] if last else 0]
+            equal(used[:-1], [1000] * 3, mode)
+            passed, most = load.found.count(200), sum(used) if last else 4000
+            check(most - held * len(used) <= passed <= most, f"{mode}: {passed} pass where {used} are used")
+            equal(set(load.found), {200, 429}, mode)
+
+
+@case(modes="full", seconds=300)
+def whatever_becomes_of_the_server_429_means_over_the_limit():
+    for mode in ("exact", "leased"):
+        with Redis("maxmemory-policy noeviction") as redis, \
+                gateways(redis, limit(10**9, mode=mode), timeoutSeconds=0.3) as both, Hammer(both, 200) as load:
+            load.comes_to(200, "at first")
+            for goes, comes in ((redis.kill, redis.start), (redis.pause, redis.go_on),
+                                (lambda: redis.ask("CONFIG", "SET", "maxmemory", "1"),
+                                 lambda: redis.ask("CONFIG", "SET", "maxmemory", "0"))):
+                goes()
+                if mode == "exact":
+                    load.comes_to(503, "without the server")
+                comes()
+                load.comes_to(200, "with it again")
+            for _ in range(5):
+                redis.ask("CLIENT", "KILL", "TYPE", "normal")
+                load.comes_to(200, "by other connections")
+            check(429 not in load.found and set(load.found) <= {200, 503}, f"{mode}: {set(load.found)}")
+
+
+@case(modes="full", seconds=240)
+def what_is_spent_stays_spent_until_nobody_can_tell():
+    with Redis() as redis, gateways(redis, limit(50)) as both, Hammer(both, 200) as load:
+        load.comes_to(429, "once it is spent")
+        equal(load.found.count(200), 50)
+        redis.pause()
+        load.comes_to(503, "without the server")
+        redis.go_on()
+        load.comes_to(429, "with it again")
+        redis.kill()
+        load.comes_to(503, "without the server")
+        equal(load.found.count(200), 50)
+
+
+@case(modes="full", seconds=240)
+def replicas_without_a_server_pass_their_parts_under_load():
+    policy = limit(100, onStoreError="local")
+    with Redis() as redis, gateways(redis, policy, replicas=2) as both, Hammer(both, 200) as load:
+        load.comes_to(429, "once it is spent")
+        equal(load.found.count(200), 100)
+        redis.kill()
+        wait_for(lambda: load.found.count(200) > 100, "a part", 20)
+        load.comes_to(429, "once the parts are spent")
+        equal(load.found.count(200), 200)
+        redis.start()
+        wait_for(lambda: load.found.count(200) > 200, "the shared quota, a new one", 20)
+        load.comes_to(429, "once it is spent")
+        equal(load.found.count(200), 300)
 
 
 main()
