@@ -42,7 +42,7 @@ struct http_server_events {
 	/* The codec answered `status` itself (0: closed without an answer). */
 	void (*on_refused)(
 		void *owner, const struct http_stream *s, uint16_t status, const char *detail);
-	/* TLS: the handshake failed; `s` says whose, and how long it took. May be NULL. */
+	/* TLS: the handshake failed; `s` says whose. May be NULL. */
 	void (*on_handshake_failed)(void *owner, const struct http_stream *s, const char *detail);
 	/* HTTP/2: GOAWAY was said, for that reason. May be NULL. */
 	void (*on_goaway)(

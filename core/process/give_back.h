@@ -2,8 +2,9 @@
 /* process/give_back.h - memory that was freed goes back to the system.
  *
  * The allocator gives back what lies at the end of its heaps alone, and what is freed after a storm or
- * a reload lies in between. Looking for it costs some milliseconds, so it is done when it is worth that,
- * and once for what is freed one soon after the other.
+ * a reload lies in between. Looking for it costs half a millisecond for each 20 MiB, and holds up whoever
+ * allocates meanwhile, so it is done when it is worth that, and once for what is freed one soon after the
+ * other.
  *
  * Threads      the main thread. */
 #pragma once

@@ -130,13 +130,16 @@ class Load:
     """A fixed number of requests over keep-alive connections, a wave of one per connection."""
 
     def __init__(self, port, connections, tls=None):
-        self.sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
-        for s in self.sockets:
-            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls:
-            self.sockets = [tls.wrap_socket(s) for s in self.sockets]
+        self.sockets = [self.connect(port, tls) for _ in range(connections)]
         self.request = (f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{AUTHORIZATION}\r\n\r\n"
                         ).encode()
+
+    @staticmethod
+    def connect(port, tls):
+        """Its handshake, too: who connects and says nothing is not waited for without end."""
+        s = socket.create_connection(("127.0.0.1", port))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return tls.wrap_socket(s) if tls else s
 
     def wave(self):
         for s in self.sockets:
@@ -311,6 +314,10 @@ def trusting():
     return tls
 
 
+# Long enough for all of them to give back what the waves took.
+IDLE_S = 5
+
+
 def measure_idle(p, connections):
     """Bytes per connection that has served one request and waits for the next."""
     tls = trusting() if p.variant == "tls" else None
@@ -323,7 +330,7 @@ def measure_idle(p, connections):
         load = Load(p.port, min(200, connections - at), tls)
         load.wave()
         loads.append(load)
-    time.sleep(2)
+    time.sleep(IDLE_S)
     grown = private_dirty_kib(p.pids()) - before
     for load in [first, *loads]:
         load.close()
