@@ -258,6 +258,22 @@ static bool check_service(struct str value, char *message, size_t size)
 	       say(message, size, "the name of a Service, or an address such as http://host:8080");
 }
 
+static bool check_services(struct str value, char *message, size_t size)
+{
+	size_t number = 1;
+	for (struct str rest = value; rest.p; number++) {
+		if (check_service(str_trim(str_cut(&rest, ',')), message, size))
+			continue;
+		if (number > 1 || rest.p)
+			snprintf(message, size,
+				"names of Services, or addresses such as http://host:8080, with "
+				"commas between (number %zu is none)",
+				number);
+		return false;
+	}
+	return number > 1 || say(message, size, "at least one service");
+}
+
 static bool check_nothing(struct str value, char *message, size_t size)
 {
 	return true;
@@ -279,6 +295,7 @@ static const struct format {
 	{"origin", check_origin},
 	{"instant", check_instant},
 	{"service", check_service},
+	{"services", check_services},
 	{"secret", check_nothing},
 };
 

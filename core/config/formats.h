@@ -8,6 +8,7 @@
  *               # comments
  *   origin      https://shop.example:8443, or *                  instant   2027-01-31T12:00:00Z, or a date
  *   service     http, https or h2://host[:port][/path]           secret    any text; redacted
+ *   services    several of them with commas between, of which composition makes a list
  * The vendor's names `dataweave` and `ipRange` stand for expression and ip-range.
  */
 #pragma once

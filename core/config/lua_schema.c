@@ -143,9 +143,55 @@ static void add_service(void *arg, struct str path, const struct json_value *at)
 	lua_rawseti(L, list->list, ++list->count);
 }
 
+/* What is in `whole` of the builder's memory, and so may be changed: the list of what stood there with commas between. */
+struct splitting {
+	struct problem_list *services;
+	struct json_builder *memory;
+};
+
+static uint32_t count_parts(struct str text)
+{
+	uint32_t count = 0;
+	for (; text.p; count++)
+		str_cut(&text, ',');
+	return count;
+}
+
+static void split_services(void *arg, struct str path, const struct json_value *at)
+{
+	const struct splitting *s = arg;
+	struct json_value *list = (struct json_value *)(uintptr_t)at;
+	struct str rest = at->u.string;
+	uint32_t count = count_parts(rest);
+	struct json_value *items = json_builder_alloc(s->memory, (count + 1) * sizeof(*items));
+	for (uint32_t i = 0; i < count; i++) {
+		struct json_value part = {.type = JSON_STRING,
+			.u.string = str_trim(str_cut(&rest, ',')),
+			.origin = at->origin};
+		add_service(s->services, path, &part);
+		part.origin = NULL; /* of a part there is no node */
+		items[i] = part;
+	}
+	list->type = JSON_ARRAY;
+	list->u.array.items = items;
+	list->u.array.count = count;
+}
+
+/* A list of {path, text, node} on the stack. */
+static void push_services(lua_State *L, const struct schema *schema, const struct json_value *whole,
+	struct json_builder *b)
+{
+	lua_newtable(L);
+	struct problem_list services = {.lua = L, .list = lua_gettop(L), .origins = 4};
+	struct splitting splitting = {.services = &services, .memory = b};
+	schema_each_format(schema, whole, STR("service"), add_service, &services);
+	schema_each_format(schema, whole, STR("services"), split_services, &splitting);
+}
+
 /* schema_check(handle, node) -> problems: a list of {path, message, node, key, offset}, key being
  * that of an unknown member; the paths of secrets; and, when there is no problem, the node with the
- * defaults in it, and the names of services that stand in it: a list of {path, text, node}. */
+ * defaults in it and a list for each `format: services`, and the names of services that stand in it: a list of {path,
+ * text, node}. */
 static int check(lua_State *L)
 {
 	struct lua_schema *s = check_schema(L);
@@ -163,10 +209,9 @@ static int check(lua_State *L)
 	lua_newtable(L); /* 6 */
 	schema_each_secret(s->schema, whole, add_path, &secrets);
 	if (is_valid) {
+		push_services(L, s->schema, whole, b); /* 8, when what it changes is pushed */
 		lua_push_json(L, whole, 4, 2);
-		lua_newtable(L); /* 8 */
-		struct problem_list services = {.lua = L, .list = 8, .origins = 4};
-		schema_each_format(s->schema, whole, STR("service"), add_service, &services);
+		lua_insert(L, 7);
 	}
 	drop_builder(L, 3);
 	return lua_gettop(L) - 4;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Targets: what policies' configurations call (`format: service` in their schemas). A target is the name of
+-- Targets: what policies' configurations call (`format: service` and `services` in their schemas). A target is the name of
 -- a Service, that of a service of the API itself, or an address, which becomes a service of its own: one
 -- for all who name that scheme, host and port, or that socket.
 local calls = require("sluice.calls")
@@ -168,7 +168,8 @@ local function has_format(node)
 			end
 		end
 	elseif nodes.is(node, "map") then
-		if nodes.text(node, "format") == "service" then
+		local format = nodes.text(node, "format")
+		if format == "service" or format == "services" then
 			return true
 		end
 		for _, member in nodes.pairs(node) do

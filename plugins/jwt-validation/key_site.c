@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key_site.h"
 
+#include "util/config_complain.h"
+
 #include "sluice/http.h"
 #include "sluice/text.h"
 
@@ -35,16 +37,9 @@ int32_t key_site_init(struct key_site *site, const struct sluice_call *call,
 	const struct sluice_host *host = call->host;
 	site->address = host->value_string(at, SLUICE_STR(""));
 	site->is_issuer = is_issuer;
-	const char *problem = NULL;
 	if (is_issuer && !is_address(site->address))
-		problem = "an issuer is an address, which its tokens name";
-	else if (memchr(site->address.p, ',', site->address.n))
-		problem = "several addresses are written as a list: [a, b]";
-	if (problem) {
-		host->config_error(
-			call->instance, at, (struct sluice_str){problem, strlen(problem)});
-		return SLUICE_E_INVALID;
-	}
+		return config_complain(
+			call, at, SLUICE_STR("an issuer is an address, which its tokens name"));
 	site->target = host->target(call->instance, at);
 	return site->target ? hold(site, call) : SLUICE_E_INVALID;
 }

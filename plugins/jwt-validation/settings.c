@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "util/config_complain.h"
+#include "util/config_read.h"
 #include "util/expr_secret.h"
 
 #include "sluice/request.h"
@@ -12,36 +14,10 @@
 
 /* --- the tree -------------------------------------------------------------------------------- */
 struct reading {
-	const struct sluice_call *call;
-	const struct sluice_value *config;
+	struct config_reader from;
 	struct settings *s;
 	int32_t rc; /* the first that is not SLUICE_OK */
 };
-
-static const struct sluice_value *get(const struct reading *r, const char *name)
-{
-	return r->call->host->value_get(r->config, (struct sluice_str){name, strlen(name)});
-}
-
-static struct sluice_str text_of(const struct reading *r, const char *name)
-{
-	return r->call->host->value_string(get(r, name), SLUICE_STR(""));
-}
-
-static int is_text(const struct reading *r, const char *name, const char *text)
-{
-	return sluice_equal(text_of(r, name), (struct sluice_str){text, strlen(text)});
-}
-
-static int is_set(const struct reading *r, const char *name)
-{
-	return r->call->host->value_bool(get(r, name), 0);
-}
-
-static int64_t integer(const struct reading *r, const char *name, int64_t fallback)
-{
-	return r->call->host->value_integer(get(r, name), fallback);
-}
 
 static void note(struct reading *r, int32_t rc)
 {
@@ -51,14 +27,14 @@ static void note(struct reading *r, int32_t rc)
 
 static void complain(struct reading *r, const struct sluice_value *at, const char *message)
 {
-	r->call->host->config_error(r->call->instance, at ? at : r->config,
-		(struct sluice_str){message, strlen(message)});
-	note(r, SLUICE_E_INVALID);
+	note(r, config_complain(r->from.call, at ? at : r->from.config,
+			(struct sluice_str){message, strlen(message)}));
 }
 
 static void *array_new(struct reading *r, size_t count, size_t size)
 {
-	void *array = r->call->host->instance_alloc(r->call->instance, (count + 1) * size);
+	void *array =
+		r->from.call->host->instance_alloc(r->from.call->instance, (count + 1) * size);
 	if (array)
 		memset(array, 0, (count + 1) * size);
 	else
@@ -70,16 +46,16 @@ static void *array_new(struct reading *r, size_t count, size_t size)
 static const struct sluice_value *item(
 	const struct reading *r, const struct sluice_value *at, size_t i)
 {
-	if (r->call->host->value_type(at) == SLUICE_ARRAY)
-		return r->call->host->value_at(at, i, NULL);
+	if (r->from.call->host->value_type(at) == SLUICE_ARRAY)
+		return r->from.call->host->value_at(at, i, NULL);
 	return i == 0 ? at : NULL;
 }
 
 /* --- the token ------------------------------------------------------------------------------- */
 static struct sluice_expr *compile(struct reading *r, const char *name)
 {
-	const struct sluice_value *at = get(r, name);
-	struct sluice_expr *e = r->s->expr->compile(r->call->instance, at);
+	const struct sluice_value *at = config_get(&r->from, name);
+	struct sluice_expr *e = r->s->expr->compile(r->from.call->instance, at);
 	if (!e)
 		note(r, SLUICE_E_INVALID);
 	else if (r->s->expr->uses(e) & SLUICE_EXPR_PAYLOAD)
@@ -90,21 +66,22 @@ static struct sluice_expr *compile(struct reading *r, const char *name)
 static void read_token(struct reading *r)
 {
 	const struct sluice_request_service *request =
-		r->call->host->service(SLUICE_REQUEST_SERVICE);
-	r->s->token_bytes_max = (size_t)integer(r, "maxTokenBytes", 8192);
-	r->s->cache_entries = (size_t)integer(r, "tokenCacheEntries", 10000);
-	if (!is_text(r, "jwtOrigin", "customExpression")) {
+		r->from.call->host->service(SLUICE_REQUEST_SERVICE);
+	r->s->token_bytes_max = (size_t)config_integer(&r->from, "maxTokenBytes", 8192);
+	r->s->cache_entries = (size_t)config_integer(&r->from, "tokenCacheEntries", 10000);
+	if (!config_is_text(&r->from, "jwtOrigin", "customExpression")) {
 		note(r, SLUICE_HAS(request, secret_define)
-				? request->secret_define(r->call->instance, SLUICE_PART_HEADER,
+				? request->secret_define(r->from.call->instance, SLUICE_PART_HEADER,
 					  SLUICE_STR("authorization"))
 				: SLUICE_E_UNSUPPORTED);
 		return;
 	}
 	r->s->token = compile(r, "jwtExpression");
 	if (r->s->token && r->s->expr->uses(r->s->token) & SLUICE_EXPR_CONSTANT)
-		complain(r, get(r, "jwtExpression"), "every request would have the same");
+		complain(r, config_get(&r->from, "jwtExpression"),
+			"every request would have the same");
 	if (r->s->token)
-		note(r, expr_secret_hide(r->call, get(r, "jwtExpression")));
+		note(r, expr_secret_hide(r->from.call, config_get(&r->from, "jwtExpression")));
 }
 
 /* --- algorithms ------------------------------------------------------------------------------ */
@@ -115,30 +92,30 @@ static uint32_t algorithm_of(struct reading *r)
 		uint32_t shortest;
 	} methods[] = {{"hmac", SLUICE_HS256}, {"es", SLUICE_ES256}, {"rsa", SLUICE_RS256}};
 	size_t i = 0;
-	while (i < 2 && !is_text(r, "signingMethod", methods[i].name))
+	while (i < 2 && !config_is_text(&r->from, "signingMethod", methods[i].name))
 		i++;
-	int64_t length = integer(r, "signingKeyLength", 256);
+	int64_t length = config_integer(&r->from, "signingKeyLength", 256);
 	return methods[i].shortest + (length == 512 ? 2 : length == 384 ? 1 : 0);
 }
 
 static void read_algorithms(struct reading *r)
 {
-	const struct sluice_host *host = r->call->host;
-	const struct sluice_value *list = get(r, "signingAlgorithms"), *one;
+	const struct sluice_host *host = r->from.call->host;
+	const struct sluice_value *list = config_get(&r->from, "signingAlgorithms"), *one;
 	struct settings *s = r->s;
 	for (size_t i = 0; (one = host->value_at(list, i, NULL)); i++)
 		s->algorithms |= 1u
 				 << jose_algorithm_named(host->value_string(one, SLUICE_STR("")));
-	if (list && get(r, "signingMethod"))
+	if (list && config_get(&r->from, "signingMethod"))
 		complain(r, list, "either these or signingMethod says how tokens are signed");
 	if (!list)
 		s->algorithms = 1u << algorithm_of(r);
 	s->is_secret = (s->algorithms & HS_ALL) != 0;
 	if (s->is_secret && (s->algorithms & ~HS_ALL))
 		complain(r, list, "HS has secrets, and the others have public keys: not both");
-	s->is_unsigned = is_text(r, "signingMethod", "none");
+	s->is_unsigned = config_is_text(&r->from, "signingMethod", "none");
 	if (s->is_unsigned)
-		host->log(r->call->instance, NULL, SLUICE_LOG_WARN,
+		host->log(r->from.call->instance, NULL, SLUICE_LOG_WARN,
 			SLUICE_STR("signingMethod none: signatures are not looked at, and anybody "
 				   "can write a token"));
 }
@@ -157,8 +134,8 @@ static int is_fitting(const struct settings *s)
 
 static void read_text_key(struct reading *r)
 {
-	const struct sluice_value *at = get(r, "textKey");
-	struct sluice_str text = text_of(r, "textKey");
+	const struct sluice_value *at = config_get(&r->from, "textKey");
+	struct sluice_str text = config_text(&r->from, "textKey");
 	struct settings *s = r->s;
 	const char *why;
 	if (text.n == 0)
@@ -175,8 +152,9 @@ static void read_site(struct reading *r, const struct sluice_value *at, int is_i
 {
 	struct settings *s = r->s;
 	struct key_site *site = &s->sites[s->site_count];
-	site->timeout_ms = (uint32_t)integer(r, "jwksServiceConnectionTimeout", 10000);
-	int32_t rc = key_site_init(site, r->call, at, is_issuer);
+	site->timeout_ms =
+		(uint32_t)config_integer(&r->from, "jwksServiceConnectionTimeout", 10000);
+	int32_t rc = key_site_init(site, r->from.call, at, is_issuer);
 	note(r, rc);
 	if (rc == SLUICE_OK)
 		s->site_count++;
@@ -187,23 +165,25 @@ static struct sluice_metric *define_fetches(struct reading *r)
 	static const struct sluice_str outcomes[] = {{"ok", 2}, {"failed", 6}};
 	static const struct sluice_label labels[] = {{{"outcome", 7}, outcomes, 2}};
 	const struct sluice_metrics_service *metrics =
-		r->call->host->service(SLUICE_METRICS_SERVICE);
+		r->from.call->host->service(SLUICE_METRICS_SERVICE);
 	const struct sluice_metric_definition fetches = {.size = sizeof(fetches),
 		.kind = SLUICE_COUNTER,
 		.name = SLUICE_STR("jwt_key_fetches"),
 		.description = SLUICE_STR("Times that a key set was asked for"),
 		.labels = labels,
 		.label_count = 1};
-	return metrics->define(r->call->instance, &fetches);
+	return metrics->define(r->from.call->instance, &fetches);
 }
 
 static void read_sites(struct reading *r)
 {
-	const struct sluice_value *list = get(r, "jwksUrl"), *at;
-	r->s->ttl_ms = integer(r, "jwksServiceTimeToLive", 60) * 60000;
+	const struct sluice_value *list = config_get(&r->from, "jwksUrl"), *at;
+	r->s->ttl_ms = config_integer(&r->from, "jwksServiceTimeToLive", 60) * 60000;
 	for (size_t i = 0; i + 1 < KEY_SITES_MAX && (at = item(r, list, i)); i++)
 		read_site(r, at, 0);
-	if ((at = get(r, "discoveryUrl")))
+	if (r->from.call->host->value_count(list) >= KEY_SITES_MAX)
+		complain(r, list, "at most eight addresses");
+	if ((at = config_get(&r->from, "discoveryUrl")))
 		read_site(r, at, 1);
 	if (!list && !at)
 		complain(r, NULL, "jwtKeyOrigin jwks asks for jwksUrl or discoveryUrl");
@@ -217,14 +197,14 @@ static void read_keys(struct reading *r)
 	struct settings *s = r->s;
 	if (s->is_unsigned)
 		return;
-	if (is_text(r, "jwtKeyOrigin", "jwks")) {
+	if (config_is_text(&r->from, "jwtKeyOrigin", "jwks")) {
 		s->origin = KEYS_OF_SITES;
 		read_sites(r);
-	} else if (!is_text(r, "jwtKeyOrigin", "customExpression")) {
+	} else if (!config_is_text(&r->from, "jwtKeyOrigin", "customExpression")) {
 		read_text_key(r);
 	} else {
 		s->origin = KEYS_OF_EXPRESSION;
-		if (!get(r, "customKeyExpression"))
+		if (!config_get(&r->from, "customKeyExpression"))
 			complain(r, NULL,
 				"jwtKeyOrigin customExpression asks for customKeyExpression");
 		else
@@ -235,10 +215,10 @@ static void read_keys(struct reading *r)
 /* --- claims ---------------------------------------------------------------------------------- */
 static void read_audiences(struct reading *r)
 {
-	struct sluice_str rest = text_of(r, "supportedAudiences"), one;
+	struct sluice_str rest = config_text(&r->from, "supportedAudiences"), one;
 	struct settings *s = r->s;
 	size_t count = 1;
-	if (!is_set(r, "validateAudClaim"))
+	if (!config_is_set(&r->from, "validateAudClaim"))
 		return;
 	for (size_t i = 0; i < rest.n; i++)
 		count += rest.p[i] == ',';
@@ -249,23 +229,24 @@ static void read_audiences(struct reading *r)
 			s->audiences[s->registered.audience_count++] = one;
 	}
 	if (s->registered.audience_count == 0)
-		complain(r, get(r, "supportedAudiences"), "validateAudClaim asks for audiences");
+		complain(r, config_get(&r->from, "supportedAudiences"),
+			"validateAudClaim asks for audiences");
 	s->registered.audiences = s->audiences;
-	s->registered.is_aud_required = is_set(r, "mandatoryAudClaim");
+	s->registered.is_aud_required = config_is_set(&r->from, "mandatoryAudClaim");
 }
 
 /* Without any, an issuer that tells its keys is the one that may sign. */
 static void read_issuers(struct reading *r)
 {
-	const struct sluice_value *list = get(r, "issuer"), *at;
+	const struct sluice_value *list = config_get(&r->from, "issuer"), *at;
 	struct settings *s = r->s;
-	size_t count = list ? r->call->host->value_count(list) + 1 : 1;
+	size_t count = list ? r->from.call->host->value_count(list) + 1 : 1;
 	s->issuers = array_new(r, count, sizeof(*s->issuers));
 	if (!s->issuers)
 		return;
 	for (size_t i = 0; i < count && (at = item(r, list, i)); i++)
 		s->issuers[s->registered.issuer_count++] =
-			r->call->host->value_string(at, SLUICE_STR(""));
+			r->from.call->host->value_string(at, SLUICE_STR(""));
 	if (!list && s->site_count == 1 && s->sites[0].is_issuer)
 		s->issuers[s->registered.issuer_count++] = s->sites[0].address;
 	if (s->registered.issuer_count)
@@ -274,24 +255,24 @@ static void read_issuers(struct reading *r)
 
 static void read_rules(struct reading *r, const char *name, int is_mandatory)
 {
-	const struct sluice_value *list = get(r, name), *at;
-	for (size_t i = 0; r->s->rules && (at = r->call->host->value_at(list, i, NULL)); i++)
+	const struct sluice_value *list = config_get(&r->from, name), *at;
+	for (size_t i = 0; r->s->rules && (at = r->from.call->host->value_at(list, i, NULL)); i++)
 		note(r, claim_rule_init(
-				&r->s->rules[r->s->rule_count++], r->call, at, is_mandatory));
+				&r->s->rules[r->s->rule_count++], r->from.call, at, is_mandatory));
 }
 
 static void read_claims(struct reading *r)
 {
-	const struct sluice_host *host = r->call->host;
+	const struct sluice_host *host = r->from.call->host;
 	struct settings *s = r->s;
-	size_t count = host->value_count(get(r, "mandatoryCustomClaims")) +
-		       host->value_count(get(r, "nonMandatoryCustomClaims"));
-	s->registered.skew_s = integer(r, "clockSkewSeconds", 60);
-	s->registered.is_exp_required = is_set(r, "mandatoryExpClaim");
-	s->registered.is_nbf_required = is_set(r, "mandatoryNbfClaim");
+	size_t count = host->value_count(config_get(&r->from, "mandatoryCustomClaims")) +
+		       host->value_count(config_get(&r->from, "nonMandatoryCustomClaims"));
+	s->registered.skew_s = config_integer(&r->from, "clockSkewSeconds", 60);
+	s->registered.is_exp_required = config_is_set(&r->from, "mandatoryExpClaim");
+	s->registered.is_nbf_required = config_is_set(&r->from, "mandatoryNbfClaim");
 	read_audiences(r);
 	read_issuers(r);
-	if (!is_set(r, "validateCustomClaim"))
+	if (!config_is_set(&r->from, "validateCustomClaim"))
 		return;
 	s->rules = array_new(r, count, sizeof(*s->rules));
 	read_rules(r, "mandatoryCustomClaims", 1);
@@ -300,11 +281,11 @@ static void read_claims(struct reading *r)
 
 static void read_headers(struct reading *r)
 {
-	const struct sluice_value *list = get(r, "claimsToHeaders"), *at;
+	const struct sluice_value *list = config_get(&r->from, "claimsToHeaders"), *at;
 	struct settings *s = r->s;
-	s->headers = array_new(r, r->call->host->value_count(list), sizeof(*s->headers));
-	for (size_t i = 0; s->headers && (at = r->call->host->value_at(list, i, NULL)); i++)
-		note(r, claim_header_init(&s->headers[s->header_count++], r->call, at));
+	s->headers = array_new(r, r->from.call->host->value_count(list), sizeof(*s->headers));
+	for (size_t i = 0; s->headers && (at = r->from.call->host->value_at(list, i, NULL)); i++)
+		note(r, claim_header_init(&s->headers[s->header_count++], r->from.call, at));
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
@@ -313,7 +294,7 @@ int32_t settings_new(
 {
 	const struct sluice_host *host = call->host;
 	struct settings *s = host->instance_alloc(call->instance, sizeof(*s));
-	struct reading r = {.call = call, .config = config, .s = s};
+	struct reading r = {.from = {call, config}, .s = s};
 	if (!s)
 		return SLUICE_E_FULL;
 	*s = (struct settings){
@@ -329,8 +310,9 @@ int32_t settings_new(
 	read_keys(&r);
 	read_claims(&r);
 	read_headers(&r);
-	s->is_client_free = is_set(&r, "skipClientIdValidation");
-	s->is_client_claim = is_text(&r, "clientIdExpression", "#[vars.claimSet.client_id]");
+	s->is_client_free = config_is_set(&r.from, "skipClientIdValidation");
+	s->is_client_claim =
+		config_is_text(&r.from, "clientIdExpression", "#[vars.claimSet.client_id]");
 	note(&r, client_contract_init(&s->client, call, config));
 	if (r.rc == SLUICE_OK)
 		*out = s;

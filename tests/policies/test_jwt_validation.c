@@ -406,8 +406,11 @@ START_TEST(mistakes_are_told_at_their_place)
 		{"{signingMethod: hmac, signingKeyLength: 512, textKey: " SECRET "}",
 			"config.textKey", "shorter than"},
 		{"{jwtKeyOrigin: jwks}", "config", "asks for jwksUrl or discoveryUrl"},
-		{"{jwtKeyOrigin: jwks, jwksUrl: 'http://a.example/x,http://b.example/y'}",
-			"config.jwksUrl", "list"},
+		{"{jwtKeyOrigin: jwks, jwksUrl: 'http://a.example/x,http://b.example/y,'}",
+			"config.jwksUrl", "number 3 is none"},
+		{"{jwtKeyOrigin: jwks, jwksUrl: 'http://a,http://a,http://a,http://a,http://a,"
+		 "http://a,http://a,http://a,http://a'}",
+			"config.jwksUrl", "at most eight"},
 		{"{jwtKeyOrigin: jwks, jwksUrl: []}", "config.jwksUrl", NULL},
 		{"{jwtKeyOrigin: customExpression}", "config", "asks for customKeyExpression"},
 		{"{" HS ", signingAlgorithms: [HS256]}", "config.signingAlgorithms", "either"},

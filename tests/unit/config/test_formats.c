@@ -83,6 +83,14 @@ static const struct row rows[] = {
 	{"service", "auth/", false},
 	{"service", "a b", false},
 	{"service", "", false},
+	{"services", "", false},
+	{"services", "auth", true},
+	{"services", "http://a.test/x,http://b.test/y", true},
+	{"services", " auth ,\tshared/auth ", true},
+	{"services", "auth,", false},
+	{"services", ",auth", false},
+	{"services", "http://a.test http://b.test", false},
+	{"services", "auth, ftp://a.test", false},
 	{"secret", "", true},
 };
 
