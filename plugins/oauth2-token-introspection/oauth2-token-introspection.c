@@ -158,20 +158,31 @@ static int32_t ask(
 	const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str token)
 {
 	const struct settings *s = call->state;
-	int32_t rc = question_ask(s, call, x, token);
-	if (rc == SLUICE_E_UNAVAILABLE)
-		return cannot_tell(call, x);
-	return rc == SLUICE_OK ? call->host->wait(x, s->timeout_ms + 5000) : SLUICE_FAIL;
+	struct inquiry *q = question_ask(s, call, x, token);
+	if (!q)
+		return SLUICE_FAIL;
+	call->host->data_set(x, q);
+	sluice_token waiting = call->host->pause(x, s->timeout_ms + 5000);
+	if (!waiting)
+		return SLUICE_FAIL;
+	if (inquiry_await(q, waiting) != 1)
+		call->host->resume(waiting);
+	return SLUICE_PAUSE;
 }
 
 static int32_t take(
 	const struct sluice_call *call, struct sluice_exchange *x, struct sluice_str token)
 {
 	struct sluice_str answer;
-	int32_t rc = question_take(call->state, call, x, &answer);
-	if (rc == SLUICE_E_UNAVAILABLE)
+	int is_first;
+	switch (inquiry_read(call->host->data_get(x), &answer, &is_first)) {
+	case INQUIRY_ANSWERED:
+		return read_answer(call, x, token, answer, is_first);
+	case INQUIRY_UNUSABLE:
+		return bad_answer(call, x);
+	default: /* too many waited: it is open */
 		return cannot_tell(call, x);
-	return rc == SLUICE_OK ? read_answer(call, x, token, answer, 1) : bad_answer(call, x);
+	}
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
@@ -192,6 +203,13 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 	return read_answer(call, x, token, answer, 0);
 }
 
+static void done(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct inquiry *q = call->host->data_get(x);
+	if (q)
+		inquiry_leave(q);
+}
+
 static const struct sluice_policy introspection = {
 	.size = sizeof(introspection),
 	.name = "oauth2-token-introspection",
@@ -199,6 +217,7 @@ static const struct sluice_policy introspection = {
 	.configure = configure,
 	.release = release,
 	.request_head = request_head,
+	.done = done,
 };
 
 static const struct sluice_policy openidconnect = {
@@ -208,6 +227,7 @@ static const struct sluice_policy openidconnect = {
 	.configure = configure,
 	.release = release,
 	.request_head = request_head,
+	.done = done,
 };
 
 const struct sluice_plugin *sluice_plugin_v1(void)

@@ -74,8 +74,36 @@ static struct sluice_str form_of(
 	return (struct sluice_str){text, n};
 }
 
-int32_t question_ask(const struct settings *s, const struct sluice_call *call,
-	struct sluice_exchange *x, struct sluice_str token)
+/* --- its answer ------------------------------------------------------------------------------ */
+static void fail(const struct sluice_call *call, struct inquiry *q, enum inquiry_result result,
+	struct sluice_str why)
+{
+	call->host->log(call->instance, NULL, SLUICE_LOG_WARN, why);
+	inquiry_settle(q, result, SLUICE_STR(""));
+}
+
+static void on_answer(
+	const struct sluice_call *call, const struct sluice_http_response *r, void *arg)
+{
+	struct inquiry *q = arg;
+	char why[80];
+	if (r->result != SLUICE_OK) {
+		fail(call, q, r->result == SLUICE_E_FULL ? INQUIRY_UNUSABLE : INQUIRY_UNAVAILABLE,
+			r->message);
+	} else if (r->status == 200) {
+		inquiry_settle(q, INQUIRY_ANSWERED, r->body);
+	} else {
+		int n = snprintf(why, sizeof(why),
+			"the authorization server answers with status %d", (int)r->status);
+		fail(call, q,
+			r->status == 429 || r->status >= 500 ? INQUIRY_UNAVAILABLE
+							     : INQUIRY_UNUSABLE,
+			(struct sluice_str){why, (size_t)n});
+	}
+}
+
+static int32_t start(const struct settings *s, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_str token, struct inquiry *q)
 {
 	const struct sluice_str fields[] = {SLUICE_STR("authorization"), s->authorization,
 		SLUICE_STR("content-type"), SLUICE_STR("application/x-www-form-urlencoded"),
@@ -89,25 +117,19 @@ int32_t question_ask(const struct settings *s, const struct sluice_call *call,
 		.response_bytes_max = ANSWER_BYTES_MAX};
 	if (!request.body.p)
 		return SLUICE_E_FULL;
-	return s->http->begin(x, s->server, &request);
+	return s->http->start(call, s->server, &request, on_answer, q);
 }
 
-int32_t question_take(const struct settings *s, const struct sluice_call *call,
-	struct sluice_exchange *x, struct sluice_str *answer)
+struct inquiry *question_ask(const struct settings *s, const struct sluice_call *call,
+	struct sluice_exchange *x, struct sluice_str token)
 {
-	struct sluice_http_response r = {.size = sizeof(r)};
-	char why[80];
-	if (s->http->take(x, &r) != SLUICE_OK)
-		return SLUICE_E_UNAVAILABLE;
-	if (r.result != SLUICE_OK) {
-		call->host->log(call->instance, x, SLUICE_LOG_WARN, r.message);
-		return r.result == SLUICE_E_FULL ? SLUICE_E_RUNTIME : SLUICE_E_UNAVAILABLE;
-	}
-	*answer = r.body;
-	if (r.status == 200)
-		return SLUICE_OK;
-	int n = snprintf(
-		why, sizeof(why), "the authorization server answers with status %d", (int)r.status);
-	call->host->log(call->instance, x, SLUICE_LOG_WARN, (struct sluice_str){why, (size_t)n});
-	return r.status == 429 || r.status >= 500 ? SLUICE_E_UNAVAILABLE : SLUICE_E_RUNTIME;
+	uint8_t digest[32];
+	int asks;
+	s->crypto->sha256(token, digest);
+	struct inquiry *q = inquiry_join(s->inquiries, digest, s->remember_ms > 0, &asks);
+	if (q && !asks)
+		call->host->counter_add(call->instance, s->remembered, 1);
+	if (q && asks && start(s, call, x, token, q) != SLUICE_OK)
+		inquiry_settle(q, INQUIRY_UNAVAILABLE, SLUICE_STR(""));
+	return q;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "inquiry.h"
 #include "settings.h"
 
 #include "util/jose_value.h"
@@ -15,14 +16,11 @@
 /* What is remembered of the token, a view until the exchange ends; SLUICE_E_NOT_FOUND: nothing. */
 int32_t question_recall(const struct settings *s, struct sluice_exchange *x,
 	struct sluice_str token, struct sluice_str *answer);
-/* SLUICE_OK: it is under way, to be waited for. */
-int32_t question_ask(const struct settings *s, const struct sluice_call *call,
+/* What is under way about it, to be awaited and left; NULL: no memory. The log says why none comes. Where answers count
+ * for some time one question is asked for all who need it at once; else each asks. */
+struct inquiry *question_ask(const struct settings *s, const struct sluice_call *call,
 	struct sluice_exchange *x, struct sluice_str token);
-/* SLUICE_OK: the body of an answer; SLUICE_E_UNAVAILABLE: none came; SLUICE_E_RUNTIME: one that cannot be used. The log
- * says why. */
-int32_t question_take(const struct settings *s, const struct sluice_call *call,
-	struct sluice_exchange *x, struct sluice_str *answer);
-/* That answer, of an active token; it had been read as `claims`. */
+/* An answer, of an active token; it had been read as `claims`. */
 void question_remember(const struct settings *s, const struct sluice_call *call,
 	struct sluice_exchange *x, struct sluice_str token, struct sluice_str answer,
 	const struct jose_value *claims);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "inquiry.h"
+
 #include "sluice/cache.h"
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
@@ -16,7 +18,8 @@ struct settings {
 	const struct sluice_cache_service *caches;
 	const struct sluice_contracts_service *contracts;
 	const struct sluice_target *server;
-	struct sluice_cache *cache; /* NULL: nothing is remembered */
+	struct sluice_cache *cache;  /* NULL: nothing is remembered */
+	struct inquiries *inquiries; /* owned */
 	struct sluice_str authorization;
 	uint8_t asked
 		[32]; /* digest of whom it asks, and as whom: what another said counts no more */

@@ -3,6 +3,7 @@
 """The policies oauth2-token-introspection and openidconnect-access-token-enforcement with an authorization server over
 real HTTP."""
 import json
+import threading
 import time
 import urllib.parse
 
@@ -17,10 +18,13 @@ class Server(Backend):
 
     def __init__(self, **tokens):
         self.tokens, self.raw_answer = tokens, None
+        self.gate = threading.Event()
+        self.gate.set()
         super().__init__(self.serve)
 
     def serve(self, connection):
         while request := connection.read_request():
+            check(self.gate.wait(20 * SCALE), "the server may answer")
             if self.raw_answer is not None:
                 connection.send(self.raw_answer)
                 continue
@@ -95,6 +99,49 @@ def nothing_is_remembered_where_nothing_shall_be():
         for port in gateway.ports:
             equal([ask(gateway, "good", port).status for _ in range(2)], [200, 200])
         equal(len(server.requests), 6)
+        server.gate.clear()
+        statuses = []
+        asking = [threading.Thread(target=lambda: statuses.append(ask(gateway, "good", gateway.ports[1]).status))
+                  for _ in range(3)]
+        for thread in asking:
+            thread.start()
+        wait_for(lambda: len(server.requests) == 9, "each asks")
+        server.gate.set()
+        for thread in asking:
+            thread.join()
+        equal(statuses, [200] * 3)
+
+
+def wait_for_waiting(gateway, number):
+    wait_for(lambda: sum(n for name, n in gateway.metrics().items() if "token_remembered" in name) == number,
+             f"{number} wait for what another asked")
+
+
+@case
+def one_question_is_asked_for_all_who_come_at_once():
+    """Of all workers; also when the one that asked goes away."""
+    with Server(good=active()) as server, Backend() as backend, Gateway(
+            [api("a", backend, policies=[enforced(server)])], workers=2) as gateway:
+        waiting = 0
+        for token, status in (("good", 200), ("bad", 401)):
+            server.gate.clear()
+            asked, statuses = len(server.requests), []
+            leaver = gateway.client()
+            leaver.send(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token.encode() + b"\r\n\r\n")
+            wait_for(lambda: len(server.requests) == asked + 1, "the question")
+            asking = [threading.Thread(target=lambda: statuses.append(ask(gateway, token).status)) for _ in range(7)]
+            for thread in asking:
+                thread.start()
+            waiting += 7
+            wait_for_waiting(gateway, waiting)
+            leaver.close()
+            server.gate.set()
+            for thread in asking:
+                thread.join()
+            equal(statuses, [status] * 7)
+            equal(len(server.requests), asked + 1)
+        equal(ask(gateway, "good").status, 200)
+        equal(len(server.requests), 2)
 
 
 @case
