@@ -126,6 +126,9 @@
 #define LIMIT_WORKERS 256
 /* Threads for jobs of policies: they wait more than they compute. */
 #define LIMIT_JOB_THREADS 8
+/* Texts that plugins keep across restarts: a key set has 4 KiB, and few gateways ask fifty servers. */
+#define LIMIT_KEPT_BYTES 1048576
+#define LIMIT_KEPT_FILES 256
 /* Messages that wait for one worker of one binding. */
 #define LIMIT_INBOX_LETTERS 65536
 /* A policy's own request and its response without their contents: what heads of 64 KiB come to,

@@ -119,6 +119,11 @@ struct str policy_plugin_digest(const struct sluice_instance *i)
 	return str_n((const char *)i->plugin->sha256, sizeof(i->plugin->sha256));
 }
 
+struct str policy_plugin_name(const struct sluice_instance *i)
+{
+	return plugin_name(i->plugin);
+}
+
 void *policy_worker_data(const struct sluice_instance *i, uint32_t worker)
 {
 	return worker < i->workers ? i->worker_data[worker] : NULL;

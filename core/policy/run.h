@@ -84,6 +84,7 @@ struct metrics;
 struct metrics *policy_metrics(const struct sluice_instance *i);
 /* The 32 bytes of the SHA-256 of its plugin's file. */
 struct str policy_plugin_digest(const struct sluice_instance *i);
+struct str policy_plugin_name(const struct sluice_instance *i);
 /* What worker_start gave there; on that worker. */
 void *policy_worker_data(const struct sluice_instance *i, uint32_t worker);
 

@@ -453,6 +453,7 @@ static bool serve(struct gateway *g)
 	registry_set_loop(g->registry, g->loop);
 	services_register(g->registry);
 	services_caches_keep_in(g->state_dir);
+	services_keep_in(g->state_dir);
 	prepare_job_threads(g);
 	ports_init(&g->ports, g->workers, g->supervision);
 	g->overload = overload_new(g->loop, descriptors_max());

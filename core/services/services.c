@@ -10,6 +10,7 @@
 #include "sluice/expr.h"
 #include "sluice/frames.h"
 #include "sluice/http.h"
+#include "sluice/keep.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -48,6 +49,7 @@ void services_register(struct registry *r)
 	add(r, SLUICE_FRAMES_SERVICE, services_frames_table());
 	add(r, SLUICE_CONTRACTS_SERVICE, services_contracts_table());
 	add(r, SLUICE_CACHE_SERVICE, services_cache_table());
+	add(r, SLUICE_KEEP_SERVICE, services_keep_table());
 	add(r, SLUICE_HTTP_SERVICE, services_http_table());
 	policy_on_target(services_http_accompany);
 }

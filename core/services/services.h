@@ -18,6 +18,10 @@ enum services_store {
 typedef enum services_store services_store_fn(void);
 void services_store_by(services_store_fn *fn);
 
+/* Where what plugins keep lies; NULL, as it begins: nowhere. Main thread, before plugins are loaded, and after all are
+ * gone. */
+void services_keep_in(const char *state_dir);
+
 /* Registers all of them; once per process, before plugins are loaded. */
 void services_register(struct registry *r);
 /* On each worker's thread: after its loop is there and before any exchange; after the last. */

@@ -43,6 +43,7 @@ const void *services_stream_table(void);
 const void *services_frames_table(void);
 const void *services_contracts_table(void);
 const void *services_cache_table(void);
+const void *services_keep_table(void);
 
 /* storage.c: at the stop. */
 void services_storage_stop(void);

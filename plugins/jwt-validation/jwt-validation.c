@@ -11,6 +11,7 @@
 #include "sluice/contracts.h"
 #include "sluice/crypto.h"
 #include "sluice/http.h"
+#include "sluice/keep.h"
 #include "sluice/request.h"
 #include "sluice/text.h"
 
@@ -419,8 +420,9 @@ const struct sluice_plugin *sluice_plugin_v1(void)
 {
 	static const struct sluice_policy *const policies[] = {&policy};
 	static const char *const services[] = {SLUICE_CONTRACTS_SERVICE, SLUICE_CRYPTO_SERVICE,
-		SLUICE_EXPR_SERVICE, SLUICE_HTTP_SERVICE, SLUICE_METRICS_SERVICE,
-		SLUICE_REQUEST_SERVICE, SLUICE_SHARED_SERVICE, NULL};
+		SLUICE_EXPR_SERVICE, SLUICE_HTTP_SERVICE, SLUICE_KEEP_SERVICE,
+		SLUICE_METRICS_SERVICE, SLUICE_REQUEST_SERVICE, SLUICE_SHARED_SERVICE,
+		SLUICE_WORK_SERVICE, NULL};
 	static const struct sluice_plugin plugin = {
 		.size = sizeof(plugin),
 		.abi_major = SLUICE_ABI_MAJOR,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key_site.h"
 
+#include "key_copy.h"
+
 #include "util/config_complain.h"
 
 #include "sluice/http.h"
@@ -9,6 +11,7 @@
 #include <stdio.h>
 
 #define SET_BYTES_MAX 262144
+#define NAME_BYTES    4096
 #define WELL_KNOWN    "/.well-known/openid-configuration"
 
 /* --- configuration --------------------------------------------------------------------------- */
@@ -18,17 +21,36 @@ static int is_address(struct sluice_str text)
 }
 
 /* Addresses mean the same to everybody; a name means a service of the API or its namespace, so its keys stay with the
- * binding. */
+ * binding. Empty: it is too long. */
+static struct sluice_str name_of(const struct key_site *site, char name[NAME_BYTES])
+{
+	int n = snprintf(name, NAME_BYTES, "%s %.*s", site->is_issuer ? "issuer" : "set",
+		(int)site->address.n, site->address.p);
+	if (!is_address(site->address) && n > 0 && n < NAME_BYTES)
+		n += snprintf(name + n, NAME_BYTES - (size_t)n, " of %p", (const void *)site);
+	return (struct sluice_str){name, n < 0 || n >= NAME_BYTES ? 0 : (size_t)n};
+}
+
+/* What the disk has of it, unless somebody has been told better. */
+static void restore(
+	const struct key_site *site, const struct sluice_call *call, struct sluice_str name)
+{
+	struct jose_keys keys;
+	int64_t age_ms, now_ms = key_clock_ms();
+	if (!is_address(site->address) || key_source_has_set(site->source) ||
+		key_copy_read(call, name, &keys, &age_ms) != SLUICE_OK)
+		return;
+	key_source_restore(site->source, now_ms - age_ms, &keys);
+}
+
 static int32_t hold(struct key_site *site, const struct sluice_call *call)
 {
-	char name[4096];
-	int n = snprintf(name, sizeof(name), "%s %.*s", site->is_issuer ? "issuer" : "set",
-		(int)site->address.n, site->address.p);
-	if (!is_address(site->address) && n > 0 && (size_t)n < sizeof(name))
-		n += snprintf(name + n, sizeof(name) - (size_t)n, " of %p", (void *)site);
-	if (n < 0 || (size_t)n >= sizeof(name))
-		return SLUICE_E_INVALID;
-	return key_source_hold(call, (struct sluice_str){name, (size_t)n}, &site->source);
+	char room[NAME_BYTES];
+	struct sluice_str name = name_of(site, room);
+	int32_t rc = name.n ? key_source_hold(call, name, &site->source) : SLUICE_E_INVALID;
+	if (rc == SLUICE_OK)
+		restore(site, call, name);
+	return rc;
 }
 
 int32_t key_site_init(struct key_site *site, const struct sluice_call *call,
@@ -87,6 +109,14 @@ static int is_answer(const struct sluice_call *call, const struct key_site *site
 	return 0;
 }
 
+static void keep(const struct sluice_call *call, const struct key_site *site,
+	struct sluice_str text, const struct jose_keys *keys)
+{
+	char room[NAME_BYTES];
+	if (is_address(site->address))
+		key_copy_write(call, site->copying, name_of(site, room), text, keys);
+}
+
 static void on_keys(
 	const struct sluice_call *call, const struct sluice_http_response *response, void *arg)
 {
@@ -96,10 +126,12 @@ static void on_keys(
 	if (!is_answer(call, site, response))
 		return;
 	if (jose_keys_read(call->host->service(SLUICE_CRYPTO_SERVICE), response->body, &keys,
-		    &why) == SLUICE_OK)
-		settle(call, site, KEYS_CAME, &keys);
-	else
+		    &why) != SLUICE_OK) {
 		fail_as(call, site, why);
+		return;
+	}
+	keep(call, site, response->body, &keys);
+	settle(call, site, KEYS_CAME, &keys);
 }
 
 static void ask(const struct sluice_call *call, const struct key_site *site, struct sluice_str path,

@@ -2,7 +2,8 @@
 /* key_site.h - how one binding asks for the key set of one URL.
  *
  * Of an issuer it asks first where its keys are (OpenID Connect Discovery 1.0 section 4). Only an address behind the
- * issuer's own is followed: no document of the network chooses whom the gateway calls.
+ * issuer's own is followed: no document of the network chooses whom the gateway calls. What an address has sent is kept
+ * on disk, and what is found there counts until it answers.
  *
  * Ownership    of the instance; the source is the process's.
  * Threads      immutable once initialised.
@@ -12,6 +13,7 @@
 #include "key_source.h"
 
 #include "sluice/metrics.h"
+#include "sluice/work.h"
 
 struct key_site {
 	struct key_source *source;
@@ -20,6 +22,7 @@ struct key_site {
 	uint32_t timeout_ms;
 	int is_issuer;                 /* the address is an issuer's, not a key set's */
 	struct sluice_metric *fetches; /* by outcome: a set came, or none; NULL: not counted */
+	struct sluice_work *copying;   /* of what came to the disk; before anything is fetched */
 };
 
 /* `configure` only; the error stands at `at`. */

@@ -14,8 +14,9 @@ struct key_source {
 	const struct sluice_host *host;
 	_Atomic uint64_t generation; /* of the set; 0: there is none */
 	_Atomic int64_t fetched_ms;
-	pthread_mutex_t lock; /* of what follows */
-	struct key_set *set;  /* ref; NULL: none has come yet */
+	_Atomic int is_restored; /* the set is a former process's */
+	pthread_mutex_t lock;    /* of what follows */
+	struct key_set *set;     /* ref; NULL: none has come yet */
 	int is_fetching;
 	uint32_t failures;  /* since the last set, as far as they count */
 	int was_broken_off; /* since then, or failed */
@@ -75,7 +76,8 @@ uint64_t key_source_generation(struct key_source *s, int64_t now_ms, int64_t ttl
 
 static int is_due(struct key_source *s, int64_t now_ms, int64_t ttl_ms)
 {
-	return atomic_load(&s->generation) == 0 || now_ms - atomic_load(&s->fetched_ms) >= ttl_ms;
+	return atomic_load(&s->generation) == 0 || atomic_load(&s->is_restored) ||
+	       now_ms - atomic_load(&s->fetched_ms) >= ttl_ms;
 }
 
 int key_source_claim(struct key_source *s, int64_t now_ms, int64_t ttl_ms, int is_unknown)
@@ -95,16 +97,41 @@ int key_source_claim(struct key_source *s, int64_t now_ms, int64_t ttl_ms, int i
 }
 
 /* --- what came ------------------------------------------------------------------------------- */
+static void put(struct key_source *s, int64_t fetched_ms, struct key_set *set, int is_restored)
+{
+	s->set = set;
+	atomic_store(&s->fetched_ms, fetched_ms);
+	atomic_store(&s->is_restored, is_restored);
+	atomic_store(&s->generation, set->generation);
+}
+
 static struct key_set *replace(struct key_source *s, int64_t now_ms, struct key_set *set)
 {
 	struct key_set *old = s->set;
-	s->set = set;
 	s->failures = 0;
 	s->was_broken_off = 0;
 	s->retry_ms = now_ms;
-	atomic_store(&s->fetched_ms, now_ms);
-	atomic_store(&s->generation, set->generation);
+	put(s, now_ms, set, 0);
 	return old;
+}
+
+int key_source_has_set(struct key_source *s)
+{
+	return atomic_load(&s->generation) != 0;
+}
+
+void key_source_restore(struct key_source *s, int64_t fetched_ms, struct jose_keys *keys)
+{
+	struct key_set *set = key_set_new(keys);
+	if (!set)
+		return;
+	pthread_mutex_lock(&s->lock);
+	if (!s->set) {
+		put(s, fetched_ms, set, 1);
+		set = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	key_set_let_go(set);
 }
 
 /* Each failure in a row doubles the time to the next fetch. */

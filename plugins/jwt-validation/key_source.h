@@ -5,6 +5,7 @@
  *
  * Invariants   K1  at most one fetch is under way: between a claim that gave 1 and its settle.
  *              K2  a good set goes for a good one alone.
+ *              K3  a set that was restored goes for each one that comes.
  * Ownership    who holds it by sluice.shared/1. A set lives as long as anybody has it.
  * Threads      any; its lock is held for a few instructions, and over no reading and no freeing.
  */
@@ -39,6 +40,10 @@ int64_t key_clock_ms(void);
 
 /* The generation of the set at hand; 0: there is none, or it is too old to be used. */
 uint64_t key_source_generation(struct key_source *s, int64_t now_ms, int64_t ttl_ms);
+int key_source_has_set(struct key_source *s);
+/* Takes keys of a former process, which came then: they count as a set that is due. Where a set is there they are
+ * freed. */
+void key_source_restore(struct key_source *s, int64_t fetched_ms, struct jose_keys *keys);
 /* To be let go; NULL: none. */
 struct key_set *key_source_get(struct key_source *s);
 void key_set_let_go(struct key_set *set); /* NULL: nothing */

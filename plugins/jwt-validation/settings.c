@@ -187,9 +187,15 @@ static void read_sites(struct reading *r)
 		read_site(r, at, 1);
 	if (!list && !at)
 		complain(r, NULL, "jwtKeyOrigin jwks asks for jwksUrl or discoveryUrl");
+	const struct sluice_work_service *work = r->from.call->host->service(SLUICE_WORK_SERVICE);
 	struct sluice_metric *fetches = define_fetches(r);
-	for (size_t i = 0; i < r->s->site_count; i++)
+	struct sluice_work *copying = work->open(r->from.call->instance, KEY_SITES_MAX);
+	for (size_t i = 0; i < r->s->site_count; i++) {
 		r->s->sites[i].fetches = fetches;
+		r->s->sites[i].copying = copying;
+	}
+	if (!copying)
+		note(r, SLUICE_E_FULL);
 }
 
 static void read_keys(struct reading *r)

@@ -11,6 +11,7 @@
 #include "sluice/expr.h"
 #include "sluice/frames.h"
 #include "sluice/http.h"
+#include "sluice/keep.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -340,6 +341,24 @@ static void print_shared(void)
 	printf("service %s\n", SLUICE_SHARED_SERVICE);
 }
 
+static void print_keep(void)
+{
+	BEGIN(sluice_kept);
+	FIELD(sluice_kept, size);
+	FIELD(sluice_kept, reserved);
+	FIELD(sluice_kept, bytes);
+	FIELD(sluice_kept, age_ms);
+	FINISH(sluice_kept);
+	BEGIN(sluice_keep_service);
+	FIELD(sluice_keep_service, size);
+	FIELD(sluice_keep_service, reserved);
+	FIELD(sluice_keep_service, read);
+	FIELD(sluice_keep_service, write);
+	FINISH(sluice_keep_service);
+	VALUE(SLUICE_KEEP_BYTES_MAX);
+	printf("service %s\n", SLUICE_KEEP_SERVICE);
+}
+
 static void print_state(void)
 {
 	BEGIN(sluice_state_options);
@@ -604,6 +623,7 @@ int main(void)
 	print_tls();
 	print_metrics();
 	print_shared();
+	print_keep();
 	print_state();
 	print_schema();
 	print_stream();

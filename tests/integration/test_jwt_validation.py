@@ -4,9 +4,11 @@
 import base64
 import contextlib
 import functools
+import glob
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -336,6 +338,76 @@ def a_reload_keeps_the_keys():
             gateway.save("api.yaml", documents)
             equal(ask(gateway, token).status, 200)
             equal(provider.asked(), 1)
+
+
+def kept_files(gateway):
+    return [p for p in glob.glob(f"{gateway.state}/kept/*") if "/new-" not in p]
+
+
+def restart(gateway):
+    equal(gateway.stop(), 0)
+    gateway.start()
+    gateway.wait_until_ready()
+
+
+@case
+def a_restart_goes_on_with_the_keys_of_the_disk_until_the_provider_answers():
+    old, new = key_pair("k1"), key_pair("k2")
+    with Provider(old) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider)])], workers=2) as gateway:
+        equal(ask(gateway, old.token()).status, 200)
+        wait_for(lambda: kept_files(gateway), "the keys are on disk")
+        provider.answers["/keys"] = reply(500, "")
+        restart(gateway)
+        equal(ask(gateway, old.token()).status, 200)
+        wait_for(lambda: provider.asked() >= 2, "the provider is asked all the same")
+        equal(ask(gateway, key_pair("k1", owner="attacker").token()).status, 401)
+        provider.answers["/keys"] = json.dumps({"keys": [new.jwk]})
+        wait_for(lambda: ask(gateway, new.token()).status == 200, "the provider is back")
+        equal(ask(gateway, old.token()).status, 401)
+        equal(len(kept_files(gateway)), 1)
+
+
+@case(modes="full")
+def what_a_disk_has_spoilt_is_as_if_it_were_not_there():
+    key = key_pair("k1")
+    with Provider(key) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider)])]) as gateway:
+        equal(ask(gateway, key.token()).status, 200)
+        wait_for(lambda: kept_files(gateway), "the keys are on disk")
+        path, = kept_files(gateway)
+        with open(path, "r+b") as f:
+            f.seek(-9, 2)
+            f.write(b"#")
+        provider.answers["/keys"] = reply(500, "")
+        restart(gateway)
+        equal(ask(gateway, key.token()).status, 503)
+        gateway.says("it is damaged")
+
+
+@case(modes="full")
+def secrets_are_not_kept_and_a_disk_that_is_full_harms_nobody():
+    secret = b"0123456789abcdef0123456789abcdef"
+    jwk = {"kty": "oct", "kid": "s", "k": base64url(secret)}
+    key = key_pair("k1")
+    with Provider() as hidden, Provider(key) as provider, Backend() as backend:
+        hidden.answers["/keys"] = json.dumps({"keys": [jwk]})
+        with Gateway([api("a", backend, policies=[jwks(hidden, signingMethod="hmac")]),
+                      api("b", backend, policies=[jwks(provider)])], wait=False) as gateway:
+            open(f"{gateway.state}/kept", "w").close()  # no folder can be made
+            gateway.wait_until_ready()
+            token = signed(lambda data: hmac.new(secret, data, hashlib.sha256).digest(), None, {"alg": "HS256", "kid": "s"})
+            equal(ask(gateway, token).status, 200)
+            equal(ask(gateway, key.token(), gateway.ports[1]).status, 200)
+            gateway.says("cannot be written")
+            os.unlink(f"{gateway.state}/kept")
+            restart(gateway)
+            equal(ask(gateway, token).status, 200)
+            equal(ask(gateway, key.token(), gateway.ports[1]).status, 200)
+            wait_for(lambda: kept_files(gateway), "the other's keys are on disk")
+            path, = kept_files(gateway)
+            with open(path, "rb") as f:
+                check(provider.address.encode() in f.read(), "whose they are")
 
 
 @case

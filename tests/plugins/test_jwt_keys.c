@@ -291,9 +291,44 @@ START_TEST(what_is_remembered_has_its_bound)
 }
 END_TEST
 
+START_TEST(a_former_processs_set_counts_until_one_comes)
+{
+	struct key_source *s = source_new();
+	const int64_t now = 1000000;
+	ck_assert_int_eq(key_source_has_set(s), 0);
+	key_source_restore(s, now - TTL / 2, some_keys());
+	uint64_t restored = key_source_generation(s, now, TTL);
+	ck_assert_uint_ne(restored, 0);
+	ck_assert_int_eq(key_source_has_set(s), 1);
+	ck_assert_int_eq(key_source_claim(s, now, TTL, 0), 1); /* due, however young */
+	key_source_settle(s, now, KEYS_FAILED, NULL);
+	ck_assert_uint_eq(key_source_generation(s, now, TTL), restored);
+	ck_assert_int_eq(key_source_claim(s, now + 999, TTL, 0), 0);
+	ck_assert_int_eq(key_source_claim(s, now + 1000, TTL, 0), 1);
+	key_source_settle(s, now + 1000, KEYS_CAME, some_keys());
+	ck_assert_uint_gt(key_source_generation(s, now + 1000, TTL), restored);
+	ck_assert_int_eq(key_source_claim(s, now + 1000, TTL, 0), 0);
+	uint64_t fresh = key_source_generation(s, now + 1000, TTL);
+	key_source_restore(s, now, some_keys()); /* too late */
+	ck_assert_uint_eq(key_source_generation(s, now + 1000, TTL), fresh);
+	held->free(s);
+}
+END_TEST
+
+START_TEST(a_former_processs_set_ends_at_its_age)
+{
+	struct key_source *s = source_new();
+	key_source_restore(s, -TTL - KEY_STALE_MS, some_keys());
+	ck_assert_uint_ne(key_source_generation(s, 0, TTL), 0);
+	ck_assert_uint_eq(key_source_generation(s, 1, TTL), 0);
+	held->free(s);
+}
+END_TEST
+
 UNIT_SUITE(jwt_keys, workers_share_it_and_one_fetches_at_a_time, one_fetches_and_all_have_it,
 	failures_double_the_pause_and_keep_what_is_there,
 	what_breaks_off_is_asked_again_at_once_but_once,
 	keys_that_nobody_knows_fetch_once_in_their_time, a_bounded_number_waits,
+	a_former_processs_set_counts_until_one_comes, a_former_processs_set_ends_at_its_age,
 	a_token_is_remembered_with_its_keys_and_claims, newcomers_take_places_and_no_more,
 	what_is_remembered_has_its_bound)

@@ -14,6 +14,7 @@
 #include "sluice/contracts.h"
 #include "sluice/expr.h"
 #include "sluice/http.h"
+#include "sluice/keep.h"
 #include "sluice/metrics.h"
 #include "sluice/post.h"
 #include "sluice/regex.h"
@@ -70,6 +71,7 @@ WRONG(tls_certificate, sluice_tls_service, s->client_certificate(x, NULL))
 WRONG(tls_name, sluice_tls_service, s->client_name_next(x, &at, NULL, &text))
 WRONG(tls_der, sluice_tls_service, s->client_certificate_der(x, &text))
 WRONG(shared_hold, sluice_shared_service, s->hold(c->instance, NULL, text, NULL, NULL))
+WRONG(keep_write, sluice_keep_service, s->write(c, text, text))
 WRONG(post_open, sluice_post_service, s->open(c->instance))
 WRONG(post_worker, sluice_post_service, s->worker(NULL))
 WRONG(post_send, sluice_post_service, s->send(NULL, 0, NULL, NULL))
@@ -116,6 +118,7 @@ static const struct row {
 	{SLUICE_HTTP_SERVICE, "begin", wrong_http_begin, LIVE},
 	{SLUICE_HTTP_SERVICE, "take", wrong_http_take, LIVE},
 	{SLUICE_HTTP_SERVICE, "start", wrong_http_start, WORKER},
+	{SLUICE_KEEP_SERVICE, "write", wrong_keep_write, "job"},
 	{SLUICE_TIMER_SERVICE, "start", wrong_timer_start, WORKER},
 	{SLUICE_TIMER_SERVICE, "resume_after", wrong_timer_resume, LIVE},
 	{SLUICE_TLS_SERVICE, "client_certificate", wrong_tls_certificate, LIVE " log done frame"},
