@@ -141,6 +141,35 @@ def one_server_that_is_no_cluster_is_told():
         equal(status(gateway, "a"), 503)
 
 
+@case(modes="full", seconds=120)
+def a_node_that_has_stopped_answering_costs_its_own_keys():
+    with Cluster() as cluster, gateways(cluster.masters, limit(1000), timeoutSeconds=2) as (gateway,):
+        equal({t: status(gateway, t) for t in TENANTS}, {t: 200 for t in TENANTS})
+        counts = [int(node.ask("DBSIZE")) for node in cluster.masters]
+        cluster.masters[0].pause()
+        said = [status(gateway, t) for t in TENANTS]
+        equal([said.count(503), said.count(200)], [counts[0], sum(counts[1:])])
+        gateway.says("it did not answer in time")
+        cluster.masters[0].go_on()
+        wait_for(lambda: {status(gateway, t) for t in TENANTS} == {200}, "the node's being asked again", 30)
+
+
+@case(modes="full", seconds=120)
+def a_reload_between_a_server_and_a_cluster():
+    with Cluster() as cluster, Redis() as redis, Backend(reply(200, "x")) as backend:
+        alone = configuration("store", {"sharedStorage": {"redis": {
+            "address": redis.address, "timeoutSeconds": PATIENT, "connectTimeoutSeconds": PATIENT}}})
+        files = {"api.yaml": [api("a", backend, policies=[limit(2)])], "store.yaml": [alone]}
+        with Gateway(files) as gateway:
+            equal(statuses(gateway, "a", 3), [200, 200, 429])
+            gateway.save("store.yaml", [storage(cluster.masters)])
+            equal(statuses(gateway, "a", 3), [200, 200, 429])
+            gateway.save("store.yaml", [storage(cluster.masters[1:])])
+            equal(statuses(gateway, "a", 1), [429])
+            gateway.save("store.yaml", [alone])
+            equal(statuses(gateway, "a", 1), [429])
+
+
 @case(modes="full", seconds=240)
 def a_replica_takes_over():
     with Cluster() as cluster, gateways(cluster.masters, limit(3)) as (gateway,):

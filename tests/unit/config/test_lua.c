@@ -107,5 +107,40 @@ START_TEST(the_sandbox_bounds_memory)
 }
 END_TEST
 
-UNIT_SUITE(lua, the_modules_pass_their_own_tests, the_sandbox_has_no_way_out,
-	the_sandbox_ends_loops, the_sandbox_bounds_memory)
+/* What they cost is counted, since a machine with much to do has no say in it: about a quarter of a second for
+ * ten thousand. */
+#define CONTRACT_INSTRUCTIONS 3000
+#define COMPOSE_INSTRUCTIONS  300000
+
+START_TEST(contracts_are_composed_in_so_many_instructions)
+{
+	static const char documents[] =
+		"local function document(kind, name, spec)"
+		"  return support.tree({apiVersion = 'gateway.sluice.dev/v1', kind = kind,"
+		"    metadata = {name = name}, spec = spec})"
+		" end"
+		" support.documents = {document('ApiInstance', 'a', {address = "
+		"'http://127.0.0.1:1'})}"
+		" for i = 1, support.count do"
+		"  support.documents[i + 1] = document('Contract', 'c' .. i, {apiId = 'a',"
+		"    client = {id = 'client-' .. i, secret = 'secret-' .. i}, sla = {name = 'gold',"
+		"    limits = {{maximumRequests = 1, timePeriodInMilliseconds = 1}}}})"
+		" end";
+	static const char compose[] =
+		"local plan = require('sluice.compose').run("
+		"  {documents = support.documents, plugins = {}}, support.host)"
+		" assert(#require('sluice.nodes').get(plan, 'contracts') == support.count)";
+	struct lua_program *p = lua_program_new(NULL, NULL);
+	unsigned count = is_full_run() ? 10000 : 1000;
+	char *text = heap_printf("support.count = %u %s", count, documents);
+	run_file(p, "support.lua");
+	run(p, "=documents", str_of(text));
+	lua_program_set_limits(p, COMPOSE_INSTRUCTIONS + count * CONTRACT_INSTRUCTIONS);
+	run(p, "=compose", str_of(compose));
+	free(text);
+	lua_program_free(p);
+}
+END_TEST
+
+UNIT_SUITE(lua, contracts_are_composed_in_so_many_instructions, the_modules_pass_their_own_tests,
+	the_sandbox_has_no_way_out, the_sandbox_ends_loops, the_sandbox_bounds_memory)
