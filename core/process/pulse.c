@@ -11,6 +11,8 @@
 #include <time.h>
 
 #define PULSE_MS 1000
+/* What a connection takes beside the pool while it begins, above all for TLS. */
+#define OPENING_BYTES 1024
 /* How many rows of its answers a worker hands over at once; the others follow a second later. */
 #define ANSWERS_MAX 1024
 
@@ -114,7 +116,9 @@ struct worker_pulse {
 	size_t answer_count;
 	struct binding_row *bindings; /* borrowed from the worker: the newest row */
 	int64_t asked_ns;
-	size_t freed_bytes;      /* of its pool; as `answers` */
+	/* The worker's count when it last looked, and when it last looked and nobody had come. */
+	uint64_t accepted, accepted_calm;
+	size_t freed_bytes;           /* as `answers` */
 	struct worker_load told; /* as `answers` */
 	struct worker_load load; /* the main thread's copy */
 };
@@ -193,6 +197,19 @@ static void add_storage(uint64_t *told)
 	told[TOLD_STORAGE_NODES_UP] = all.nodes_up;
 }
 
+/* Nobody waits for memory to be given back while clients come: once none did for a second. */
+static size_t free_unused(struct worker_pulse *w)
+{
+	uint64_t accepted = w->thread->proxy.connection_count;
+	size_t freed = pool_age(loop_pool(w->thread->loop));
+	if (accepted == w->accepted) {
+		freed += (size_t)(accepted - w->accepted_calm) * OPENING_BYTES;
+		w->accepted_calm = accepted;
+	}
+	w->accepted = accepted;
+	return freed;
+}
+
 static void tell_on_worker(void *arg)
 {
 	struct worker_pulse *w = arg;
@@ -203,7 +220,7 @@ static void tell_on_worker(void *arg)
 		.connections = proxy->connections_active,
 		.exchanges = proxy->exchanges_active,
 	};
-	w->freed_bytes = pool_age(loop_pool(w->thread->loop));
+	w->freed_bytes = free_unused(w);
 	uint64_t told[TOLD_COUNT] = {
 		[TOLD_CONNECTIONS] = proxy->connections_active,
 		[TOLD_EXCHANGES] = proxy->exchanges_active,
