@@ -26,6 +26,11 @@ bool policy_runs(const struct sluice_instance *i, enum callback callback)
 	return i && policy_thread.instance == i && policy_thread.callback == callback;
 }
 
+struct sluice_exchange *policy_exchange(void)
+{
+	return policy_runs_exchange(policy_thread.exchange) ? policy_thread.exchange : NULL;
+}
+
 bool policy_runs_in_exchange(const struct sluice_instance *i)
 {
 	return i && policy_thread.instance == i && policy_runs_exchange(policy_thread.exchange);

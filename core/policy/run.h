@@ -18,6 +18,8 @@ struct sluice_value;
 /* Whether a callback of exchange x runs on this thread, from request_head to response_end. Does not
  * read x. */
 bool policy_runs_exchange(const struct sluice_exchange *x);
+/* That one; NULL: none runs. */
+struct sluice_exchange *policy_exchange(void);
 /* The same for any exchange callback, log and done included. */
 bool policy_sees_exchange(const struct sluice_exchange *x);
 /* Whether that callback of i runs on this thread. Does not read i. */

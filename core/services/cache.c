@@ -11,15 +11,13 @@
 
 #include "base/buffer.h"
 #include "policy/local_stream.h"
-#include "policy/operation.h"
 #include "services/cache_capture.h"
+#include "services/cache_found.h"
 #include "services/services_priv.h"
 
-enum { OPEN, FIND, TAKE, RESPOND, READ, TOUCH, PUT, REMOVE, REMOVE_GROUP, REMOVE_PREFIX };
+enum { OPEN, RESPOND, READ, TOUCH, PUT, REMOVE, REMOVE_GROUP, REMOVE_PREFIX };
 static const struct policy_call calls[] = {
 	[OPEN] = {"sluice.cache/1 open", IN(CONFIGURE)},
-	[FIND] = {"sluice.cache/1 find", IN_LIVE},
-	[TAKE] = {"sluice.cache/1 take", IN_LIVE},
 	[RESPOND] = {"sluice.cache/1 respond", IN_LIVE},
 	[READ] = {"sluice.cache/1 read", IN_LIVE},
 	[TOUCH] = {"sluice.cache/1 touch", IN_LIVE},
@@ -44,127 +42,12 @@ static struct sluice_cache *open_cache(
 }
 
 /* --- what was found -------------------------------------------------------------------------- */
-/* The SDK's entry; in the exchange's arena. */
-struct sluice_cache_entry {
-	struct operation operation;
-	struct task task; /* ends it, when its answer is told to be late */
-	const struct sluice_cache *cache;
-	struct cache_entry *entry; /* ref; NULL: there is none */
-	bool is_given;
-};
-
-static void found_leave(struct operation *op)
-{
-	struct sluice_cache_entry *f = CONTAINER_OF(op, struct sluice_cache_entry, operation);
-	task_cancel(&f->task);
-	cache_entry_unref(f->entry);
-	f->entry = NULL;
-}
-
-static void found_late(struct task *t)
-{
-	operation_end(&CONTAINER_OF(t, struct sluice_cache_entry, task)->operation);
-}
-
-/* Each worker's clock is as old as its turn, so that of another may be ahead; and an entry may end
- * while its answer is on the way. */
-static int64_t at_least_none(int64_t ms)
-{
-	return ms > 0 ? ms : 0;
-}
-
-static int32_t give(struct sluice_cache_entry *f, struct sluice_cached *to)
-{
-	f->is_given = true;
-	const struct cache_entry *e = f->entry;
-	if (!e)
-		return SLUICE_E_NOT_FOUND;
-	int64_t now_ms = loop_now_ms(f->operation.exchange->loop);
-	*to = (struct sluice_cached){
-		.size = to->size,
-		.entry = f,
-		.meta = str_out(cache_entry_meta(e)),
-		.length = cache_body_bytes(e->body),
-		.age_ms = at_least_none(now_ms - e->stored_ms),
-		.remaining_ms = at_least_none(e->ends_ms - now_ms),
-	};
-	return SLUICE_OK;
-}
-
-static bool is_cached_whole(const struct sluice_cached *c)
-{
-	return c && c->size >= sizeof(*c);
-}
-
-static int32_t find(struct sluice_exchange *x, struct sluice_cache *cache, struct sluice_str key,
-	struct sluice_cached *cached)
-{
-	if (!cache_may_ask(&calls[FIND], x, cache))
-		return SLUICE_E_WRONG_CALLBACK;
-	if (!is_cached_whole(cached) || !cache_key_is_valid(key))
-		return SLUICE_E_INVALID;
-	enum services_store how = services_store_now();
-	if (how == STORE_UNAVAILABLE)
-		return SLUICE_E_UNAVAILABLE;
-	struct sluice_cache_entry *f = arena_zalloc(x->arena, sizeof(*f));
-	if (!f)
-		return SLUICE_E_FULL;
-	f->cache = cache;
-	f->entry = named_cache_find(cache->named, loop_now_ms(x->loop), str_in(key));
-	task_init(&f->task, found_late);
-	operation_begin(&f->operation, x, found_leave);
-	if (how == STORE_LATE) {
-		loop_ready_next(x->loop, &f->task);
-		return SLUICE_PENDING;
-	}
-	operation_end(&f->operation);
-	return give(f, cached);
-}
-
-static struct sluice_cache_entry *found_of(struct operation *op)
-{
-	return op->leave == found_leave ? CONTAINER_OF(op, struct sluice_cache_entry, operation)
-					: NULL;
-}
-
-static int32_t take(
-	struct sluice_exchange *x, struct sluice_cache *cache, struct sluice_cached *cached)
-{
-	struct sluice_cache_entry *oldest = NULL;
-	if (!cache_may_ask(&calls[TAKE], x, cache))
-		return SLUICE_E_WRONG_CALLBACK;
-	if (!is_cached_whole(cached))
-		return SLUICE_E_INVALID;
-	for (struct operation *op = x->operations; op; op = op->next) {
-		struct sluice_cache_entry *f = found_of(op);
-		if (f && operation_is_own(op, x) && f->cache == cache && !f->is_given)
-			oldest = f;
-	}
-	if (!oldest)
-		return SLUICE_E_NOT_FOUND;
-	return oldest->operation.is_pending ? SLUICE_PENDING : give(oldest, cached);
-}
-
-/* What the plugin gave as an entry, if this binding has found it in this exchange: in whichever
- * direction. Nothing of it is read before. */
-static struct sluice_cache_entry *entry_of(const struct policy_call *call,
-	struct sluice_exchange *x, const struct sluice_cache_entry *given)
-{
-	for (struct operation *op = x->operations; op; op = op->next) {
-		struct sluice_cache_entry *f = found_of(op);
-		if (f && f == given && op->binding == x->current && f->entry)
-			return f;
-	}
-	policy_refuse(call);
-	return NULL;
-}
-
 static int32_t read_body(struct sluice_exchange *x, struct sluice_cache_entry *entry,
 	uint64_t offset, struct sluice_str *bytes)
 {
 	if (!policy_allows_exchange(&calls[READ], x))
 		return SLUICE_E_WRONG_CALLBACK;
-	const struct sluice_cache_entry *f = entry_of(&calls[READ], x, entry);
+	const struct sluice_cache_entry *f = cache_found_of(&calls[READ], x, entry);
 	if (!f || !bytes)
 		return SLUICE_E_INVALID;
 	const struct cache_piece *p = cache_body_pieces(f->entry->body);
@@ -228,7 +111,7 @@ static int32_t respond(struct sluice_exchange *x, struct sluice_cache_entry *ent
 		return SLUICE_E_WRONG_CALLBACK;
 	if (x->response_sent)
 		return policy_refuse_late(&calls[RESPOND], "the response has been sent");
-	const struct sluice_cache_entry *f = entry_of(&calls[RESPOND], x, entry);
+	const struct sluice_cache_entry *f = cache_found_of(&calls[RESPOND], x, entry);
 	if (!f || !answer_is_valid(a, cache_body_bytes(f->entry->body)))
 		return SLUICE_E_INVALID;
 	uint64_t rest = cache_body_bytes(f->entry->body) - a->offset;
@@ -259,11 +142,10 @@ static int32_t touch(struct sluice_exchange *x, struct sluice_cache_entry *entry
 {
 	if (!policy_allows_exchange(&calls[TOUCH], x))
 		return SLUICE_E_WRONG_CALLBACK;
-	const struct sluice_cache_entry *f = entry_of(&calls[TOUCH], x, entry);
+	const struct sluice_cache_entry *f = cache_found_of(&calls[TOUCH], x, entry);
 	if (!f || !cache_terms_are_valid(meta, for_ms))
 		return SLUICE_E_INVALID;
-	return named_cache_touch(
-		f->cache->named, f->entry, str_in(meta), loop_now_ms(x->loop) + for_ms);
+	return named_cache_touch(f->cache, f->entry, str_in(meta), loop_now_ms(x->loop) + for_ms);
 }
 
 /* --- without an exchange --------------------------------------------------------------------- */
@@ -285,8 +167,8 @@ static int32_t put(const struct sluice_call *call, struct sluice_cache *cache,
 	struct cache_body *body = cache_body_new();
 	int32_t result = SLUICE_E_FULL;
 	if (cache_body_add(body, str_in(bytes), cache->options.entry_bytes_max) == RC_OK)
-		result = named_cache_put(
-			cache->named, loop_now_ms(services_thread.loop), &item, body);
+		result = named_cache_put(cache, loop_now_ms(services_thread.loop), &item, body,
+			cache_found_seen(cache, str_in(item.key)));
 	cache_body_unref(body);
 	return result;
 }
@@ -296,7 +178,7 @@ static int32_t remove_one(
 {
 	if (!may_change(&calls[REMOVE], call, cache))
 		return SLUICE_E_WRONG_CALLBACK;
-	return named_cache_remove(cache->named, str_in(key)) ? SLUICE_OK : SLUICE_E_NOT_FOUND;
+	return named_cache_remove(cache, str_in(key)) ? SLUICE_OK : SLUICE_E_NOT_FOUND;
 }
 
 static int64_t remove_group(
@@ -306,7 +188,7 @@ static int64_t remove_group(
 		return SLUICE_E_WRONG_CALLBACK;
 	if (group.n == 0)
 		return SLUICE_E_INVALID;
-	return (int64_t)named_cache_remove_group(cache->named, str_in(group));
+	return (int64_t)named_cache_remove_group(cache, str_in(group));
 }
 
 static int64_t remove_prefix(
@@ -314,7 +196,7 @@ static int64_t remove_prefix(
 {
 	if (!may_change(&calls[REMOVE_PREFIX], call, cache))
 		return SLUICE_E_WRONG_CALLBACK;
-	return (int64_t)named_cache_remove_prefix(cache->named, str_in(prefix));
+	return (int64_t)named_cache_remove_prefix(cache, str_in(prefix));
 }
 
 const void *services_cache_table(void)
@@ -322,8 +204,8 @@ const void *services_cache_table(void)
 	static const struct sluice_cache_service table = {
 		.size = sizeof(table),
 		.open = open_cache,
-		.find = find,
-		.take = take,
+		.find = cache_find_for,
+		.take = cache_take_found,
 		.respond = respond,
 		.read = read_body,
 		.touch = touch,

@@ -2,6 +2,7 @@
 #include "services/cache_capture.h"
 
 #include "policy/operation.h"
+#include "services/cache_found.h"
 #include "services/services_priv.h"
 
 enum { STORE_BEGIN, STORE_PIECE, STORE_ABANDON };
@@ -18,6 +19,7 @@ struct capture {
 	struct cache_body *body; /* owned */
 	struct str key, group, meta;
 	int64_t for_ms, begun_ms;
+	uint64_t seen;   /* what the shared storage had */
 	uint64_t purges; /* when it was begun */
 };
 
@@ -80,6 +82,7 @@ int32_t cache_store_begin(struct sluice_exchange *x, struct sluice_cache *cache,
 	c->meta = meta;
 	c->for_ms = item.for_ms;
 	c->begun_ms = loop_now_ms(x->loop);
+	c->seen = cache_found_seen(cache, key);
 	c->purges = named_cache_purges(cache->named);
 	operation_begin(&c->operation, x, capture_leave);
 	operation_end(&c->operation);
@@ -94,10 +97,10 @@ static int32_t capture_store(const struct capture *c)
 		.group = str_out(c->group),
 		.meta = str_out(c->meta),
 		.for_ms = c->for_ms};
-	int32_t result = named_cache_put(n, c->begun_ms, &item, c->body);
+	int32_t result = named_cache_put(c->cache, c->begun_ms, &item, c->body, c->seen);
 	if (c->purges == named_cache_purges(n))
 		return result;
-	named_cache_remove(n, c->key);
+	named_cache_remove(c->cache, c->key);
 	return SLUICE_E_CONFLICT;
 }
 

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "observe/metrics.h"
 #include "services/caches.h"
+#include "services/far_cache.h"
+#include "services/inbox.h"
 #include "services/services_priv.h"
 #include "state/cache_folder.h"
 
@@ -32,7 +34,11 @@
 	X(RESTORED, "sluice_cache_restored_total", "Entries that came back from disk.",            \
 		METRIC_COUNTER)                                                                    \
 	X(UNKEPT, "sluice_cache_disk_failures_total",                                              \
-		"Files that could not be written or deleted.", METRIC_COUNTER)
+		"Files that could not be written or deleted.", METRIC_COUNTER)                     \
+	X(FAR_HITS, "sluice_cache_shared_hits_total", "Entries that another replica has stored.",  \
+		METRIC_COUNTER)                                                                    \
+	X(FAR_FAILURES, "sluice_cache_shared_failures_total",                                      \
+		"Questions to the shared storage that were not answered.", METRIC_COUNTER)
 
 enum count {
 #define X(name, metric, help, kind) COUNT_##name,
@@ -49,6 +55,7 @@ struct named_cache {
 	struct cache_folder *folder;    /* owned; its copy on disk; NULL: none */
 	_Atomic uint64_t bytes_to_come; /* of bodies that exchanges have begun to store */
 	_Atomic uint64_t purges;        /* what was begun before the last of them is not stored */
+	struct far_cache far;
 	_Atomic bool has_served; /* some worker has had it */
 	unsigned workers;
 	struct metric_series *series[COUNT_COUNT]; /* refs; NULL: nobody counts */
@@ -113,59 +120,117 @@ bool cache_item_take(const struct sluice_cache_item *given, struct sluice_cache_
 	       cache_terms_are_valid(item->meta, item->for_ms);
 }
 
-struct cache_entry *named_cache_find(struct named_cache *n, int64_t now_ms, struct str key)
+struct cache_entry *named_cache_look(struct named_cache *n, int64_t now_ms, struct str key)
 {
 	struct cache_change change = {0};
 	struct cache_entry *e = cache_find(n->store, now_ms, key, &change);
 	count_change(n, &change);
-	count(n, e ? COUNT_HITS : COUNT_MISSES, 1);
 	return e;
 }
 
-int32_t named_cache_put(struct named_cache *n, int64_t now_ms, const struct sluice_cache_item *item,
-	struct cache_body *body)
+void named_cache_count_found(struct named_cache *n, bool is_found)
+{
+	count(n, is_found ? COUNT_HITS : COUNT_MISSES, 1);
+}
+
+static enum rc put_here(struct named_cache *n, struct cache_entry *e)
 {
 	struct cache_change change = {0};
-	enum rc rc = cache_put(n->store, now_ms, str_in(item->key), str_in(item->group),
-		str_in(item->meta), body, now_ms + item->for_ms, &change);
+	enum rc rc = cache_put_entry(n->store, e, &change);
 	count_change(n, &change);
-	if (rc != RC_OK)
-		return SLUICE_E_FULL;
-	count(n, COUNT_STORES, 1);
-	return SLUICE_OK;
+	return rc;
+}
+
+int32_t named_cache_put(const struct sluice_cache *c, int64_t begun_ms,
+	const struct sluice_cache_item *item, struct cache_body *body, uint64_t seen)
+{
+	struct named_cache *n = c->named;
+	cache_body_settle(body);
+	struct cache_entry *e =
+		cache_entry_new(str_in(item->key), str_in(item->group), str_in(item->meta), body);
+	e->stored_ms = begun_ms;
+	e->ends_ms = begun_ms + item->for_ms;
+	e->generation = atomic_load_explicit(&n->far.generation, memory_order_relaxed);
+	atomic_init(&e->checked_ms, loop_now_ms(services_thread.loop));
+	enum rc rc = put_here(n, e);
+	if (rc == RC_OK && far_cache_is_there(c))
+		far_cache_put(c, e, seen);
+	cache_entry_unref(e);
+	count(n, COUNT_STORES, rc == RC_OK);
+	return rc == RC_OK ? SLUICE_OK : SLUICE_E_FULL;
 }
 
 int32_t named_cache_touch(
-	struct named_cache *n, const struct cache_entry *e, struct str meta, int64_t ends_ms)
+	const struct sluice_cache *c, const struct cache_entry *e, struct str meta, int64_t ends_ms)
 {
 	struct cache_change change = {0};
-	enum rc rc = cache_touch(n->store, e, meta, ends_ms, &change);
-	count_change(n, &change);
-	return rc == RC_OK ? SLUICE_OK : SLUICE_E_CONFLICT;
+	struct cache_entry *newer = cache_touch(c->named->store, e, meta, ends_ms, &change);
+	count_change(c->named, &change);
+	if (!newer)
+		return SLUICE_E_CONFLICT;
+	if (far_cache_is_there(c)) {
+		atomic_store(&newer->checked_ms, loop_now_ms(services_thread.loop));
+		far_cache_put(c, newer, far_cache_version(e));
+	}
+	cache_entry_unref(newer);
+	return SLUICE_OK;
 }
 
-bool named_cache_remove(struct named_cache *n, struct str key)
+bool named_cache_remove(const struct sluice_cache *c, struct str key)
 {
 	struct cache_change change = {0};
-	bool was_there = cache_remove(n->store, key, &change);
-	count_change(n, &change);
+	bool was_there = cache_remove(c->named->store, key, &change);
+	count_change(c->named, &change);
+	if (far_cache_is_there(c))
+		far_cache_remove(c, key);
 	return was_there;
 }
 
-size_t named_cache_remove_group(struct named_cache *n, struct str group)
+size_t named_cache_remove_group(const struct sluice_cache *c, struct str group)
 {
 	struct cache_change change = {0};
-	size_t dropped = cache_remove_group(n->store, group, &change);
-	count_change(n, &change);
+	size_t dropped = cache_remove_group(c->named->store, group, &change);
+	count_change(c->named, &change);
+	if (far_cache_is_there(c))
+		far_cache_empty(c);
 	return dropped;
 }
 
-size_t named_cache_remove_prefix(struct named_cache *n, struct str prefix)
+static size_t remove_prefix_here(struct named_cache *n, struct str prefix)
 {
 	struct cache_change change = {0};
 	size_t dropped = cache_remove_prefix(n->store, prefix, &change);
 	count_change(n, &change);
 	return dropped;
+}
+
+size_t named_cache_remove_prefix(const struct sluice_cache *c, struct str prefix)
+{
+	if (far_cache_is_there(c))
+		far_cache_empty(c);
+	return remove_prefix_here(c->named, prefix);
+}
+
+struct far_cache *named_cache_far(struct named_cache *n)
+{
+	return &n->far;
+}
+
+void named_cache_take_in(struct named_cache *n, struct cache_entry *e)
+{
+	count(n, COUNT_STORES, put_here(n, e) == RC_OK);
+}
+
+void named_cache_drop(struct named_cache *n, const struct cache_entry *e)
+{
+	struct cache_change change = {0};
+	cache_drop(n->store, e, &change);
+	count_change(n, &change);
+}
+
+void named_cache_count_far(struct named_cache *n, bool is_hit)
+{
+	count(n, is_hit ? COUNT_FAR_HITS : COUNT_FAR_FAILURES, 1);
 }
 
 bool named_cache_expect(struct named_cache *n, uint64_t bytes, uint64_t bytes_max)
@@ -213,7 +278,7 @@ static void named_apply_options(struct named_cache *n)
 static void named_free(struct named_cache *n)
 {
 	folder_close(n);
-	named_cache_remove_prefix(n, STR_EMPTY);
+	remove_prefix_here(n, STR_EMPTY);
 	map_remove(&caches, n->key);
 	if (caches.count == 0)
 		map_deinit(&caches);
@@ -221,6 +286,7 @@ static void named_free(struct named_cache *n)
 	for (int i = 0; i < COUNT_COUNT; i++)
 		if (n->series[i])
 			metric_series_unref(n->series[i]);
+	free((char *)(uintptr_t)n->far.scope.p);
 	free((char *)(uintptr_t)n->key.p);
 	free(n);
 }
@@ -263,6 +329,12 @@ static void count_in(struct named_cache *n, struct sluice_instance *i, struct st
 	}
 }
 
+/* Beside the stores of sluice.state/1, which may have the same names. */
+static struct str scope_of(struct str key)
+{
+	return str_of(heap_printf("cache %.*s", STR_ARG(key)));
+}
+
 static struct named_cache *named_of(
 	struct sluice_instance *i, struct str name, const struct cache_options *o)
 {
@@ -277,6 +349,7 @@ static struct named_cache *named_of(
 		n->key = str_n(heap_strndup(buffer_str(&b)), buffer_str(&b).n);
 		n->policy = str_slice(n->key, 0, policy.n);
 		n->name = str_from(n->key, policy.n + 1);
+		n->far.scope = scope_of(n->key);
 		n->store = cache_new(o);
 		list_init(&n->holders);
 		count_in(n, i, own);
@@ -309,6 +382,11 @@ struct sluice_cache *named_cache_open(
 		.entry_bytes_max = given->entry_bytes_max,
 		.entries_max = given->entries_max};
 	c->persists = given->persists != 0;
+	c->is_shared = given->shared != 0;
+	if (c->is_shared && c->options.entry_bytes_max > SLUICE_CACHE_SHARED_BYTES_MAX)
+		c->options.entry_bytes_max = SLUICE_CACHE_SHARED_BYTES_MAX;
+	if (c->is_shared)
+		inbox_of(i); /* for a purge */
 	c->named = named_of(i, str_in(given->name), &c->options);
 	list_prepend(&c->named->holders, &c->holder);
 	named_apply_options(c->named);
@@ -340,6 +418,39 @@ void services_caches(cache_account_fn *fn, void *arg)
 	}
 }
 
+/* The main thread has no way to the shared storage. */
+struct purge {
+	struct letter letter;
+	const struct sluice_cache *cache; /* the instance's */
+};
+
+static void purge_deliver(struct letter *l, struct sluice_instance *i, uint32_t worker)
+{
+	struct purge *p = CONTAINER_OF(l, struct purge, letter);
+	if (far_cache_is_there(p->cache))
+		far_cache_empty(p->cache);
+	free(p);
+}
+
+static void purge_drop(struct letter *l)
+{
+	free(CONTAINER_OF(l, struct purge, letter));
+}
+
+/* It is owed from now on, whoever can ask first. */
+static void purge_far(struct named_cache *n)
+{
+	const struct sluice_cache *newest =
+		CONTAINER_OF(n->holders.next, struct sluice_cache, holder);
+	if (!newest->is_shared)
+		return;
+	struct purge *p = heap_zalloc(sizeof(*p));
+	p->letter = (struct letter){.deliver = purge_deliver, .drop = purge_drop};
+	p->cache = newest;
+	atomic_store(&n->far.owes, true);
+	inbox_send(inbox_find(newest->instance), 0, &p->letter);
+}
+
 int64_t services_cache_purge(struct str name)
 {
 	const struct map_entry *each;
@@ -349,7 +460,8 @@ int64_t services_cache_purge(struct str name)
 		if (!str_eq(n->name, name))
 			continue;
 		atomic_fetch_add_explicit(&n->purges, 1, memory_order_seq_cst);
-		int64_t dropped = (int64_t)named_cache_remove_prefix(n, STR_EMPTY);
+		purge_far(n);
+		int64_t dropped = (int64_t)remove_prefix_here(n, STR_EMPTY);
 		entries = entries < 0 ? dropped : entries + dropped;
 	}
 	return entries;

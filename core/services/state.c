@@ -88,6 +88,8 @@ static bool question_take(const struct sluice_question *given, struct sluice_que
 	if (!given || given->size < offsetof(struct sluice_question, value))
 		return false;
 	take_sized(q, sizeof(*q), given, given->size);
+	if (q->kind == SLUICE_GET)
+		q->version = 0; /* policies get the value whatever it is */
 	return q->kind <= SLUICE_SPEND && q->key.n >= 1 && q->key.n <= KEY_BYTES_MAX &&
 	       q->value.n <= VALUE_BYTES_MAX && has_valid_time(q) &&
 	       !(q->kind == SLUICE_UNLOCK && q->version == SLUICE_VERSION_ANY) &&

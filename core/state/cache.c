@@ -348,50 +348,67 @@ static void put_new(struct cache *c, uint64_t hash, struct cache_entry *e, uint6
 	stand(c, e);
 }
 
-enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group,
-	struct str meta, struct cache_body *body, int64_t ends_ms, struct cache_change *change)
+enum rc cache_put_entry(struct cache *c, struct cache_entry *e, struct cache_change *change)
 {
-	uint64_t hash = keyed_hash(c->key, key);
-	cache_body_settle(body);
-	struct cache_entry *e = cache_entry_new(key, group, meta, body);
-	e->stored_ms = now_ms;
-	e->ends_ms = ends_ms;
-	uint64_t cost = cost_of(e);
+	struct str key = cache_entry_key(e);
+	uint64_t hash = keyed_hash(c->key, key), cost = cost_of(e);
 	enter(c, change);
-	bool fits = cache_body_bytes(body) <= c->options.entry_bytes_max &&
+	bool fits = cache_body_bytes(e->body) <= c->options.entry_bytes_max &&
 		    cost <= c->options.bytes_max;
 	struct node **at = find(c, hash, key);
 	if (*at && !fits)
 		node_drop(c, at);
 	else if (*at)
-		replace(c, *at, e, cost);
+		replace(c, *at, cache_entry_ref(e), cost);
 	else if (fits)
-		put_new(c, hash, e, cost);
+		put_new(c, hash, cache_entry_ref(e), cost);
 	else
 		cache_removals_note(&c->removals, hash);
 	leave(c, change);
-	if (!fits)
-		cache_entry_unref(e);
 	return fits ? RC_OK : RC_FULL;
 }
 
-enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta, int64_t ends_ms,
-	struct cache_change *change)
+enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group,
+	struct str meta, struct cache_body *body, int64_t ends_ms, struct cache_change *change)
+{
+	cache_body_settle(body);
+	struct cache_entry *e = cache_entry_new(key, group, meta, body);
+	e->stored_ms = now_ms;
+	e->ends_ms = ends_ms;
+	enum rc rc = cache_put_entry(c, e, change);
+	cache_entry_unref(e);
+	return rc;
+}
+
+struct cache_entry *cache_touch(struct cache *c, const struct cache_entry *e, struct str meta,
+	int64_t ends_ms, struct cache_change *change)
 {
 	uint64_t hash = keyed_hash(c->key, cache_entry_key(e));
 	struct cache_entry *newer =
 		cache_entry_new(cache_entry_key(e), cache_entry_group(e), meta, e->body);
 	newer->stored_ms = e->stored_ms;
 	newer->ends_ms = ends_ms;
+	newer->generation = e->generation;
 	enter(c, change);
 	struct node *n = *find(c, hash, cache_entry_key(e));
 	bool is_it = n && n->entry == e;
 	if (is_it)
-		replace(c, n, newer, cost_of(newer));
+		replace(c, n, cache_entry_ref(newer), cost_of(newer));
 	leave(c, change);
-	if (!is_it)
-		cache_entry_unref(newer);
-	return is_it ? RC_OK : RC_NOT_FOUND;
+	if (is_it)
+		return newer;
+	cache_entry_unref(newer);
+	return NULL;
+}
+
+void cache_drop(struct cache *c, const struct cache_entry *e, struct cache_change *change)
+{
+	struct str key = cache_entry_key(e);
+	enter(c, change);
+	struct node **at = find(c, keyed_hash(c->key, key), key);
+	if (*at && (*at)->entry == e)
+		node_drop(c, at);
+	leave(c, change);
 }
 
 bool cache_remove(struct cache *c, struct str key, struct cache_change *change)

@@ -50,9 +50,15 @@ struct cache_entry *cache_find(
  * may have; what stood there goes. */
 MUST_USE enum rc cache_put(struct cache *c, int64_t now_ms, struct str key, struct str group,
 	struct str meta, struct cache_body *body, int64_t ends_ms, struct cache_change *change);
-/* The same body under new meta data. RC_NOT_FOUND: `e` is not what stands there any more. */
-MUST_USE enum rc cache_touch(struct cache *c, const struct cache_entry *e, struct str meta,
-	int64_t ends_ms, struct cache_change *change);
+/* The same of one that is made already; the store takes a reference of its own. */
+MUST_USE enum rc cache_put_entry(
+	struct cache *c, struct cache_entry *e, struct cache_change *change);
+/* The same body under new meta data: the newer entry, with a reference. NULL: `e` is not what stands
+ * there any more. */
+MUST_USE struct cache_entry *cache_touch(struct cache *c, const struct cache_entry *e,
+	struct str meta, int64_t ends_ms, struct cache_change *change);
+/* If it is what stands under its key. */
+void cache_drop(struct cache *c, const struct cache_entry *e, struct cache_change *change);
 bool cache_remove(struct cache *c, struct str key, struct cache_change *change);
 /* All of a group (not empty), or all whose keys begin so; how many. They look at every entry: some ms for
  * 100,000 of them. */

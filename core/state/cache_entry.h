@@ -12,6 +12,10 @@ struct cache_entry {
 	uint32_t key_n, group_n, meta_n;
 	int64_t stored_ms, ends_ms; /* monotonic */
 	struct cache_body *body;    /* ref */
+	/* Of a copy that others share (services/far_cache.h); 0: none is known of. */
+	uint64_t generation;
+	_Atomic uint64_t version;
+	_Atomic int64_t checked_ms;
 	char bytes[];               /* key, group, meta */
 };
 

@@ -46,7 +46,8 @@ if kind == 'get' then
 	if not sort then
 		return {'not found', '0', 0, 0, ''}
 	end
-	return {'ok', version, count, remaining(), redis.call('HGET', key, 'value')}
+	-- Who has that version already needs no copy.
+	return {'ok', version, count, remaining(), expected == version and '' or redis.call('HGET', key, 'value')}
 end
 
 if kind == 'put' then

@@ -258,13 +258,16 @@ static void describe(const struct entry *e, int64_t now_ms, struct sluice_answer
 	a->remaining_ms = remaining(e, now_ms);
 }
 
-static int32_t answer_get(struct look_up *l, struct arena *arena, struct sluice_answer *a)
+/* Who has that version already needs no copy. */
+static int32_t answer_get(struct look_up *l, const struct sluice_question *q, struct arena *arena,
+	struct sluice_answer *a)
 {
 	if (!l->at)
 		return SLUICE_E_NOT_FOUND;
 	const struct entry *e = *l->at;
-	struct str value = arena_copy(arena, str_n(e->bytes + e->key_n, e->value_n));
-	if (value.n != e->value_n)
+	size_t n = q->version == e->version ? 0 : e->value_n;
+	struct str value = arena_copy(arena, str_n(e->bytes + e->key_n, n));
+	if (value.n != n)
 		return SLUICE_E_FULL;
 	a->value = (struct sluice_str){value.n ? value.p : "", value.n};
 	describe(e, l->now_ms, a);
@@ -396,7 +399,7 @@ static int32_t answer(struct look_up *l, const struct sluice_question *q, struct
 		return SLUICE_E_INVALID;
 	switch ((enum sluice_question_kind)q->kind) {
 	case SLUICE_GET:
-		return answer_get(l, arena, a);
+		return answer_get(l, q, arena, a);
 	case SLUICE_PUT:
 		return answer_put(l, q, a);
 	case SLUICE_COUNT:

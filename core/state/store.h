@@ -26,7 +26,8 @@ void state_store_free(struct state_store *s); /* NULL: nothing */
 void state_store_limit(struct state_store *s, uint32_t entries_max, uint64_t bytes_max);
 
 /* The question is valid (state_question_is_valid); `now_ms` is monotonic. A value goes into
- * `arena`; when that is spent the result is SLUICE_E_FULL. */
+ * `arena`; when that is spent the result is SLUICE_E_FULL. A GET of the version that stands there is
+ * answered without the value. */
 void state_store_ask(struct state_store *s, int64_t now_ms, const struct sluice_question *q,
 	struct arena *arena, struct sluice_answer *a);
 /* How many there are, expired ones among them. */

@@ -6,6 +6,8 @@
 /* The first byte tells them apart; others when what follows it changes. */
 #define KIND_ANSWER 'b'
 #define KIND_INDEX  'j'
+/* No time, and no span, is beyond it in either direction: so sums of them do not overflow. */
+#define TIME_MAX (INT64_C(1) << 50)
 
 /* Stands at the start of the bytes; copied, since nothing aligns them. */
 struct head {
@@ -85,16 +87,35 @@ void kept_write(
 	memcpy(out, &h, sizeof(h));
 }
 
+static int are_times(const int64_t *times, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (times[i] < -TIME_MAX || times[i] > TIME_MAX)
+			return 0;
+	return 1;
+}
+
+static int head_is_whole(const struct head *h, size_t bytes)
+{
+	const int64_t times[] = {
+		h->lifetime_s, h->age_s, h->base_ms, h->last_modified_s, h->date_s};
+	return h->bytes == sizeof(*h) &&
+	       bytes == sizeof(*h) + (size_t)h->field_bytes + h->variant_n &&
+	       h->field_count <= h->field_bytes / sizeof(struct lengths) &&
+	       h->tag_at <= h->field_bytes && h->tag_n <= h->field_bytes - h->tag_at &&
+	       are_times(times, sizeof(times) / sizeof(times[0])) &&
+	       are_times(h->seconds, CC_TIMES);
+}
+
 int kept_read(struct sluice_str bytes, int64_t begun_ms, struct kept *kept)
 {
 	struct head h;
 	if (bytes.n < sizeof(h) || bytes.p[0] != KIND_ANSWER)
 		return 0;
 	memcpy(&h, bytes.p, sizeof(h));
-	const char *fields = bytes.p + sizeof(h);
-	if (h.bytes != sizeof(h) || bytes.n - sizeof(h) != (size_t)h.field_bytes + h.variant_n ||
-		h.tag_at > h.field_bytes || h.tag_n > h.field_bytes - h.tag_at)
+	if (!head_is_whole(&h, bytes.n))
 		return 0;
+	const char *fields = bytes.p + sizeof(h);
 	*kept = (struct kept){.status = h.status,
 		.cc.flags = h.flags,
 		.lifetime_s = h.lifetime_s,

@@ -7,19 +7,6 @@
 #define BYTES_MIN INT64_C(65536)
 #define BYTES_MAX (INT64_C(64) << 30)
 
-/* What cannot be done is not left out in silence. */
-static int32_t refuse_what_is_elsewhere(
-	const struct sluice_call *call, const struct sluice_value *config)
-{
-	const struct sluice_host *host = call->host;
-	const struct sluice_value *distributed = host->value_get(config, SLUICE_STR("distributed"));
-	if (host->value_bool(distributed, 0))
-		return config_complain(call, distributed,
-			SLUICE_STR("entries lie in each replica's own memory: there is no shared "
-				   "storage for them"));
-	return SLUICE_OK;
-}
-
 static int32_t expression_init(const struct settings *s, const struct sluice_call *call,
 	const struct sluice_value *config, struct sluice_str name, struct sluice_expr **out)
 {
@@ -74,13 +61,18 @@ static int32_t cache_init(
 	if (one < 1 || one > all)
 		return config_complain(call, host->value_get(config, SLUICE_STR("maxEntrySize")),
 			SLUICE_STR("expected 1B to what all entries may have together"));
+	int is_shared =
+		host->value_bool(host->value_get(config, SLUICE_STR("distributed")), 0) != 0;
+	if (is_shared && one > SLUICE_CACHE_SHARED_BYTES_MAX)
+		one = SLUICE_CACHE_SHARED_BYTES_MAX;
 	s->entry_bytes_max = (uint64_t)one;
 	const struct sluice_cache_options options = {.size = sizeof(options),
 		.bytes_max = (uint64_t)all,
 		.entry_bytes_max = (uint64_t)one,
 		.entries_max = (uint32_t)integer(call, config, SLUICE_STR("maxCacheEntries")),
 		.persists = host->value_bool(
-				    host->value_get(config, SLUICE_STR("persistCache")), 0) != 0};
+				    host->value_get(config, SLUICE_STR("persistCache")), 0) != 0,
+		.shared = (uint32_t)is_shared};
 	s->cache = s->store->open(call->instance, &options);
 	return s->cache ? SLUICE_OK : SLUICE_E_FULL;
 }
@@ -133,9 +125,7 @@ int32_t settings_init(struct settings *s, const struct settings *previous,
 		.tells_status =
 			host->value_bool(host->value_get(config, SLUICE_STR("cacheStatus")), 1)};
 	counters_init(s, call);
-	int32_t rc = refuse_what_is_elsewhere(call, config);
-	int32_t expressions = expressions_init(s, call, config);
-	rc = rc != SLUICE_OK ? rc : expressions;
+	int32_t rc = expressions_init(s, call, config);
 	rc = rc != SLUICE_OK ? rc : invalidation_init(s, call, config);
 	rc = rc != SLUICE_OK ? rc : cache_init(s, call, config);
 	if (rc != SLUICE_OK)

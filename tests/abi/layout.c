@@ -448,6 +448,7 @@ static void print_contracts(void)
 
 static void print_cache(void)
 {
+	VALUE(SLUICE_CACHE_SHARED_BYTES_MAX);
 	BEGIN(sluice_cache_options);
 #define O(f) FIELD(sluice_cache_options, f)
 	O(size), O(reserved), O(name), O(bytes_max), O(entry_bytes_max), O(entries_max),

@@ -354,7 +354,6 @@ END_TEST
 
 START_TEST(refuses_what_it_cannot_do)
 {
-	assert_refused(NAME, NAME, "distributed: true", "config.distributed", "shared storage");
 	assert_refused(NAME, NAME, "ttl: 0", "config.ttl", NULL);
 	assert_refused(NAME, NAME, "maxCacheSize: 1KiB", "config.maxCacheSize", "64KiB");
 	assert_refused(NAME, NAME, "{maxCacheSize: 64KiB, maxEntrySize: 65KiB}",

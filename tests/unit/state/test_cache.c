@@ -88,16 +88,21 @@ START_TEST(a_newer_one_takes_its_place)
 	struct cache_entry *second = cache_find(c, 2000, STR("a"), &total);
 	assert_str(str_n(cache_body_pieces(first->body)->data, 5), "first");
 	assert_str(str_n(cache_body_pieces(second->body)->data, 6), "second");
-	ck_assert_int_eq(cache_touch(c, first, STR("x"), 9000, &total), RC_NOT_FOUND);
-	ck_assert_int_eq(cache_touch(c, second, STR("new"), 9000, &total), RC_OK);
+	ck_assert_ptr_null(cache_touch(c, first, STR("x"), 9000, &total));
+	struct cache_entry *newer = cache_touch(c, second, STR("new"), 9000, &total);
+	ck_assert_ptr_nonnull(newer);
+	cache_drop(c, second, &total);
 	struct cache_entry *third = cache_find(c, 8000, STR("a"), &total);
-	ck_assert_ptr_nonnull(third);
+	ck_assert_ptr_eq(third, newer);
 	assert_str(cache_entry_meta(third), "new");
 	ck_assert_ptr_eq(third->body, second->body);
 	ck_assert_int_eq(third->stored_ms, 1000);
 	cache_entry_unref(first);
 	cache_entry_unref(second);
+	cache_drop(c, third, &total);
+	ck_assert(!has("a"));
 	cache_entry_unref(third);
+	cache_entry_unref(newer);
 	end();
 }
 END_TEST

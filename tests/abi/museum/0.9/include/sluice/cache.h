@@ -27,6 +27,9 @@ extern "C" {
 
 #define SLUICE_CACHE_SERVICE "sluice.cache/1"
 
+/* Of one body, in a store that gateways share. */
+#define SLUICE_CACHE_SHARED_BYTES_MAX 921600
+
 struct sluice_cache;       /* lives until the instance's `release` has returned */
 struct sluice_cache_entry; /* found by an exchange: lasts until it ends, whatever becomes of the store */
 
@@ -46,7 +49,10 @@ struct sluice_cache_options {
 	/* Not 0: entries come back after a restart of the process, from files in the gateway's state folder (where there
 	 * is none, as in tests: not). Meta data must mean the same in every process, then. */
 	uint32_t persists;
-	/* Must be 0. */
+	/* Not 0: where the gateway has a shared storage, all gateways that share it have the entries together: `find`
+	 * answers later (SLUICE_PENDING), what one drops is gone for all within a second, and no body may be larger than
+	 * SLUICE_CACHE_SHARED_BYTES_MAX. Meta data must mean the same in all of them. While it cannot be asked, and where
+	 * there is none, entries are this process's own. */
 	uint32_t shared;
 };
 
