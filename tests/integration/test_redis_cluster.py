@@ -81,7 +81,7 @@ def a_key_that_moves_to_another_node_is_counted_on():
         for node in (target, source, *cluster.masters):
             node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
         equal(statuses(gateway, "a", 2), [200, 429])  # MOVED
-        wait_for(lambda: gateway.metrics()["sluice_shared_storage_maps_total"] == 2, "another map")
+        wait_for(lambda: gateway.metrics()["sluice_shared_storage_maps_total"] >= 2, "another map")
         equal([target.ask("EXISTS", key), status(gateway, "a"), turned(gateway)], ["1", 429, 3])
 
 
