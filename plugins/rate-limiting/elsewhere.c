@@ -71,15 +71,13 @@ static int64_t at_most(uint64_t n)
 	return n < SLUICE_COUNT_MAX ? (int64_t)n : SLUICE_COUNT_MAX;
 }
 
-int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
-	const struct sluice_value *config, const struct limits *limits)
+static int32_t limits_init(
+	struct elsewhere *e, const struct sluice_call *call, const struct limits *limits)
 {
-	enum mode mode;
-	int32_t rc = mode_read(call, config, limits, &mode);
-	if (rc != SLUICE_OK || mode == LOCAL)
-		return rc;
-	fallback_init(&e->fallback, limits);
-	e->on_store_error = on_store_error_of(call->host, config);
+	e->limits =
+		call->host->instance_alloc(call->instance, limits->count * sizeof(e->limits[0]));
+	if (!e->limits)
+		return SLUICE_E_FULL;
 	e->kind = kind_of(limits->algorithm);
 	e->limit_count = limits->count;
 	for (size_t i = 0; i < limits->count; i++) {
@@ -87,7 +85,20 @@ int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
 		e->limits[i] = (struct sluice_quota_limit){
 			at_most(w->requests_max), w->period_ms, at_most(w->burst)};
 	}
-	if (mode == LEASED && leases_size_max(&limits->windows[0]) > 0) {
+	fallback_init(&e->fallback);
+	return SLUICE_OK;
+}
+
+int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
+	const struct sluice_value *config, const struct limits *limits)
+{
+	enum mode mode;
+	int32_t rc = mode_read(call, config, limits, &mode);
+	if (rc != SLUICE_OK || mode == LOCAL)
+		return rc;
+	e->on_store_error = on_store_error_of(call->host, config);
+	rc = limits_init(e, call, limits);
+	if (rc == SLUICE_OK && mode == LEASED && leases_size_max(&limits->windows[0]) > 0) {
 		e->leases = leases_new(&limits->windows[0]);
 		rc = e->leases ? SLUICE_OK : SLUICE_E_FULL;
 	}
@@ -102,10 +113,13 @@ void elsewhere_continue(struct elsewhere *e, const struct elsewhere *previous)
 	e->leases = leases_ref(previous->leases);
 }
 
-void elsewhere_deinit(struct elsewhere *e)
+void elsewhere_deinit(struct elsewhere *e, const struct sluice_call *call)
 {
+	if (!e->limits)
+		return;
 	leases_unref(e->leases);
 	fallback_deinit(&e->fallback);
+	call->host->instance_free(call->instance, e->limits);
 }
 
 /* --- without an answer ----------------------------------------------------------------------- */
@@ -117,6 +131,20 @@ static int32_t deny(const struct sluice_call *call, struct sluice_exchange *x)
 	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
 }
 
+static struct limits limits_of(const struct elsewhere *e)
+{
+	static const struct algorithm *const algorithms[] = {
+		[SLUICE_QUOTA_FIXED] = &algorithm_fixed_window,
+		[SLUICE_QUOTA_SLIDING] = &algorithm_sliding_window,
+		[SLUICE_QUOTA_EVEN] = &algorithm_gcra,
+	};
+	struct limits all = {.algorithm = algorithms[e->kind], .count = e->limit_count};
+	for (size_t i = 0; i < all.count; i++)
+		all.windows[i] = (struct window_limit){(uint64_t)e->limits[i].most,
+			e->limits[i].period_ms, (uint64_t)e->limits[i].burst};
+	return all;
+}
+
 static int32_t undecided(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *visit)
 {
@@ -126,7 +154,8 @@ static int32_t undecided(
 	if (e->on_store_error != COUNT_LOCALLY)
 		return e->on_store_error == ALLOW || s->report_only ? SLUICE_CONTINUE
 								    : deny(call, x);
-	struct quota quota = fallback_take(&e->fallback, quota_store_replicas(&e->store),
+	const struct limits all = limits_of(e);
+	struct quota quota = fallback_take(&e->fallback, &all, quota_store_replicas(&e->store),
 		visit->key, call->host->now_ms(x), visit->cost);
 	return request_settle(call, x, &quota);
 }

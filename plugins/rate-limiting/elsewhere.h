@@ -21,8 +21,8 @@ struct elsewhere {
 	struct leases *leases; /* counted; NULL: every request asks */
 	struct fallback fallback;
 	enum sluice_quota_kind kind;
-	size_t limit_count;
-	struct sluice_quota_limit limits[WINDOWS_MAX];
+	size_t limit_count;                /* 0: nothing is shared */
+	struct sluice_quota_limit *limits; /* owned */
 };
 
 /* `e` is zeroed. SLUICE_E_INVALID: what is wrong was told at its place. */
@@ -30,7 +30,7 @@ int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
 	const struct sluice_value *config, const struct limits *limits);
 /* Of an instance that counts the same limits by the same keys: what it has taken ahead goes on. */
 void elsewhere_continue(struct elsewhere *e, const struct elsewhere *previous);
-void elsewhere_deinit(struct elsewhere *e);
+void elsewhere_deinit(struct elsewhere *e, const struct sluice_call *call);
 /* Whether questions go to other machines now. */
 static inline int elsewhere_is_shared(const struct elsewhere *e)
 {

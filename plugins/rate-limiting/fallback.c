@@ -16,26 +16,23 @@ static struct limits limits_of(const struct limits *all, uint32_t replicas)
 	return own;
 }
 
-void fallback_init(struct fallback *f, const struct limits *limits)
+void fallback_init(struct fallback *f)
 {
 	pthread_mutex_init(&f->lock, NULL);
-	f->limits = *limits;
 }
 
 void fallback_deinit(struct fallback *f)
 {
-	if (!f->limits.algorithm)
-		return;
 	pthread_mutex_destroy(&f->lock);
 	buckets_unref(f->buckets);
 }
 
 /* A reference; NULL: no memory. */
-static struct buckets *buckets_of(struct fallback *f, uint32_t replicas)
+static struct buckets *buckets_of(struct fallback *f, const struct limits *all, uint32_t replicas)
 {
 	pthread_mutex_lock(&f->lock);
 	if (!f->buckets || f->replicas != replicas) {
-		const struct limits own = limits_of(&f->limits, replicas);
+		const struct limits own = limits_of(all, replicas);
 		buckets_unref(f->buckets);
 		f->buckets = buckets_new(&own);
 		f->replicas = replicas;
@@ -45,10 +42,10 @@ static struct buckets *buckets_of(struct fallback *f, uint32_t replicas)
 	return b;
 }
 
-struct quota fallback_take(
-	struct fallback *f, uint32_t replicas, struct bucket_key key, int64_t now_ms, uint64_t cost)
+struct quota fallback_take(struct fallback *f, const struct limits *all, uint32_t replicas,
+	struct bucket_key key, int64_t now_ms, uint64_t cost)
 {
-	struct buckets *b = buckets_of(f, replicas);
+	struct buckets *b = buckets_of(f, all, replicas);
 	struct quota q = {0};
 	if (b)
 		q = buckets_take(b, key, now_ms, cost);

@@ -14,15 +14,14 @@
 
 struct fallback {
 	pthread_mutex_t lock;
-	struct limits limits;    /* of all replicas */
 	uint32_t replicas;       /* that `buckets` are for */
 	struct buckets *buckets; /* counted; NULL: none yet */
 };
 
-void fallback_init(struct fallback *f, const struct limits *limits);
+void fallback_init(struct fallback *f);
 void fallback_deinit(struct fallback *f);
-/* As buckets_take; without memory it is refused. */
-struct quota fallback_take(struct fallback *f, uint32_t replicas, struct bucket_key key,
-	int64_t now_ms, uint64_t cost);
+/* As buckets_take, of a part of the limits, which are always the same; without memory it is refused. */
+struct quota fallback_take(struct fallback *f, const struct limits *all, uint32_t replicas,
+	struct bucket_key key, int64_t now_ms, uint64_t cost);
 
 #endif

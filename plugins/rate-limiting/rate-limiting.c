@@ -110,7 +110,7 @@ static void release(const struct sluice_call *call)
 	s->expr->free(call->instance, s->cost);
 	call->host->instance_free(call->instance, s->policies);
 	buckets_unref(s->buckets);
-	elsewhere_deinit(&s->elsewhere);
+	elsewhere_deinit(&s->elsewhere, call);
 	call->host->instance_free(call->instance, s);
 }
 
