@@ -3,6 +3,7 @@
 
 #include "json/json.h"
 #include "policy/chain.h"
+#include "policy/host_priv.h"
 
 static struct claim *find(struct exchange_claims *c, struct str name)
 {
@@ -31,8 +32,8 @@ static struct claim *place_add(struct arena *arena, struct exchange_claims *c)
 		return NULL;
 	if (c->count == c->capacity) {
 		uint32_t more = c->capacity ? 2 * c->capacity : 8;
-		struct claim *items = arena_realloc(arena, c->items,
-			c->capacity * sizeof(*items), more * sizeof(*items));
+		struct claim *items = arena_realloc(
+			arena, c->items, c->capacity * sizeof(*items), more * sizeof(*items));
 		if (!items)
 			return NULL;
 		c->items = items;
@@ -65,8 +66,8 @@ static enum rc put(struct sluice_exchange *x, struct str name, struct str json)
 	return RC_OK;
 }
 
-static enum rc put_value(struct sluice_exchange *x, struct str name,
-	const struct json_value *value, struct buffer *text)
+static enum rc put_value(struct sluice_exchange *x, struct str name, const struct json_value *value,
+	struct buffer *text)
 {
 	buffer_reset(text);
 	json_write(value, text);
@@ -93,11 +94,104 @@ enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
 		return RC_FULL;
 	if (json_parse(json, &d, &error) != RC_OK)
 		return RC_INVALID;
-	buffer_init(&text, 6 * CLAIMS_BYTES_MAX); /* what is escaped takes up to six times as much */
+	buffer_init(
+		&text, 6 * CLAIMS_BYTES_MAX); /* what is escaped takes up to six times as much */
 	enum rc rc = name.n > 0 ? put_value(x, name, json_root(d), &text)
 				: put_members(x, json_root(d), &text);
 	buffer_deinit(&text);
 	json_free(d);
+	return rc;
+}
+
+/* --- prepared -------------------------------------------------------------------------------- */
+/* Names and values one behind the other; ends[i] is behind the i-th value. */
+static enum rc members_write(
+	const struct json_value *object, struct buffer *text, size_t ends[CLAIMS_MAX])
+{
+	if (object->type != JSON_OBJECT)
+		return RC_INVALID;
+	if (object->u.object.count > CLAIMS_MAX)
+		return RC_FULL;
+	for (uint32_t i = 0; i < object->u.object.count; i++) {
+		const struct json_member *m = &object->u.object.members[i];
+		if (m->key.n == 0 || m->key.n > CLAIM_NAME_BYTES_MAX)
+			return RC_INVALID;
+		buffer_add(text, m->key);
+		json_write(&m->value, text);
+		ends[i] = text->n;
+	}
+	return text->failed || text->n > CLAIMS_BYTES_MAX ? RC_FULL : RC_OK;
+}
+
+static enum rc prepare(struct sluice_instance *i, const struct json_value *object,
+	struct buffer *text, struct sluice_claims **out)
+{
+	size_t ends[CLAIMS_MAX], start = 0;
+	enum rc rc = members_write(object, text, ends);
+	if (rc != RC_OK)
+		return rc;
+	uint32_t count = object->u.object.count;
+	struct sluice_claims *c =
+		host_instance_alloc(i, sizeof(*c) + count * sizeof(c->items[0]) + text->n);
+	if (!c)
+		return RC_FULL;
+	*c = (struct sluice_claims){.count = count, .bytes = text->n};
+	char *to = (char *)&c->items[count];
+	for (uint32_t k = 0; k < count; start = ends[k++]) {
+		size_t name_n = object->u.object.members[k].key.n;
+		memcpy(to + start, text->p + start, ends[k] - start);
+		c->items[k].name = str_n(to + start, name_n);
+		c->items[k].json = str_n(to + start + name_n, ends[k] - start - name_n);
+	}
+	*out = c;
+	return RC_OK;
+}
+
+enum rc claims_prepare(struct sluice_instance *i, struct str json, struct sluice_claims **out)
+{
+	struct json_document *d;
+	struct json_error error;
+	struct buffer text;
+	if (json.n > CLAIMS_BYTES_MAX)
+		return RC_FULL;
+	if (json_parse(json, &d, &error) != RC_OK)
+		return RC_INVALID;
+	buffer_init(&text, 6 * CLAIMS_BYTES_MAX);
+	enum rc rc = prepare(i, json_root(d), &text, out);
+	buffer_deinit(&text);
+	json_free(d);
+	return rc;
+}
+
+/* Into an exchange that has none: two copies, and views anew. */
+static enum rc place_all(
+	struct arena *arena, struct exchange_claims *c, const struct sluice_claims *from)
+{
+	struct claim *items = arena_alloc(arena, from->count * sizeof(*items));
+	char *text = arena_alloc(arena, from->bytes);
+	if (!items || !text)
+		return RC_FULL;
+	memcpy(text, from->items[0].name.p, from->bytes);
+	for (uint32_t i = 0; i < from->count; i++) {
+		items[i].name = str_n(text, from->items[i].name.n);
+		items[i].json = str_n(text + items[i].name.n, from->items[i].json.n);
+		text += items[i].name.n + items[i].json.n;
+	}
+	*c = (struct exchange_claims){.items = items,
+		.count = from->count,
+		.capacity = from->count,
+		.bytes = from->bytes};
+	return RC_OK;
+}
+
+enum rc claims_set_prepared(struct sluice_exchange *x, const struct sluice_claims *from)
+{
+	struct exchange_claims *c = claims_of(x);
+	enum rc rc = c ? RC_OK : RC_FULL;
+	if (rc == RC_OK && c->count == 0 && from->count > 0)
+		return place_all(x->arena, c, from);
+	for (uint32_t i = 0; rc == RC_OK && i < from->count; i++)
+		rc = put(x, from->items[i].name, from->items[i].json);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #define CLAIM_NAME_BYTES_MAX 256
 
 struct sluice_exchange;
+struct sluice_instance;
 
 struct claim {
 	struct str name, json;
@@ -32,6 +33,15 @@ struct exchange_claims {
  * object, is a claim. RC_INVALID: it breaks its contract, RC_FULL: C1 or the arena; then some members
  * may have been taken. */
 MUST_USE enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json);
+/* Those of an object, read once for many exchanges; on the instance's account. As claims_set. */
+struct sluice_claims {
+	uint32_t count;
+	size_t bytes;
+	struct claim items[]; /* whose texts stand behind them, in this order */
+};
+MUST_USE enum rc claims_prepare(
+	struct sluice_instance *i, struct str json, struct sluice_claims **out);
+MUST_USE enum rc claims_set_prepared(struct sluice_exchange *x, const struct sluice_claims *from);
 /* Whether it was there. */
 bool claims_remove(struct sluice_exchange *x, struct str name);
 /* NULL: there is none. */

@@ -326,6 +326,8 @@ const struct sluice_host *host_own_table(void)
 		.method_set = host_method_set,
 		.violation = host_violation,
 		.reroute = host_reroute,
+		.claims_prepare = host_claims_prepare,
+		.claims_set_prepared = host_claims_set_prepared,
 	};
 	return &table;
 }

@@ -82,8 +82,8 @@ int32_t host_claim_get(struct sluice_exchange *x, struct sluice_str name, struct
 	return SLUICE_OK;
 }
 
-int32_t host_claim_next(struct sluice_exchange *x, uint32_t *at, struct sluice_str *name,
-	struct sluice_str *json)
+int32_t host_claim_next(
+	struct sluice_exchange *x, uint32_t *at, struct sluice_str *name, struct sluice_str *json)
 {
 	if (!host_allows(x, HOST_claim_next))
 		return host_refuse(HOST_claim_next);
@@ -94,6 +94,21 @@ int32_t host_claim_next(struct sluice_exchange *x, uint32_t *at, struct sluice_s
 		*name = str_out(claim->name);
 	*json = str_out(claim->json);
 	return SLUICE_OK;
+}
+
+int32_t host_claims_prepare(
+	struct sluice_instance *i, struct sluice_str json, struct sluice_claims **claims)
+{
+	if (!host_allows_instance(i, HOST_claims_prepare))
+		return host_refuse(HOST_claims_prepare);
+	return claims ? code_of(claims_prepare(i, str_in(json), claims)) : SLUICE_E_INVALID;
+}
+
+int32_t host_claims_set_prepared(struct sluice_exchange *x, const struct sluice_claims *claims)
+{
+	if (!host_allows(x, HOST_claims_set_prepared))
+		return host_refuse(HOST_claims_set_prepared);
+	return claims ? code_of(claims_set_prepared(x, claims)) : SLUICE_E_INVALID;
 }
 
 /* --- the method ------------------------------------------------------------------------------ */

@@ -48,7 +48,9 @@
 	X(claim_next, IN_EXCHANGE)                                                                 \
 	X(method_set, IN(REQUEST_HEAD))                                                            \
 	X(violation, IN_LIVE)                                                                    \
-	X(reroute, IN(REQUEST_HEAD) | IN(REQUEST_BODY))
+	X(reroute, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                            \
+	X(claims_prepare, IN(REQUEST_HEAD) | IN(REQUEST_BODY) | IN_CALLED)                         \
+	X(claims_set_prepared, IN(REQUEST_HEAD) | IN(REQUEST_BODY))
 
 enum host_call {
 #define X(name, legal) HOST_##name,
@@ -171,6 +173,9 @@ int32_t host_claim_set(struct sluice_exchange *, struct sluice_str, struct sluic
 int32_t host_claim_get(struct sluice_exchange *, struct sluice_str, struct sluice_str *);
 int32_t host_claim_next(
 	struct sluice_exchange *, uint32_t *, struct sluice_str *, struct sluice_str *);
+int32_t host_claims_prepare(
+	struct sluice_instance *, struct sluice_str, struct sluice_claims **);
+int32_t host_claims_set_prepared(struct sluice_exchange *, const struct sluice_claims *);
 int32_t host_method_set(struct sluice_exchange *, struct sluice_str);
 int32_t host_violation(
 	struct sluice_exchange *, struct sluice_str, struct sluice_str, struct sluice_str);

@@ -33,9 +33,10 @@ struct visit {
 	struct sluice_exchange *x;
 	struct sluice_str token, claims_text;
 	const struct jose_value *claims;
-	struct jose_value *own_claims; /* owned: they are not remembered */
-	uint64_t to_remember;          /* the keys' number; 0: not this token */
-	const char *why;               /* it is refused */
+	struct jose_value *own_claims;        /* owned: they are not remembered */
+	const struct sluice_claims *prepared; /* NULL: the same */
+	uint64_t to_remember;                 /* the keys' number; 0: not this token */
+	const char *why;                      /* it is refused */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -217,6 +218,7 @@ static int32_t prove(struct visit *v)
 		v->host->counter_add(v->call->instance, v->s->remembered, 1);
 		v->claims_text = seen->claims_text;
 		v->claims = seen->claims;
+		v->prepared = seen->prepared;
 		return SLUICE_OK;
 	}
 	v->to_remember = choice.number;
@@ -272,6 +274,20 @@ static int lacks_keys(const struct visit *v)
 }
 
 /* --- its claims ------------------------------------------------------------------------------ */
+static void remember(struct visit *v)
+{
+	struct verified_token token = {v->token, v->claims_text, v->own_claims, NULL};
+	struct sluice_instance *i = v->call->instance;
+	if (v->host->claims_prepare(i, v->claims_text, &token.prepared) != SLUICE_OK)
+		token.prepared = NULL;
+	if (verified_add(v->call, v->w->verified, &token, v->to_remember)) {
+		v->prepared = token.prepared;
+		v->own_claims = NULL;
+	} else {
+		v->host->instance_free(i, token.prepared);
+	}
+}
+
 static int32_t read_claims(struct visit *v)
 {
 	if (v->claims)
@@ -279,9 +295,8 @@ static int32_t read_claims(struct visit *v)
 	if (jose_object_read(v->claims_text, &v->own_claims) != SLUICE_OK)
 		return invalid(v, "its claims are no JSON object");
 	v->claims = v->own_claims;
-	const struct verified_token token = {v->token, v->claims_text, v->own_claims};
-	if (v->to_remember && verified_add(v->call, v->w->verified, &token, v->to_remember))
-		v->own_claims = NULL;
+	if (v->to_remember && v->w->verified)
+		remember(v);
 	return SLUICE_OK;
 }
 
@@ -294,7 +309,8 @@ static int32_t judge(struct visit *v)
 	v->why = jose_claims_problem(v->claims, &s->registered, v->host->wall_ms(v->x) / 1000);
 	if (v->why)
 		return SLUICE_E_INVALID;
-	rc = v->host->claim_set(v->x, SLUICE_STR(""), v->claims_text);
+	rc = v->prepared ? v->host->claims_set_prepared(v->x, v->prepared)
+			 : v->host->claim_set(v->x, SLUICE_STR(""), v->claims_text);
 	if (rc != SLUICE_OK)
 		return rc == SLUICE_E_INVALID ? invalid(v, "its claims cannot be read") : rc;
 	for (size_t i = 0; i < s->rule_count && !v->why; i++)

@@ -4,8 +4,8 @@
 #include "sluice/text.h"
 
 #define WAYS 4
-/* What a parsed claim takes, by bytes of its text: an object's member, its name and value. */
-#define PARSED_BYTES(n) ((n)*8 + 256)
+/* What claims take, by bytes of their text: members of an object, and names and values once more, prepared. */
+#define PARSED_BYTES(n) ((n)*10 + 256)
 /* Spreads the last characters of a signature, of which each has six bits. */
 #define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
@@ -50,6 +50,7 @@ static void place_clear(const struct sluice_call *call, struct verified *v, stru
 	if (p->kept) {
 		v->bytes -= p->kept->bytes;
 		jose_object_free(p->kept->token.claims);
+		call->host->instance_free(call->instance, p->kept->token.prepared);
 		call->host->instance_free(call->instance, p->kept);
 	}
 	*p = (struct place){.keys_number = 0};
@@ -109,8 +110,9 @@ static struct kept *kept_new(
 	memcpy(k->texts, text.p, text.n);
 	memcpy(k->texts + text.n, claims.p, claims.n);
 	k->bytes = bytes;
-	k->token = (struct verified_token){
-		{k->texts, text.n}, {k->texts + text.n, claims.n}, token->claims};
+	k->token = *token;
+	k->token.text.p = k->texts;
+	k->token.claims_text.p = k->texts + text.n;
 	return k;
 }
 

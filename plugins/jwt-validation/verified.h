@@ -26,6 +26,7 @@ struct verified_token {
 	struct sluice_str text;
 	struct sluice_str claims_text;
 	struct jose_value *claims;
+	struct sluice_claims *prepared; /* the same, for exchanges; NULL: they cannot be */
 };
 
 /* At least that many places; NULL: no memory, or none are wanted. */
@@ -35,6 +36,6 @@ void verified_free(const struct sluice_call *call, struct verified *v);
 /* Both take a `v` of NULL, which has nothing. `keys_number` is not 0. NULL: it is not there. */
 const struct verified_token *verified_find(
 	const struct verified *v, struct sluice_str text, uint64_t keys_number);
-/* Texts are copied. 1: the claims are its own from here on; 0: there is no room. */
+/* Texts are copied. 1: the claims, both of them, are its own from here on; 0: there is no room. */
 int verified_add(const struct sluice_call *call, struct verified *v,
 	const struct verified_token *token, uint64_t keys_number);

@@ -64,6 +64,8 @@ TRY(claim_get, IS_LEGAL(h->claim_get(x, SLUICE_STR("c"), &out)))
 TRY(claims, (at = 0, IS_LEGAL(h->claim_next(x, &at, NULL, &out))))
 TRY(method, IS_LEGAL(h->method_set(x, SLUICE_STR("PUT"))))
 TRY(violation, IS_LEGAL(h->violation(x, SLUICE_STR("w"), SLUICE_STR(""), SLUICE_STR(""))))
+TRY(prepare_claims, IS_LEGAL(h->claims_prepare(i, SLUICE_STR("[]"), NULL)))
+TRY(set_claims, IS_LEGAL(h->claims_set_prepared(x, NULL)))
 TRY(wipe, IS_LEGAL(h->value_wipe(i, NULL)))
 
 #define LIVE "request_head request_body request_end response_head response_body response_end"
@@ -106,6 +108,8 @@ static const struct legality {
 	{"claim_set", try_claim_set, "request_head request_body"},
 	{"claim_get", try_claim_get, ALL},
 	{"claim_next", try_claims, ALL},
+	{"claims_prepare", try_prepare_claims, "request_head request_body"},
+	{"claims_set_prepared", try_set_claims, "request_head request_body"},
 	{"method_set", try_method, "request_head"},
 	{"violation", try_violation, LIVE},
 };

@@ -40,23 +40,22 @@ static int32_t read_labels(
 	const struct sluice_host *h = p->host;
 	struct sluice_str name, value;
 	uint32_t at = 0;
-	ck_assert_int_eq(
-		h->label_get(x, SLUICE_LABELS_API, SLUICE_STR("tier"), &value), SLUICE_OK);
+	ck_assert_int_eq(h->label_get(x, SLUICE_LABELS_API, SLUICE_STR("tier"), &value), SLUICE_OK);
 	assert_text(value, "gold");
 	ck_assert_int_eq(
 		h->label_get(x, SLUICE_LABELS_BINDING, SLUICE_STR("team"), &value), SLUICE_OK);
 	assert_text(value, "risk");
-	ck_assert_int_eq(h->label_get(x, SLUICE_LABELS_API, SLUICE_STR("team"), &value),
-		SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(
+		h->label_get(x, SLUICE_LABELS_API, SLUICE_STR("team"), &value), SLUICE_E_NOT_FOUND);
 	ck_assert_int_eq(h->label_next(x, SLUICE_LABELS_API, &at, &name, &value), SLUICE_OK);
 	assert_text(name, "tier");
 	ck_assert_int_eq(h->label_next(x, SLUICE_LABELS_API, &at, NULL, &value), SLUICE_OK);
 	assert_text(value, "");
-	ck_assert_int_eq(h->label_next(x, SLUICE_LABELS_API, &at, &name, &value),
-		SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(
+		h->label_next(x, SLUICE_LABELS_API, &at, &name, &value), SLUICE_E_NOT_FOUND);
 	at = 0;
-	ck_assert_int_eq(h->label_next(x, (enum sluice_labels)7, &at, &name, &value),
-		SLUICE_E_NOT_FOUND);
+	ck_assert_int_eq(
+		h->label_next(x, (enum sluice_labels)7, &at, &name, &value), SLUICE_E_NOT_FOUND);
 	assert_text(h->fact(x, SLUICE_FACT_STAGE), "authn");
 	assert_text(h->fact(x, SLUICE_FACT_API_NAME), "shop");
 	assert_text(h->fact(x, SLUICE_FACT_API_NAMESPACE), "default");
@@ -138,8 +137,8 @@ static int32_t use_claims(
 	ck_assert_int_eq(h->claim_get(x, SLUICE_STR("sub"), &json), SLUICE_E_NOT_FOUND);
 	ck_assert_int_eq(h->claim_next(x, &at, &name, &json), SLUICE_E_NOT_FOUND);
 	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("sub"), SLUICE_STR("\"u1\"")), SLUICE_OK);
-	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("roles"), SLUICE_STR(" [ \"a\",\n2 ] ")),
-		SLUICE_OK);
+	ck_assert_int_eq(
+		h->claim_set(x, SLUICE_STR("roles"), SLUICE_STR(" [ \"a\",\n2 ] ")), SLUICE_OK);
 	ck_assert_int_eq(h->claim_get(x, SLUICE_STR("roles"), &json), SLUICE_OK);
 	assert_text(json, "[\"a\",2]");
 	/* All of an object, over what is there. */
@@ -169,12 +168,91 @@ START_TEST(claims_are_set_read_and_removed)
 }
 END_TEST
 
+static void assert_claims(const struct sluice_host *h, struct sluice_exchange *x,
+	const char *const *names, const char *const *values, size_t n)
+{
+	struct sluice_str name, json;
+	uint32_t at = 0;
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_int_eq(h->claim_next(x, &at, &name, &json), SLUICE_OK);
+		assert_text(name, names[i]);
+		assert_text(json, values[i]);
+	}
+	ck_assert_int_eq(h->claim_next(x, &at, &name, &json), SLUICE_E_NOT_FOUND);
+}
+
+static int32_t use_prepared(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const struct sluice_host *h = p->host;
+	struct sluice_claims *first, *second, *none;
+	const char *const names[] = {"sub", "roles", "act"};
+	const char *const values[] = {"\"u1\"", "[\"a\",2]", "{}"};
+	const char *const later[] = {"\"u2\"", "[\"a\",2]", "{}"};
+	ck_assert_int_eq(
+		h->claims_prepare(p->instance,
+			SLUICE_STR("{\"sub\": \"u1\", \"roles\": [\"a\", 2], \"act\": {}}"),
+			&first),
+		SLUICE_OK);
+	ck_assert_int_eq(
+		h->claims_prepare(p->instance, SLUICE_STR("{\"sub\":\"u2\"}"), &second), SLUICE_OK);
+	ck_assert_int_eq(h->claims_prepare(p->instance, SLUICE_STR("{}"), &none), SLUICE_OK);
+	ck_assert_int_eq(h->claims_set_prepared(x, none), SLUICE_OK);
+	assert_claims(h, x, names, values, 0);
+	ck_assert_int_eq(h->claims_set_prepared(x, first), SLUICE_OK);
+	h->instance_free(p->instance, first);
+	assert_claims(h, x, names, values, 3);
+	/* Over what is there. */
+	ck_assert_int_eq(h->claims_set_prepared(x, second), SLUICE_OK);
+	assert_claims(h, x, names, later, 3);
+	h->instance_free(p->instance, second);
+	h->instance_free(p->instance, none);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(claims_are_prepared_once_for_many)
+{
+	bench_free(run_head_of(use_prepared, NULL));
+}
+END_TEST
+
+static int32_t prepare_wrongly(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const struct sluice_host *h = p->host;
+	const char *const wrong[] = {"", "[1]", "{", "{\"a\":1,\"a\":2}", "{\"\":1}"};
+	static char big[CLAIMS_BYTES_MAX + 1];
+	struct sluice_claims *c = NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
+		ck_assert_int_eq(h->claims_prepare(p->instance,
+					 (struct sluice_str){wrong[i], strlen(wrong[i])}, &c),
+			SLUICE_E_INVALID);
+	memset(big, ' ', sizeof(big));
+	ck_assert_int_eq(h->claims_prepare(p->instance, (struct sluice_str){big, sizeof(big)}, &c),
+		SLUICE_E_FULL);
+	size_t n = (size_t)snprintf(big, sizeof(big), "{");
+	for (int i = 0; i <= CLAIMS_MAX; i++)
+		n += (size_t)snprintf(big + n, sizeof(big) - n, "%s\"c%d\":1", i ? "," : "", i);
+	big[n++] = '}';
+	ck_assert_int_eq(
+		h->claims_prepare(p->instance, (struct sluice_str){big, n}, &c), SLUICE_E_FULL);
+	ck_assert_ptr_null(c);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(what_cannot_be_claims_is_not_prepared)
+{
+	bench_free(run_head_of(prepare_wrongly, NULL));
+}
+END_TEST
+
 static int32_t overdo_claims(
 	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
 {
 	static char big[CLAIMS_BYTES_MAX];
 	const struct sluice_host *h = p->host;
-	const char *const wrong[] = {"", "u1", "{", "[1,]", "\"\\u0000\"", "{\"a\":1,\"a\":2}", "1 2"};
+	const char *const wrong[] = {
+		"", "u1", "{", "[1,]", "\"\\u0000\"", "{\"a\":1,\"a\":2}", "1 2"};
 	char name[CLAIM_NAME_BYTES_MAX + 1];
 	for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
 		struct sluice_str json = {wrong[i], strlen(wrong[i])};
@@ -187,18 +265,18 @@ static int32_t overdo_claims(
 		SLUICE_E_INVALID);
 	memset(big, '7', sizeof(big));
 	big[0] = big[sizeof(big) - 3] = '"';
-	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("abc"),
-				 (struct sluice_str){big, sizeof(big) - 2}),
+	ck_assert_int_eq(
+		h->claim_set(x, SLUICE_STR("abc"), (struct sluice_str){big, sizeof(big) - 2}),
 		SLUICE_E_FULL);
 	big[sizeof(big) - 4] = '"';
-	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("abc"),
-				 (struct sluice_str){big, sizeof(big) - 3}),
+	ck_assert_int_eq(
+		h->claim_set(x, SLUICE_STR("abc"), (struct sluice_str){big, sizeof(big) - 3}),
 		SLUICE_OK);
 	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("abc"), SLUICE_STR("1")), SLUICE_OK);
 	for (int i = 1; i < CLAIMS_MAX; i++) {
 		int n = snprintf(name, sizeof(name), "c%d", i);
-		ck_assert_int_eq(h->claim_set(x, (struct sluice_str){name, (size_t)n},
-					 SLUICE_STR("true")),
+		ck_assert_int_eq(
+			h->claim_set(x, (struct sluice_str){name, (size_t)n}, SLUICE_STR("true")),
 			SLUICE_OK);
 	}
 	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("more"), SLUICE_STR("1")), SLUICE_E_FULL);
@@ -258,8 +336,8 @@ static int32_t violate(struct probe *p, struct sluice_exchange *x, const struct 
 	char word[65] = "";
 	memset(word, 'w', sizeof(word));
 	ck_assert_int_eq(h->violation(x, none, none, none), SLUICE_E_INVALID);
-	ck_assert_int_eq(h->violation(x, (struct sluice_str){word, sizeof(word)}, none,
-				 SLUICE_STR("Shop")),
+	ck_assert_int_eq(
+		h->violation(x, (struct sluice_str){word, sizeof(word)}, none, SLUICE_STR("Shop")),
 		SLUICE_OK);
 	ck_assert_int_eq(h->violation(x, SLUICE_STR("again"), none, none), SLUICE_E_CONFLICT);
 	return SLUICE_CONTINUE;
@@ -280,5 +358,6 @@ END_TEST
 
 UNIT_SUITE(host_exchange, labels_and_stage_are_those_of_the_plan, there_may_be_none,
 	a_bindings_name_is_that_of_its_document, claims_are_set_read_and_removed,
+	claims_are_prepared_once_for_many, what_cannot_be_claims_is_not_prepared,
 	claims_are_json_and_bounded, a_method_is_one_that_fits_the_request,
 	the_first_violation_of_an_exchange_counts)

@@ -85,6 +85,7 @@ struct sluice_exchange; /* one request and its response */
 struct sluice_instance; /* one binding of a policy, configured */
 struct sluice_value;    /* a node of the configuration; lives until `release` */
 struct sluice_field;    /* a field that was checked in `configure`; lives until `release` */
+struct sluice_claims;   /* claims that were read once; memory of the instance */
 struct sluice_target;   /* a service that the configuration names; lives until `release` */
 
 enum sluice_value_type {
@@ -414,6 +415,17 @@ struct sluice_host {
 	 * host that is none. */
 	int32_t (*reroute)(struct sluice_exchange *exchange, const struct sluice_target *target,
 		struct sluice_str path, struct sluice_str host);
+
+	/* - claims that many exchanges get - */
+	/* Reads an object as claim_set with an empty name does, for claims_set_prepared: for who
+	 * remembers what an authority has said. To be given back by instance_free. request_head,
+	 * request_body, and what services call on a worker. As claim_set, and SLUICE_E_FULL: the
+	 * instance has no memory for it. */
+	int32_t (*claims_prepare)(struct sluice_instance *instance, struct sluice_str json,
+		struct sluice_claims **claims);
+	/* As claim_set of that object, copied, at a fortieth of its cost. request_head, request_body. */
+	int32_t (*claims_set_prepared)(
+		struct sluice_exchange *exchange, const struct sluice_claims *claims);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */
