@@ -161,18 +161,25 @@ static int32_t undecided(
 }
 
 /* --- what is taken ahead --------------------------------------------------------------------- */
-static struct lease_answer lease_answer_of(
-	const struct sluice_answer *a, int64_t asked_ms, int64_t more, int64_t cost)
+static int is_answer(const struct sluice_answer *a)
 {
-	int64_t ahead = a->spent - cost;
-	return (struct lease_answer){
-		.asked_ms = asked_ms,
-		.more = more,
-		.is_answered = a->result == SLUICE_OK || a->result == SLUICE_E_CONFLICT,
-		.ahead = a->result == SLUICE_OK && ahead > 0 && ahead <= more ? ahead : 0,
-		.left = a->count,
-		.reset_ms = a->remaining_ms,
-	};
+	return a->result == SLUICE_OK || a->result == SLUICE_E_CONFLICT;
+}
+
+static int64_t within(int64_t n, int64_t most)
+{
+	if (n < 0)
+		return 0;
+	return n < most ? n : most;
+}
+
+/* Whatever a server says. */
+static void answer_take(
+	struct lease_answer *to, const struct elsewhere *e, const struct sluice_answer *a)
+{
+	to->is_answered = 1;
+	to->left = within(a->count, e->limits[0].most);
+	to->reset_ms = within(a->remaining_ms, e->limits[0].period_ms);
 }
 
 /* For nobody's request. */
@@ -181,16 +188,23 @@ struct refill {
 	int64_t asked_ms, more;
 };
 
+static void refill_end(
+	const struct sluice_call *call, struct refill *r, const struct sluice_answer *a)
+{
+	struct state *s = call->state;
+	struct lease_answer answer = {.asked_ms = r->asked_ms, .more = r->more};
+	if (a && is_answer(a)) {
+		answer_take(&answer, &s->elsewhere, a);
+		answer.ahead = within(a->spent, r->more);
+	}
+	leases_put(s->elsewhere.leases, r->key, &answer);
+}
+
 static void refilled(
 	const struct sluice_call *call, const struct sluice_answer *a, int32_t rc, void *arg)
 {
-	struct state *s = call->state;
-	struct refill *r = arg;
-	if (rc == SLUICE_OK) {
-		const struct lease_answer answer = lease_answer_of(a, r->asked_ms, r->more, 0);
-		leases_put(s->elsewhere.leases, r->key, &answer);
-	}
-	call->host->instance_free(call->instance, r);
+	refill_end(call, arg, rc == SLUICE_OK ? a : NULL);
+	call->host->instance_free(call->instance, arg);
 }
 
 static struct quota_terms terms_of(
@@ -199,18 +213,17 @@ static struct quota_terms terms_of(
 	return (struct quota_terms){who, e->limits, e->limit_count, e->kind, (int64_t)cost, more};
 }
 
-/* What cannot be asked now is asked for again, in LEASE_ASKED_MS. */
-static void refill(const struct sluice_call *call, struct sluice_exchange *x,
-	struct sluice_str text, struct bucket_key key, int64_t more)
+static void refill(const struct sluice_call *call, struct sluice_str text, struct refill asked)
 {
 	const struct state *s = call->state;
-	const struct quota_terms terms = terms_of(&s->elsewhere, text, 0, more);
+	const struct quota_terms terms = terms_of(&s->elsewhere, text, 0, asked.more);
 	struct refill *r = call->host->instance_alloc(call->instance, sizeof(*r));
-	if (!r)
+	if (r)
+		*r = asked;
+	if (r && quota_windows_start(&s->elsewhere.store, call, &terms, refilled, r) == SLUICE_OK)
 		return;
-	*r = (struct refill){key, call->host->now_ms(x), more};
-	if (quota_windows_start(&s->elsewhere.store, call, &terms, refilled, r) != SLUICE_OK)
-		call->host->instance_free(call->instance, r);
+	refill_end(call, &asked, NULL);
+	call->host->instance_free(call->instance, r);
 }
 
 static struct quota quota_of(const struct elsewhere *e, const struct lease_told *told)
@@ -230,11 +243,10 @@ static int32_t judge(const struct sluice_call *call, struct sluice_exchange *x, 
 	if (quota_windows_judge(visit->windows, &visit->quota) != SLUICE_OK)
 		return undecided(call, x, visit);
 	if (s->elsewhere.leases) {
-		const struct lease_answer answer =
-			lease_answer_of(quota_windows_answer(visit->windows), visit->asked_ms,
-				visit->more, (int64_t)visit->cost);
+		const struct sluice_answer *a = quota_windows_answer(visit->windows);
+		struct lease_answer answer = {.asked_ms = visit->asked_ms};
+		answer_take(&answer, &s->elsewhere, a);
 		leases_put(s->elsewhere.leases, visit->key, &answer);
-		visit->quota.remaining += (uint64_t)answer.ahead;
 	}
 	return visit->quota.allowed ? SLUICE_CONTINUE : request_judge(call, x, &visit->quota);
 }
@@ -243,8 +255,7 @@ static int32_t ask(
 	const struct sluice_call *call, struct sluice_exchange *x, const struct visit *asked)
 {
 	const struct state *s = call->state;
-	const struct quota_terms terms =
-		terms_of(&s->elsewhere, asked->text, asked->cost, asked->more);
+	const struct quota_terms terms = terms_of(&s->elsewhere, asked->text, asked->cost, 0);
 	struct visit *visit = call->host->exchange_alloc(x, sizeof(*visit));
 	if (!visit)
 		return SLUICE_FAIL;
@@ -272,14 +283,14 @@ int32_t elsewhere_count(const struct sluice_call *call, struct sluice_exchange *
 	const struct state *s = call->state;
 	const struct elsewhere *e = &s->elsewhere;
 	struct visit visit = {.text = text, .key = key, .cost = cost};
+	int64_t now_ms = call->host->now_ms(x);
 	if (!e->leases)
 		return ask(call, x, &visit);
-	struct lease_told told = leases_take(e->leases, key, call->host->now_ms(x), cost);
-	visit.more = told.more;
+	struct lease_told told = leases_take(e->leases, key, now_ms, cost);
+	if (told.more > 0)
+		refill(call, text, (struct refill){key, now_ms, told.more});
 	if (told.verdict == LEASE_NONE)
 		return ask(call, x, &visit);
-	if (told.more > 0)
-		refill(call, x, text, key, told.more);
 	const struct quota quota = quota_of(e, &told);
 	return request_settle(call, x, &quota);
 }

@@ -17,11 +17,11 @@
 struct lease {
 	struct bucket_key key; /* zeroes: free */
 	int64_t ends_ms;       /* of the window, or somewhat before */
-	int64_t asked_ms;      /* for more, under way; INT64_MIN: not */
-	int64_t granted_ms;    /* when it last got some */
-	int64_t denied_ms;     /* until then nothing is left */
-	uint32_t held, size;   /* now; what it asks to hold */
-	int64_t left;          /* in the shared quota, as was last told */
+	int64_t next_ms;    /* before it nothing is asked for ahead; INT64_MAX: that is under way */
+	int64_t granted_ms; /* when it last got some */
+	int64_t denied_ms;  /* until then nothing is left */
+	uint32_t held, size; /* now; what it asks to hold */
+	int64_t left;        /* in the shared quota, as was last told */
 };
 
 struct lock {
@@ -97,14 +97,9 @@ static struct lease *lease_find(struct leases *l, struct bucket_key key)
 	return NULL;
 }
 
-static int is_asking(const struct lease *e, int64_t now_ms)
-{
-	return e->asked_ms != INT64_MIN && now_ms - e->asked_ms < LEASE_ASKED_MS;
-}
-
 static int is_empty(const struct lease *e, int64_t now_ms)
 {
-	return (e->held == 0 || now_ms >= e->ends_ms) && !is_asking(e, now_ms);
+	return (e->held == 0 || now_ms >= e->ends_ms) && e->next_ms != INT64_MAX;
 }
 
 /* NULL: there is no room. */
@@ -114,7 +109,7 @@ static struct lease *lease_of(struct leases *l, struct bucket_key key, int64_t n
 	for (size_t i = 0; !found && i < WAYS; i++)
 		if ((set[i].key.a == 0 && set[i].key.b == 0) || is_empty(&set[i], now_ms)) {
 			set[i] = (struct lease){.key = key,
-				.asked_ms = INT64_MIN,
+				.next_ms = INT64_MIN,
 				.granted_ms = now_ms,
 				.denied_ms = INT64_MIN,
 				.ends_ms = INT64_MIN};
@@ -139,12 +134,13 @@ static uint32_t next_size(const struct leases *l, const struct lease *e, int64_t
 /* What is to be asked for ahead now; 0: nothing. */
 static int64_t more_of(const struct leases *l, struct lease *e, int64_t now_ms)
 {
-	if (is_asking(e, now_ms))
+	int is_little = now_ms < e->ends_ms && e->left < LEFT_MIN;
+	if (now_ms < e->next_ms || is_little)
 		return 0;
 	e->size = next_size(l, e, now_ms);
 	if (e->size <= e->held)
 		return 0;
-	e->asked_ms = now_ms;
+	e->next_ms = INT64_MAX;
 	return (int64_t)(e->size - e->held);
 }
 
@@ -161,7 +157,7 @@ static struct lease_told lease_take(
 	} else if (now_ms < e->ends_ms) {
 		e->held -= (uint32_t)cost;
 		told.verdict = LEASE_HAS;
-		if (e->held <= e->size / 2 && e->left >= LEFT_MIN)
+		if (e->held <= e->size / 2)
 			told.more = more_of(l, e, now_ms);
 	}
 	told.left = (uint64_t)e->left + e->held;
@@ -190,20 +186,19 @@ static void lease_put(struct lease *e, const struct lease_answer *a)
 	e->ends_ms = e->held > 0 && e->ends_ms < ends_ms ? e->ends_ms : ends_ms;
 	e->left = a->left;
 	e->held += (uint32_t)a->ahead;
-	if (a->more > 0)
-		e->asked_ms = INT64_MIN;
 	if (a->ahead > 0)
 		e->granted_ms = a->asked_ms;
 	else if (a->left == 0)
 		e->denied_ms = denied_ms < ends_ms ? denied_ms : ends_ms;
 }
 
-/* Without an answer the next question waits for LEASE_ASKED_MS: the store is away. */
 void leases_put(struct leases *l, struct bucket_key key, const struct lease_answer *a)
 {
 	pthread_mutex_lock(lock_of(l, key));
 	struct lease *e = lease_find(l, key);
 	if (e && a->is_answered)
 		lease_put(e, a);
+	if (e && a->more > 0)
+		e->next_ms = a->is_answered ? INT64_MIN : a->asked_ms + LEASE_RETRY_MS;
 	pthread_mutex_unlock(lock_of(l, key));
 }

@@ -10,7 +10,8 @@
  * LEASE_LONG_MS; each next one is asked for when half of the one before is used.
  *
  * Invariants   L1  of one key the replica never holds more than leases_size_max.
- *              L2  at most one question of a key takes ahead at a time.
+ *              L2  at most one question of a key takes ahead at a time; it is nobody's request, so that its
+ *                  answer comes whoever leaves.
  *              L3  memory is LEASES_MAX keys; who finds no room asks for each request.
  * Ownership    counted: the instance of a later generation may take it over.
  * Threads      any.
@@ -24,9 +25,9 @@
 #define LEASES_MAX     65536
 #define LEASE_BRIEF_MS 100
 #define LEASE_LONG_MS  1000
-/* How long an answer is waited for before another one may be asked for, and how long "nothing is
- * left" is believed. */
-#define LEASE_ASKED_MS  1000
+/* How long nothing is asked for ahead when it was in vain, and how long "nothing is left" is
+ * believed. */
+#define LEASE_RETRY_MS  1000
 #define LEASE_DENIED_MS 1000
 
 struct leases;
@@ -34,10 +35,10 @@ struct leases;
 struct lease_told {
 	enum {
 		LEASE_HAS,   /* it is counted */
-		LEASE_NONE,  /* ask for it, and for `more` ahead */
+		LEASE_NONE,  /* ask for it */
 		LEASE_DENIED /* nothing was left, and is not yet back */
 	} verdict;
-	int64_t more; /* with LEASE_HAS: ask for so much ahead, if it is not 0; then leases_put comes */
+	int64_t more;  /* not 0: ask for so much ahead besides; leases_put has to come of it */
 	uint64_t left; /* here and, when it was last asked, in the shared quota */
 	int64_t reset_ms;
 };
@@ -45,7 +46,7 @@ struct lease_told {
 /* What became of a question. */
 struct lease_answer {
 	int64_t asked_ms;
-	int64_t more; /* that was asked for */
+	int64_t more; /* that was asked for; 0: a request's own question */
 	int is_answered;
 	int64_t ahead;    /* what was taken; 0: nothing */
 	int64_t left;     /* in the shared quota */

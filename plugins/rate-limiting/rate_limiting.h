@@ -30,7 +30,7 @@ struct visit {
 	struct sluice_str text;
 	struct bucket_key key;
 	uint64_t cost;
-	int64_t asked_ms, more; /* of what is taken ahead */
+	int64_t asked_ms;
 	struct quota_windows *windows;
 };
 
