@@ -26,20 +26,6 @@ static int flag_of(
 	return host->value_bool(host->value_get(config, name), 1);
 }
 
-/* The vendor's word decides where ours says nothing. */
-static enum on_store_error on_store_error_of(
-	const struct sluice_host *host, const struct sluice_value *config)
-{
-	struct sluice_str word = word_of(host, config, SLUICE_STR("onStoreError"));
-	if (is_word(word, "local"))
-		return COUNT_LOCALLY;
-	if (is_word(word, "allow"))
-		return ALLOW;
-	if (word.n > 0)
-		return DENY;
-	return flag_of(host, config, SLUICE_STR("blockOnUnknownQuota")) ? DENY : ALLOW;
-}
-
 static int32_t mode_read(const struct sluice_call *call, const struct sluice_value *config,
 	const struct limits *limits, enum mode *mode)
 {
@@ -96,7 +82,7 @@ int32_t elsewhere_init(struct elsewhere *e, const struct sluice_call *call,
 	int32_t rc = mode_read(call, config, limits, &mode);
 	if (rc != SLUICE_OK || mode == LOCAL)
 		return rc;
-	e->on_store_error = on_store_error_of(call->host, config);
+	e->unknown = quota_unknown_of(call->host, config);
 	rc = limits_init(e, call, limits);
 	if (rc == SLUICE_OK && mode == LEASED && leases_size_max(&limits->windows[0]) > 0) {
 		e->leases = leases_new(&limits->windows[0]);
@@ -123,14 +109,6 @@ void elsewhere_deinit(struct elsewhere *e, const struct sluice_call *call)
 }
 
 /* --- without an answer ----------------------------------------------------------------------- */
-/* 429 says that there was too much, which nobody knows here. */
-static int32_t deny(const struct sluice_call *call, struct sluice_exchange *x)
-{
-	int32_t rc = call->host->respond_error(x, 503, NULL, 0,
-		SLUICE_STR("The quota cannot be told"), SLUICE_STR("quota_unknown"));
-	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
-}
-
 static struct limits limits_of(const struct elsewhere *e)
 {
 	static const struct algorithm *const algorithms[] = {
@@ -151,9 +129,9 @@ static int32_t undecided(
 	struct state *s = call->state;
 	struct elsewhere *e = &s->elsewhere;
 	call->host->counter_add(call->instance, s->undecided, 1);
-	if (e->on_store_error != COUNT_LOCALLY)
-		return e->on_store_error == ALLOW || s->report_only ? SLUICE_CONTINUE
-								    : deny(call, x);
+	if (e->unknown != QUOTA_COUNT_HERE)
+		return e->unknown == QUOTA_ALLOW || s->report_only ? SLUICE_CONTINUE
+								   : quota_deny(call, x);
 	const struct limits all = limits_of(e);
 	struct quota quota = fallback_take(&e->fallback, &all, quota_store_replicas(&e->store),
 		visit->key, call->host->now_ms(x), visit->cost);

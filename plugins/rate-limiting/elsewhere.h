@@ -12,12 +12,9 @@
 #include "sluice/sluice.h"
 #include "util/quota_windows.h"
 
-/* When the shared quota cannot be told. */
-enum on_store_error { COUNT_LOCALLY, ALLOW, DENY };
-
 struct elsewhere {
 	struct quota_store store; /* no counters: every replica counts for itself */
-	enum on_store_error on_store_error;
+	enum quota_unknown unknown;
 	struct leases *leases; /* counted; NULL: every request asks */
 	struct fallback fallback;
 	enum sluice_quota_kind kind;

@@ -125,3 +125,32 @@ int32_t quota_windows_start(const struct quota_store *store, const struct sluice
 	const struct sluice_question question = question_of(store, &key, terms);
 	return store->state->start(call, store->counters, &question, fn, arg);
 }
+
+/* --- without an answer ------------------------------------------------------------------------ */
+static int is_word(struct sluice_str text, const char *word)
+{
+	return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
+}
+
+enum quota_unknown quota_unknown_of(
+	const struct sluice_host *host, const struct sluice_value *config)
+{
+	struct sluice_str word = host->value_string(
+		host->value_get(config, SLUICE_STR("onStoreError")), SLUICE_STR(""));
+	if (is_word(word, "local"))
+		return QUOTA_COUNT_HERE;
+	if (is_word(word, "allow"))
+		return QUOTA_ALLOW;
+	if (word.n > 0)
+		return QUOTA_DENY;
+	return host->value_bool(host->value_get(config, SLUICE_STR("blockOnUnknownQuota")), 1)
+		       ? QUOTA_DENY
+		       : QUOTA_ALLOW;
+}
+
+int32_t quota_deny(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	int32_t rc = call->host->respond_error(x, 503, NULL, 0,
+		SLUICE_STR("The quota cannot be told"), SLUICE_STR("quota_unknown"));
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}

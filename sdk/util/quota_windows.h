@@ -44,6 +44,15 @@ struct quota_terms {
 	int64_t more; /* taken ahead beside it, of fixed windows (sluice/state.h) */
 };
 
+/* When nobody can tell what is left. */
+enum quota_unknown { QUOTA_DENY, QUOTA_ALLOW, QUOTA_COUNT_HERE };
+/* `onStoreError` of a configuration; where it says nothing the vendor's `blockOnUnknownQuota`, which is true
+ * unless it is there. */
+enum quota_unknown quota_unknown_of(
+	const struct sluice_host *host, const struct sluice_value *config);
+/* 503, to be returned by the callback: 429 says that there was too much, which nobody knows. */
+int32_t quota_deny(const struct sluice_call *call, struct sluice_exchange *x);
+
 /* The question of one request. */
 struct quota_windows;
 

@@ -304,7 +304,7 @@ CONFIGS = {
     "rate-limiting-sla-based": {
         "clientIdExpression": "#[attributes.headers['id']]",
         "clientSecretExpression": "#[attributes.headers['secret']]", "exposeHeaders": True,
-        "clusterizable": True},
+        "clusterizable": True, "onStoreError": "local"},
     "spec-validation": {"source": "inline", "spec": OPENAPI, "apiBasePath": "/", "blockOperation": True,
                         "strictParamsValidation": True},
     "spike-control": {

@@ -77,11 +77,31 @@ START_TEST(a_store_elsewhere_counts_the_same)
 }
 END_TEST
 
+/* A store in memory is gone, too. */
 START_TEST(a_store_that_is_gone_lets_nobody_pass)
 {
-	struct visit *v = guarded("{}");
+	static const char *const configs[] = {
+		"{}", "{onStoreError: deny}", "{onStoreError: local}"};
+	for (size_t i = 0; i < COUNT(configs); i++) {
+		struct visit *v = guarded(configs[i]);
+		sluice_test_store(v->t, SLUICE_TEST_STORE_GONE);
+		ck_assert_int_eq(ask(v, "shop"), ANSWERED);
+		visit_assert_answer(v, 503, "quota_unknown");
+		ck_assert_int_eq(ask(v, "nobody"), ANSWERED);
+		visit_assert_answer(v, 401, "client_unknown");
+		ck_assert_uint_eq(sluice_test_counter(v->t, 0, "sla_undecided"), 1);
+		visit_leave(v);
+	}
+}
+END_TEST
+
+START_TEST(who_cannot_be_counted_may_pass)
+{
+	struct visit *v = guarded("{onStoreError: allow, exposeHeaders: true}");
 	sluice_test_store(v->t, SLUICE_TEST_STORE_GONE);
-	ck_assert_int_eq(ask(v, "shop"), DENIED);
+	ck_assert_int_eq(ask(v, "shop"), PASSED);
+	ck_assert_int_eq(visit_reply(v, "ok"), PASSED);
+	ck_assert_str_eq(visit_answered(v, "x-ratelimit-limit"), "");
 	visit_leave(v);
 }
 END_TEST
@@ -193,6 +213,7 @@ END_TEST
 
 UNIT_SUITE(rate_limiting_sla_based, every_window_of_the_tier_counts,
 	a_store_elsewhere_counts_the_same, a_store_that_is_gone_lets_nobody_pass,
-	too_many_limits_let_nobody_pass_and_the_log_says_so, the_window_that_is_nearest_is_told,
-	who_has_no_contract_is_401, an_expression_that_fails_is_500, a_save_keeps_what_was_counted,
+	who_cannot_be_counted_may_pass, too_many_limits_let_nobody_pass_and_the_log_says_so,
+	the_window_that_is_nearest_is_told, who_has_no_contract_is_401,
+	an_expression_that_fails_is_500, a_save_keeps_what_was_counted,
 	refuses_what_tells_no_client_from_another, never_fails_open)
