@@ -142,6 +142,28 @@ def one_server_that_is_no_cluster_is_told():
 
 
 @case(modes="full", seconds=120)
+def answers_that_are_kept_together():
+    caching = {"policyRef": {"name": "http-caching"}, "config": {"distributed": True}}
+    large = reply(200, "x" * 100000, {"Cache-Control": "max-age=3600"})
+    paths = [f"/{i}" for i in range(12)]
+    with Cluster() as cluster, Backend(large) as backend, contextlib.ExitStack() as stack:
+        one, other = [stack.enter_context(Gateway([api("a", backend, policies=[caching]), storage(cluster.masters)]))
+                      for _ in range(2)]
+
+        def ask(gateway):
+            return [len(gateway.request("GET", path, host="a").body) for path in paths]
+
+        def kept():
+            return [int(node.ask("DBSIZE")) for node in cluster.masters]
+
+        equal(ask(one), [100000] * 12)
+        wait_for(lambda: sum(kept()) == 12, "all answers in the cluster")
+        check(all(kept()), f"answers of all nodes, not {kept()}")
+        equal(ask(other), [100000] * 12)
+        equal(len(backend.requests), 12)
+
+
+@case(modes="full", seconds=120)
 def a_node_that_has_stopped_answering_costs_its_own_keys():
     with Cluster() as cluster, gateways(cluster.masters, limit(1000), timeoutSeconds=2) as (gateway,):
         equal({t: status(gateway, t) for t in TENANTS}, {t: 200 for t in TENANTS})

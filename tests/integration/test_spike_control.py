@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy spike-control between real parties: two workers, clients that wait and clients that go away."""
 from harness import *
+from harness.frames import FrameClient, headers, rst
 
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -12,15 +13,16 @@ def control(period):
         "delayAttempts": 1000, "queuingLimit": 1}}
 
 
+def does_wait(gateway):
+    return any(name.startswith("sluice_policy_spike_delayed_total") and value == 1
+               for name, value in gateway.metrics().items())
+
+
 def waits(gateway, client):
     """A request of this client's waits; what comes too late for that passes, and the next is quicker. How many passed."""
-    def does_wait():
-        return any(name.startswith("sluice_policy_spike_delayed_total") and value == 1
-                   for name, value in gateway.metrics().items())
-
     def waits_or_passes():
         nonlocal passed
-        if does_wait():
+        if does_wait(gateway):
             return True
         try:
             equal(client.read(timeout=0.05).status, 200)
@@ -55,6 +57,19 @@ def who_goes_away_leaves_its_place():
             passed = waits(gateway, client)
         gateway.records(2 + passed)  # the last is that of the one that went away
         equal([gateway.get("/").status for _ in range(3)], [200] * 3)
+
+
+@case(modes="full", seconds=60)
+def a_stream_that_is_reset_leaves_its_place():
+    with Backend(reply(200, "x")) as backend, Gateway([api("a", backend, policies=[control(5000)])]) as gateway, \
+            FrameClient(gateway.port) as client:
+        equal(gateway.get("/").status, 200)
+        client.send(headers(1))
+        wait_for(lambda: does_wait(gateway), "the one that waits", 20)
+        client.send(rst(1))
+        gateway.records(2)
+        client.send(headers(3))
+        equal(client.answer(3, 20), (200, b"x"))
 
 
 main()
