@@ -4,6 +4,8 @@
 #include "expr/expr_json.h"
 #include "support.h"
 
+#include <stdio.h>
+
 START_TEST(a_payload_is_read_from_json)
 {
 	struct fixture f;
@@ -32,10 +34,31 @@ START_TEST(any_json_value_can_be_a_payload)
 }
 END_TEST
 
+/* Some need a parser, some do not: nobody sees which. */
+START_TEST(texts_and_numbers_alone_are_as_inside_of_an_object)
+{
+	static const char *const rows[] = {"\"\"", "\"a b~\"", "\"a\\\"b\"", "\"\\\\\"",
+		"\"\xc3\xa9\"", "\"\\u00e9\"", "0", "7", "-0", "-5", "120", "999999999999999",
+		"9007199254740993", "1e3", "1.5", " 5 ", " \"a\""};
+	struct fixture f;
+	fixture_init(&f);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char object[64], alone[64];
+		snprintf(object, sizeof(object), "{\"v\":%s}", rows[i]);
+		ck_assert_int_eq(expr_from_json(str_of(rows[i]), &f.arena, &f.payload), RC_OK);
+		snprintf(alone, sizeof(alone), "%s", fixture_run(&f, STR("payload")));
+		ck_assert_int_eq(expr_from_json(str_of(object), &f.arena, &f.payload), RC_OK);
+		ck_assert_str_eq(fixture_run(&f, STR("payload.v")), alone);
+	}
+	fixture_deinit(&f);
+}
+END_TEST
+
 START_TEST(what_is_no_json_is_refused)
 {
-	static const char *const rows[] = {
-		"", "{", "{\"a\": 1, \"a\": 2}", "[1,]", "nul", "1 2", "\"\xff\""};
+	static const char *const rows[] = {"", "{", "{\"a\": 1, \"a\": 2}", "[1,]", "nul", "1 2",
+		"\"\xff\"", "\"", "\"a", "a\"", "\"a\"b\"", "\"a\\\"", "\"\t\"", "01", "-", "1a",
+		"+1"};
 	struct fixture f;
 	struct expr_value value;
 	fixture_init(&f);
@@ -66,4 +89,5 @@ START_TEST(a_spent_arena_fails_at_each_allocation)
 END_TEST
 
 UNIT_SUITE(expr_json, a_payload_is_read_from_json, any_json_value_can_be_a_payload,
-	what_is_no_json_is_refused, a_spent_arena_fails_at_each_allocation)
+	texts_and_numbers_alone_are_as_inside_of_an_object, what_is_no_json_is_refused,
+	a_spent_arena_fails_at_each_allocation)
