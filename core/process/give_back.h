@@ -3,8 +3,8 @@
  *
  * The allocator gives back what lies at the end of its heaps alone, and what is freed after a storm or
  * a reload lies in between. Looking for it costs half a millisecond for each 20 MiB, and holds up whoever
- * allocates meanwhile, so it is done when it is worth that, and once for what is freed one soon after the
- * other.
+ * allocates meanwhile, so it is done when it is worth that, once for what is freed one soon after the
+ * other, and for a hundredth of the time at most.
  *
  * Threads      the main thread. */
 #pragma once
@@ -16,7 +16,8 @@
 struct give_back {
 	struct loop *loop; /* borrowed; NULL once stopped */
 	struct timer timer;
-	size_t bytes; /* freed since it was last done */
+	int64_t rest_ms; /* since it takes long, and workers may have to wait meanwhile */
+	size_t bytes;    /* freed since it was last done */
 };
 
 void give_back_init(struct give_back *g, struct loop *loop);
