@@ -3,6 +3,7 @@
 
 #include "sluice/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* --- paths ----------------------------------------------------------------------------------- */
@@ -91,6 +92,19 @@ static int is_same(const struct jose_value *claim, struct sluice_str text)
 	return is;
 }
 
+/* The client does not learn which claim it is: whoever tries tokens would. */
+static const char *problem(const struct claim_rule *rule, const struct sluice_call *call,
+	struct sluice_exchange *x, const char *why)
+{
+	char line[320];
+	int n = snprintf(line, sizeof(line), "%s: %s", why, rule->path.whole);
+	if (n > 0)
+		call->host->log(call->instance, x, SLUICE_LOG_DEBUG,
+			(struct sluice_str){
+				line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1});
+	return why;
+}
+
 const char *claim_rule_problem(const struct claim_rule *rule, const struct sluice_call *call,
 	struct sluice_exchange *x, const struct jose_value *claims)
 {
@@ -99,12 +113,13 @@ const char *claim_rule_problem(const struct claim_rule *rule, const struct sluic
 	struct sluice_str text;
 	int32_t is_true;
 	if (!claim)
-		return rule->is_mandatory ? "a claim is not there" : NULL;
-	if (!rule->is_constant && expr->to_bool(rule->expr, x, NULL, &is_true) == SLUICE_OK)
-		return is_true ? NULL : "a claim is not as it has to be";
-	if (expr->to_string(rule->expr, x, NULL, &text) != SLUICE_OK)
-		return "a claim cannot be judged";
-	return is_same(claim, text) ? NULL : "a claim is not as it has to be";
+		return rule->is_mandatory ? problem(rule, call, x, "a claim is not there") : NULL;
+	if (rule->is_constant || expr->to_bool(rule->expr, x, NULL, &is_true) != SLUICE_OK) {
+		if (expr->to_string(rule->expr, x, NULL, &text) != SLUICE_OK)
+			return problem(rule, call, x, "a claim cannot be judged");
+		is_true = is_same(claim, text);
+	}
+	return is_true ? NULL : problem(rule, call, x, "a claim is not as it has to be");
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */

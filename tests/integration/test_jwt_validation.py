@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy jwt-validation with an identity provider over real HTTP, and tokens that openssl signs."""
 import glob
-import hashlib
-import hmac
 import json
 import os
 import threading
@@ -11,7 +9,7 @@ import time
 
 from harness import *
 from harness.documents import document
-from harness.tokens import ask, base64url, jwks, key_pair, Provider, signed, validated
+from harness.tokens import ask, jwks, key_pair, Provider, Secret, signed, validated
 
 
 @case
@@ -61,7 +59,7 @@ def a_public_key_of_the_configuration_is_taken_with_and_without_its_frame():
 @case
 def a_key_that_is_new_is_asked_for_once():
     """And those that nobody knows make no more fetches."""
-    old, new = key_pair("k1"), key_pair("k2")
+    old, new = Secret("k1"), Secret("k2")
     with Provider(old) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])]) as gateway:
         equal(ask(gateway, old.token()).status, 200)
@@ -85,7 +83,7 @@ def a_key_that_is_new_is_asked_for_once():
 @case
 def statuses_are_the_vendors():
     """400: there is no token; 401: it is not right; 503: nothing is there that could tell."""
-    key, other = key_pair("k1"), key_pair("k1", owner="attacker")
+    key, other = Secret("k1"), Secret("k1", "attacker")
     good = key.token()
     head, claims, signature = good.split(".")
     rows = [(None, 400), ("Basic YTpi", 400), ("Bearer", 400), ("Bearer ", 400), ("Bearer x", 401), ("Bearer a.b.c", 401),
@@ -94,7 +92,7 @@ def statuses_are_the_vendors():
             ("Bearer " + key.token({"aud": "b", "exp": time.time() + 60}), 401),
             ("Bearer " + key.token({"exp": time.time() + 60}), 401), ("Bearer " + key.token(kid="k2"), 401)]
     aud = {"validateAudClaim": True, "mandatoryAudClaim": True, "supportedAudiences": "a", "mandatoryExpClaim": True}
-    with Provider(key) as provider, Provider() as broken, Backend() as backend:
+    with Provider(key) as provider, Provider(key) as broken, Backend() as backend:
         broken.answers["/keys"] = reply(500, "")
         with Gateway([api("a", backend, policies=[jwks(provider, **aud)]),
                       api("b", backend, policies=[jwks(broken, **aud)])]) as gateway:
@@ -111,7 +109,7 @@ def statuses_are_the_vendors():
 
 @case
 def requests_wait_for_the_first_keys():
-    key = key_pair("k1")
+    key = Secret("k1")
     with Provider(key) as provider, Backend() as backend:
         provider.gate.clear()
         with Gateway([api("a", backend, policies=[jwks(provider)])]) as gateway:
@@ -130,7 +128,7 @@ def requests_wait_for_the_first_keys():
 @case
 def who_waits_goes_on_waiting_when_the_one_that_asked_goes():
     """The first fetch is of one API, which a reload takes away; the request is to the other."""
-    key = key_pair("k1")
+    key = Secret("k1")
     with Provider(key) as provider, Backend() as backend:
         provider.gate.clear()
         with Gateway({f"{name}.yaml": [api(name, backend, policies=[jwks(provider)])]
@@ -152,12 +150,12 @@ def who_waits_goes_on_waiting_when_the_one_that_asked_goes():
 
 @case
 def without_keys_it_is_503():
-    key, gone = key_pair("k1"), free_port()
+    key, gone = Secret("k1"), free_port()
     with Provider(key) as provider, Backend() as backend:
         provider.answers["/keys"] = reply(500, "broken")
         with Gateway([api("a", backend, policies=[jwks(provider)]),
                       api("b", backend, policies=[validated(
-                          jwtKeyOrigin="jwks", jwksUrl=f"http://127.0.0.1:{gone}/keys")])]) as gateway:
+                          signingMethod="hmac", jwtKeyOrigin="jwks", jwksUrl=f"http://127.0.0.1:{gone}/keys")])]) as gateway:
             for port in gateway.ports:
                 equal(ask(gateway, key.token(), port).status, 503)
             equal({r["reason"] for r in gateway.records(2)}, {"jwt_keys_unavailable"})
@@ -170,20 +168,20 @@ def without_keys_it_is_503():
 @case
 def any_of_several_providers_may_have_signed():
     """As a list, and as the vendor writes it: with commas between."""
-    one, two = key_pair("k1"), key_pair("k2")
+    one, two = Secret("k1"), Secret("k2")
     with Provider(one) as first, Provider(two) as second, Backend() as backend:
         urls = f"{first.address}/keys, {second.address}/keys"
         with Gateway([api("a", backend, policies=[jwks(first, second)]),
-                      api("b", backend, policies=[validated(jwtKeyOrigin="jwks", jwksUrl=urls)])]) as gateway:
+                      api("b", backend, policies=[validated(signingMethod="hmac", jwtKeyOrigin="jwks", jwksUrl=urls)])]) as gateway:
             for port in gateway.ports:
                 equal([ask(gateway, key.token(), port).status for key in (one, two, one)], [200] * 3)
-                equal(ask(gateway, key_pair("k1").token(kid="k3"), port).status, 401)
+                equal(ask(gateway, Secret("k1").token(kid="k3"), port).status, 401)
             equal([first.asked() <= 2, second.asked() <= 2], [True] * 2)
 
 
 @case
 def an_issuer_tells_where_its_keys_are():
-    key = key_pair("k1")
+    key = Secret("k1")
 
     def told(issuer, keys):
         return json.dumps({"issuer": issuer, "jwks_uri": keys})
@@ -191,7 +189,7 @@ def an_issuer_tells_where_its_keys_are():
         realm = provider.address + "/realm"
         provider.answers["/realm/certs"] = provider.answers["/keys"]
         well_known = "/realm/.well-known/openid-configuration"
-        policy = validated(jwtKeyOrigin="jwks", discoveryUrl=realm)
+        policy = validated(signingMethod="hmac", jwtKeyOrigin="jwks", discoveryUrl=realm)
         provider.answers[well_known] = told(realm, realm + "/certs")
         claims = {"iss": realm, "exp": time.time() + 600}
         with Gateway([api("a", backend, policies=[policy])]) as gateway:
@@ -208,7 +206,7 @@ def an_issuer_tells_where_its_keys_are():
 
 @case
 def a_reload_keeps_the_keys():
-    key = key_pair("k1")
+    key = Secret("k1")
     with Provider(key) as provider, Backend() as backend:
         documents = [api("a", backend, policies=[jwks(provider)])]
         with Gateway({"api.yaml": documents}) as gateway:
@@ -233,7 +231,7 @@ def restart(gateway):
 
 @case
 def a_restart_goes_on_with_the_keys_of_the_disk_until_the_provider_answers():
-    old, new = key_pair("k1"), key_pair("k2")
+    old, new = key_pair("k1", "EC"), key_pair("k2", "EC")
     with Provider(old) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])], workers=2) as gateway:
         equal(ask(gateway, old.token()).status, 200)
@@ -242,7 +240,7 @@ def a_restart_goes_on_with_the_keys_of_the_disk_until_the_provider_answers():
         restart(gateway)
         equal(ask(gateway, old.token()).status, 200)
         wait_for(lambda: provider.asked() >= 2, "the provider is asked all the same")
-        equal(ask(gateway, key_pair("k1", owner="attacker").token()).status, 401)
+        equal(ask(gateway, key_pair("k1", "EC", "attacker").token()).status, 401)
         provider.answers["/keys"] = json.dumps({"keys": [new.jwk]})
         wait_for(lambda: ask(gateway, new.token()).status == 200, "the provider is back")
         equal(ask(gateway, old.token()).status, 401)
@@ -251,7 +249,7 @@ def a_restart_goes_on_with_the_keys_of_the_disk_until_the_provider_answers():
 
 @case(modes="full")
 def what_a_disk_has_spoilt_is_as_if_it_were_not_there():
-    key = key_pair("k1")
+    key = key_pair("k1", "EC")
     with Provider(key) as provider, Backend() as backend, Gateway(
             [api("a", backend, policies=[jwks(provider)])]) as gateway:
         equal(ask(gateway, key.token()).status, 200)
@@ -268,16 +266,13 @@ def what_a_disk_has_spoilt_is_as_if_it_were_not_there():
 
 @case(modes="full")
 def secrets_are_not_kept_and_a_disk_that_is_full_harms_nobody():
-    secret = b"0123456789abcdef0123456789abcdef"
-    jwk = {"kty": "oct", "kid": "s", "k": base64url(secret)}
-    key = key_pair("k1")
-    with Provider() as hidden, Provider(key) as provider, Backend() as backend:
-        hidden.answers["/keys"] = json.dumps({"keys": [jwk]})
-        with Gateway([api("a", backend, policies=[jwks(hidden, signingMethod="hmac")]),
+    secret, key = Secret("s"), key_pair("k1", "EC")
+    with Provider(secret) as hidden, Provider(key) as provider, Backend() as backend:
+        with Gateway([api("a", backend, policies=[jwks(hidden)]),
                       api("b", backend, policies=[jwks(provider)])], wait=False) as gateway:
             open(f"{gateway.state}/kept", "w").close()  # no folder can be made
             gateway.wait_until_ready()
-            token = signed(lambda data: hmac.new(secret, data, hashlib.sha256).digest(), None, {"alg": "HS256", "kid": "s"})
+            token = secret.token()
             equal(ask(gateway, token).status, 200)
             equal(ask(gateway, key.token(), gateway.ports[1]).status, 200)
             gateway.says("cannot be written")
@@ -293,11 +288,11 @@ def secrets_are_not_kept_and_a_disk_that_is_full_harms_nobody():
 
 @case
 def nothing_that_is_written_shows_a_token():
-    key = key_pair("k1")
+    key = key_pair("k1", "EC")
     token = key.token()
     with Backend() as backend, Gateway(
-            [api("a", backend, policies=[validated(textKey=key.pem)]),
-             api("b", backend, policies=[validated(textKey=key.pem, jwtOrigin="customExpression",
+            [api("a", backend, policies=[validated(signingMethod="es", textKey=key.pem)]),
+             api("b", backend, policies=[validated(signingMethod="es", textKey=key.pem, jwtOrigin="customExpression",
                                                    jwtExpression="#[attributes.queryParams.jwt]")])],
             options=["--log-level", "debug"]) as gateway:
         equal(ask(gateway, token).status, 200)
@@ -308,10 +303,10 @@ def nothing_that_is_written_shows_a_token():
 
 @case
 def a_client_has_a_contract():
-    key = key_pair("k1")
+    key = key_pair("k1", "EC")
     contract = document("Contract", "c", {"apiId": "a", "client": {"id": "shop", "name": "The shop"}})
     with Backend() as backend, Gateway([api("a", backend, policies=[
-            validated(textKey=key.pem, skipClientIdValidation=False)]), contract]) as gateway:
+            validated(signingMethod="es", textKey=key.pem, skipClientIdValidation=False)]), contract]) as gateway:
         equal(ask(gateway, key.token()).status, 200)
         equal(ask(gateway, key.token({"client_id": "other"})).status, 401)
         equal(gateway.records(2)[0]["clientId"], "shop")

@@ -2,6 +2,8 @@
 """Tokens that openssl signs, and an identity provider over real HTTP."""
 import base64
 import functools
+import hashlib
+import hmac
 import json
 import subprocess
 import tempfile
@@ -57,6 +59,21 @@ class KeyPair:
         return signed(self.sign, claims, {"alg": self.alg, "kid": self.kid, **header})
 
 
+class Secret:
+    """What an identity provider may have instead: made and used in no time, for what is the same with each kind of key."""
+
+    def __init__(self, kid, owner="provider"):
+        self.kid, self.kind, self.alg = kid, "oct", "HS256"
+        self.bytes = hashlib.sha256(f"{owner} {kid}".encode()).digest()
+        self.jwk = {"kid": kid, "kty": "oct", "use": "sig", "alg": self.alg, "k": base64url(self.bytes)}
+
+    def sign(self, data):
+        return hmac.new(self.bytes, data, hashlib.sha256).digest()
+
+    def token(self, claims=None, **header):
+        return signed(self.sign, claims, {"alg": self.alg, "kid": self.kid, **header})
+
+
 @functools.cache
 def key_pair(kid, kind="RSA", owner="provider"):
     """The same one in all cases: they take their time."""
@@ -75,11 +92,12 @@ def signed(sign, claims, header, text=None):
 class Provider(Backend):
     """Serves what `answers` has under a path."""
 
-    def __init__(self, *keys):
+    def __init__(self, *keys, tls=None):
         self.answers = {"/keys": json.dumps({"keys": [key.jwk for key in keys]})}
+        self.method = {"oct": "hmac", "EC": "es", "RSA": "rsa"}[keys[0].kind if keys else "RSA"]
         self.gate = threading.Event()
         self.gate.set()
-        super().__init__(self.serve)
+        super().__init__(self.serve, tls=tls)
 
     def serve(self, connection):
         while request := connection.read_request():
@@ -97,6 +115,9 @@ def validated(**config):
 
 
 def jwks(*providers, **config):
+    """Of the first one's kind of keys unless something else is said."""
+    if "signingAlgorithms" not in config:
+        config = {"signingMethod": providers[0].method, **config}
     urls = [p.address + "/keys" for p in providers]
     return validated(jwtKeyOrigin="jwks", jwksUrl=urls[0] if len(urls) == 1 else urls, **config)
 
