@@ -302,6 +302,21 @@ def nothing_that_is_written_shows_a_token():
 
 
 @case
+def the_log_tells_which_claim_does_not_hold_and_the_client_does_not_learn_it():
+    key = Secret("k1")
+    rules = {"validateCustomClaim": True, "mandatoryCustomClaims": [{"key": "realm.team", "value": "red"}]}
+    with Provider(key) as provider, Backend() as backend, Gateway(
+            [api("a", backend, policies=[jwks(provider, **rules)])], options=["--log-level", "debug"]) as gateway:
+        equal(ask(gateway, key.token({"realm": {"team": "red"}})).status, 200)
+        for claims, text in (({}, "a claim is not there"), ({"realm": {"team": "blue"}}, "a claim is not as it has to be")):
+            answer = ask(gateway, key.token(claims))
+            equal(answer.status, 401)
+            contains(answer.body.decode(), text)
+            check("team" not in answer.body.decode() + answer.get("www-authenticate"), "which it is")
+            gateway.says(f"{text}: realm.team")
+
+
+@case
 def a_client_has_a_contract():
     key = key_pair("k1", "EC")
     contract = document("Contract", "c", {"apiId": "a", "client": {"id": "shop", "name": "The shop"}})
