@@ -170,49 +170,7 @@ static void forget(const struct sluice_call *call, struct visit *v)
 		s->store->remove(call, s->cache, v->lookup.key);
 }
 
-static int is_error(int32_t status)
-{
-	return status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-static int32_t pass(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
-	struct sluice_str detail)
-{
-	tell(call, x, v, 0, detail);
-	storing_land(call, x, v, 0);
-	call->host->body_pass(x);
-	return SLUICE_CONTINUE;
-}
-
-static int32_t keep(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
-	struct field_pairs *fields)
-{
-	struct answer at = answer_at(call, x, v, call->host->status(x));
-	struct reading r;
-	answer_read(&r, fields, &at, call->state);
-	enum storing storing = storing_of(call->state, v, &r);
-	int is_replaced = !is_error(at.status) && at.status != 304;
-	if (storing != STORING_OK || !v->wanted.asked.is_get || !is_wanted(call, x)) {
-		if (is_replaced && v->wanted.asked.is_get && !v->wanted.asked.has_range)
-			forget(call, v);
-		return pass(call, x, v,
-			storing == STORING_OK ? (struct sluice_str){"", 0} : storing_name(storing));
-	}
-	struct kept k = kept_of(call, x, &r);
-	leave_out(fields, &r);
-	if (!lookup_settle(&v->lookup, call, x, &v->request, &r.vary) ||
-		!begin(call, x, v, &k, fields))
-		return pass(call, x, v, SLUICE_STR("no-room"));
-	tell(call, x, v, 1, (struct sluice_str){"", 0});
-	if (!v->is_capturing) {
-		storing_check(call, v);
-		storing_land(call, x, v, 1);
-		call->host->body_pass(x);
-	}
-	return SLUICE_CONTINUE;
-}
-
-/* --- nothing has changed --------------------------------------------------------------------- */
+/* --- a newer head of what is stored ---------------------------------------------------------- */
 /* What is of the content, and of the time it was made at, is not the new head's to change. */
 static int stays(struct sluice_str name)
 {
@@ -264,32 +222,130 @@ static int merge(const struct sluice_call *call, struct sluice_exchange *x, cons
 	return 1;
 }
 
-/* The former meta data is what is sent where there is no memory for the new one. */
+/* What is stored goes on under what the newer head says of it. */
+struct renewal {
+	struct kept kept;
+	int may_be_kept; /* that head does not forbid it */
+	int is_stored;
+};
+
+/* 0: no memory, and nothing has changed. */
+static int freshen(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
+	const struct field_pairs *newer, struct renewal *renewal)
+{
+	const struct settings *s = call->state;
+	struct kept *k = &renewal->kept;
+	struct field_pairs all;
+	struct reading r;
+	if (!merge(call, x, &v->lookup.kept, newer, &all))
+		return 0;
+	struct answer at = answer_at(call, x, v, v->lookup.kept.status);
+	answer_read(&r, &all, &at, s);
+	renewal->may_be_kept = storing_of(s, v, &r) == STORING_OK;
+	*k = kept_of(call, x, &r);
+	k->variant = v->lookup.kept.variant;
+	leave_out(&all, &r);
+	struct sluice_str meta = meta_of(call, x, k, &all, v->lookup.begun_ms);
+	if (!meta.p || !kept_read(meta, v->lookup.begun_ms, k))
+		return 0;
+	renewal->is_stored = renewal->may_be_kept && s->store->touch(x, v->lookup.found.entry, meta,
+							     for_ms(k)) == SLUICE_OK;
+	if (!renewal->may_be_kept)
+		forget(call, v);
+	return 1;
+}
+
+/* --- an answer to HEAD ----------------------------------------------------------------------- */
+/* The text of a field of what is stored; empty: it has none. */
+static struct sluice_str stored_field(const struct sluice_call *call, struct sluice_exchange *x,
+	const struct kept *kept, struct sluice_str name)
+{
+	struct field_pairs fields = {.max = kept->field_count};
+	fields.items = call->host->exchange_alloc(x, (fields.max + 1) * 2 * sizeof(*fields.items));
+	if (!fields.items)
+		return (struct sluice_str){NULL, 0};
+	kept_fields(kept, &fields);
+	return fields_get(&fields, name);
+}
+
+/* RFC 9111 4.3.5: its validators are those of what is stored. One that has none proves nothing; its length policies are
+ * not told. */
+static int is_same(const struct sluice_call *call, struct sluice_exchange *x, const struct visit *v,
+	const struct field_pairs *newer)
+{
+	const struct kept *k = &v->lookup.kept;
+	struct sluice_str tag = fields_get(newer, SLUICE_STR("etag")),
+			  date = fields_get(newer, SLUICE_STR("last-modified"));
+	return (tag.n || date.n) && (!tag.n || sluice_equal(tag, k->validators.tag)) &&
+	       (!date.n ||
+		       sluice_equal(date, stored_field(call, x, k, SLUICE_STR("last-modified"))));
+}
+
+static void compare_with_head(const struct sluice_call *call, struct sluice_exchange *x,
+	struct visit *v, const struct field_pairs *newer)
+{
+	struct renewal renewal;
+	if (!is_same(call, x, v, newer) || !freshen(call, x, v, newer, &renewal))
+		forget(call, v);
+}
+
+static int is_error(int32_t status)
+{
+	return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static int32_t pass(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
+	struct sluice_str detail)
+{
+	tell(call, x, v, 0, detail);
+	storing_land(call, x, v, 0);
+	call->host->body_pass(x);
+	return SLUICE_CONTINUE;
+}
+
+static int32_t keep(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
+	struct field_pairs *fields)
+{
+	struct answer at = answer_at(call, x, v, call->host->status(x));
+	struct reading r;
+	answer_read(&r, fields, &at, call->state);
+	enum storing storing = storing_of(call->state, v, &r);
+	int is_replaced = !is_error(at.status) && at.status != 304;
+	if (storing != STORING_OK || !v->wanted.asked.is_get || !is_wanted(call, x)) {
+		if (is_replaced && v->wanted.asked.is_get && !v->wanted.asked.has_range)
+			forget(call, v);
+		if (at.status == 200 && v->wanted.asked.is_head)
+			compare_with_head(call, x, v, fields);
+		return pass(call, x, v,
+			storing == STORING_OK ? (struct sluice_str){"", 0} : storing_name(storing));
+	}
+	struct kept k = kept_of(call, x, &r);
+	leave_out(fields, &r);
+	if (!lookup_settle(&v->lookup, call, x, &v->request, &r.vary) ||
+		!begin(call, x, v, &k, fields))
+		return pass(call, x, v, SLUICE_STR("no-room"));
+	tell(call, x, v, 1, (struct sluice_str){"", 0});
+	if (!v->is_capturing) {
+		storing_check(call, v);
+		storing_land(call, x, v, 1);
+		call->host->body_pass(x);
+	}
+	return SLUICE_CONTINUE;
+}
+
+/* --- nothing has changed --------------------------------------------------------------------- */
 static int32_t renew(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v,
 	const struct field_pairs *newer)
 {
 	const struct settings *s = call->state;
-	struct cache_status status = {.forward = v->forward, .forward_status = 304};
-	struct field_pairs all;
-	struct reading r;
-	if (!merge(call, x, &v->lookup.kept, newer, &all))
+	struct renewal renewal;
+	if (!freshen(call, x, v, newer, &renewal))
 		return SLUICE_FAIL;
-	struct answer at = answer_at(call, x, v, v->lookup.kept.status);
-	answer_read(&r, &all, &at, s);
-	int is_kept = storing_of(s, v, &r) == STORING_OK;
-	struct kept k = kept_of(call, x, &r);
-	k.variant = v->lookup.kept.variant;
-	leave_out(&all, &r);
-	struct sluice_str meta = meta_of(call, x, &k, &all, v->lookup.begun_ms);
-	if (!meta.p || !kept_read(meta, v->lookup.begun_ms, &k))
-		return SLUICE_FAIL;
-	status.is_stored =
-		is_kept && s->store->touch(x, v->lookup.found.entry, meta, for_ms(&k)) == SLUICE_OK;
-	if (!is_kept)
-		forget(call, v);
-	storing_land(call, x, v, is_kept);
+	struct cache_status status = {
+		.forward = v->forward, .forward_status = 304, .is_stored = renewal.is_stored};
+	storing_land(call, x, v, renewal.may_be_kept);
 	call->host->counter_add(call->instance, s->validated, 1);
-	return reply_stored(call, x, v, &k, &status);
+	return reply_stored(call, x, v, &renewal.kept, &status);
 }
 
 /* --- errors ---------------------------------------------------------------------------------- */
