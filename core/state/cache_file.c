@@ -18,6 +18,7 @@
 #define BYTES_MAX  (1ull << 40)
 #define TEXTS_MAX  (1u << 20)
 #define READ_BYTES (64u << 10)
+#define FRESH      ".new-"
 
 struct head {
 	uint64_t magic;
@@ -39,6 +40,11 @@ void cache_file_name(struct str key, char out[CACHE_FILE_NAME_BYTES])
 static int64_t wall_offset_ms(void)
 {
 	return clock_wall_us() / 1000 - clock_monotonic_ns() / 1000000;
+}
+
+bool cache_file_is_fresh(const char *name)
+{
+	return strncmp(name, FRESH, sizeof(FRESH) - 1) == 0;
 }
 
 /* --- digests --------------------------------------------------------------------------------- */
@@ -114,7 +120,7 @@ static bool write_all(int fd, const struct cache_entry *e)
 bool cache_file_write(int dir, const struct cache_entry *e)
 {
 	char fresh[32], name[CACHE_FILE_NAME_BYTES];
-	snprintf(fresh, sizeof(fresh), ".new-%ld", (long)getpid());
+	snprintf(fresh, sizeof(fresh), FRESH "%ld", (long)getpid());
 	unlinkat(dir, fresh, 0);
 	int fd = openat(dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -16,6 +16,8 @@ void cache_file_name(struct str key, char out[CACHE_FILE_NAME_BYTES]);
 
 /* Into the folder `dir`, in the place of what has that name, whole or not at all. False with errno. */
 MUST_USE bool cache_file_write(int dir, const struct cache_entry *e);
+/* The name of one that is not in its place yet. */
+bool cache_file_is_fresh(const char *name);
 /* RC_OK: an entry with a reference. RC_INVALID: it is not whole, not what the name says, or of a time to
  * come. RC_IO. */
 MUST_USE enum rc cache_file_read(int dir, const char *name, struct cache_entry **e);

@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Nothing takes so long to be written, unless its process has died. */
+#define FRESH_S 60
+
 struct cache_folder {
 	struct cache_mirror mirror;
 	char *dir, *path, *name; /* owned */
@@ -182,9 +185,19 @@ static enum rc give_back(struct cache_folder *f, struct cache_entry *e)
 	return rc;
 }
 
+/* Another process, which this one follows, may be about to put it in its place. */
+static bool may_be_under_way(const struct cache_folder *f, const char *name)
+{
+	struct stat st;
+	return cache_file_is_fresh(name) && fstatat(f->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_mtime + FRESH_S > clock_wall_us() / 1000000;
+}
+
 static void load_one(struct cache_folder *f, const char *name)
 {
 	struct cache_entry *e = NULL;
+	if (may_be_under_way(f, name))
+		return;
 	enum rc rc = cache_file_read(f->fd, name, &e);
 	if (rc == RC_OK)
 		rc = give_back(f, e);

@@ -55,6 +55,7 @@ def an_answer_is_given_again():
 
 @case
 def nobody_gets_what_another_client_was_answered():
+    """CA3: credentials."""
     who = {"policyRef": {"name": "api-key"}, "config": {"keys": [
         {"key": "plain-key-1", "clientId": "ann"}, {"key": "plain-key-2", "clientId": "bob"}]}}
     with Backend(counting()) as backend, \
@@ -69,6 +70,7 @@ def nobody_gets_what_another_client_was_answered():
 
 @case
 def hosts_and_apis_have_their_own_answers():
+    """CA9: the host is in every key."""
     with Backend(counting()) as backend:
         documents = [api("a", backend, policies=[caching()]), api("b", backend, policies=[caching()])]
         with Gateway(documents) as gateway:
@@ -101,7 +103,7 @@ def what_an_unsafe_method_names_is_dropped():
 
 @case
 def fields_that_are_not_in_the_key_change_nothing_for_others():
-    """Whatever a client sends, another gets what it would have got without it."""
+    """CA1: whatever a client sends, another gets what it would have got without it."""
     names = ["X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Forwarded", "X-Original-URL",
              "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Host",
              "X-Original-Host", "X-Forwarded-Server"]
@@ -119,6 +121,7 @@ def fields_that_are_not_in_the_key_change_nothing_for_others():
 
 @case
 def paths_that_look_like_files_are_stored_by_what_their_answer_says():
+    """CA2: deception."""
     def script(connection):
         while request := connection.read_request():
             fields = {"Cache-Control": "private"} if "private" in request.target else {}
@@ -133,6 +136,7 @@ def paths_that_look_like_files_are_stored_by_what_their_answer_says():
 
 @case
 def what_is_not_whole_is_not_stored():
+    """CA5: what breaks off."""
     def script(connection):
         while request := connection.read_request():
             if len(backend.requests) % 2:
@@ -170,6 +174,7 @@ def an_upstream_that_is_gone_is_stood_in_for():
 
 @case
 def one_fetches_for_all():
+    """CA6: a stampede."""
     first, go = threading.Event(), threading.Event()
 
     def script(connection):
@@ -324,6 +329,60 @@ def files_that_are_not_whole_and_those_of_nobody_go():
             gateway.save("a.yaml", [document])
             wait_for(lambda: not files(gateway) and not os.listdir(f"{gateway.state}/caches"), "no folder")
             equal(entries(gateway), 1)
+
+
+@case
+def a_flood_of_keys_and_of_large_answers_stays_within_its_bounds():
+    """CA7."""
+    def script(connection):
+        while request := connection.read_request():
+            connection.send(reply(200, "x" * (300000 if "large" in request.target else 4000), HOUR))
+    config = {"maxCacheSize": "1MiB", "maxEntrySize": "100KiB"}
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching(**config)])]) as gateway, \
+            gateway.client() as client:
+        def look():
+            cache, = gateway.admin("GET", "/caches").json()["caches"]
+            check(cache["bytes"] <= cache["bytesMax"] == 1 << 20, cache)
+            return cache
+        for i in range(350):
+            if i % 20 == 0:
+                client.get("/in-use")
+            if i % 100 == 0:
+                client.get(f"/large/{i}")
+                look()
+            client.get(f"/flood/{i}")
+        check(100 < look()["entries"] < 260, look())
+        asked_before = len(backend.requests)
+        contains(client.get("/in-use").get("cache-status"), "; hit")
+        equal(len(client.get("/large/0").body), 300000)
+        equal(len(backend.requests), asked_before + 1)
+
+
+@case
+def nobody_purges_but_who_may():
+    """CA8: neither a method nor a field of a client does, unless the configuration names it."""
+    with Backend(counting()) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        equal(gateway.get("/").text(), "answer 1")
+        for method in ("PURGE", "BAN", "INVALIDATE"):
+            gateway.request(method, "/other")
+        for fields in ({"X-Purge": "invalidate-all"}, {"Invalidate": "invalidate"}, {"Pragma": "purge"}):
+            equal(gateway.get("/", fields).text(), "answer 1")
+        equal(os.stat(f"{gateway.state}/admin.sock").st_mode & 0o077, 0)
+        equal(os.stat(gateway.state).st_mode & 0o077, 0)
+
+
+@case
+def errors_without_a_lifetime_are_not_stored():
+    """CA8."""
+    def script(connection):
+        while request := connection.read_request():
+            connection.send(reply(int(request.target[1:]), "no"))
+    statuses = (500, 502, 503, 504, 429)
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway:
+        equal([gateway.get(f"/{status}").status for status in statuses for _ in range(2)],
+              [status for status in statuses for _ in range(2)])
+        equal(len(backend.requests), 10)
+
 
 
 main()

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct cache_options options = {64 << 20, 64 << 20, 1000};
@@ -180,6 +181,27 @@ START_TEST(what_goes_from_memory_goes_from_the_disk)
 }
 END_TEST
 
+/* The clock was set back: how old it is cannot be told. */
+START_TEST(what_is_of_a_time_to_come_is_dropped)
+{
+	begin();
+	struct cache_body *b = cache_body_new();
+	int64_t later_ms = now_ms() + 3600000;
+	ck_assert_int_eq(cache_put(c, later_ms, STR("a"), STR_EMPTY, STR("m"), b,
+				 later_ms + 3600000, &total),
+		RC_OK);
+	cache_body_unref(b);
+	put("b", "x");
+	restart();
+	wait_for_entries(1);
+	ck_assert(has("b") && !has("a"));
+	restart();
+	wait_for_entries(1);
+	ck_assert_int_eq(files(), 1);
+	end();
+}
+END_TEST
+
 static void damage_end(int fd, off_t size)
 {
 	ck_assert_int_eq(ftruncate(fd, size - 1), 0);
@@ -265,6 +287,11 @@ START_TEST(what_stands_under_another_name_or_is_nobodys_is_deleted)
 	put("c", "x");
 	stop(true);
 	ck_assert_int_eq(files(), 1);
+	ck_assert_int_eq(access(other, F_OK), 0); /* its process may be there still */
+	const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	ck_assert_int_eq(utimensat(AT_FDCWD, other, long_ago, 0), 0);
+	start();
+	stop(true);
 	ck_assert_int_ne(access(other, F_OK), 0);
 	start();
 	wait_for_entries(1);
@@ -402,7 +429,8 @@ START_TEST(of_too_many_that_were_removed_nothing_comes_back)
 END_TEST
 
 UNIT_SUITE(cache_folder, what_stood_there_comes_back, what_goes_from_memory_goes_from_the_disk,
-	what_is_not_whole_is_dropped, what_stands_under_another_name_or_is_nobodys_is_deleted,
+	what_is_of_a_time_to_come_is_dropped, what_is_not_whole_is_dropped,
+	what_stands_under_another_name_or_is_nobodys_is_deleted,
 	what_cannot_be_written_is_counted_and_its_elder_goes,
 	what_is_more_than_may_wait_is_not_kept,
 	what_a_store_has_already_is_written_when_it_gets_its_copy,
