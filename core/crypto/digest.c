@@ -3,6 +3,7 @@
  * fresh state: the algorithms are looked up once, and every thread keeps its states until it ends.
  */
 #include "crypto/crypto.h"
+#include "crypto/digest_priv.h"
 
 #include "base/check.h"
 #include "base/memory.h"
@@ -32,7 +33,7 @@ struct digest_states {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t end_of_thread;
-static EVP_MD *sha1_md, *sha256_md;
+static EVP_MD *sha1_md, *sha256_md, *sha384_md, *sha512_md;
 static EVP_MAC *hmac_mac;
 static _Thread_local struct digest_states states;
 
@@ -48,8 +49,10 @@ static void look_up(void)
 {
 	sha1_md = EVP_MD_fetch(NULL, "SHA1", NULL);
 	sha256_md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	sha384_md = EVP_MD_fetch(NULL, "SHA384", NULL);
+	sha512_md = EVP_MD_fetch(NULL, "SHA512", NULL);
 	hmac_mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	CHECK(sha1_md && sha256_md && hmac_mac);
+	CHECK(sha1_md && sha256_md && sha384_md && sha512_md && hmac_mac);
 	CHECK(pthread_key_create(&end_of_thread, free_states) == 0);
 }
 
@@ -71,6 +74,17 @@ static void digest(const EVP_MD *algorithm, struct str in, uint8_t *out)
 	int ok = EVP_DigestInit_ex2(md, algorithm, NULL) && EVP_DigestUpdate(md, in.p, in.n) &&
 		 EVP_DigestFinal_ex(md, out, NULL);
 	CHECK(ok);
+}
+
+const EVP_MD *digest_algorithm(unsigned bytes)
+{
+	pthread_once(&once, look_up);
+	return bytes == 32 ? sha256_md : bytes == 48 ? sha384_md : sha512_md;
+}
+
+void digest_write(unsigned bytes, struct str in, uint8_t *out)
+{
+	digest(digest_algorithm(bytes), in, out);
 }
 
 /* The algorithm is there once the thread has its states. */
@@ -117,8 +131,7 @@ enum rc sha256_file(const char *path, uint8_t out[SHA256_BYTES])
 	return rc;
 }
 
-void sha256_pieces(
-	bool (*next)(void *arg, struct str *piece), void *arg, uint8_t out[SHA256_BYTES])
+void sha256_pieces(bool (*next)(void *arg, struct str *piece), void *arg, uint8_t out[SHA256_BYTES])
 {
 	EVP_MD_CTX *md = states_of_thread()->md;
 	struct str piece;

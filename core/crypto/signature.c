@@ -2,6 +2,7 @@
 #include "crypto/signature.h"
 
 #include "crypto/crypto.h"
+#include "crypto/digest_priv.h"
 #include "crypto/verify_key_priv.h"
 
 #include "base/check.h"
@@ -98,18 +99,52 @@ static bool set_padding(EVP_PKEY_CTX *way, const struct scheme *s)
 		       EVP_PKEY_CTX_set_rsa_pss_saltlen(way, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
-static bool check_public(const struct verify_key *key, const struct scheme *s, struct str data,
+static EVP_PKEY_CTX *way_new(const struct verify_key *key, const struct scheme *s)
+{
+	EVP_PKEY_CTX *way = EVP_PKEY_CTX_new(key->public_key, NULL);
+	if (way && EVP_PKEY_verify_init(way) == 1 &&
+		EVP_PKEY_CTX_set_signature_md(way, digest_algorithm(s->digest_bytes)) == 1 &&
+		set_padding(way, s))
+		return way;
+	EVP_PKEY_CTX_free(way);
+	return NULL;
+}
+
+/* Only what has found a signature right is used again. */
+static bool check_digest(const struct verify_key *key, const struct scheme *s, struct str data,
 	const uint8_t *signature, size_t n)
 {
-	EVP_PKEY_CTX *way; /* md's */
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	EVP_PKEY_CTX *_Atomic *place = &key->ways->by_algorithm[s - schemes];
+	EVP_PKEY_CTX *way = atomic_exchange(place, NULL);
+	if (!way)
+		way = way_new(key, s);
+	digest_write(s->digest_bytes, data, digest);
+	bool is_valid = way && EVP_PKEY_verify(way, signature, n, digest, s->digest_bytes) == 1;
+	if (is_valid)
+		way = atomic_exchange(place, way);
+	EVP_PKEY_CTX_free(way);
+	return is_valid;
+}
+
+/* Of what digests as it signs. */
+static bool check_data(
+	const struct verify_key *key, struct str data, const uint8_t *signature, size_t n)
+{
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	CHECK(md);
 	bool is_valid =
-		EVP_DigestVerifyInit(
-			md, &way, s->digest ? s->digest() : NULL, NULL, key->public_key) == 1 &&
-		set_padding(way, s) &&
+		EVP_DigestVerifyInit(md, NULL, NULL, NULL, key->public_key) == 1 &&
 		EVP_DigestVerify(md, signature, n, (const unsigned char *)data.p, data.n) == 1;
 	EVP_MD_CTX_free(md);
+	return is_valid;
+}
+
+static bool check_public(const struct verify_key *key, const struct scheme *s, struct str data,
+	const uint8_t *signature, size_t n)
+{
+	bool is_valid = s->digest ? check_digest(key, s, data, signature, n)
+				  : check_data(key, data, signature, n);
 	ERR_clear_error(); /* TLS on this thread would take it for its own */
 	return is_valid;
 }

@@ -43,6 +43,7 @@ static enum rc key_of(enum verify_key_kind kind, EVP_PKEY *public_key, struct ve
 	struct verify_key *key = heap_zalloc(sizeof(*key));
 	key->kind = kind;
 	key->public_key = public_key;
+	key->ways = heap_zalloc(sizeof(*key->ways));
 	*out = key;
 	return RC_OK;
 }
@@ -245,6 +246,9 @@ void verify_key_free(struct verify_key *key)
 {
 	if (!key)
 		return;
+	for (unsigned i = 0; key->ways && i <= SIGNATURE_EDDSA; i++)
+		EVP_PKEY_CTX_free(atomic_load(&key->ways->by_algorithm[i]));
+	free(key->ways);
 	EVP_PKEY_free(key->public_key);
 	cleanse(key->secret, key->secret_bytes);
 	free(key);

@@ -4,12 +4,23 @@
 
 #include "crypto/verify_key.h"
 
+#include "crypto/signature.h"
+
 #include <openssl/evp.h>
+#include <stdatomic.h>
+
+/* What is ready to check signatures of one algorithm. To make one costs libcrypto a fifth of a check. Workers
+ * share keys: who checks takes it, and puts it back. */
+struct verify_ways {
+	EVP_PKEY_CTX
+		*_Atomic by_algorithm[SIGNATURE_EDDSA + 1]; /* owned; NULL: none, or it is taken */
+};
 
 struct verify_key {
 	enum verify_key_kind kind;
 	bool is_short_allowed;
-	EVP_PKEY *public_key; /* owned; NULL: a secret */
+	EVP_PKEY *public_key;     /* owned; NULL: a secret */
+	struct verify_ways *ways; /* owned; of a public key */
 	size_t secret_bytes;
 	uint8_t secret[]; /* wiped */
 };

@@ -12,6 +12,7 @@
 
 #include "sluice/crypto.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -287,6 +288,36 @@ START_TEST(keys_from_pem_check_what_others_signed)
 }
 END_TEST
 
+/* Of the first pair: right ones and wrong ones in turn. */
+static void *check_often(void *key)
+{
+	for (int i = 0; i < 40; i++) {
+		struct str data = i % 3 ? STR("eyJzdWIiOiJhbm4ifQ") : STR("eyJzdWIiOiJib2IifQ");
+		int32_t expected = i % 3 ? SLUICE_OK : SLUICE_E_INVALID;
+		if (check_text(key, pairs[0].algorithm, data, pairs[0].signature) != expected)
+			return key;
+	}
+	return NULL;
+}
+
+START_TEST(workers_check_by_one_key_at_once)
+{
+	pthread_t threads[4];
+	struct sluice_key *key;
+	void *failed;
+	open_rig();
+	ck_assert_int_eq(make(SLUICE_KEY_PEM, str_of(pairs[0].pem), STR_EMPTY, &key), SLUICE_OK);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, check_often, key), 0);
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], &failed);
+		ck_assert_ptr_null(failed);
+	}
+	crypto->key_free(key);
+	rig_free(rig);
+}
+END_TEST
+
 /* No algorithm but those of its kind, and above all no HS with the text of a public key. */
 START_TEST(the_kind_of_a_key_decides_its_algorithms)
 {
@@ -400,6 +431,6 @@ START_TEST(refuses_numbers_that_are_no_key)
 END_TEST
 
 UNIT_SUITE(signatures, keeps_wycheproofs_signatures, keeps_wycheproofs_keys,
-	keys_from_pem_check_what_others_signed, the_kind_of_a_key_decides_its_algorithms,
-	a_secret_is_as_long_as_the_digest, refuses_a_pem_that_is_not_one_key_of_those,
-	refuses_numbers_that_are_no_key)
+	keys_from_pem_check_what_others_signed, workers_check_by_one_key_at_once,
+	the_kind_of_a_key_decides_its_algorithms, a_secret_is_as_long_as_the_digest,
+	refuses_a_pem_that_is_not_one_key_of_those, refuses_numbers_that_are_no_key)
