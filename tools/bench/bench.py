@@ -433,7 +433,8 @@ class Bench:
         redis = self.start(Redis(self.args.top, self.folder, 0), core=LOAD_CORE)
         PROXIES["sluice"].redis_port = redis.port
         self.case_policies("a limit counted by Redis", "a limit", [
-            ("sluice", "a limit", "sluice"), ("sluice", "a limit in Redis", "in Redis")])
+            ("sluice", "a limit", "sluice"), ("sluice", "a limit in Redis", "in Redis"),
+            ("sluice", "a limit in slices", "in slices")])
         PROXIES["sluice"].redis_port = 0
 
     def case_latency(self):

@@ -115,6 +115,8 @@ def sluice(variant, folder, backend_port):
         return [limit()]
     if variant == "a limit in Redis":
         return [limit(clusterizable=True)]
+    if variant == "a limit in slices":
+        return [limit(clusterizable=True, mode="leased")]
     if variant == "tokens":
         return [jwt(folder)]
     if variant == "tokens, each checked":
