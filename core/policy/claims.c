@@ -5,6 +5,9 @@
 #include "policy/chain.h"
 #include "policy/host_priv.h"
 
+/* What is escaped takes up to six times as much. */
+#define TEXT_BYTES_MAX (6 * CLAIMS_BYTES_MAX)
+
 static struct claim *find(struct exchange_claims *c, struct str name)
 {
 	for (uint32_t i = 0; c && i < c->count; i++)
@@ -85,19 +88,24 @@ static enum rc put_members(
 	return rc;
 }
 
+static enum rc read_claims(struct str json, struct json_document **d)
+{
+	struct json_error error;
+	if (json.n > CLAIMS_BYTES_MAX)
+		return RC_FULL;
+	return json_parse(json, d, &error) == RC_OK ? RC_OK : RC_INVALID;
+}
+
 enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
 {
 	struct json_document *d;
-	struct json_error error;
 	struct buffer text;
-	if (json.n > CLAIMS_BYTES_MAX)
-		return RC_FULL;
-	if (json_parse(json, &d, &error) != RC_OK)
-		return RC_INVALID;
-	buffer_init(
-		&text, 6 * CLAIMS_BYTES_MAX); /* what is escaped takes up to six times as much */
-	enum rc rc = name.n > 0 ? put_value(x, name, json_root(d), &text)
-				: put_members(x, json_root(d), &text);
+	enum rc rc = read_claims(json, &d);
+	if (rc != RC_OK)
+		return rc;
+	buffer_init(&text, TEXT_BYTES_MAX);
+	rc = name.n > 0 ? put_value(x, name, json_root(d), &text)
+			: put_members(x, json_root(d), &text);
 	buffer_deinit(&text);
 	json_free(d);
 	return rc;
@@ -150,14 +158,12 @@ static enum rc prepare(struct sluice_instance *i, const struct json_value *objec
 enum rc claims_prepare(struct sluice_instance *i, struct str json, struct sluice_claims **out)
 {
 	struct json_document *d;
-	struct json_error error;
 	struct buffer text;
-	if (json.n > CLAIMS_BYTES_MAX)
-		return RC_FULL;
-	if (json_parse(json, &d, &error) != RC_OK)
-		return RC_INVALID;
-	buffer_init(&text, 6 * CLAIMS_BYTES_MAX);
-	enum rc rc = prepare(i, json_root(d), &text, out);
+	enum rc rc = read_claims(json, &d);
+	if (rc != RC_OK)
+		return rc;
+	buffer_init(&text, TEXT_BYTES_MAX);
+	rc = prepare(i, json_root(d), &text, out);
 	buffer_deinit(&text);
 	json_free(d);
 	return rc;

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/little_endian.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
 
@@ -28,20 +29,6 @@
 #define PROVEN       "proven"
 #define PROVEN_MAGIC "SLUICEPR"
 #define PROVEN_BYTES (8 + SHA256_BYTES)
-
-static void put(uint8_t *at, uint64_t value, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get(const uint8_t *at, unsigned bytes)
-{
-	uint64_t value = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
-}
 
 /* --- reading --------------------------------------------------------------------------------- */
 static bool read_all(int fd, char *to, size_t n)
@@ -74,9 +61,9 @@ static enum rc read_header(int fd, uint8_t header[HEADER_BYTES], const char **me
 		return damaged(message, "it is shorter than its header");
 	if (memcmp(header, MAGIC, 8) != 0)
 		return damaged(message, "it is no saved plan");
-	if (get(header + 8, 4) != FORMAT)
+	if (le_get(header + 8, 4) != FORMAT)
 		return damaged(message, "another version wrote it");
-	uint64_t length = get(header + 40, 8);
+	uint64_t length = le_get(header + 40, 8);
 	if (length == 0 || length > LIMIT_PLAN_BYTES ||
 		(uint64_t)st.st_size != HEADER_BYTES + length)
 		return damaged(message, "its length is wrong");
@@ -90,7 +77,7 @@ static enum rc read_content(
 	int fd, const uint8_t header[HEADER_BYTES], struct buffer *bytes, const char **message)
 {
 	uint8_t digest[SHA256_BYTES];
-	uint64_t length = get(header + 40, 8);
+	uint64_t length = le_get(header + 40, 8);
 	char *room = buffer_reserve(bytes, length);
 	if (!room)
 		return damaged(message, "it is too large");
@@ -138,9 +125,9 @@ static enum rc read_open(int fd, const char *dir, struct buffer *bytes,
 		return rc;
 	read_proven(dir, proven);
 	*info = (struct plan_store_info){
-		.sequence = get(header + 16, 8),
-		.generation = get(header + 24, 8),
-		.saved_wall_us = (int64_t)get(header + 32, 8),
+		.sequence = le_get(header + 16, 8),
+		.generation = le_get(header + 24, 8),
+		.saved_wall_us = (int64_t)le_get(header + 32, 8),
 		.has_proved = memcmp(proven, header + CONTENT_AT, SHA256_BYTES) == 0,
 	};
 	memcpy(info->content, header + CONTENT_AT, SHA256_BYTES);
@@ -321,11 +308,11 @@ static enum rc write_alone(const char *dir, uint64_t generation, int64_t wall_us
 	struct slots s = look(dir, content, known);
 	if (s.same == (int)s.newest)
 		return RC_OK;
-	put(header + 8, FORMAT, 4);
-	put(header + 16, s.infos[s.newest].sequence + 1, 8);
-	put(header + 24, generation, 8);
-	put(header + 32, (uint64_t)wall_us, 8);
-	put(header + 40, bytes->n, 8);
+	le_put(header + 8, FORMAT, 4);
+	le_put(header + 16, s.infos[s.newest].sequence + 1, 8);
+	le_put(header + 24, generation, 8);
+	le_put(header + 32, (uint64_t)wall_us, 8);
+	le_put(header + 40, bytes->n, 8);
 	memcpy(header + CONTENT_AT, content, SHA256_BYTES);
 	sha256(str_n((const char *)header, DIGEST_AT), header + DIGEST_AT);
 	unsigned slot = s.same >= 0 ? (unsigned)s.same : choose(&s);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/little_endian.h"
 #include "base/memory.h"
 #include "crypto/crypto.h"
 
@@ -30,20 +31,6 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* --- the bytes ------------------------------------------------------------------------------- */
-static void put(char *at, uint64_t value, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = (char)(value >> (8 * i));
-}
-
-static uint64_t get(const char *at, unsigned bytes)
-{
-	uint64_t value = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return value;
-}
-
 enum rc keep_parse(
 	struct str file, struct str owner, struct str name, struct str *text, int64_t *saved_us)
 {
@@ -51,8 +38,8 @@ enum rc keep_parse(
 	if (file.n < HEAD_BYTES || memcmp(file.p, MAGIC, DIGEST_AT) != 0)
 		return RC_INVALID;
 	sha256(str_from(file, SAVED_AT), digest);
-	size_t owner_n = get(file.p + OWNER_AT, 2), name_n = get(file.p + NAME_AT, 2);
-	uint64_t text_n = get(file.p + TEXT_AT, 4);
+	size_t owner_n = le_get(file.p + OWNER_AT, 2), name_n = le_get(file.p + NAME_AT, 2);
+	uint64_t text_n = le_get(file.p + TEXT_AT, 4);
 	if (memcmp(digest, file.p + DIGEST_AT, SHA256_BYTES) != 0 ||
 		file.n != HEAD_BYTES + owner_n + name_n + text_n)
 		return RC_INVALID;
@@ -60,7 +47,7 @@ enum rc keep_parse(
 		!str_eq(str_slice(file, HEAD_BYTES + owner_n, name_n), name))
 		return RC_INVALID;
 	*text = str_from(file, HEAD_BYTES + owner_n + name_n);
-	*saved_us = (int64_t)get(file.p + SAVED_AT, 8);
+	*saved_us = (int64_t)le_get(file.p + SAVED_AT, 8);
 	return RC_OK;
 }
 
@@ -204,10 +191,10 @@ enum rc keep_write(
 		return RC_FULL;
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return RC_IO;
-	put(sizes, (uint64_t)now_us, 8);
-	put(sizes + OWNER_AT - SAVED_AT, owner.n, 2);
-	put(sizes + NAME_AT - SAVED_AT, name.n, 2);
-	put(sizes + TEXT_AT - SAVED_AT, text.n, 4);
+	le_put(sizes, (uint64_t)now_us, 8);
+	le_put(sizes + OWNER_AT - SAVED_AT, owner.n, 2);
+	le_put(sizes + NAME_AT - SAVED_AT, name.n, 2);
+	le_put(sizes + TEXT_AT - SAVED_AT, text.n, 4);
 	buffer_init(&body, KEEP_FILE_BYTES);
 	buffer_add(&body, str_n(sizes, sizeof(sizes)));
 	buffer_add(&body, owner);

@@ -6,25 +6,11 @@ import signal
 import threading
 
 from harness import *
-
-HOUR = {"Cache-Control": "max-age=3600"}
+from harness.backend import HOUR, counting
 
 
 def caching(**config):
     return {"policyRef": {"name": "http-caching"}, "config": config}
-
-
-def counting(fields=HOUR, body="answer"):
-    """A script: each answer tells how many there were before it."""
-    lock, count = threading.Lock(), [0]
-
-    def script(connection):
-        while connection.read_request():
-            with lock:
-                count[0] += 1
-                number = count[0]
-            connection.send(reply(200, f"{body} {number}", fields))
-    return script
 
 
 def asked(gateway, *requests):

@@ -6,25 +6,13 @@ import contextlib
 import threading
 
 from harness import *
+from harness.backend import HOUR, counting
 
 PATIENT = 10  # a machine with much to do is not what a case is about
-HOUR = {"Cache-Control": "max-age=3600"}
 
 
 def caching(**config):
     return {"policyRef": {"name": "http-caching"}, "config": {"distributed": True, **config}}
-
-
-def counting(fields=HOUR, body="answer"):
-    lock, count = threading.Lock(), [0]
-
-    def script(connection):
-        while connection.read_request():
-            with lock:
-                count[0] += 1
-                number = count[0]
-            connection.send(reply(200, f"{body} {number}", fields))
-    return script
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ from .cases import SCALE
 from .wire import (Closed, Malformed, Reader, TimedOut, read_request_body, read_request_head,
                    to_bytes)
 
+HOUR = {"Cache-Control": "max-age=3600"}
+
 
 def reply(status=200, body="", headers=(), reason="OK"):
     """A script: the same answer to every request."""
@@ -90,6 +92,19 @@ class Connection:
         sock = self.sock
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
+
+
+def counting(fields=HOUR, body="answer"):
+    """A script: each answer tells how many there were before it."""
+    lock, count = threading.Lock(), [0]
+
+    def script(connection):
+        while connection.read_request():
+            with lock:
+                count[0] += 1
+                number = count[0]
+            connection.send(reply(200, f"{body} {number}", fields))
+    return script
 
 
 class Backend:
