@@ -185,6 +185,8 @@
 #define LIMIT_SWEEP_MS 250
 /* How long a closing stream waits for a peer that takes nothing of what is queued. */
 #define LIMIT_FLUSH_IDLE_MS 10000
+/* And for one that always takes some, in all: what is queued takes a modem two minutes. */
+#define LIMIT_FLUSH_MS 300000
 /* How long a lingering close reads on, so that the client sees its answer, and how much. */
 #define LIMIT_LINGER_MS    2000
 #define LIMIT_LINGER_BYTES 65536

@@ -296,6 +296,7 @@ void stream_probe_peer(struct stream *s)
 static void start_flushing(struct stream *s)
 {
 	s->flushes_to_close = true;
+	s->flush_until_s = (uint32_t)((loop_now_ms(s->group->loop) + LIMIT_FLUSH_MS) / 1000);
 	s->end_is_due = true;
 	s->is_open = true; /* on_open is not due any more */
 	s->open_is_due = false;

@@ -146,9 +146,9 @@ uint64_t stream_bytes_received(const struct stream *s);
 uint64_t stream_bytes_sent(const struct stream *s);
 
 enum stream_close_how {
-	/* Send what is queued for as long as the peer takes some within LIMIT_FLUSH_IDLE_MS, then
-	 * FIN (or close_notify and FIN), read on for LIMIT_LINGER_MS, close. As NOW when it was
-	 * never open. */
+	/* Send what is queued for as long as the peer takes some within LIMIT_FLUSH_IDLE_MS, and
+	 * LIMIT_FLUSH_MS in all, then FIN (or close_notify and FIN), read on for LIMIT_LINGER_MS,
+	 * close. As NOW when it was never open. */
 	STREAM_CLOSE_FLUSH,
 	/* As FLUSH without reading on: for a peer that has taken everything and is silent. */
 	STREAM_CLOSE_END,

@@ -23,9 +23,10 @@ struct stream {
 	struct block *residue;  /* ref: received, not consumed; NULL: none */
 	const char *residue_p;
 	uint32_t residue_n;
-	uint32_t lingered; /* bytes discarded while closing */
-	int untaken;       /* of the kernel's queue when the flush timer was started */
-	int fd;            /* -1 once closed */
+	uint32_t lingered;      /* bytes discarded while closing */
+	int untaken;            /* of the kernel's queue when the flush timer was started */
+	uint32_t flush_until_s; /* closing: by the loop's clock */
+	int fd;                 /* -1 once closed */
 	enum rc close_rc;
 	const char *error_text; /* static, or owned by tls */
 	uint64_t bytes_received, bytes_sent;
@@ -53,7 +54,7 @@ struct stream {
 	bool flushes_to_close : 1; /* STREAM_CLOSE_FLUSH under way: what comes in is discarded */
 	bool lingers_not : 1;      /* STREAM_CLOSE_END: it is over once the end is sent */
 	bool is_closed : 1;        /* on_close is scheduled */
-	struct address peer; /* the last: no more of it is there than its `n` says */
+	struct address peer;       /* the last: no more of it is there than its `n` says */
 };
 
 struct stream_group {
@@ -122,7 +123,8 @@ void stream_mark_dirty(struct stream *s);
 /* Closing, and the end is sent: reads on for a while, unless the peer has ended, too, or need not
  * be waited for. */
 void stream_linger(struct stream *s);
-/* Closing, the peer has LIMIT_FLUSH_IDLE_MS to take something of what is queued. */
+/* Closing, the peer has LIMIT_FLUSH_IDLE_MS to take something of what is queued, and LIMIT_FLUSH_MS
+ * for all of it. */
 void stream_start_flush_timer(struct stream *s);
 /* It took something of the kernel's queue since. */
 bool stream_peer_takes(const struct stream *s);

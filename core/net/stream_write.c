@@ -145,15 +145,22 @@ uint64_t stream_taken(const struct stream *s, size_t *outstanding)
 	return s->bytes_sent > wire ? s->bytes_sent - wire : 0;
 }
 
+static bool flush_is_overdue(const struct stream *s)
+{
+	return loop_now_ms(s->group->loop) / 1000 >= s->flush_until_s;
+}
+
 void stream_start_flush_timer(struct stream *s)
 {
+	if (flush_is_overdue(s) && timer_is_running(&s->timer))
+		return; /* the last one */
 	s->untaken = kernel_queue(s);
 	timer_start(s->group->loop, &s->timer, LIMIT_FLUSH_IDLE_MS);
 }
 
 bool stream_peer_takes(const struct stream *s)
 {
-	return kernel_queue(s) < s->untaken;
+	return kernel_queue(s) < s->untaken && !flush_is_overdue(s);
 }
 
 static bool has_no_room(const struct stream *s)

@@ -124,6 +124,28 @@ START_TEST(a_flushing_close_sends_ends_and_waits_for_the_peer)
 }
 END_TEST
 
+/* However long it drips: what is queued is much, and each look finds that some was taken. */
+START_TEST(a_flushing_close_has_an_end_for_who_takes_little)
+{
+	static char much[32 << 20], taken[256 << 10];
+	bench_open();
+	int peer = side_accept_unix(&a), looks = 0;
+	stream_send_copy(a.stream, str_n(much, sizeof(much)));
+	stream_close(a.stream, STREAM_CLOSE_FLUSH);
+	for (pump(); !a.closed && looks < 1000; looks++) {
+		ck_assert_int_gt(read_now(peer, taken, sizeof(taken)), 0);
+		loop_fake_advance(loop, LIMIT_FLUSH_IDLE_MS - 1000);
+		pump();
+	}
+	ck_assert_int_eq(a.closed, 1);
+	ck_assert_int_ge(looks, LIMIT_FLUSH_MS / (LIMIT_FLUSH_IDLE_MS - 1000));
+	ck_assert_int_le(
+		looks, 2 + (LIMIT_FLUSH_MS + LIMIT_FLUSH_IDLE_MS) / (LIMIT_FLUSH_IDLE_MS - 1000));
+	close(peer);
+	bench_close();
+}
+END_TEST
+
 START_TEST(a_flushing_close_ends_at_once_when_the_peer_has_ended)
 {
 	bench_open();
@@ -681,6 +703,7 @@ END_TEST
 UNIT_SUITE(stream_end, closing_is_told_once_at_the_end_of_the_turn,
 	closing_within_on_data_is_the_last_of_it, closing_with_a_residue_lets_it_go,
 	a_flushing_close_sends_ends_and_waits_for_the_peer,
+	a_flushing_close_has_an_end_for_who_takes_little,
 	a_flushing_close_ends_at_once_when_the_peer_has_ended,
 	an_end_closes_without_waiting_for_the_peer, tells_whether_something_has_come,
 	a_flushing_close_after_our_end_lingers_and_ends_too, lingering_has_a_limit_in_time,
