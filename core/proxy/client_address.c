@@ -42,7 +42,8 @@ void client_address_find(const struct edge *edge, const struct address *peer,
 	const struct fields *fields, struct client_address *out)
 {
 	uint32_t told = 0;
-	*out = (struct client_address){.address = *peer};
+	*out = (struct client_address){0};
+	address_copy(&out->address, peer);
 	for (uint32_t i = fields->count; i-- > 0;) {
 		if (!is_header(edge, &fields->items[i]))
 			continue;

@@ -103,7 +103,7 @@ static struct upstream_pool *private_pool_of(
 		p = add_pool(u, s, str_of(key));
 	free(key);
 	p->is_private = true;
-	p->client = *client;
+	address_copy(&p->client, client);
 	p->local = w->local ? *w->local : nobody;
 	adopt(p, s);
 	return p;
