@@ -242,8 +242,9 @@ def a_quarantine_ends_with_a_change_of_the_binding():
         with gateway_with(files) as gateway:
             crash_until_quarantined(gateway, port)
             equal(gateway.get("/", port=port).status, 503)
-            gateway.save("a.yaml", [api("bad", backend, port=port, policies=[hostile(note="new")])])
-            equal(gateway.get("/", port=port).status, 200)
+            # The gateway that came back may still be composing what stood there before.
+            gateway.write("a.yaml", [api("bad", backend, port=port, policies=[hostile(note="new")])])
+            wait_for(lambda: gateway.get("/", port=port).status == 200, "the end of the quarantine")
 
 
 @case
