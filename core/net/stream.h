@@ -107,9 +107,9 @@ struct str stream_tls_chain(const struct stream *s);
 bool stream_is_closed(const struct stream *s);
 /* After on_end: TLS ended without close_notify, so that bytes may be missing. */
 bool stream_is_truncated(const struct stream *s);
-/* One sentence about the last error, or "". */
 /* From inside on_close: whoever is told next is told this. `text` outlives the callback. */
 void stream_set_error_text(struct stream *s, const char *text);
+/* One sentence about the last error, or "". */
 const char *stream_error_text(const struct stream *s);
 
 /* Back-pressure: off stops reading from the socket (bytes already received stay kept). */

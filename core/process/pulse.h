@@ -25,7 +25,6 @@ int64_t pulse_silence_ms(const struct pulse *p);
 /* By what the workers answered last: open client connections, exchanges under way. */
 uint64_t pulse_connections(const struct pulse *p);
 uint64_t pulse_exchanges(const struct pulse *p);
-/* Of each worker, by what it answered last, as Prometheus has it. */
 /* Workers that could ask the shared storage a second ago. */
 unsigned pulse_storage_up(const struct pulse *p);
 /* Of its cluster, one for each worker and node. */
@@ -33,4 +32,5 @@ struct pulse_nodes {
 	unsigned known, up;
 };
 struct pulse_nodes pulse_storage_nodes(const struct pulse *p);
+/* Of each worker, by what it answered last, as Prometheus has it. */
 void pulse_print_workers(const struct pulse *p, struct buffer *out);
