@@ -112,7 +112,7 @@ def sluice(variant, folder, backend_port):
     if variant == "a callout":
         return [policy("authorizer", {"services": [f"http://127.0.0.1:{backend_port}"], "rememberSeconds": 0})]
     if variant == "a limit":
-        return [limit()]
+        return [limit(mode="local")]
     if variant == "a limit in Redis":
         return [limit(clusterizable=True)]
     if variant == "a limit in slices":
