@@ -276,7 +276,7 @@ def a_policy_that_computes_without_end_in_configure_costs_its_api_alone():
     configure_hangs("loop", "--crash-budget", "1")
 
 
-@case(seconds=120)
+@case(seconds=180)
 def so_does_one_that_sleeps_while_the_gateway_starts():
     """Who does not say in time what it serves is ended, and whom it ran is accused."""
     configure_hangs("sleep", "--crash-budget", "1", "--start-seconds", "5")
@@ -288,7 +288,7 @@ def configure_hangs(how, *options):
         good = api("good", backend)
         with gateway_with([bad, good], *options, wait=False) as gateway:
             wait_for(lambda: answers(port_of(good)) and source(gateway) == "folder",
-                     "what is good", 90)
+                     "what is good", 150)
             status = supervisor(gateway)
             equal((status["lastCrashes"][0]["binding"], status["lastCrashes"][0]["callback"],
                    status["lastCrashes"][0]["end"]), ("default/bad:hostile", "configure", "hang"))
