@@ -141,17 +141,32 @@ void sha256_pieces(bool (*next)(void *arg, struct str *piece), void *arg, uint8_
 	CHECK(EVP_DigestFinal_ex(md, out, NULL));
 }
 
-void hmac_sha256(struct str key, struct str in, uint8_t out[SHA256_BYTES])
+static bool hmac_init(EVP_MAC_CTX *mac, unsigned digest_bytes, struct str key)
 {
-	EVP_MAC_CTX *mac = states_of_thread()->mac;
 	char name[] = "SHA256";
+	if (digest_bytes != SHA256_BYTES)
+		memcpy(name + 3, digest_bytes == 48 ? "384" : "512", 3);
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, sizeof(name) - 1),
 		OSSL_PARAM_construct_end()};
-	size_t n = 0;
 	/* A NULL key would mean the one of before. */
 	const unsigned char *bytes = (const unsigned char *)(key.n ? key.p : "");
-	int ok = EVP_MAC_init(mac, bytes, key.n, params) &&
+	return EVP_MAC_init(mac, bytes, key.n, params) == 1;
+}
+
+EVP_MAC_CTX *hmac_new(unsigned digest_bytes, struct str key)
+{
+	pthread_once(&once, look_up);
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac_mac);
+	CHECK(mac && hmac_init(mac, digest_bytes, key));
+	return mac;
+}
+
+void hmac_sha256(struct str key, struct str in, uint8_t out[SHA256_BYTES])
+{
+	EVP_MAC_CTX *mac = states_of_thread()->mac;
+	size_t n = 0;
+	int ok = hmac_init(mac, SHA256_BYTES, key) &&
 		 EVP_MAC_update(mac, (const unsigned char *)in.p, in.n) &&
 		 EVP_MAC_final(mac, out, &n, SHA256_BYTES);
 	CHECK(ok && n == SHA256_BYTES);

@@ -8,7 +8,6 @@
 #include "base/check.h"
 
 #include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
 #define COORDINATE_BYTES_MAX 66
@@ -17,26 +16,25 @@
 
 struct scheme {
 	enum verify_key_kind kind;
-	const EVP_MD *(*digest)(void); /* NULL: the key's own */
-	unsigned char digest_bytes;
+	unsigned char digest_bytes; /* 0: the key's own digest */
 	bool is_pss;
 	unsigned char coordinate_bytes; /* of ES */
 };
 
 static const struct scheme schemes[] = {
-	[SIGNATURE_HS256] = {VERIFY_KEY_SECRET, EVP_sha256, 32, false, 0},
-	[SIGNATURE_HS384] = {VERIFY_KEY_SECRET, EVP_sha384, 48, false, 0},
-	[SIGNATURE_HS512] = {VERIFY_KEY_SECRET, EVP_sha512, 64, false, 0},
-	[SIGNATURE_RS256] = {VERIFY_KEY_RSA, EVP_sha256, 32, false, 0},
-	[SIGNATURE_RS384] = {VERIFY_KEY_RSA, EVP_sha384, 48, false, 0},
-	[SIGNATURE_RS512] = {VERIFY_KEY_RSA, EVP_sha512, 64, false, 0},
-	[SIGNATURE_PS256] = {VERIFY_KEY_RSA, EVP_sha256, 32, true, 0},
-	[SIGNATURE_PS384] = {VERIFY_KEY_RSA, EVP_sha384, 48, true, 0},
-	[SIGNATURE_PS512] = {VERIFY_KEY_RSA, EVP_sha512, 64, true, 0},
-	[SIGNATURE_ES256] = {VERIFY_KEY_P256, EVP_sha256, 32, false, 32},
-	[SIGNATURE_ES384] = {VERIFY_KEY_P384, EVP_sha384, 48, false, 48},
-	[SIGNATURE_ES512] = {VERIFY_KEY_P521, EVP_sha512, 64, false, COORDINATE_BYTES_MAX},
-	[SIGNATURE_EDDSA] = {VERIFY_KEY_ED25519, NULL, 0, false, 0},
+	[SIGNATURE_HS256] = {VERIFY_KEY_SECRET, 32, false, 0},
+	[SIGNATURE_HS384] = {VERIFY_KEY_SECRET, 48, false, 0},
+	[SIGNATURE_HS512] = {VERIFY_KEY_SECRET, 64, false, 0},
+	[SIGNATURE_RS256] = {VERIFY_KEY_RSA, 32, false, 0},
+	[SIGNATURE_RS384] = {VERIFY_KEY_RSA, 48, false, 0},
+	[SIGNATURE_RS512] = {VERIFY_KEY_RSA, 64, false, 0},
+	[SIGNATURE_PS256] = {VERIFY_KEY_RSA, 32, true, 0},
+	[SIGNATURE_PS384] = {VERIFY_KEY_RSA, 48, true, 0},
+	[SIGNATURE_PS512] = {VERIFY_KEY_RSA, 64, true, 0},
+	[SIGNATURE_ES256] = {VERIFY_KEY_P256, 32, false, 32},
+	[SIGNATURE_ES384] = {VERIFY_KEY_P384, 48, false, 48},
+	[SIGNATURE_ES512] = {VERIFY_KEY_P521, 64, false, COORDINATE_BYTES_MAX},
+	[SIGNATURE_EDDSA] = {VERIFY_KEY_ED25519, 0, false, 0},
 };
 
 bool signature_fits(const struct verify_key *key, enum signature_algorithm algorithm)
@@ -56,9 +54,17 @@ static bool check_mac(
 	const struct verify_key *key, const struct scheme *s, struct str data, struct str signature)
 {
 	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-	CHECK(HMAC(s->digest(), key->secret, (int)key->secret_bytes, (const uint8_t *)data.p,
-		data.n, mac, &n));
+	size_t n = 0;
+	EVP_MAC_CTX *_Atomic *place = &key->ways->macs[s - schemes];
+	EVP_MAC_CTX *way = atomic_exchange(place, NULL);
+	if (!way)
+		way = hmac_new(
+			s->digest_bytes, str_n((const char *)key->secret, key->secret_bytes));
+	/* Without a key: the one that it has, from the start. */
+	CHECK(EVP_MAC_init(way, NULL, 0, NULL) == 1 &&
+		EVP_MAC_update(way, (const uint8_t *)data.p, data.n) == 1 &&
+		EVP_MAC_final(way, mac, &n, sizeof(mac)) == 1);
+	EVP_MAC_CTX_free(atomic_exchange(place, way));
 	return constant_time_equal(str_n((const char *)mac, n), signature);
 }
 
@@ -143,8 +149,8 @@ static bool check_data(
 static bool check_public(const struct verify_key *key, const struct scheme *s, struct str data,
 	const uint8_t *signature, size_t n)
 {
-	bool is_valid = s->digest ? check_digest(key, s, data, signature, n)
-				  : check_data(key, data, signature, n);
+	bool is_valid = s->digest_bytes ? check_digest(key, s, data, signature, n)
+					: check_data(key, data, signature, n);
 	ERR_clear_error(); /* TLS on this thread would take it for its own */
 	return is_valid;
 }

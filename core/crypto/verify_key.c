@@ -138,6 +138,7 @@ enum rc verify_key_of_secret(struct str secret, bool is_short_allowed, struct ve
 	key = heap_zalloc(sizeof(*key) + secret.n);
 	key->kind = VERIFY_KEY_SECRET;
 	key->is_short_allowed = is_short_allowed;
+	key->ways = heap_zalloc(sizeof(*key->ways));
 	key->secret_bytes = secret.n;
 	memcpy(key->secret, secret.p, secret.n);
 	*out = key;
@@ -246,8 +247,10 @@ void verify_key_free(struct verify_key *key)
 {
 	if (!key)
 		return;
-	for (unsigned i = 0; key->ways && i <= SIGNATURE_EDDSA; i++)
+	for (unsigned i = 0; i <= SIGNATURE_EDDSA; i++)
 		EVP_PKEY_CTX_free(atomic_load(&key->ways->by_algorithm[i]));
+	for (unsigned i = 0; i <= SIGNATURE_HS512; i++)
+		EVP_MAC_CTX_free(atomic_load(&key->ways->macs[i]));
 	free(key->ways);
 	EVP_PKEY_free(key->public_key);
 	cleanse(key->secret, key->secret_bytes);

@@ -267,6 +267,16 @@ static const struct {
 };
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
 
+/* The same text's, by HS384. */
+#define SECRET "0123456789abcdef0123456789abcdef0123456789abcdef"
+#define MAC    "TeTtCT3PGBKi72paEjswLw9SONgWAMmEyGVYjyyDvWTl9F5HbjP7Wm2p_hYwv4T2"
+
+struct signer {
+	struct sluice_key *key;
+	uint32_t algorithm;
+	const char *signature;
+};
+
 START_TEST(keys_from_pem_check_what_others_signed)
 {
 	const struct str data = STR("eyJzdWIiOiJhbm4ifQ");
@@ -288,32 +298,42 @@ START_TEST(keys_from_pem_check_what_others_signed)
 }
 END_TEST
 
-/* Of the first pair: right ones and wrong ones in turn. */
-static void *check_often(void *key)
+/* Right ones and wrong ones in turn. */
+static void *check_often(void *arg)
 {
+	const struct signer *s = arg;
 	for (int i = 0; i < 40; i++) {
 		struct str data = i % 3 ? STR("eyJzdWIiOiJhbm4ifQ") : STR("eyJzdWIiOiJib2IifQ");
 		int32_t expected = i % 3 ? SLUICE_OK : SLUICE_E_INVALID;
-		if (check_text(key, pairs[0].algorithm, data, pairs[0].signature) != expected)
-			return key;
+		if (check_text(s->key, s->algorithm, data, s->signature) != expected)
+			return arg;
 	}
 	return NULL;
 }
 
-START_TEST(workers_check_by_one_key_at_once)
+static void check_at_once(struct signer s)
 {
 	pthread_t threads[4];
-	struct sluice_key *key;
 	void *failed;
-	open_rig();
-	ck_assert_int_eq(make(SLUICE_KEY_PEM, str_of(pairs[0].pem), STR_EMPTY, &key), SLUICE_OK);
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, check_often, key), 0);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, check_often, &s), 0);
 	for (size_t i = 0; i < 4; i++) {
 		pthread_join(threads[i], &failed);
 		ck_assert_ptr_null(failed);
 	}
-	crypto->key_free(key);
+	crypto->key_free(s.key);
+}
+
+START_TEST(workers_check_by_one_key_at_once)
+{
+	struct signer pair = {.algorithm = pairs[0].algorithm, .signature = pairs[0].signature};
+	struct signer secret = {.algorithm = SLUICE_HS384, .signature = MAC};
+	open_rig();
+	ck_assert_int_eq(
+		make(SLUICE_KEY_PEM, str_of(pairs[0].pem), STR_EMPTY, &pair.key), SLUICE_OK);
+	ck_assert_int_eq(make(SLUICE_KEY_SECRET, STR(SECRET), STR_EMPTY, &secret.key), SLUICE_OK);
+	check_at_once(pair);
+	check_at_once(secret);
 	rig_free(rig);
 }
 END_TEST
@@ -344,19 +364,15 @@ END_TEST
 START_TEST(a_secret_is_as_long_as_the_digest)
 {
 	struct sluice_key *key;
-	struct str secret = STR("0123456789abcdef0123456789abcdef0123456789abcdef");
 	struct sluice_key_source brief = {.size = sizeof(brief),
 		.kind = SLUICE_KEY_SECRET,
 		.flags = SLUICE_KEY_SHORT_ALLOWED,
 		.first = SLUICE_STR("brief")};
 	open_rig();
-	ck_assert_int_eq(make(SLUICE_KEY_SECRET, secret, STR_EMPTY, &key), SLUICE_OK);
+	ck_assert_int_eq(make(SLUICE_KEY_SECRET, STR(SECRET), STR_EMPTY, &key), SLUICE_OK);
 	ck_assert_int_eq(crypto->key_fits(key, SLUICE_HS256), 1);
 	ck_assert_int_eq(crypto->key_fits(key, SLUICE_HS512), 0);
-	ck_assert_int_eq(
-		check_text(key, SLUICE_HS384, STR("eyJzdWIiOiJhbm4ifQ"),
-			"TeTtCT3PGBKi72paEjswLw9SONgWAMmEyGVYjyyDvWTl9F5HbjP7Wm2p_hYwv4T2"),
-		SLUICE_OK);
+	ck_assert_int_eq(check_text(key, SLUICE_HS384, STR("eyJzdWIiOiJhbm4ifQ"), MAC), SLUICE_OK);
 	crypto->key_free(key);
 	ck_assert_int_eq(make(SLUICE_KEY_SECRET, STR_EMPTY, STR_EMPTY, &key), SLUICE_E_INVALID);
 	ck_assert_int_eq(crypto->key_new(&brief, &key), SLUICE_OK);
