@@ -81,6 +81,28 @@ START_TEST(every_single_byte_survives)
 }
 END_TEST
 
+START_TEST(a_character_counts_in_its_own_alphabet)
+{
+	const struct str both =
+		STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+	size_t wrong = 0, n;
+	for (int c = 0; c < 256; c++) {
+		if (c == '=')
+			continue; /* it stands for none */
+		char text[4] = {'A', 'A', 'A', (char)c}, standard[3], url[3];
+		size_t value = str_index(both, (char)c);
+		bool is_standard = value < both.n || c == '+' || c == '/';
+		bool is_url = value < both.n || c == '-' || c == '_';
+		value = value < both.n ? value : c == '+' || c == '-' ? 62 : 63;
+		wrong += (base64_decode(str_n(text, 4), standard, &n) == RC_OK) != is_standard;
+		wrong += (base64url_decode(str_n(text, 4), url, &n) == RC_OK) != is_url;
+		wrong += is_standard && standard[2] != (char)value;
+		wrong += is_url && url[2] != (char)value;
+	}
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
 UNIT_SUITE(base64, encodes_and_decodes_the_published_vectors,
 	refuses_everything_but_the_one_encoding, reads_the_alphabet_for_urls,
-	every_single_byte_survives)
+	every_single_byte_survives, a_character_counts_in_its_own_alphabet)
