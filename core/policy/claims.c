@@ -69,22 +69,13 @@ static enum rc put(struct sluice_exchange *x, struct str name, struct str json)
 	return RC_OK;
 }
 
-static enum rc put_value(struct sluice_exchange *x, struct str name, const struct json_value *value,
-	struct buffer *text)
+static enum rc put_value(struct sluice_exchange *x, struct str name, const struct json_value *value)
 {
-	buffer_reset(text);
-	json_write(value, text);
-	return text->failed ? RC_FULL : put(x, name, buffer_str(text));
-}
-
-static enum rc put_members(
-	struct sluice_exchange *x, const struct json_value *object, struct buffer *text)
-{
-	enum rc rc = object->type == JSON_OBJECT ? RC_OK : RC_INVALID;
-	for (uint32_t i = 0; rc == RC_OK && i < object->u.object.count; i++) {
-		const struct json_member *m = &object->u.object.members[i];
-		rc = put_value(x, m->key, &m->value, text);
-	}
+	struct buffer text;
+	buffer_init(&text, TEXT_BYTES_MAX);
+	json_write(value, &text);
+	enum rc rc = text.failed ? RC_FULL : put(x, name, buffer_str(&text));
+	buffer_deinit(&text);
 	return rc;
 }
 
@@ -96,22 +87,10 @@ static enum rc read_claims(struct str json, struct json_document **d)
 	return json_parse(json, d, &error) == RC_OK ? RC_OK : RC_INVALID;
 }
 
-enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
-{
-	struct json_document *d;
-	struct buffer text;
-	enum rc rc = read_claims(json, &d);
-	if (rc != RC_OK)
-		return rc;
-	buffer_init(&text, TEXT_BYTES_MAX);
-	rc = name.n > 0 ? put_value(x, name, json_root(d), &text)
-			: put_members(x, json_root(d), &text);
-	buffer_deinit(&text);
-	json_free(d);
-	return rc;
-}
+/* --- all members of an object ---------------------------------------------------------------- */
+/* Where they go. */
+typedef void *room_fn(void *of, size_t bytes);
 
-/* --- prepared -------------------------------------------------------------------------------- */
 /* Names and values one behind the other; ends[i] is behind the i-th value. */
 static enum rc members_write(
 	const struct json_value *object, struct buffer *text, size_t ends[CLAIMS_MAX])
@@ -131,16 +110,15 @@ static enum rc members_write(
 	return text->failed || text->n > CLAIMS_BYTES_MAX ? RC_FULL : RC_OK;
 }
 
-static enum rc prepare(struct sluice_instance *i, const struct json_value *object,
-	struct buffer *text, struct sluice_claims **out)
+static enum rc compose(const struct json_value *object, struct buffer *text, room_fn *room,
+	void *of, struct sluice_claims **out)
 {
 	size_t ends[CLAIMS_MAX], start = 0;
 	enum rc rc = members_write(object, text, ends);
 	if (rc != RC_OK)
 		return rc;
 	uint32_t count = object->u.object.count;
-	struct sluice_claims *c =
-		host_instance_alloc(i, sizeof(*c) + count * sizeof(c->items[0]) + text->n);
+	struct sluice_claims *c = room(of, sizeof(*c) + count * sizeof(c->items[0]) + text->n);
 	if (!c)
 		return RC_FULL;
 	*c = (struct sluice_claims){.count = count, .bytes = text->n};
@@ -155,20 +133,76 @@ static enum rc prepare(struct sluice_instance *i, const struct json_value *objec
 	return RC_OK;
 }
 
+static enum rc compose_of(
+	const struct json_value *object, room_fn *room, void *of, struct sluice_claims **out)
+{
+	struct buffer text;
+	buffer_init(&text, TEXT_BYTES_MAX);
+	enum rc rc = compose(object, &text, room, of, out);
+	buffer_deinit(&text);
+	return rc;
+}
+
+static void *room_of_instance(void *i, size_t bytes)
+{
+	return host_instance_alloc(i, bytes);
+}
+
+static void *room_of_arena(void *arena, size_t bytes)
+{
+	return arena_alloc(arena, bytes);
+}
+
 enum rc claims_prepare(struct sluice_instance *i, struct str json, struct sluice_claims **out)
 {
 	struct json_document *d;
-	struct buffer text;
 	enum rc rc = read_claims(json, &d);
 	if (rc != RC_OK)
 		return rc;
-	buffer_init(&text, TEXT_BYTES_MAX);
-	rc = prepare(i, json_root(d), &text, out);
-	buffer_deinit(&text);
+	rc = compose_of(json_root(d), room_of_instance, i, out);
 	json_free(d);
 	return rc;
 }
 
+static enum rc put_all(struct sluice_exchange *x, const struct sluice_claims *from)
+{
+	enum rc rc = RC_OK;
+	for (uint32_t i = 0; rc == RC_OK && i < from->count; i++)
+		rc = put(x, from->items[i].name, from->items[i].json);
+	return rc;
+}
+
+/* Of an exchange that has none they become its own where they are. */
+static enum rc put_members(struct sluice_exchange *x, const struct json_value *object)
+{
+	struct sluice_claims *from;
+	enum rc rc = compose_of(object, room_of_arena, x->arena, &from);
+	if (rc != RC_OK)
+		return rc;
+	struct exchange_claims *c = claims_of(x);
+	if (!c)
+		return RC_FULL;
+	if (c->count > 0 || from->count == 0)
+		return put_all(x, from);
+	*c = (struct exchange_claims){.items = from->items,
+		.count = from->count,
+		.capacity = from->count,
+		.bytes = from->bytes};
+	return RC_OK;
+}
+
+enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
+{
+	struct json_document *d;
+	enum rc rc = read_claims(json, &d);
+	if (rc != RC_OK)
+		return rc;
+	rc = name.n > 0 ? put_value(x, name, json_root(d)) : put_members(x, json_root(d));
+	json_free(d);
+	return rc;
+}
+
+/* --- prepared -------------------------------------------------------------------------------- */
 /* Into an exchange that has none: two copies, and views anew. */
 static enum rc place_all(
 	struct arena *arena, struct exchange_claims *c, const struct sluice_claims *from)
@@ -193,12 +227,9 @@ static enum rc place_all(
 enum rc claims_set_prepared(struct sluice_exchange *x, const struct sluice_claims *from)
 {
 	struct exchange_claims *c = claims_of(x);
-	enum rc rc = c ? RC_OK : RC_FULL;
-	if (rc == RC_OK && c->count == 0 && from->count > 0)
-		return place_all(x->arena, c, from);
-	for (uint32_t i = 0; rc == RC_OK && i < from->count; i++)
-		rc = put(x, from->items[i].name, from->items[i].json);
-	return rc;
+	if (!c)
+		return RC_FULL;
+	return c->count == 0 && from->count > 0 ? place_all(x->arena, c, from) : put_all(x, from);
 }
 
 bool claims_remove(struct sluice_exchange *x, struct str name)

@@ -30,8 +30,8 @@ struct exchange_claims {
 };
 
 /* The claim of that name gets the value, everything copied; an empty name: each member of `json`, an
- * object, is a claim. RC_INVALID: it breaks its contract, RC_FULL: C1 or the arena; then some members
- * may have been taken. */
+ * object, is a claim. RC_INVALID: it breaks its contract, and nothing was taken. RC_FULL: C1 or the arena; then
+ * some members may have been, if there were claims before. */
 MUST_USE enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json);
 /* Those of an object, read once for many exchanges; on the instance's account. As claims_set. */
 struct sluice_claims {

@@ -290,6 +290,32 @@ START_TEST(claims_are_json_and_bounded)
 }
 END_TEST
 
+/* Of an object all or none, and those of another one with them. */
+static int32_t set_members(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	const struct sluice_host *h = p->host;
+	const char *const names[] = {"sub", "n", "late"};
+	const char *const values[] = {"\"u1\"", "1.5", "[]"};
+	ck_assert_int_eq(h->claim_set(x, SLUICE_STR(""), SLUICE_STR("{\"sub\":\"u0\",\"\":1}")),
+		SLUICE_E_INVALID);
+	ck_assert_int_eq(h->claim_set(x, SLUICE_STR(""), SLUICE_STR("{}")), SLUICE_OK);
+	assert_claims(h, x, names, values, 0);
+	ck_assert_int_eq(
+		h->claim_set(x, SLUICE_STR(""), SLUICE_STR("{ \"sub\": \"u1\", \"n\": 1.5 }")),
+		SLUICE_OK);
+	assert_claims(h, x, names, values, 2);
+	ck_assert_int_eq(h->claim_set(x, SLUICE_STR("late"), SLUICE_STR("[ ]")), SLUICE_OK);
+	assert_claims(h, x, names, values, 3);
+	return SLUICE_CONTINUE;
+}
+
+START_TEST(an_objects_members_are_claims_all_or_none)
+{
+	bench_free(run_head_of(set_members, NULL));
+}
+END_TEST
+
 /* --- the method ------------------------------------------------------------------------------ */
 static int32_t change_method(
 	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
@@ -359,5 +385,5 @@ END_TEST
 UNIT_SUITE(host_exchange, labels_and_stage_are_those_of_the_plan, there_may_be_none,
 	a_bindings_name_is_that_of_its_document, claims_are_set_read_and_removed,
 	claims_are_prepared_once_for_many, what_cannot_be_claims_is_not_prepared,
-	claims_are_json_and_bounded, a_method_is_one_that_fits_the_request,
-	the_first_violation_of_an_exchange_counts)
+	claims_are_json_and_bounded, an_objects_members_are_claims_all_or_none,
+	a_method_is_one_that_fits_the_request, the_first_violation_of_an_exchange_counts)
