@@ -77,15 +77,22 @@ static struct sluice_key *key_of(const struct sluice_crypto_service *crypto,
 	return key;
 }
 
+/* Of keys, "ES521" is ES512: so the curve's name makes some servers write, and its points are good for nothing else. */
+static uint32_t algorithm_of(struct sluice_str name)
+{
+	if (name.p && sluice_equal(name, SLUICE_STR("ES521")))
+		return SLUICE_ES512;
+	return name.p ? jose_algorithm_named(name) : 0;
+}
+
 /* 0: a key to be passed over. */
 static int key_read(const struct sluice_crypto_service *crypto, const struct jose_value *jwk,
 	struct jose_key *out)
 {
 	const struct jose_value *kid = jose_get(jwk, "kid"), *alg = jose_get(jwk, "alg");
 	const struct shape *shape = shape_of(jwk);
-	struct sluice_str name = jose_text(kid), algorithm = jose_text(alg);
-	*out = (struct jose_key){.kid_bytes = name.n,
-		.algorithm = algorithm.p ? jose_algorithm_named(algorithm) : 0};
+	struct sluice_str name = jose_text(kid);
+	*out = (struct jose_key){.kid_bytes = name.n, .algorithm = algorithm_of(jose_text(alg))};
 	if (!shape || !is_for_checking(jwk) || (kid && !name.p) || name.n > JOSE_KID_BYTES_MAX ||
 		(alg && !out->algorithm))
 		return 0;
@@ -115,13 +122,20 @@ static int is_same(const struct jose_value *a, const struct jose_value *b, const
 	return x.p && y.p && sluice_equal(x, y);
 }
 
+static int is_same_algorithm(const struct jose_value *a, const struct jose_value *b)
+{
+	uint32_t known = algorithm_of(jose_text(jose_get(a, "alg")));
+	return is_same(a, b, "alg") ||
+	       (known && known == algorithm_of(jose_text(jose_get(b, "alg"))));
+}
+
 /* Whether nothing says which of the key and one before it is meant, even if one of them is broken. */
 static int is_ambiguous(const struct jose_value *list, size_t n)
 {
 	const struct jose_value *a = jose_at(list, n);
 	for (size_t i = 0; i < n; i++) {
 		const struct jose_value *b = jose_at(list, i);
-		int is_open = !jose_get(a, "alg") || !jose_get(b, "alg") || is_same(a, b, "alg");
+		int is_open = !jose_get(a, "alg") || !jose_get(b, "alg") || is_same_algorithm(a, b);
 		if (is_open && is_same(a, b, "kid") && is_same(a, b, "kty") && is_for_checking(a) &&
 			is_for_checking(b))
 			return 1;

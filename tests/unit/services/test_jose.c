@@ -124,9 +124,9 @@ END_TEST
 
 START_TEST(refuses_headers_that_ask_for_more_than_is_done)
 {
-	static const char *const bad[] = {"{}", "{\"alg\":\"hs256\"}", "{\"alg\":\"HS256 \"}",
-		"{\"alg\":256}", "{\"alg\":[\"HS256\"]}", "{\"alg\":null}", "{\"alg\":\"None\"}",
-		"{\"alg\":\"nOnE\"}", "{\"alg\":\"HS256\",\"alg\":\"none\"}",
+	static const char *const bad[] = {"{}", "{\"alg\":\"ES521\"}", "{\"alg\":\"hs256\"}",
+		"{\"alg\":\"HS256 \"}", "{\"alg\":256}", "{\"alg\":[\"HS256\"]}", "{\"alg\":null}",
+		"{\"alg\":\"None\"}", "{\"alg\":\"nOnE\"}", "{\"alg\":\"HS256\",\"alg\":\"none\"}",
 		"{\"alg\":\"HS256\",\"crit\":[\"exp\"]}", "{\"alg\":\"HS256\",\"crit\":[]}",
 		"{\"alg\":\"HS256\",\"b64\":false}", "{\"alg\":\"HS256\",\"zip\":\"DEF\"}",
 		"{\"alg\":\"RSA-OAEP\",\"enc\":\"A256GCM\"}", "{\"alg\":\"PBES2-HS256+A128KW\"}",
@@ -174,6 +174,14 @@ END_TEST
 	"\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_"                               \
 	"7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 
+/* RFC 7520 section 3.1. */
+#define P521                                                                                       \
+	"\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AHKZLLOsCOzz5cY97ewNUajB957y-C-"                 \
+	"U88c3v13nmGZx6sYl_"                                                                       \
+	"oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt\",\"y\":"                                         \
+	"\"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6p"                                            \
+	"V5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1\""
+
 START_TEST(passes_over_keys_that_check_nothing)
 {
 	static const struct {
@@ -200,6 +208,11 @@ START_TEST(passes_over_keys_that_check_nothing)
 		{"{" ED ",\"key_ops\":[\"sign\",\"verify\"]}", 1},
 		{"{" ED ",\"alg\":\"ES256\"}", 0},
 		{"{" ED ",\"alg\":\"none\"}", 0},
+		{"{" ED ",\"alg\":\"ES521\"}", 0},
+		{"{" P521 ",\"alg\":\"ES521\"}", 1},
+		{"{\"keys\":[{" P521 ",\"kid\":\"a\",\"alg\":\"ES521\"},{" P521
+		 ",\"kid\":\"a\",\"alg\":\"ES512\"}]}",
+			0},
 		{"{" ED ",\"kid\":7}", 0},
 		{"{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}", 0},
 		{"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}", 0},
@@ -263,6 +276,7 @@ START_TEST(a_kid_chooses_and_the_key_decides)
 		{"{" ED "}", "{\"alg\":\"HS256\"}", 0},
 		{"{" ED "}", "{\"alg\":\"RS256\"}", 0},
 		{"{" ED "}", "{\"alg\":\"EdDSA\"}", 1},
+		{"{" P521 ",\"alg\":\"ES521\"}", "{\"alg\":\"ES512\"}", 1},
 	};
 	open_rig();
 	for (size_t i = 0; i < COUNT(rows); i++)
