@@ -108,6 +108,9 @@ static int32_t refuse(const struct visit *v, int32_t rc)
 	case SLUICE_E_NOT_FOUND:
 		return respond(v, 400, SLUICE_STR("Bearer"), SLUICE_STR("The request has no token"),
 			"jwt_missing");
+	case SLUICE_E_CONFLICT:
+		return respond(v, 400, SLUICE_STR("Bearer error=\"invalid_request\""),
+			SLUICE_STR("The request has two Authorization fields"), "jwt_ambiguous");
 	case SLUICE_E_UNAVAILABLE:
 		return respond(v, 503, SLUICE_STR(""), SLUICE_STR("The token cannot be judged now"),
 			"jwt_keys_unavailable");
@@ -143,10 +146,10 @@ static int32_t find_token(struct visit *v)
 	int32_t rc = v->s->token
 			     ? evaluate(v, v->s->token, &v->token)
 			     : authorization_get(v->host, v->x, SLUICE_STR("bearer"), &v->token);
+	if (rc == SLUICE_E_INVALID && !v->s->token)
+		return SLUICE_E_CONFLICT;
 	if (rc == SLUICE_OK && v->token.n == 0)
 		return SLUICE_E_NOT_FOUND;
-	if (rc == SLUICE_E_INVALID)
-		return invalid(v, "there are several");
 	if (rc == SLUICE_OK && v->token.n > v->s->token_bytes_max)
 		return invalid(v, "it is too long");
 	return rc;

@@ -91,6 +91,7 @@ START_TEST(a_request_without_a_token_is_400)
 }
 END_TEST
 
+/* From a client the gateway takes no two: they come from a policy before this one. */
 START_TEST(of_two_tokens_none_counts)
 {
 	struct visit *v = visit_policy(NAME, NAME, "{" HS FREE "}");
@@ -100,7 +101,8 @@ START_TEST(of_two_tokens_none_counts)
 	visit_field(v, REQ, "authorization", field);
 	visit_field(v, REQ, "authorization", field);
 	ck_assert_int_eq(visit_send(v, NULL), ANSWERED);
-	assert_invalid(v, "several");
+	visit_assert_answer(v, 400, "jwt_ambiguous");
+	ck_assert_str_eq(visit_answered(v, "www-authenticate"), "Bearer error=\"invalid_request\"");
 	visit_leave(v);
 }
 END_TEST
