@@ -1,63 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Both homes of what policies remember are asked the same questions, and answer the same. */
-#include "state/redis_server.h"
-
-#include "base/prng.h"
-#include "state/store.h"
+#include "state/both_homes.h"
 
 #define QUESTIONS 800
 #define FOR_MS    600000
 /* How far the clocks of both may be apart. */
 #define APART_MS 300000
 
-static struct redis_server server;
-static struct arena arena;
-static struct pool *pool;
-static struct state_store *store;
-static struct prng prng;
-
-static void begin(void)
-{
-	pool = pool_new();
-	arena_init(&arena, pool, 16 << 20);
-	store = state_store_new(1000, 1 << 20);
-	prng = (struct prng){{7, 11, 13, 17}}; /* the same each time */
-	redis_server_begin(&server);
-}
-
-static void end(void)
-{
-	redis_server_end(&server);
-	state_store_free(store);
-	arena_reset(&arena);
-	pool_free(pool);
-}
-
-static enum rc try_redis(
+static enum rc try(
 	const struct sluice_question *q, enum redis_script script, struct sluice_answer *a)
 {
-	const struct redis_scope scope = {STR("tenant:gateway"), STR("binding")};
-	struct buffer b;
-	buffer_init(&b, SIZE_MAX);
-	redis_question_add(&b, scope, q, prng_next(&prng) >> 1 | 1, script);
-	struct redis_reply reply = redis_server_ask(&server, &b);
-	return redis_answer_take(&reply, &arena, a);
+	return try_redis(q, prng_next(&prng) >> 1 | 1, script, a);
 }
 
 static struct sluice_answer ask_redis(const struct sluice_question *q)
 {
 	struct sluice_answer a;
-	enum rc rc = try_redis(q, REDIS_SCRIPT_NAMED, &a);
+	enum rc rc = try(q, REDIS_SCRIPT_NAMED, &a);
 	if (rc == RC_NOT_FOUND)
-		rc = try_redis(q, REDIS_SCRIPT_WHOLE, &a);
+		rc = try(q, REDIS_SCRIPT_WHOLE, &a);
 	ck_assert_int_eq(rc, RC_OK);
-	return a;
-}
-
-static struct sluice_answer ask_memory(const struct sluice_question *q)
-{
-	struct sluice_answer a = {.size = sizeof(a)};
-	state_store_ask(store, 1000, q, &arena, &a);
 	return a;
 }
 
@@ -65,11 +27,6 @@ static struct sluice_answer ask_memory(const struct sluice_question *q)
 static const char *const keys[] = {"a", "b", "c", "d"};
 static const char *const values[] = {"", "one", "two\r\n"};
 static const int64_t numbers[] = {0, 1, 2, -1, -3, 5, SLUICE_COUNT_MAX, INT64_MAX, INT64_MIN};
-
-static unsigned draw(unsigned n)
-{
-	return (unsigned)(prng_next(&prng) % n);
-}
 
 static struct sluice_question draw_question(void)
 {
@@ -135,7 +92,7 @@ static void see(uint32_t kind, int32_t result)
 START_TEST(both_homes_answer_the_same)
 {
 	static struct answers all[QUESTIONS], of_keys[4];
-	begin();
+	both_begin();
 	for (size_t i = 0; i < QUESTIONS; i++) {
 		struct sluice_question q = draw_question(), to_redis = q;
 		struct answers *of_key = &of_keys[q.key.p[0] - 'a'];
@@ -144,7 +101,7 @@ START_TEST(both_homes_answer_the_same)
 		to_redis.version = former->redis.version;
 		if (q.kind != SLUICE_UNLOCK && draw(2) == 0)
 			q.version = to_redis.version = SLUICE_VERSION_ANY;
-		all[i] = (struct answers){ask_memory(&q), ask_redis(&to_redis)};
+		all[i] = (struct answers){ask_memory_at(&q, 1000), ask_redis(&to_redis)};
 		compare(&all[i], i, q.kind);
 		compare_versions(all, i);
 		see(q.kind, all[i].memory.result);
@@ -154,7 +111,7 @@ START_TEST(both_homes_answer_the_same)
 	for (unsigned kind = 0; kind <= SLUICE_UNLOCK; kind++)
 		ck_assert_msg(was_seen[kind][0] && was_seen[kind][1] && was_seen[kind][2],
 			"of %u not everything was seen", kind);
-	end();
+	both_end();
 }
 END_TEST
 
@@ -173,29 +130,29 @@ START_TEST(a_server_without_the_script_gets_it)
 	const struct sluice_question q = count_of("k", 1, FOR_MS);
 	const struct str flush[] = {STR("SCRIPT"), STR("FLUSH")};
 	struct sluice_answer a;
-	begin();
+	both_begin();
 	for (int64_t i = 0; i < 2; i++) {
-		ck_assert_int_eq(try_redis(&q, REDIS_SCRIPT_NAMED, &a), RC_NOT_FOUND);
-		ck_assert_int_eq(try_redis(&q, REDIS_SCRIPT_WHOLE, &a), RC_OK);
-		ck_assert_int_eq(try_redis(&q, REDIS_SCRIPT_NAMED, &a), RC_OK);
+		ck_assert_int_eq(try(&q, REDIS_SCRIPT_NAMED, &a), RC_NOT_FOUND);
+		ck_assert_int_eq(try(&q, REDIS_SCRIPT_WHOLE, &a), RC_OK);
+		ck_assert_int_eq(try(&q, REDIS_SCRIPT_NAMED, &a), RC_OK);
 		ck_assert_int_eq(a.count, 2 * i + 2);
 		redis_server_say(&server, flush, 2);
 	}
-	end();
+	both_end();
 }
 END_TEST
 
 START_TEST(a_window_ends_by_the_clock_of_the_server)
 {
 	struct sluice_question q = count_of("k", 5, 30);
-	begin();
+	both_begin();
 	ck_assert_int_eq(ask_redis(&q).count, 5);
 	q.delta = 0;
 	while (ask_redis(&q).count == 5)
 		;
 	q.delta = 1;
 	ck_assert_int_eq(ask_redis(&q).count, 1);
-	end();
+	both_end();
 }
 END_TEST
 
@@ -207,7 +164,7 @@ START_TEST(a_full_server_refuses_and_loses_nothing)
 		.key = {"k", 1},
 		.value = {"old", 3},
 		.version = SLUICE_VERSION_ANY};
-	begin();
+	both_begin();
 	ck_assert_int_eq(ask_redis(&q).result, SLUICE_OK);
 	redis_server_say(&server, full, 4);
 	q.value = (struct sluice_str){"new", 3};
@@ -218,7 +175,7 @@ START_TEST(a_full_server_refuses_and_loses_nothing)
 	q.kind = SLUICE_REMOVE;
 	ck_assert_int_eq(ask_redis(&q).result, SLUICE_OK);
 	ck_assert_int_eq(ask_redis(&q).result, SLUICE_E_NOT_FOUND);
-	end();
+	both_end();
 }
 END_TEST
 

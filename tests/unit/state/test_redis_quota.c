@@ -1,42 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quotas in both homes: the script is told the time, and spends what memory spends. */
-#include "state/redis_server.h"
+#include "state/both_homes.h"
 
-#include "base/prng.h"
 #include "state/quota.h"
 #include "state/redis_script.h"
-#include "state/store.h"
 
 #define QUESTIONS 1500
 #define START_MS  1700000000000
-
-static struct redis_server server;
-static struct arena arena;
-static struct pool *pool;
-static struct state_store *store;
-static struct prng prng;
-
-static void begin(void)
-{
-	pool = pool_new();
-	arena_init(&arena, pool, 16 << 20);
-	store = state_store_new(1000, 1 << 20);
-	prng = (struct prng){{3, 5, 7, 11}}; /* the same each time */
-	redis_server_begin(&server);
-}
-
-static void end(void)
-{
-	redis_server_end(&server);
-	state_store_free(store);
-	arena_reset(&arena);
-	pool_free(pool);
-}
-
-static unsigned draw(unsigned n)
-{
-	return (unsigned)(prng_next(&prng) % n);
-}
 
 /* --- a clock of the test's ------------------------------------------------------------------- */
 /* What is sent has the script between its first "$" of a text and its key: it is replaced by one that looks at another
@@ -74,13 +44,6 @@ static struct sluice_answer ask_redis_at(const struct sluice_question *q, int64_
 	return a;
 }
 
-static struct sluice_answer ask_memory_at(const struct sluice_question *q, int64_t now_ms)
-{
-	struct sluice_answer a = {.size = sizeof(a)};
-	state_store_ask(store, now_ms, q, &arena, &a);
-	return a;
-}
-
 /* --- the same questions ---------------------------------------------------------------------- */
 static const struct sluice_quota_limit limits_of[][3] = {
 	[SLUICE_QUOTA_FIXED] = {{30, 1000, 0}, {90, 3700, 0}, {400, 20000, 0}},
@@ -107,7 +70,7 @@ START_TEST(both_homes_spend_the_same)
 {
 	int64_t now_ms = START_MS;
 	unsigned allowed = 0, refused = 0;
-	begin();
+	both_begin();
 	for (unsigned i = 0; i < QUESTIONS; i++) {
 		struct sluice_question q = draw_question();
 		struct sluice_answer m = ask_memory_at(&q, now_ms), r = ask_redis_at(&q, now_ms);
@@ -125,7 +88,7 @@ START_TEST(both_homes_spend_the_same)
 	}
 	ck_assert_uint_gt(allowed, QUESTIONS / 4);
 	ck_assert_uint_gt(refused, QUESTIONS / 8);
-	end();
+	both_end();
 }
 END_TEST
 
@@ -140,7 +103,7 @@ START_TEST(no_more_than_an_eighth_is_taken_ahead)
 		.limits = limits,
 		.limit_count = 2};
 	static const int64_t spent[] = {6, 5, 4};
-	begin();
+	both_begin();
 	for (size_t i = 0; i < 3; i++) {
 		ck_assert_int_eq(ask_memory_at(&q, START_MS).spent, spent[i]);
 		ck_assert_int_eq(ask_redis_at(&q, START_MS).spent, spent[i]);
@@ -151,14 +114,14 @@ START_TEST(no_more_than_an_eighth_is_taken_ahead)
 	q.delta = 0;
 	ck_assert_int_eq(ask_memory_at(&q, START_MS).spent, 3);
 	ck_assert_int_eq(ask_redis_at(&q, START_MS).spent, 3);
-	end();
+	both_end();
 }
 END_TEST
 
 START_TEST(a_limit_that_was_lowered_has_nothing_left)
 {
 	const struct sluice_quota_limit many = {10, 60000, 0}, few = {4, 60000, 0};
-	begin();
+	both_begin();
 	for (uint32_t kind = SLUICE_QUOTA_FIXED; kind <= SLUICE_QUOTA_SLIDING; kind++) {
 		struct sluice_question q = {.size = sizeof(q),
 			.kind = SLUICE_SPEND,
@@ -178,7 +141,7 @@ START_TEST(a_limit_that_was_lowered_has_nothing_left)
 		ck_assert_int_eq(m.count, 0);
 		ck_assert_int_eq(r.count, 0);
 	}
-	end();
+	both_end();
 }
 END_TEST
 
@@ -191,7 +154,7 @@ START_TEST(a_key_of_another_sort_is_refused)
 		.limits = limits_of[SLUICE_QUOTA_EVEN],
 		.limit_count = 1,
 		.quota = SLUICE_QUOTA_EVEN};
-	begin();
+	both_begin();
 	ck_assert_int_eq(ask_memory_at(&spend, START_MS).result, SLUICE_OK);
 	ck_assert_int_eq(ask_redis_at(&spend, START_MS).result, SLUICE_OK);
 	spend.limit_count = 2;
@@ -202,27 +165,22 @@ START_TEST(a_key_of_another_sort_is_refused)
 	spend.limit_count = 1;
 	ck_assert_int_eq(ask_memory_at(&spend, START_MS).result, SLUICE_E_INVALID);
 	ck_assert_int_eq(ask_redis_at(&spend, START_MS).result, SLUICE_E_INVALID);
-	end();
+	both_end();
 }
 END_TEST
 
 /* --- the server's clock ---------------------------------------------------------------------- */
 static struct sluice_answer ask_redis(const struct sluice_question *q)
 {
-	const struct redis_scope scope = {STR("tenant:gateway"), STR("binding")};
 	struct sluice_answer a;
-	struct buffer b;
-	buffer_init(&b, SIZE_MAX);
-	redis_question_add(&b, scope, q, 1, REDIS_SCRIPT_WHOLE);
-	struct redis_reply reply = redis_server_ask(&server, &b);
-	ck_assert_int_eq(redis_answer_take(&reply, &arena, &a), RC_OK);
+	ck_assert_int_eq(try_redis(q, 1, REDIS_SCRIPT_WHOLE, &a), RC_OK);
 	return a;
 }
 
 START_TEST(quota_comes_back_by_the_clock_of_the_server)
 {
 	static const struct sluice_quota_limit limits[] = {{5, 40, 0}, {5, 40, 0}, {5, 40, 5}};
-	begin();
+	both_begin();
 	for (uint32_t kind = 0; kind <= SLUICE_QUOTA_EVEN; kind++) {
 		const char *key = &"abc"[kind];
 		struct sluice_question q = {.size = sizeof(q),
@@ -240,7 +198,7 @@ START_TEST(quota_comes_back_by_the_clock_of_the_server)
 		} while (a.result == SLUICE_E_CONFLICT);
 		ck_assert_int_eq(a.result, SLUICE_OK);
 	}
-	end();
+	both_end();
 }
 END_TEST
 
@@ -256,7 +214,7 @@ START_TEST(keys_end_with_their_quota)
 		.limit_count = 1,
 		.quota = SLUICE_QUOTA_SLIDING};
 	int64_t left;
-	begin();
+	both_begin();
 	ck_assert_int_eq(ask_redis(&q).result, SLUICE_OK);
 	do {
 		struct buffer b;
@@ -264,7 +222,7 @@ START_TEST(keys_end_with_their_quota)
 		redis_command_add(&b, size, 1);
 		left = redis_server_ask(&server, &b).values[0].integer;
 	} while (left > 0);
-	end();
+	both_end();
 }
 END_TEST
 
