@@ -13,7 +13,7 @@
 #define PLACES_MAX   20
 #define NODES_ASKED  4 /* of those that are up, before the settings' */
 #define PAUSE_MS     400
-#define PAUSE_MAX_MS 1600
+#define PAUSE_MAX_MS REDIS_PAUSE_MAX_MS
 #define PAUSE_STEPS  4 /* a pause is drawn from so many: each has a list of the loop's */
 #define LOOK_MS      LOOP_TICK_MS
 #define WHY_BYTES    256

@@ -5,6 +5,7 @@
 #include "base/prng.h"
 #include "crypto/crypto.h"
 #include "observe/log.h"
+#include "state/redis_dial.h"
 #include "state/redis_search.h"
 
 #include <stdio.h>
@@ -20,10 +21,13 @@
 #define PLACES         (2 * REDIS_WAITING_MAX) /* each question may have something before it */
 
 _Static_assert((PLACES & (PLACES - 1)) == 0, "places go round by a mask");
+_Static_assert(REDIS_GREETING_MS + REDIS_ANSWER_MS + REDIS_PAUSE_MAX_MS < REDIS_BACK_MS,
+	"who is back is asked again in time");
 
 struct waiting {
 	struct redis_asked *asked; /* NULL: nobody waits for it any more */
 	bool is_preface;           /* what comes is no answer to a question */
+	bool has_script;           /* it took it along */
 	int64_t until_ms;
 };
 
@@ -112,12 +116,12 @@ static void look_later(struct redis_link *l)
 	timer_start(loop_of(l), &l->look, ticks * LOOK_MS);
 }
 
-static void wait_for(struct redis_link *l, struct redis_asked *a, int64_t until_ms)
+static void wait_for(struct redis_link *l, struct redis_asked *a, struct waiting w)
 {
-	a->until_ms = until_ms;
+	a->until_ms = w.until_ms;
 	a->link = l;
 	a->place = l->next;
-	*waiting_at(l, l->next++) = (struct waiting){.asked = a, .until_ms = until_ms};
+	*waiting_at(l, l->next++) = w;
 	if (!timer_is_running(&l->look))
 		look_later(l);
 }
@@ -128,13 +132,13 @@ static void dial_now(struct redis_link *l);
 /* Said once for each reason: a server may be away for long. */
 static void say_down(struct redis_link *l, const char *why)
 {
-	const struct redis_place *at = l->place;
+	char at[REDIS_PLACE_BYTES];
 	if (strcmp(l->why, why) == 0)
 		return;
 	snprintf(l->why, sizeof(l->why), "%s", why);
-	if (at)
-		log_write(LOG_WARN, "shared storage: node %.*s:%u cannot be asked: %s",
-			STR_ARG(at->host), at->port, l->why);
+	if (l->place)
+		log_write(LOG_WARN, "shared storage: node %s cannot be asked: %s",
+			redis_place_text(l->place, at), l->why);
 	else
 		log_write(LOG_WARN, "shared storage cannot be asked: %s", l->why);
 }
@@ -215,7 +219,10 @@ static void question_send(struct redis_link *l, struct redis_asked *a,
 	if (a->is_asking)
 		preface_add(l, until_ms);
 	redis_question_add(&l->out, scope, q, version_draw(q->kind), script);
-	wait_for(l, a, until_ms);
+	wait_for(l, a,
+		(struct waiting){.asked = a,
+			.has_script = script == REDIS_SCRIPT_WHOLE,
+			.until_ms = until_ms});
 	if (!l->pipe)
 		return;
 	redis_pipe_send(l->pipe, buffer_str(&l->out));
@@ -261,6 +268,8 @@ static void on_answer(struct redis_link *l, struct waiting w, const struct redis
 	if (is_turned_away(l, a, &reply->values[0]))
 		return;
 	enum rc rc = a ? redis_answer_take(reply, a->arena, &a->answer) : RC_OK;
+	if (rc == RC_NOT_FOUND && w.has_script)
+		rc = RC_INVALID;
 	if (rc == RC_NOT_FOUND) {
 		question_send(l, a, &a->question, REDIS_SCRIPT_WHOLE, w.until_ms);
 		return;
@@ -320,9 +329,9 @@ static void on_reached(void *owner, struct redis_pipe *pipe)
 	out_reset(l);
 	const struct redis_place alone = {l->settings->host, l->settings->port};
 	const struct redis_place *at = l->place ? l->place : &alone;
+	char text[REDIS_PLACE_BYTES];
 	if (at->host.n)
-		log_write(LOG_INFO, "shared storage: connected to %.*s:%u", STR_ARG(at->host),
-			at->port);
+		log_write(LOG_INFO, "shared storage: connected to %s", redis_place_text(at, text));
 	else
 		log_write(LOG_INFO, "shared storage: connected");
 }

@@ -26,8 +26,11 @@
 #include "state/redis_question.h"
 #include "state/redis_settings.h"
 
-#define REDIS_WAITING_MAX  1024
-#define REDIS_PAUSE_MAX_MS 1000
+#define REDIS_WAITING_MAX 1024
+/* Who is back is asked again within REDIS_BACK_MS, whenever that is: an attempt that has just begun, and is in vain,
+ * and the pause behind it take no longer (of one address, and the times that settings have by themselves). */
+#define REDIS_BACK_MS      2000
+#define REDIS_PAUSE_MAX_MS 800
 
 struct redis_link;
 

@@ -5,7 +5,16 @@
 #include "crypto/crypto.h"
 #include "net/tls.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+const char *redis_place_text(const struct redis_place *at, char out[REDIS_PLACE_BYTES])
+{
+	bool is_ipv6 = str_index(at->host, ':') < at->host.n;
+	snprintf(out, REDIS_PLACE_BYTES, is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(at->host),
+		at->port);
+	return out;
+}
 
 struct redis_settings *redis_settings_new(void)
 {

@@ -21,6 +21,10 @@ struct redis_place {
 	uint16_t port;
 };
 
+#define REDIS_PLACE_BYTES (256 + 16)
+/* "host:port", with brackets around an address of IPv6. */
+const char *redis_place_text(const struct redis_place *at, char out[REDIS_PLACE_BYTES]);
+
 struct redis_settings {
 	_Atomic unsigned refs;
 	uint8_t sha256[32]; /* of what it was made of: who compares may keep connections */

@@ -39,6 +39,12 @@ static bool is_host(struct str host)
 	return host.n < REDIS_HOST_BYTES && !(host.n && memchr(host.p, 0, host.n));
 }
 
+/* "?" stands where a node was given no name and should have one. */
+static struct str host_told(struct str host)
+{
+	return str_eq(host, STR("?")) ? STR_EMPTY : host;
+}
+
 /* "<slot> <host>:<port>", of which the host may have colons. */
 static bool place_read(struct str text, struct redis_turn *turn)
 {
@@ -50,9 +56,9 @@ static bool place_read(struct str text, struct redis_turn *turn)
 	turn->host = str_n(space + 1, (size_t)(colon - space) - 1);
 	struct str number = str_n(colon + 1, (size_t)(text.p + text.n - colon) - 1);
 	if (str_to_u64(str_n(text.p, (size_t)(space - text.p)), REDIS_SLOTS - 1, &slot) != RC_OK ||
-		str_to_u64(number, UINT16_MAX, &port) != RC_OK || port == 0 ||
-		!is_host(turn->host) || str_eq(turn->host, STR("?")))
+		str_to_u64(number, UINT16_MAX, &port) != RC_OK || port == 0 || !is_host(turn->host))
 		return false;
+	turn->host = host_told(turn->host);
 	turn->slot = (uint16_t)slot;
 	turn->port = (uint16_t)port;
 	return true;
@@ -102,7 +108,7 @@ static bool is_within(const struct redis_value *v, int64_t min, int64_t max)
 	return v->kind == REDIS_INTEGER && v->integer >= min && v->integer <= max;
 }
 
-/* {host, port, ...}: "?" stands where no name was given to a node that should have one. */
+/* {host, port, ...} */
 static bool node_read(const struct redis_reply *reply, size_t at, struct redis_range *range)
 {
 	const struct redis_value *list = value_at(reply, at), *host = value_at(reply, at + 1);
@@ -111,8 +117,8 @@ static bool node_read(const struct redis_reply *reply, size_t at, struct redis_r
 		(host->kind != REDIS_TEXT && host->kind != REDIS_NIL) ||
 		!is_within(port, 0, UINT16_MAX) || !is_host(host->text))
 		return false;
-	range->host = host->kind == REDIS_TEXT ? host->text : STR_EMPTY;
-	range->port = str_eq(range->host, STR("?")) ? 0 : (uint16_t)port->integer;
+	range->host = host->kind == REDIS_TEXT ? host_told(host->text) : STR_EMPTY;
+	range->port = (uint16_t)port->integer;
 	return true;
 }
 

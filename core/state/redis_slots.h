@@ -28,7 +28,7 @@ enum redis_turn_kind {
 struct redis_turn {
 	enum redis_turn_kind kind;
 	uint16_t slot;
-	struct str host; /* STR_EMPTY: that of the node that says so */
+	struct str host; /* STR_EMPTY, as for "?": that of the node that says so */
 	uint16_t port;
 };
 
@@ -38,7 +38,7 @@ bool redis_turn_read(struct str error, struct redis_turn *turn);
 /* --- a whole map ------------------------------------------------------------------------------ */
 struct redis_range {
 	uint16_t first, last;
-	struct str host; /* of the master; STR_EMPTY: that of the node that was asked */
+	struct str host; /* of the master; STR_EMPTY, as for "?": that of the node that was asked */
 	uint16_t port;   /* 0: it is not known how the master is reached */
 };
 

@@ -96,13 +96,28 @@ def a_key_that_moves_to_another_node_is_counted_on():
         equal([target.ask("EXISTS", key), status(gateway, "a"), turned(gateway)], ["1", 429, 3])
 
 
-@case(modes="full", seconds=120)
+@case(modes="full", seconds=240)
 def nodes_without_a_name_of_their_own_are_where_they_were_asked():
-    with Cluster("cluster-preferred-endpoint-type unknown-endpoint") as cluster, \
-            gateways(cluster.masters[:1], limit(1)) as (gateway,):
+    """An empty one, and "?", which stands for a name that was not given."""
+    for kind in ("unknown-endpoint", "hostname"):
+        with Cluster(f"cluster-preferred-endpoint-type {kind}") as cluster, \
+                gateways(cluster.masters[:1], limit(1)) as (gateway,):
+            for tenant in TENANTS:
+                equal(statuses(gateway, tenant, 2), [200, 429], tenant)
+            equal(turned(gateway), 0)
+
+
+@case(modes="full", seconds=120)
+def nodes_have_addresses_of_ipv6():
+    with Cluster("bind 127.0.0.1 ::1", "cluster-announce-ip ::1") as cluster, \
+            gateways(cluster.masters, limit(3)) as (gateway,):
         for tenant in TENANTS:
-            equal(statuses(gateway, tenant, 2), [200, 429], tenant)
-        equal(turned(gateway), 0)
+            equal(status(gateway, tenant), 200, tenant)
+        source = cluster.masters[0]
+        gateway.says(f"connected to [::1]:{source.port}")
+        move(cluster, source.ask("KEYS", "*").split("\n")[0], source, cluster.add())
+        for tenant in TENANTS:
+            equal(statuses(gateway, tenant, 3), [200, 200, 429], tenant)
 
 
 @case(modes="full", seconds=120)

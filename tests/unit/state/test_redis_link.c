@@ -254,6 +254,24 @@ START_TEST(a_server_that_has_forgotten_the_script_gets_it)
 }
 END_TEST
 
+START_TEST(a_server_that_wants_no_script_gets_it_once)
+{
+	struct asking a;
+	begin();
+	link_up();
+	come_up();
+	ck_assert(ask(&a));
+	heard();
+	say(NO_SCRIPT);
+	ck_assert_ptr_nonnull(strstr(heard(), "$4\r\nEVAL\r\n"));
+	say(NO_SCRIPT);
+	assert_failed(&a, RC_INVALID);
+	ck_assert_str_eq(heard(), "");
+	ck_assert(is_up());
+	end();
+}
+END_TEST
+
 START_TEST(an_answer_that_nobody_wants_is_passed_over)
 {
 	struct asking a, b;
@@ -344,6 +362,53 @@ START_TEST(pauses_grow)
 		ck_assert(is_hung_up());
 	}
 	ck_assert_int_ge(waited, REDIS_PAUSE_MAX_MS / 2);
+	end();
+}
+END_TEST
+
+/* Takes whoever comes, and says nothing to anybody. */
+static void be_silent_for(int ms)
+{
+	for (; ms > 0; ms -= 10) {
+		is_called();
+		loop_fake_advance(loop, 10);
+	}
+}
+
+/* Says what is expected of it; for how long it does so before it is up. */
+static int ms_until_up(void)
+{
+	int ms = 0;
+	for (; !is_up(); ms += 10) {
+		is_called();
+		const char *question = heard();
+		if (strstr(question, "AUTH"))
+			say("+OK\r\n");
+		if (strstr(question, "LOAD") || strstr(heard(), "LOAD"))
+			say(LOADED);
+		else
+			loop_fake_advance(loop, 10);
+	}
+	return ms;
+}
+
+START_TEST(who_is_back_is_asked_again_in_time_whenever_that_is)
+{
+	int longest = 0;
+	begin();
+	settings->password = str_n(strdup("pass"), 4);
+	link_up();
+	for (int i = 0; i < 40; i++) {
+		ms_until_up();
+		close(peer);
+		peer = -1;
+		be_silent_for(12000 + i * 50);
+		ck_assert(!is_up());
+		int ms = ms_until_up();
+		ck_assert_int_le(ms, REDIS_BACK_MS);
+		longest = ms > longest ? ms : longest;
+	}
+	ck_assert_int_gt(longest, REDIS_PAUSE_MAX_MS / 2);
 	end();
 }
 END_TEST
@@ -490,8 +555,9 @@ END_TEST
 UNIT_SUITE(redis_link, questions_are_asked_together_and_answered_in_their_order,
 	the_first_questions_wait_for_the_connection, who_says_who_it_is_does_so_first,
 	who_is_refused_hangs_up_and_comes_back, a_server_that_has_forgotten_the_script_gets_it,
-	an_answer_that_nobody_wants_is_passed_over, what_is_too_much_is_refused,
-	who_is_late_costs_those_that_wait_and_no_others, who_is_slow_stays_down, pauses_grow,
+	a_server_that_wants_no_script_gets_it_once, an_answer_that_nobody_wants_is_passed_over,
+	what_is_too_much_is_refused, who_is_late_costs_those_that_wait_and_no_others,
+	who_is_slow_stays_down, pauses_grow, who_is_back_is_asked_again_in_time_whenever_that_is,
 	a_connection_that_breaks_fails_those_that_wait, what_makes_no_sense_ends_the_connection,
 	an_answer_without_a_question_ends_the_connection, sentinels_tell_where_the_server_is,
 	sentinels_that_know_nothing_are_asked_again, who_retires_answers_what_it_was_asked)

@@ -48,7 +48,10 @@ START_TEST(nodes_send_questions_elsewhere)
 	assert_turn("MOVED 3999 127.0.0.1:6381", REDIS_TURN_MOVED, 3999, "127.0.0.1", 6381);
 	assert_turn("ASK 16383 node.example:1", REDIS_TURN_ASK, 16383, "node.example", 1);
 	assert_turn("MOVED 0 ::1:6381", REDIS_TURN_MOVED, 0, "::1", 6381);
+	assert_turn("ASK 7 2001:db8::1:6381", REDIS_TURN_ASK, 7, "2001:db8::1", 6381);
 	assert_turn("MOVED 7 :6381", REDIS_TURN_MOVED, 7, "", 6381);
+	assert_turn("MOVED 7 ?:6381", REDIS_TURN_MOVED, 7, "", 6381);
+	assert_turn("ASK 7 ?:6381", REDIS_TURN_ASK, 7, "", 6381);
 	assert_turn("TRYAGAIN Multiple keys", REDIS_TURN_NOWHERE, 0, "", 0);
 	assert_turn("CLUSTERDOWN The cluster is down", REDIS_TURN_NOWHERE, 0, "", 0);
 }
@@ -58,7 +61,7 @@ START_TEST(what_cannot_be_followed_is_no_turn)
 {
 	static const char *const errors[] = {"", "MOVED", "MOVED ", "MOVED 1", "MOVED 1 a",
 		"MOVED 1 a:", "MOVED 1 a:0", "MOVED 1 a:65536", "MOVED 16384 a:1", "MOVED -1 a:1",
-		"MOVED x a:1", "ASK 1 a:b", "MOVED 1 ?:6379", "ERR MOVED 1 a:1", "ASKING 1 a:1"};
+		"MOVED x a:1", "ASK 1 a:b", "ERR MOVED 1 a:1", "ASKING 1 a:1"};
 	char error[REDIS_HOST_BYTES + 32];
 	struct redis_turn turn;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
@@ -103,7 +106,8 @@ START_TEST(ranges_are_the_masters)
 		"0-9 a:1;10-16383 c:3;");
 	assert_ranges("*1\r\n*3\r\n:5\r\n:5\r\n" NODE("$-1\r\n", 1), "5-5 :1;");
 	assert_ranges("*1\r\n*3\r\n:5\r\n:5\r\n" NODE("$0\r\n\r\n", 1), "5-5 :1;");
-	assert_ranges("*1\r\n*3\r\n:5\r\n:5\r\n" NODE("$1\r\n?\r\n", 1), "5-5 ?:0;");
+	assert_ranges("*1\r\n*3\r\n:5\r\n:5\r\n" NODE("$1\r\n?\r\n", 1), "5-5 :1;");
+	assert_ranges("*1\r\n*3\r\n:5\r\n:5\r\n" NODE("$3\r\n::1\r\n", 1), "5-5 ::1:1;");
 }
 END_TEST
 
