@@ -4,6 +4,7 @@
 #include "process/record_file.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "plan/plan.h"
 
@@ -31,6 +32,7 @@ struct composer {
 	struct watch watch;
 	struct timer deadline;
 	struct record_file record;
+	int64_t began_wall_us;
 	bool is_asked_again;
 	bool is_late;
 };
@@ -268,6 +270,7 @@ void composer_start(struct composer *c)
 	}
 	c->is_asked_again = false;
 	c->is_late = false;
+	c->began_wall_us = clock_wall_us();
 	int error = open_and_spawn(c);
 	if (error == 0 && !watch_start(&c->watch, c->loop, c->life, on_life)) {
 		int status;
@@ -281,6 +284,11 @@ void composer_start(struct composer *c)
 		record_file_close(&c->record, false);
 	if (error != 0)
 		give_up(c, error);
+}
+
+int64_t composer_began_wall_us(const struct composer *c)
+{
+	return c->began_wall_us;
 }
 
 struct composer *composer_new(

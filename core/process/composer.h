@@ -31,5 +31,7 @@ typedef void composer_fn(void *owner, struct plan_bytes plan, const char *error)
 struct composer *composer_new(
 	struct loop *loop, const struct composer_options *options, composer_fn *fn, void *owner);
 void composer_start(struct composer *c);
+/* When the composition that runs, or ran last, was begun: it has seen what was saved before. */
+int64_t composer_began_wall_us(const struct composer *c);
 /* Kills a child under way. */
 void composer_free(struct composer *c);

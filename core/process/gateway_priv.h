@@ -41,8 +41,8 @@ enum gateway_state { GATEWAY_STARTING, GATEWAY_SERVING, GATEWAY_DRAINING, GATEWA
 
 /* How the folder fared when it was last read. */
 struct reload_outcome {
-	int64_t wall_us; /* 0: not yet */
-	int64_t took_us; /* from the change to the swap */
+	int64_t wall_us;       /* 0: not yet */
+	int64_t began_wall_us; /* the folder was read from then on */
 	bool is_accepted;
 	char *error; /* owned: why there is no plan; NULL */
 };
@@ -91,8 +91,8 @@ struct gateway {
 	struct composer_options composer_options;
 	struct composer *composer;
 	struct file_watch *watch;
-	struct file_list *includes; /* files that the newest plan refers to */
-	int64_t reading_wall_us;    /* when the composition under way was begun */
+	struct file_list *includes;           /* files that the newest plan refers to */
+	int64_t reading_wall_us;              /* when the composition under way was begun */
 	struct plugin_watch **plugin_watches; /* owned; of each folder, NULL where none can be */
 	struct last_good *last_good;
 	struct offer pending;           /* came while an activation ran */
@@ -100,7 +100,7 @@ struct gateway {
 	struct plan_file *current_file; /* owned: of the plan that serves; or NULL */
 	bool is_strict;                 /* what was activated last wants no errors */
 	bool has_given_up;
-	bool serves_saved; /* what serves comes from the last good plans, not from the folder */
+	bool serves_saved;  /* what serves comes from the last good plans, not from the folder */
 	bool serves_closed; /* nothing serves: every API answers 503, as the saved plan wants it */
 	const char *fallback_why;     /* while one of both: why */
 	struct plan_store_info saved; /* then: which */
@@ -108,7 +108,6 @@ struct gateway {
 	struct retry retry;
 	struct address probes[ADMIN_TCP_MAX]; /* where the newest plan wants them */
 	size_t probe_count;
-	int64_t reload_started_us;
 	struct reload_outcome outcome;
 	struct diagnostics problems;    /* of the last reading */
 	struct metric_cell *reloads[2]; /* refused, accepted */

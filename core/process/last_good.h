@@ -19,10 +19,11 @@
 
 /* A plan and its binary form, on the way to a worker. */
 struct offer {
-	struct plan *plan;     /* owned until it is activated; its parts are in `bytes` */
-	struct plan *settings; /* owned: of the plan that is activated; NULL */
+	struct plan *plan;       /* owned until it is activated; its parts are in `bytes` */
+	struct plan *settings;   /* owned: of the plan that is activated; NULL */
 	struct plan_bytes bytes; /* none: there is no offer */
-	bool is_saved; /* it comes from the store, not from the folder */
+	int64_t began_wall_us;   /* of one from the folder: when reading it was begun */
+	bool is_saved;           /* it comes from the store, not from the folder */
 	bool is_closed; /* every API of it answers 503: it stands in for a folder that gives none */
 	struct plan_store_info saved;
 };

@@ -23,8 +23,6 @@
 
 static void begin(struct gateway *g)
 {
-	if (g->reload_started_us == 0)
-		g->reload_started_us = loop_now_us(g->loop);
 	g->reading_wall_us = loop_wall_us(g->loop);
 	composer_start(g->composer);
 }
@@ -53,16 +51,16 @@ static void retry_reading(struct gateway *g)
 	log_write(LOG_WARN, "the configuration is read again in %d s", (int)(wait_ms / 1000));
 }
 
-static void set_outcome(struct gateway *g, bool is_accepted, const char *error)
+static void set_outcome(
+	struct gateway *g, int64_t began_wall_us, bool is_accepted, const char *error)
 {
 	free(g->outcome.error);
 	g->outcome = (struct reload_outcome){
-		.wall_us = loop_wall_us(g->loop),
-		.took_us = loop_now_us(g->loop) - g->reload_started_us,
+		.wall_us = clock_wall_us(),
+		.began_wall_us = began_wall_us,
 		.is_accepted = is_accepted,
 		.error = error ? heap_strdup(error) : NULL,
 	};
-	g->reload_started_us = 0;
 	metric_add(g->reloads[is_accepted], 1);
 }
 
@@ -239,8 +237,7 @@ static void now_serves(struct gateway *g, const struct generation *generation)
 	g->serves_closed = is_closed;
 	g->saved = g->activating.saved;
 	plan_file_free(g->current_file);
-	g->current_file =
-		plan_file_new(g->state_dir, &g->activating.bytes);
+	g->current_file = plan_file_new(g->state_dir, &g->activating.bytes);
 	if (!is_closed)
 		last_good_take(g->last_good, generation, &g->activating);
 	timer_start(g->loop, &g->prove_timer, (int64_t)g->options->crash_window_s * 1000);
@@ -285,7 +282,7 @@ static void on_activated(
 	add_problems(g, found);
 	log_problems(g);
 	if (!is_saved) {
-		set_outcome(g, generation != NULL, NULL);
+		set_outcome(g, g->activating.began_wall_us, generation != NULL, NULL);
 		if (activation_lacked(g->activation))
 			retry_reading(g);
 		else
@@ -357,7 +354,7 @@ static void confirm(struct gateway *g, struct offer *offer)
 	const struct generation *current = activation_current(g->activation);
 	take_problems_of_plan(g, offer->plan);
 	log_problems(g);
-	set_outcome(g, true, NULL);
+	set_outcome(g, offer->began_wall_us, true, NULL);
 	retry_settle(&g->retry);
 	g->serves_saved = false;
 	tell_serving(g, current, 0, false);
@@ -382,7 +379,7 @@ static void refuse_avoided(struct gateway *g, struct offer *offer)
 			    "good one serves until the folder changes";
 	log_write(LOG_ERROR, "%s", why);
 	take_problems_of_plan(g, offer->plan);
-	set_outcome(g, false, why);
+	set_outcome(g, offer->began_wall_us, false, why);
 	supervision_refused(g->supervision, why);
 	retry_settle(&g->retry);
 	offer_deinit(offer);
@@ -404,7 +401,7 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 {
 	struct gateway *g = owner;
 	char message[160] = "";
-	struct offer offer = {0};
+	struct offer offer = {.began_wall_us = composer_began_wall_us(g->composer)};
 	if (!error) {
 		offer.bytes = bytes;
 		if (plan_open(plan_bytes_str(&bytes), &offer.plan, message, sizeof(message)) !=
@@ -412,9 +409,9 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 			error = message;
 	}
 	if (error) {
-		offer_deinit(&offer);
 		log_write(LOG_ERROR, "the configuration cannot be read: %s", error);
-		set_outcome(g, false, error);
+		set_outcome(g, offer.began_wall_us, false, error);
+		offer_deinit(&offer);
 		supervision_refused(g->supervision, error);
 		retry_reading(g);
 		stay_with_saved(g, unusable);
@@ -439,7 +436,8 @@ static void on_plan(void *owner, struct plan_bytes bytes, const char *error)
 	if (is_incomplete(offer.plan) && !activation_current(g->activation)) {
 		take_problems_of_plan(g, offer.plan);
 		if (serve_last_good(g, unusable)) {
-			set_outcome(g, false, "a file of the folder cannot be read");
+			set_outcome(g, offer.began_wall_us, false,
+				"a file of the folder cannot be read");
 			retry_reading(g);
 			offer_deinit(&offer);
 			return;
@@ -466,8 +464,7 @@ static void watch_plugins(struct gateway *g)
 {
 	g->plugin_watches = heap_zalloc(g->plugin_dir_count * sizeof(struct plugin_watch *));
 	for (size_t i = 0; i < g->plugin_dir_count; i++) {
-		g->plugin_watches[i] =
-			plugin_watch_new(g->loop, g->plugin_dirs[i], on_change, g);
+		g->plugin_watches[i] = plugin_watch_new(g->loop, g->plugin_dirs[i], on_change, g);
 		if (!g->plugin_watches[i])
 			log_write(LOG_WARN,
 				"cannot watch %s: %s; plugins that change there are seen when the "

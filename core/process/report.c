@@ -204,8 +204,10 @@ static void add_outcome(struct buffer *b, const struct gateway *g)
 	add_key(b, "lastReload");
 	buffer_add_char(b, '{');
 	add_time(b, "time", o->wall_us);
+	add_time(b, "began", o->began_wall_us);
 	add_text(b, "result", o->is_accepted ? STR("accepted") : STR("refused"));
-	add_number(b, "tookMs", (uint64_t)o->took_us / 1000);
+	int64_t took_us = o->wall_us - o->began_wall_us; /* below 0: the clock was set back */
+	add_number(b, "tookMs", took_us > 0 ? (uint64_t)took_us / 1000 : 0);
 	if (o->error)
 		add_text(b, "error", str_of(o->error));
 	if (retry_is_due(&g->retry))

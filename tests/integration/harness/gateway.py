@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway under test: its process, its folders, its admin socket and what it writes."""
+import datetime
 import json
 import os
 import re
@@ -44,6 +45,12 @@ def sluice(*args, env=None, timeout=60):
 def sluicectl(*args, timeout=30):
     return subprocess.run([f"{BUILD}/bin/sluicectl", *args], capture_output=True, text=True,
                           timeout=timeout * SCALE, env=environment())
+
+
+def time_of_change(path):
+    """As the gateway writes times. When a file was renamed to that."""
+    changed = datetime.datetime.fromtimestamp(os.stat(path).st_ctime, datetime.timezone.utc)
+    return changed.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def write_atomically(path, text):
@@ -109,7 +116,7 @@ class Gateway:
 
     def wait_until_ready(self):
         try:
-            wait_for(self.is_answering, "readiness", 15)
+            wait_for(self.is_answering, "readiness", 45)
         except AssertionError as e:
             if self.process.poll() is None:
                 self.process.kill()
@@ -139,11 +146,22 @@ class Gateway:
                 and m["sluice_upstream_connections"] == m["sluice_upstream_connections_idle"]
         wait_for(is_empty, "an empty gateway", 15)
 
+    def has_read(self, since):
+        """What serves was read from the folder after that time, by whichever gateway answers now. Not so a higher
+        generation: it may have been under way before, and the next gateway counts anew."""
+        try:
+            status = self.status()
+        except (OSError, Closed, TimedOut):
+            return False
+        last = status.get("lastReload", {})
+        return last.get("result") == "accepted" and status["plan"]["source"] == "folder" \
+            and last["began"] >= since
+
     def save(self, name, documents, seconds=10):
         """Writes a file and waits until a generation with it serves."""
-        before = self.generation()
         self.write(name, documents)
-        wait_for(lambda: self.generation() > before, "a new generation", seconds)
+        since = time_of_change(f"{self.config}/{name}")
+        wait_for(lambda: self.has_read(since), "a generation with it", seconds)
 
     # --- clients ---
     @property
