@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/dev/test_stages.sh - the stages of tools/test; sourced. Each runs to its end and adds to the
-# counts, so that one failure never hides another; stage_summary prints them and exits.
+# counts, so that one failure never hides another; stage_summary prints them and exits. Who sees no more
+# than the last lines of a run sees what failed there, and how it ended.
 
 FUZZ_SECONDS=${FUZZ_SECONDS:-25}
+REASON_LINES=15 # of each failure; of so many failures:
+REASONS=10
 passed=0 failed=0
 failures=()
+reasons=()
 broken=" " # presets that did not build
 
 stage_start() {
@@ -18,18 +22,33 @@ stage_end() {
 	echo "=== $stage_name: $((SECONDS - stage_began)) s"
 }
 
+# count_failure <name> [what it said]
 count_failure() {
 	failed=$((failed + 1))
 	failures+=("$1")
+	[ -z "${2:-}" ] || reasons+=("$1
+$(tail -n $REASON_LINES <<<"$2")")
 }
 
+# stage_build <preset> [target...]
 stage_build() {
 	stage_start "build $1"
-	if ! "$TOP/tools/build" "$1"; then
-		count_failure "build of preset $1"
+	local log=$TOP/build/.build.$1.log
+	mkdir -p "$TOP/build"
+	"$TOP/tools/build" "$@" 2>&1 | tee "$log"
+	if [ "${PIPESTATUS[0]}" != 0 ]; then
+		count_failure "build of preset $1" "$(grep -v '^\[' "$log")"
 		broken="$broken$1 "
 	fi
 	stage_end
+}
+
+# what_a_test_said <preset> <name>
+what_a_test_said() {
+	awk -v name="$2" '/^[0-9]+\/[0-9]+ Testing: / { is_it = $3 == name; next }
+		/^<end of output>$/ { is_told = 0; is_it = 0 }
+		is_told { print }
+		is_it && /^-+$/ { is_told = 1 }' "$TOP/build/$1/Testing/Temporary/LastTest.log"
 }
 
 # stage_ctest <preset> <pattern> <quick or full>
@@ -43,10 +62,26 @@ stage_ctest() {
 	names=$(sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) [ .]*(\*\*\*.*)$/\1 \2/p' "$log")
 	passed=$((passed + $(grep -cE '^ *[0-9]+/[0-9]+ Test +#.* Passed ' "$log")))
 	while read -r name why; do
-		[ -z "$name" ] || [[ $why == \*\*\*Skipped* ]] || count_failure "$1: $name"
+		[ -z "$name" ] || [[ $why == \*\*\*Skipped* ]] ||
+			count_failure "$1: $name" "$(what_a_test_said "$1" "$name")"
 	done <<<"$names"
-	[ "$rc" = 0 ] || [ -n "$names" ] || count_failure "$1: ctest ended with exit code $rc"
+	[ "$rc" = 0 ] || [ -n "$names" ] ||
+		count_failure "$1: ctest ended with exit code $rc" "$(cat "$log")"
 	stage_end
+}
+
+# Lines "FAILED name", each before the end of what it wrote, which is indented.
+count_failed_cases() {
+	local name= said= line
+	while IFS= read -r line; do
+		if [[ $line =~ ^FAILED\ ([^ ]+)$ ]]; then
+			[ -z "$name" ] || count_failure "$1: $name" "$said"
+			name=${BASH_REMATCH[1]} said=
+		else
+			said=$said${line#    }$'\n'
+		fi
+	done
+	[ -z "$name" ] || count_failure "$1: $name" "${said%$'\n'}"
 }
 
 # stage_integration <preset> <pattern> [option of the runner]
@@ -59,11 +94,9 @@ stage_integration() {
 	line=$(tail -n 1 "$log")
 	if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
 		passed=$((passed + BASH_REMATCH[1]))
-		while read -r name; do
-			[ -z "$name" ] || count_failure "$1: $name"
-		done < <(sed -nE 's/^FAILED ([^ ]+)$/\1/p' "$log")
+		count_failed_cases "$1" < <(sed '1,/^integration tests:/d; $d' "$log")
 	else
-		count_failure "$1: the integration tests did not end"
+		count_failure "$1: the integration tests did not end" "$(cat "$log")"
 	fi
 	stage_end
 }
@@ -79,13 +112,10 @@ stage_piecewise() {
 
 # Corpora are replayed by ctest in every preset; here the targets run on their own for a while.
 stage_fuzz() {
-	stage_start "fuzz, $FUZZ_SECONDS s each"
 	local targets
-	if ! "$TOP/tools/build" fuzz fuzz_targets; then
-		count_failure "build of preset fuzz"
-		stage_end
-		return
-	fi
+	stage_build fuzz fuzz_targets
+	case $broken in *" fuzz "*) return ;; esac
+	stage_start "fuzz, $FUZZ_SECONDS s each at most"
 	targets=$(find "$TOP/build/fuzz/fuzz" -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort)
 	[ -z "${1:-}" ] || targets=$(grep -E "$1" <<<"$targets")
 	[ -n "$targets" ] || return
@@ -93,7 +123,8 @@ stage_fuzz() {
 		if [ "$verdict" = passed ]; then
 			passed=$((passed + 1))
 		else
-			count_failure "fuzz: $name (see build/fuzz/findings/$name)"
+			count_failure "fuzz: $name (see build/fuzz/findings/$name)" \
+				"$(cat "$TOP/build/fuzz/findings/$name/log")"
 		fi
 	done < <(xargs -P 2 -n 1 "$TOP/tools/dev/fuzz_one" "$TOP" "$FUZZ_SECONDS" <<<"$targets")
 	stage_end
@@ -101,6 +132,9 @@ stage_fuzz() {
 
 stage_summary() {
 	local total=$((passed + failed)) f
+	for f in "${reasons[@]::REASONS}"; do
+		printf '\nFAILED %s\n' "$f"
+	done
 	echo
 	if [ $failed -gt 0 ]; then
 		echo "What failed:"
