@@ -94,7 +94,7 @@ def rows(name):
                          f"({os.path.basename(where.filename)}:{where.lineno})")
 
 
-def wait_for(condition, what, seconds=10):
+def wait_for(condition, what, seconds=20):
     """Polls until the condition is true, and returns what it gave."""
     end = time.monotonic() + seconds * SCALE
     while True:

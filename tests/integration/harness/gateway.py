@@ -157,7 +157,7 @@ class Gateway:
         return last.get("result") == "accepted" and status["plan"]["source"] == "folder" \
             and last["began"] >= since
 
-    def save(self, name, documents, seconds=10):
+    def save(self, name, documents, seconds=20):
         """Writes a file and waits until a generation with it serves."""
         self.write(name, documents)
         since = time_of_change(f"{self.config}/{name}")
@@ -208,7 +208,7 @@ class Gateway:
     def says(self, part):
         """Its log has that, or will have: another thread writes it."""
         try:
-            wait_for(lambda: part in self.error_text(), part, 5)
+            wait_for(lambda: part in self.error_text(), part)
         except AssertionError:
             contains(self.error_text(), part)
 

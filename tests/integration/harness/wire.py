@@ -304,7 +304,7 @@ def chunk(data):
 class Client:
     """One connection. `address` is a port of 127.0.0.1, (host, port), or a UNIX socket's path."""
 
-    def __init__(self, address, tls=None, server_name=None, timeout=10, receive_buffer=None):
+    def __init__(self, address, tls=None, server_name=None, timeout=20, receive_buffer=None):
         if isinstance(address, str):
             self.sock, self.host = socket.socket(socket.AF_UNIX), "localhost"
         else:

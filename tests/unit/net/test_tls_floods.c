@@ -146,7 +146,8 @@ START_TEST(hellos_without_end_are_bounded)
 	size_t most = 0;
 	for (int i = 0; i < 1000 && !a.closed; i++) {
 		for (size_t k = 0; k < AT_ONCE; k++)
-			ck_assert_uint_eq(forge_hello(&f, records + k * EACH), EACH);
+			if (forge_hello(&f, records + k * EACH) != EACH)
+				ck_abort();
 		for (size_t at = 0; at < sizeof(records) && !a.closed; pump()) {
 			ssize_t n = write(r.fd, records + at, sizeof(records) - at);
 			at += n > 0 ? (size_t)n : 0;
