@@ -140,11 +140,15 @@ static void fail_later(struct h2_client_stream *r)
 
 /* --- the end of all -------------------------------------------------------------------------- */
 
-/* What they would have asked was not processed. */
+/* What they would have asked was not processed. Whoever is told may release any of them. */
 static void lose_unasked(struct h2_connection *h)
 {
-	LIST_FOREACH_SAFE(l, &h->unasked)
-	tell_reset(CONTAINER_OF(l, struct h2_client_stream, unasked), HTTP_RESET_REFUSED, h->text);
+	struct link untold, *l;
+	list_init(&untold);
+	list_move_all(&untold, &h->unasked);
+	while ((l = list_pop(&untold)))
+		tell_reset(CONTAINER_OF(l, struct h2_client_stream, unasked), HTTP_RESET_REFUSED,
+			h->text);
 }
 
 /* Every stream hears why, once. */
@@ -383,7 +387,7 @@ static void send_request(struct http_stream *s, struct http_request *request, bo
 {
 	struct h2_client_stream *r = of(s);
 	struct h2_connection *h = r->connection;
-	if (r->is_dead || r->is_sent || !h->session)
+	if (r->is_dead || r->is_sent || h->is_lost)
 		return;
 	r->is_sent = true;
 	leave_unasked(r);

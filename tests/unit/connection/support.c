@@ -98,6 +98,10 @@ static void on_reset(struct http_stream *s, enum http_reset why, const char *det
 	p->is_reset = true;
 	p->why = why;
 	snprintf(p->detail, sizeof(p->detail), "%s", detail ? detail : "");
+	if (p->also) {
+		probe_release(p->also);
+		probe_release(p);
+	}
 }
 
 const struct http_stream_events probe_events = {

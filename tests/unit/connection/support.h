@@ -26,6 +26,7 @@ struct probe {
 	struct buffer interims; /* "103 " ... */
 	bool has_head;
 	bool is_lazy; /* takes nothing by itself */
+	struct probe *also; /* released when this one is reset, and this one with it; or NULL */
 	bool is_reset;
 	enum http_reset why;
 	char detail[128];

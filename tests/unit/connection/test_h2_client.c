@@ -430,6 +430,24 @@ START_TEST(who_has_not_asked_yet_hears_of_the_end)
 }
 END_TEST
 
+START_TEST(who_hears_of_the_end_may_release_others_that_have_not_asked)
+{
+	for (int i = 1; i <= 2; i++) {
+		struct rig *g = begin_open();
+		struct probe *p[3] = {rig_open(g), rig_open(g), rig_open(g)};
+		p[0]->also = p[i];
+		rig_half_close(g);
+		ck_assert(p[0]->is_reset && !p[0]->stream);
+		ck_assert(!p[i]->is_reset && !p[i]->stream);
+		ck_assert(p[3 - i]->is_reset);
+		probe_release(p[3 - i]);
+		rig_turn(g);
+		ck_assert_ptr_null(g->client);
+		rig_free(g);
+	}
+}
+END_TEST
+
 /* To the peer that stream is idle: a reset of it would break the connection for all others. */
 START_TEST(a_request_that_never_left_is_not_reset)
 {
@@ -453,4 +471,6 @@ UNIT_SUITE(h2_client, is_open_when_the_settings_came, who_says_no_settings_is_gi
 	what_was_given_whole_still_leaves_after_the_release, an_owner_that_gives_up_resets,
 	a_promise_of_length_is_kept_or_the_stream_dies, a_silent_peer_is_asked_and_given_up,
 	a_flood_ends_the_connection, what_nobody_has_taken_outlives_its_connection,
-	who_has_not_asked_yet_hears_of_the_end, a_request_that_never_left_is_not_reset)
+	who_has_not_asked_yet_hears_of_the_end,
+	who_hears_of_the_end_may_release_others_that_have_not_asked,
+	a_request_that_never_left_is_not_reset)
