@@ -624,6 +624,12 @@ static unsigned capacity(const struct http_client *c)
 	return room > h->unasked_count ? room - h->unasked_count : 0;
 }
 
+static bool is_shut(const struct http_client *c)
+{
+	const struct h2_connection *h = c->h2;
+	return h->session && h2_session_streams_max(h->session, c->http2.streams_max) == 0;
+}
+
 static bool is_idle(const struct http_client *c)
 {
 	return !c->h2 || c->h2->open == 0;
@@ -662,6 +668,7 @@ const struct client_version h2_client = {
 	.is_multiplexed = true,
 	.start = start,
 	.capacity = capacity,
+	.is_shut = is_shut,
 	.is_idle = is_idle,
 	.open = open_stream,
 	.stream_events = &stream_events,

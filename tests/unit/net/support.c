@@ -278,6 +278,20 @@ int read_now(int fd, char *to, size_t max)
 	return errno == EAGAIN ? -1 : -2;
 }
 
+void tell(int fd, const char *text)
+{
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+int read_all(int fd)
+{
+	static char bytes[1 << 16];
+	int sum = 0, n;
+	while ((n = read_now(fd, bytes, sizeof(bytes))) > 0)
+		sum += n;
+	return n == 0 ? sum : n * 1000000 + sum;
+}
+
 /* --- contexts ----------------------------------------------------------------------------------
  */
 

@@ -60,6 +60,9 @@ void tcp_pair(int fds[2]);
 int tcp_listen(struct address *at, int backlog);
 /* What can be read now, at most `max`; -1: nothing yet, 0: end, -2: reset. */
 int read_now(int fd, char *to, size_t max);
+/* How much came, at the end of it all; negative: there is no end yet. */
+int read_all(int fd);
+void tell(int fd, const char *text);
 
 /* System calls of this thread; limits of 0 are none. */
 struct io {

@@ -11,11 +11,6 @@
 
 static struct side a;
 
-static void tell(int fd, const char *text)
-{
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
 static void assert_reads(int fd, const char *text)
 {
 	char got[256];
