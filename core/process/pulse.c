@@ -252,7 +252,7 @@ static void tell_on_worker(void *arg)
 	loop_post(w->pulse->loop, answered, w);
 }
 
-void pulse_ask(struct pulse *p)
+static void ask(struct pulse *p)
 {
 	for (unsigned i = 0; i < p->worker_count; i++) {
 		struct worker_pulse *w = &p->workers[i];
@@ -268,7 +268,7 @@ static void on_timer(struct timer *t)
 {
 	struct pulse *p = CONTAINER_OF(t, struct pulse, timer);
 	give_back_add(p->give_back, pool_age(loop_pool(p->loop)));
-	pulse_ask(p);
+	ask(p);
 	timer_start(p->loop, &p->timer, PULSE_MS);
 }
 
@@ -308,7 +308,7 @@ struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worke
 	init_goaways(p, metrics);
 	timer_init(&p->timer, on_timer);
 	timer_start(loop, &p->timer, PULSE_MS);
-	pulse_ask(p);
+	ask(p);
 	return p;
 }
 

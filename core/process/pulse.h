@@ -18,8 +18,6 @@ struct pulse *pulse_new(struct loop *loop, struct metrics *metrics, struct worke
 void pulse_stop(struct pulse *p);
 /* Every worker has ended. */
 void pulse_free(struct pulse *p);
-/* Asks at once, beside the clock. */
-void pulse_ask(struct pulse *p);
 /* The longest time that a worker has been silent. */
 int64_t pulse_silence_ms(const struct pulse *p);
 /* By what the workers answered last: open client connections, exchanges under way. */
