@@ -277,6 +277,7 @@ static void on_close(struct stream *stream, enum rc rc)
 	struct http_server *c = stream_owner(stream);
 	if (!c->is_open && rc != RC_OK && c->events->on_handshake_failed) {
 		begin_request(c);
+		c->current->h.s.started_us = c->opened_ms * 1000;
 		c->events->on_handshake_failed(
 			c->owner, &c->current->h.s, stream_error_text(stream));
 	}

@@ -212,6 +212,7 @@ def a_tls_handshake_that_takes_too_long_is_closed():
         record = gateway.records(1)[0]
         equal((record["status"], record["reason"]), (0, "tls_handshake_failed"))
         contains(record["detail"], "handshake")
+        check(record["durationMs"] > 298, f"it took {record['durationMs']} ms")
         wait_for(lambda: gateway.metrics()["sluice_tls_handshakes_failed_total"] == 1, "the count")
 
 
