@@ -110,6 +110,11 @@ struct http_stream *http_client_open(struct http_client *c, struct arena *arena,
 	return s;
 }
 
+bool http_client_is_shut(const struct http_client *c)
+{
+	return c->version && !c->is_closing && c->version->is_shut && c->version->is_shut(c);
+}
+
 bool http_client_is_idle(const struct http_client *c)
 {
 	return !c->version || c->version->is_idle(c);

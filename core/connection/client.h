@@ -59,6 +59,8 @@ struct http_client *http_client_dial(struct stream_group *group,
 	void *owner);
 /* How many more streams may be opened now: 0 or 1 on HTTP/1. */
 unsigned http_client_capacity(const struct http_client *c);
+/* Its peer allows no stream for now, however many are open: the end of one makes no room. */
+bool http_client_is_shut(const struct http_client *c);
 /* No stream is open on it. */
 bool http_client_is_idle(const struct http_client *c);
 /* Whether it carries many streams at a time. */

@@ -12,6 +12,8 @@ struct client_version {
 	/* The transport is open, and its events are this version's: on_open is to come. */
 	void (*start)(struct http_client *c);
 	unsigned (*capacity)(const struct http_client *c);
+	/* NULL: it never is. */
+	bool (*is_shut)(const struct http_client *c);
 	bool (*is_idle)(const struct http_client *c);
 	struct http_stream *(*open)(struct http_client *c, struct arena *arena,
 		const struct message_limits *limits, const struct http_stream_events *events,

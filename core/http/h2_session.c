@@ -314,16 +314,20 @@ unsigned h2_session_streams(const struct h2_session *s)
 	return s->stream_count;
 }
 
-unsigned h2_session_capacity(const struct h2_session *s, unsigned own_max)
+unsigned h2_session_streams_max(const struct h2_session *s, unsigned own_max)
 {
-	if (s->is_closed || s->is_refused || !nghttp2_session_check_request_allowed(s->codec))
-		return 0;
 	uint32_t most = EARLY_STREAMS;
 	if (s->has_settings)
 		most = nghttp2_session_get_remote_settings(
 			s->codec, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-	if (most > own_max)
-		most = own_max;
+	return most < own_max ? most : own_max;
+}
+
+unsigned h2_session_capacity(const struct h2_session *s, unsigned own_max)
+{
+	if (s->is_closed || s->is_refused || !nghttp2_session_check_request_allowed(s->codec))
+		return 0;
+	unsigned most = h2_session_streams_max(s, own_max);
 	return most > s->stream_count ? most - s->stream_count : 0;
 }
 

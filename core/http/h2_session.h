@@ -194,6 +194,8 @@ const char *h2_session_detail(const struct h2_session *s);
 /* Streams that may be opened now: the peer's setting, at most `own_max` together; 0 behind a
  * GOAWAY. Before its SETTINGS came: 1. */
 unsigned h2_session_capacity(const struct h2_session *s, unsigned own_max);
+/* That setting, at most `own_max`, however many are open. Before its SETTINGS came: 1. */
+unsigned h2_session_streams_max(const struct h2_session *s, unsigned own_max);
 /* Open on the wire, the peer's and ours. */
 unsigned h2_session_streams(const struct h2_session *s);
 /* Whether the peer offers RFC 8441. */

@@ -243,12 +243,6 @@ static void add_connection(struct upstream_pool *p)
 	dial_begin(c);
 }
 
-/* Those of whom a connection is on its way. */
-static uint64_t expected(const struct upstream_pool *p)
-{
-	return (uint64_t)p->dials * p->streams_per_dial;
-}
-
 /* Where peers allow no stream, another connection would hardly be better. */
 static bool may_connect(const struct upstream_pool *p)
 {
@@ -257,26 +251,11 @@ static bool may_connect(const struct upstream_pool *p)
 
 static void connect_for_waits(struct upstream_pool *p)
 {
-	while (expected(p) < p->stats.waiting && may_connect(p) && take_place(p))
+	while (pool_expected(p) < p->stats.waiting && may_connect(p) && take_place(p))
 		add_connection(p);
 	/* Only who wants a fresh connection waits beside idle ones: its end makes room. */
-	if (expected(p) < p->stats.waiting && !list_is_empty(&p->idle))
+	if (pool_expected(p) < p->stats.waiting && !list_is_empty(&p->idle))
 		close_oldest(p);
-}
-
-static void leave_waits(struct upstream_wait *w)
-{
-	list_remove(&w->link);
-	w->pool->stats.waiting--;
-	w->pool = NULL;
-	if (w->counted)
-		breaker_leave(w->counted, BREAKER_PENDING);
-	w->counted = NULL;
-}
-
-static struct upstream_wait *wait_of_link(struct link *l)
-{
-	return CONTAINER_OF(l, struct upstream_wait, link);
 }
 
 /* What it may find closed is a connection that nobody uses. */
@@ -361,6 +340,29 @@ static void put(struct pooled *c)
 		go_idle(c);
 }
 
+/* Those who ask again from here on are not among them. */
+static void refuse_all(struct upstream_pool *p)
+{
+	for (unsigned left = p->stats.waiting; left > 0 && !list_is_empty(&p->waits); left--)
+		wait_refuse_hopeless(wait_of_link(p->waits.next));
+	if (list_is_empty(&p->waits))
+		close_barren(p);
+}
+
+/* What is there, or on its way, has changed. */
+static void settle_waits(struct upstream_pool *p)
+{
+	if (LIKELY(pool_expected(p) >= p->stats.waiting))
+		return;
+	connect_for_waits(p);
+	if (pool_expected(p) >= p->stats.waiting)
+		return;
+	if (pool_is_hopeless(p))
+		refuse_all(p);
+	else
+		pool_find_places(p);
+}
+
 void pool_offer(struct pooled *c)
 {
 	struct upstream_pool *p = c->pool;
@@ -369,11 +371,11 @@ void pool_offer(struct pooled *c)
 		leave_idle(c);
 	while (!list_is_empty(&p->waits) && http_client_capacity(c->client) > 0 &&
 		(w = first_wait_for(c))) {
-		leave_waits(w);
+		wait_leave(w);
 		serve(c, w);
 	}
 	put(c);
-	connect_for_waits(p);
+	settle_waits(p);
 }
 
 /* Until the first one has answered, a service that may speak HTTP/2 is taken to do so; one that
@@ -419,12 +421,9 @@ void pool_dial_failed(struct pooled *c, enum rc rc, const char *text)
 		metric_add(pool_row(p)->connect_failures, 1);
 	/* Others may still be trying for those who wait. */
 	unsigned told = 0;
-	for (; p->stats.waiting > expected(p) && told < p->streams_per_dial; told++) {
-		struct upstream_wait *w = wait_of_link(p->waits.next);
-		leave_waits(w);
-		w->fn(w, rc, NULL, false, text);
-	}
-	connect_for_waits(p);
+	for (; p->stats.waiting > pool_expected(p) && told < p->streams_per_dial; told++)
+		wait_refuse(wait_of_link(p->waits.next), rc, text);
+	settle_waits(p);
 	free_if_done(p);
 }
 
@@ -434,7 +433,7 @@ void pool_closed(struct pooled *c)
 	if (c->is_idle)
 		leave_idle(c);
 	free_place(c);
-	connect_for_waits(p);
+	settle_waits(p);
 	free_if_done(p);
 }
 
@@ -444,20 +443,6 @@ void upstream_wait_init(struct upstream_wait *w)
 {
 	*w = (struct upstream_wait){0};
 	list_init(&w->link);
-}
-
-/* Those for whom a connection is on its way do not count. */
-static bool may_wait(struct upstream_pool *p, struct service *s, struct upstream_wait *w)
-{
-	if (p->stats.waiting <= expected(p))
-		return true;
-	struct breaker *b = service_breaker(s);
-	if (!breaker_bounds(b, BREAKER_PENDING))
-		return p->stats.waiting <= expected(p) + p->service->options.waiters_max;
-	if (!breaker_take(b, BREAKER_PENDING))
-		return false;
-	w->counted = b; /* whoever waits keeps its service */
-	return true;
 }
 
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w)
@@ -472,12 +457,15 @@ void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *
 	}
 	list_append(&p->waits, &w->link);
 	w->pool = p;
+	w->service = s;
 	p->stats.waiting++;
 	connect_for_waits(p);
-	if (may_wait(p, s, w))
+	if (p->stats.waiting <= pool_expected(p))
 		return;
-	leave_waits(w);
-	w->fn(w, RC_FULL, NULL, false, "too many requests wait for a connection");
+	if (pool_is_hopeless(p))
+		wait_refuse_hopeless(w);
+	else if (!wait_may(w))
+		wait_refuse_full(w);
 }
 
 static bool is_half(unsigned n, unsigned max)
@@ -519,7 +507,7 @@ void upstream_cancel(struct upstream_wait *w)
 	struct upstream_pool *p = w->pool;
 	if (!p)
 		return;
-	leave_waits(w);
+	wait_leave(w);
 	if (UNLIKELY(p->barren > 0) && list_is_empty(&p->waits))
 		close_barren(p);
 }

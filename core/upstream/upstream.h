@@ -95,7 +95,8 @@ void upstream_tell(struct upstream *u);
 struct upstream_wait;
 /* rc RC_OK: `stream` is open, its events and owner are those given; `reused` tells whether the
  * connection had served before. Else: RC_REFUSED or RC_NOT_FOUND or RC_IO could not connect,
- * RC_TIMEOUT, RC_INVALID TLS, RC_FULL too many waiting; `text` says which, one sentence. */
+ * RC_TIMEOUT, RC_INVALID TLS, RC_FULL too many waiting; `text` says which, one sentence. A service
+ * whose connections allow no stream has refused, too. */
 typedef void upstream_fn(struct upstream_wait *w, enum rc rc, struct http_stream *stream,
 	bool reused, const char *text);
 struct upstream_pool;
@@ -110,11 +111,12 @@ struct upstream_wait {
 	bool fresh; /* do not reuse: a retry after the idle race */
 	/* For whom it asks, and where that one came in, until fn is called; NULL: for nobody. */
 	const struct address *client, *local;
+	struct service *service; /* while it waits; borrowed: whoever waits keeps it */
 	struct breaker *counted; /* has a place of BREAKER_PENDING there; NULL: nowhere */
 };
 void upstream_wait_init(struct upstream_wait *w);
-/* Calls w->fn before returning when a pooled connection is there or too many wait (RC_FULL), else
- * later. Who waits is served in the order of coming. */
+/* Calls w->fn before returning when a pooled connection is there, too many wait (RC_FULL), or the
+ * peers of all connections allow no stream (RC_REFUSED), else later. Who waits is served in the order of coming. */
 void upstream_open(struct upstream *u, struct service *s, struct upstream_wait *w);
 /* Whether this worker has taken half of the connections that the service may have. */
 bool upstream_is_crowded(struct upstream *u, struct service *s);

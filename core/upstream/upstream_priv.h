@@ -51,6 +51,9 @@ struct upstream {
  *              P4  a connection is idle without a stream, in room with some and capacity for more.
  *              P5  barren counts those without a stream whose peers allow none; they are there only
  *                  while somebody waits.
+ *              P6  who waits beyond what is on its way has a place to do so: `counted` of them one
+ *                  of the service's breaker each, or as many as the service lets wait.
+ *              P7  nobody waits where none is on its way and the peers of all allow no stream.
  */
 struct upstream_pool {
 	struct link link; /* in upstream.pool_list */
@@ -66,6 +69,7 @@ struct upstream_pool {
 	struct timer timer; /* looks for connections that were idle too long */
 	unsigned dials;
 	unsigned barren;
+	unsigned counted; /* of those who wait */
 	unsigned streams_per_dial; /* that a new connection is expected to carry */
 	unsigned next_address;     /* new connections take the addresses in turn */
 	int family;                /* of an address that won over another family's; 0: none did */
@@ -123,6 +127,29 @@ struct service *service_new_found(
 /* The slot's count of it. */
 void service_let_go_found(struct service *s);
 void service_make_ring(struct balancer *b);
+
+/* waits.c */
+static inline struct upstream_wait *wait_of_link(struct link *l)
+{
+	return CONTAINER_OF(l, struct upstream_wait, link);
+}
+/* How many a connection is on its way for. */
+static inline uint64_t pool_expected(const struct upstream_pool *p)
+{
+	return (uint64_t)p->dials * p->streams_per_dial;
+}
+void wait_leave(struct upstream_wait *w);
+/* It waits no more, and is told. */
+void wait_refuse(struct upstream_wait *w, enum rc rc, const char *text);
+void wait_refuse_full(struct upstream_wait *w);
+void wait_refuse_hopeless(struct upstream_wait *w);
+/* Whether there is a place for it, for which no connection is on its way. */
+bool wait_may(struct upstream_wait *w);
+/* Of those who wait beyond what is on its way, who came first has a place first (P6); the last to come
+ * are refused. */
+void pool_find_places(struct upstream_pool *p);
+/* No stream's end, nor anything on its way, will make room (P7). */
+bool pool_is_hopeless(const struct upstream_pool *p);
 
 /* dial.c: tries to connect for c; c->dial is there until it ended, one way or the other. */
 void dial_begin(struct pooled *c);

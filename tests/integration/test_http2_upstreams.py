@@ -5,6 +5,7 @@ import json
 import threading
 
 from harness import *
+from harness.frames import ACK, PING, SETTINGS, answer_frames, frame, serves_frames, settings
 
 
 def ask_all(gateway, paths):
@@ -107,6 +108,66 @@ def an_answer_may_come_before_the_request_is_whole():
         equal((answer.status, answer.text()), (413, "enough"))
         equal(gateway.get("/hello").text(), "hello")
         equal(origin.connections(), 1, "the connection serves on")
+
+
+STREAMS = 3  # MAX_CONCURRENT_STREAMS
+
+
+class Shutter:
+    """An origin that holds /hold, and allows no stream from then on until it is told to open."""
+
+    def __init__(self):
+        self.is_shut, self.opens = threading.Event(), threading.Event()
+
+    def script(self, connection):
+        if self.is_shut.is_set() and not self.opens.is_set():
+            connection.send(settings((STREAMS, 0)) + frame(SETTINGS, ACK, 0))
+            connection.reader.to_end()
+        else:
+            serves_frames(self.talk)(connection)
+
+    def talk(self, peer):
+        while request := peer.request():
+            if not self.is_shut.is_set():
+                peer.send(settings((STREAMS, 0)) + frame(PING, 0, 0, b"12345678"))
+                peer.until(PING)  # it is known
+                self.is_shut.set()
+                self.opens.wait(30 * SCALE)
+                peer.send(settings((STREAMS, 2)))
+            peer.send(b"".join(answer_frames(request[0], b"served")))
+
+
+@case
+def who_finds_no_stream_allowed_is_told_at_once():
+    shutter = Shutter()
+    with Backend(shutter.script) as origin, Gateway([api("a", f"h2://{origin.authority}")]) as gateway:
+        client = gateway.client()
+        client.send("GET /hold HTTP/1.1\r\nhost: h\r\n\r\n")
+        check(shutter.is_shut.wait(30 * SCALE), "the origin is shut")
+        for answer in ask_all(gateway, ["/x"] * 5):
+            equal(answer.status, 503)
+        for record in gateway.records(5):
+            equal((record["reason"], record["detail"]),
+                  ("upstream_refused", "the service allows no request on its connections"))
+        shutter.opens.set()
+        equal(client.read().text(), "served")
+        equal([a.text() for a in ask_all(gateway, ["/x"] * 5)], ["served"] * 5)
+        client.close()
+
+
+@case
+def who_finds_no_stream_allowed_goes_elsewhere():
+    shutter, other = Shutter(), Shutter()
+    other.is_shut.set()
+    other.opens.set()
+    shutter.is_shut.set()
+    with Backend(shutter.script) as shut, Backend(other.script) as serves:
+        service = balanced([f"h2://{b.authority}" for b in (shut, serves)], retries={})
+        with Gateway([api("a", services={"up": service})]) as gateway:
+            for _ in range(4):
+                equal(gateway.get("/").text(), "served")
+            check("retries" in gateway.records(1)[0] or "retries" in gateway.records(2)[1], "one was tried again")
+        shutter.opens.set()
 
 
 @case

@@ -133,17 +133,12 @@ START_TEST(a_peer_that_allows_no_stream_is_not_dialled_on_and_on)
 	struct service *s = many(&b, 0, 64);
 	start(&b, s, r, 10);
 	ck_assert_uint_eq(b.origin.connections, 2);
-	ck_assert_uint_eq(bench_stats(&b, s).waiting, 10);
-	for (unsigned i = 0; i < 9; i++)
-		upstream_cancel(&r[i].wait);
-	bench_settle(&b);
-	ck_assert_uint_eq(bench_stats(&b, s).connections, 2);
-	upstream_cancel(&r[9].wait);
-	bench_settle(&b);
 	ck_assert_uint_eq(bench_stats(&b, s).connections, 0);
-	ck_assert_uint_eq(b.origin.connections, 2);
+	ck_assert_uint_eq(bench_stats(&b, s).waiting, 0);
 	for (unsigned i = 0; i < 10; i++) {
-		ck_assert(!r[i].is_told);
+		ck_assert(r[i].is_told);
+		ck_assert_int_eq(r[i].rc, RC_REFUSED);
+		ck_assert_str_eq(r[i].text, "the service allows no request on its connections");
 		ask_deinit(&r[i]);
 	}
 	leave(&b, s);
@@ -157,8 +152,6 @@ START_TEST(one_that_allows_streams_later_is_used)
 	struct request r[3];
 	struct service *s = many(&b, 0, 64);
 	start(&b, s, r, 2);
-	upstream_cancel(&r[0].wait);
-	upstream_cancel(&r[1].wait);
 	ask_deinit(&r[0]);
 	ask_deinit(&r[1]);
 	b.origin.options.http2.settings.streams_max = 4;
@@ -169,8 +162,39 @@ START_TEST(one_that_allows_streams_later_is_used)
 }
 END_TEST
 
+/* Its connection was expected to carry all of them. */
+START_TEST(who_waits_for_what_a_connection_does_not_carry_counts_as_pending)
+{
+	struct bench b;
+	struct request r[8];
+	struct service *plain = many(&b, 2, 1);
+	struct service_options o = *service_options(plain);
+	for (unsigned bounds_waiters = 0; bounds_waiters < 2; bounds_waiters++) {
+		o.breaker.max[BREAKER_PENDING] = bounds_waiters ? 0 : 3;
+		o.waiters_max = bounds_waiters ? 3 : 100;
+		o.name = bounds_waiters ? STR("default/b") : STR("default/a");
+		struct service *s = service_new(&o);
+		b.origin.holds = true;
+		start(&b, s, r, 8);
+		ck_assert_uint_eq(bench_stats(&b, s).waiting, 3);
+		for (unsigned i = 0; i < 8; i++)
+			ck_assert_int_eq(r[i].is_told, i < 2 || i >= 5);
+		for (unsigned i = 5; i < 8; i++) {
+			ck_assert_int_eq(r[i].rc, RC_FULL);
+			ask_deinit(&r[i]);
+		}
+		for (unsigned i = 0; i < BENCH_REQUESTS_MAX && b.origin.held_count > 0; i++)
+			origin_answer(&b.origin);
+		finish(&b, r, 5);
+		service_unref(s);
+	}
+	leave(&b, plain);
+}
+END_TEST
+
 UNIT_SUITE(streams, a_connection_is_filled_before_the_next,
 	who_waits_gets_the_stream_that_is_free_first, a_connection_with_streams_is_fresh_enough,
 	who_leaves_gives_the_stream_to_the_next,
 	a_peer_that_allows_no_stream_is_not_dialled_on_and_on,
-	one_that_allows_streams_later_is_used)
+	one_that_allows_streams_later_is_used,
+	who_waits_for_what_a_connection_does_not_carry_counts_as_pending)
