@@ -70,15 +70,25 @@ void pool_free(struct pool *pool)
 
 /* --- ageing ---------------------------------------------------------------------------------- */
 
+/* Where the next ones to go begin. Of a list that nobody touched since, some are kept. */
+static struct free_node **first_to_go(struct free_list *list, size_t size)
+{
+	unsigned kept = size > POOL_PAGE_BYTES ? POOL_KEPT_LARGE : POOL_KEPT_OBJECTS;
+	struct free_node **at = &list->rest;
+	for (unsigned i = 0; !list->top && *at && i < kept; i++)
+		at = &(*at)->next;
+	return at;
+}
+
 static unsigned age_list(struct pool *pool, struct free_list *list, size_t size, unsigned most)
 {
+	struct free_node **at = first_to_go(list, size);
 	unsigned count = 0;
-	while (list->rest && count < most && pool->bytes_idle >= POOL_KEPT_BYTES + size) {
-		struct free_node *node = list->rest;
-		list->rest = node->next;
+	for (; *at && count < most; count++) {
+		struct free_node *node = *at;
+		*at = node->next;
 		free(node);
 		pool->bytes_idle -= size;
-		count++;
 	}
 	if (!list->rest) {
 		list->rest = list->top;

@@ -6,7 +6,7 @@
  *
  * Invariants   P1  what was taken from a pool goes back to the same pool.
  *              P2  the free lists together hold at most POOL_IDLE_BYTES_MAX; the rest is freed.
- *              P3  what nobody took between two calls of pool_age goes, but for POOL_KEPT_BYTES.
+ *              P3  what nobody took between two calls of pool_age goes, but for a few of each size.
  * Threads      one; never shared. Sanitizer builds keep no free list, so that use after return
  * shows.
  */
@@ -20,8 +20,11 @@
 /* Objects up to this size, in steps of 16 bytes, have free lists of their own. */
 #define POOL_OBJECT_BYTES_MAX 2048
 #define POOL_IDLE_BYTES_MAX   (32u << 20)
-/* What pool_age leaves whatever happens, so that a request now and then allocates nothing. */
-#define POOL_KEPT_BYTES (128u << 10)
+/* What pool_age leaves of each size whatever happens, so that a request now and then allocates next
+ * to nothing. Few: what is kept lies wherever the worst moment has left it, and each may keep a
+ * page of the allocator's from the system. 128 KiB of the smallest ones kept 4 MiB. */
+#define POOL_KEPT_OBJECTS 4
+#define POOL_KEPT_LARGE   1
 /* What it frees at most in one call, lest it holds its thread up: a quarter of a millisecond. */
 #define POOL_AGE_OBJECTS 2048
 

@@ -93,11 +93,20 @@ def change(gateway, folder, numbers, before):
 
 
 def settled_kib(gateway):
-    """Memory once nobody is under way and everything old is gone; and how much of it waits in the
-    workers' pools, which keep what the worst moment took."""
+    """Memory once nobody is under way, everything old is gone, and what that has freed has gone back: the
+    workers' pools age step by step, once a second, and each step is given back a moment later. And how much
+    of it waits in the pools."""
     wait_for(lambda: (s := gateway.status())["exchanges"] == 0 and s["connections"] == 0
              and s["retiringApis"] == 0, "the drain", 60)
-    return gateway.memory_kib(), int(gateway.metrics()["sluice_pool_idle_bytes"]) // 1024
+    since, last = time.monotonic(), None
+
+    def stands():
+        nonlocal since, last
+        if (now := gateway.memory_kib()) != last:
+            since, last = time.monotonic(), now
+        return time.monotonic() - since > 4
+    wait_for(stands, "the memory to stand still", 60)
+    return last, int(gateway.metrics()["sluice_pool_idle_bytes"]) // 1024
 
 
 def stop_all(*origins):
