@@ -137,6 +137,7 @@ def an_answer_from_before_an_invalidation_elsewhere_is_not_kept():
 
 @case
 def while_redis_is_away_each_has_its_own():
+    """RD2: a cache is passed by."""
     with Redis() as redis, Backend(counting()) as backend, replicas(redis, backend) as (one, other):
         equal(get(one, "/").text(), "answer 1")
         until_stored(redis, 1)

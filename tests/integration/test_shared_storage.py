@@ -136,6 +136,7 @@ def who_it_is_and_by_tls():
 
 @case
 def a_server_that_is_away():
+    """RD1, refused; RD2: what is done without it is the binding's to say."""
     for word, expected in (({}, [503, 503, 503]), ({"blockOnUnknownQuota": False}, [200, 200, 200]),
                            ({"onStoreError": "local"}, [200, 200, 429])):
         with Redis() as redis, gateways(redis, limit(2, **word), 1) as (gateway,):
@@ -162,6 +163,7 @@ def replicas_share_what_is_left_to_them_without_a_server():
 
 @case(modes="full", seconds=240)
 def sentinels_move_the_count_to_another_server():
+    """RD3: a master that is killed."""
     with Redis("repl-diskless-sync-delay 0") as master, Redis().follow(master) as replica, \
             Sentinel(master) as sentinel, Sentinel(master) as other:
         wait_for(lambda: sentinel.knows_replica() and other.knows_replica(), "their knowing of the replica", 30)
@@ -193,6 +195,7 @@ def what_is_told_of_it():
 
 @case
 def a_server_that_has_stopped_answering():
+    """RD1: SIGSTOP."""
     with Redis() as redis, gateways(redis, limit(1000), 1, timeoutSeconds=0.5) as (gateway,):
         until_shared(gateway)
         redis.pause()
@@ -203,6 +206,7 @@ def a_server_that_has_stopped_answering():
 
 @case
 def a_server_that_is_full():
+    """RD1, RD5: OOM."""
     with Redis("maxmemory-policy noeviction") as redis, gateways(redis, limit(1000), 1) as (gateway,):
         equal(gateway.get("/").status, 200)
         redis.ask("CONFIG", "SET", "maxmemory", "1")
@@ -347,6 +351,7 @@ def what_is_spent_stays_spent_until_nobody_can_tell():
 
 @case(modes="full", seconds=240)
 def replicas_without_a_server_pass_their_parts_under_load():
+    """RD3: what passes meanwhile is bounded."""
     policy = limit(100, onStoreError="local")
     with Redis() as redis, gateways(redis, policy, replicas=2) as both, Hammer(both, 200) as load:
         load.comes_to(429, "once it is spent")

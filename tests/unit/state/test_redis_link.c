@@ -288,6 +288,7 @@ START_TEST(an_answer_that_nobody_wants_is_passed_over)
 }
 END_TEST
 
+/* RD5 of the threat model. */
 START_TEST(what_is_too_much_is_refused)
 {
 	static struct asking all[REDIS_WAITING_MAX + 1];

@@ -142,6 +142,7 @@ START_TEST(a_server_without_the_script_gets_it)
 }
 END_TEST
 
+/* RD4 of the threat model: gateways' clocks need not agree. */
 START_TEST(a_window_ends_by_the_clock_of_the_server)
 {
 	struct sluice_question q = count_of("k", 5, 30);
