@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
+#include "policy/local_stream.h"
 
 #define ANSWER_BODY_BYTES_MAX   (1u << 20)
 #define ANSWER_REASON_BYTES_MAX 64
@@ -20,20 +21,28 @@ static bool is_framing(int id)
 	return id >= 0 && (framing >> id & 1);
 }
 
-static int32_t answer_fields(struct fields *to, const struct sluice_str *fields, size_t count)
+int32_t answer_field_add(struct fields *to, struct str name, struct str value)
+{
+	int id = field_id_check(name);
+	if (is_framing(id))
+		return SLUICE_E_INVALID;
+	enum rc rc = fields_add_id(to, id, name, value);
+	return rc == RC_OK ? SLUICE_OK : rc == RC_FULL ? SLUICE_E_FULL : SLUICE_E_INVALID;
+}
+
+void answer_fields_reserve(struct fields *to, size_t count)
 {
 	if (count > 0 && count <= LIMIT_FIELDS)
 		fields_reserve(to, (uint32_t)count + FIELDS_MORE);
-	for (size_t i = 0; i < count; i++) {
-		struct str name = str_in(fields[2 * i]), value = str_in(fields[2 * i + 1]);
-		int id = field_id_check(name);
-		if (is_framing(id))
-			return SLUICE_E_INVALID;
-		enum rc rc = fields_add_id(to, id, name, value);
-		if (rc != RC_OK)
-			return rc == RC_FULL ? SLUICE_E_FULL : SLUICE_E_INVALID;
-	}
-	return SLUICE_OK;
+}
+
+int32_t host_answer_fields(struct fields *to, const struct sluice_str *fields, size_t count)
+{
+	int32_t rc = SLUICE_OK;
+	answer_fields_reserve(to, count);
+	for (size_t i = 0; i < count && rc == SLUICE_OK; i++)
+		rc = answer_field_add(to, str_in(fields[2 * i]), str_in(fields[2 * i + 1]));
+	return rc;
 }
 
 static bool status_has_content(int32_t status)
@@ -58,7 +67,7 @@ int32_t host_answer_make(struct sluice_exchange *x, int32_t status, const struct
 	local->body = local->head.has_content ? body : STR_EMPTY;
 	local->reason = reason;
 	*out = local;
-	return answer_fields(&local->head.fields, fields, field_count);
+	return host_answer_fields(&local->head.fields, fields, field_count);
 }
 
 bool host_may_answer(int32_t status, size_t body_bytes, size_t reason_bytes)

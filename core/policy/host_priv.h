@@ -161,6 +161,7 @@ int32_t host_respond_error(struct sluice_exchange *, int32_t, const struct sluic
 /* `body` and `reason` are in the arena or static. */
 int32_t host_answer_make(struct sluice_exchange *, int32_t status, const struct sluice_str *fields,
 	size_t field_count, struct str body, struct str reason, struct local_response **);
+int32_t host_answer_fields(struct fields *to, const struct sluice_str *fields, size_t count);
 /* What can be answered at all. */
 bool host_may_answer(int32_t status, size_t body_bytes, size_t reason_bytes);
 

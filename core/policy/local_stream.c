@@ -6,17 +6,16 @@
 
 #include "sluice/stream.h"
 
-int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
-	const struct sluice_str *fields, size_t field_count, struct str reason,
+int32_t local_stream_make(struct sluice_exchange *x, int32_t status, struct str reason,
 	struct local_stream *s, struct local_response **out)
 {
 	struct local_response *local;
 	if (!policy_runs_exchange(x) || x->response_sent)
 		return SLUICE_E_WRONG_CALLBACK;
-	if (!host_may_answer(status, 0, reason.n) || (field_count && !fields))
+	if (!host_may_answer(status, 0, reason.n))
 		return SLUICE_E_INVALID;
 	struct str own_reason = arena_copy(x->arena, reason);
-	int32_t rc = host_answer_make(x, status, fields, field_count, STR_EMPTY, own_reason, &local);
+	int32_t rc = host_answer_make(x, status, NULL, 0, STR_EMPTY, own_reason, &local);
 	if (rc != SLUICE_OK || x->arena->failed)
 		return rc != SLUICE_OK ? rc : SLUICE_E_FULL;
 	chunk_queue_init(&s->queue, loop_pool(x->loop));
@@ -26,9 +25,27 @@ int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
 		local->head.content_length =
 			s->length ? (int64_t)s->length : CONTENT_LENGTH_UNKNOWN;
 	local->stream = s;
-	x->answer = local;
 	*out = local;
 	return SLUICE_OK;
+}
+
+void local_stream_give(struct sluice_exchange *x, struct local_response *local)
+{
+	x->answer = local;
+}
+
+int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
+	const struct sluice_str *fields, size_t field_count, struct str reason,
+	struct local_stream *s, struct local_response **out)
+{
+	if (field_count && !fields)
+		return SLUICE_E_INVALID;
+	int32_t rc = local_stream_make(x, status, reason, s, out);
+	if (rc == SLUICE_OK)
+		rc = host_answer_fields(&(*out)->head.fields, fields, field_count);
+	if (rc == SLUICE_OK)
+		local_stream_give(x, *out);
+	return rc;
 }
 
 size_t local_stream_room(const struct local_stream *s)

@@ -40,11 +40,20 @@ struct local_stream {
 	void (*changed)(struct local_stream *s);
 };
 
-/* For the callback that runs: as host->respond, with `s` in the place of a body. `s` is set up and
- * becomes the callback's answer; *out is the local answer that it belongs to. SLUICE_E_*. */
+/* For the callback that runs: as host->respond, with `s` in the place of a body. `s` is set up; *out is
+ * the local answer that it belongs to, without fields, which is the callback's once it is given. SLUICE_E_*. */
+int32_t local_stream_make(struct sluice_exchange *x, int32_t status, struct str reason,
+	struct local_stream *s, struct local_response **out);
+void local_stream_give(struct sluice_exchange *x, struct local_response *local);
+/* Both at once, with those fields. */
 int32_t local_stream_answer(struct sluice_exchange *x, int32_t status,
 	const struct sluice_str *fields, size_t field_count, struct str reason,
 	struct local_stream *s, struct local_response **out);
+
+/* Fields of an answer, checked as host->respond has it and copied. SLUICE_E_*. */
+int32_t answer_field_add(struct fields *to, struct str name, struct str value);
+/* Room for so many, and for those of others behind. */
+void answer_fields_reserve(struct fields *to, size_t count);
 
 /* How many bytes are taken now. */
 size_t local_stream_room(const struct local_stream *s);

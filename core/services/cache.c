@@ -13,6 +13,7 @@
 #include "policy/local_stream.h"
 #include "services/cache_capture.h"
 #include "services/cache_found.h"
+#include "services/cache_head.h"
 #include "services/services_priv.h"
 
 enum { OPEN, RESPOND, READ, TOUCH, PUT, REMOVE, REMOVE_GROUP, REMOVE_PREFIX };
@@ -100,7 +101,7 @@ static void add_slices(
 
 static bool answer_is_valid(const struct sluice_cache_answer *a, uint64_t bytes)
 {
-	return a && a->size >= sizeof(*a) && a->offset <= bytes;
+	return a && a->size >= sizeof(*a) && a->offset <= bytes && (a->fields || !a->field_count);
 }
 
 static int32_t respond(struct sluice_exchange *x, struct sluice_cache_entry *entry,
@@ -122,10 +123,12 @@ static int32_t respond(struct sluice_exchange *x, struct sluice_cache_entry *ent
 	made->body.length = length;
 	made->body.changed = nothing_changed;
 	made->body.lies_elsewhere = true;
-	int32_t rc = local_stream_answer(
-		x, a->status, a->fields, a->field_count, str_in(a->reason), &made->body, &local);
+	int32_t rc = local_stream_make(x, a->status, str_in(a->reason), &made->body, &local);
+	if (rc == SLUICE_OK)
+		rc = cache_head_fill(&local->head.fields, f->entry, a);
 	if (rc != SLUICE_OK)
 		return rc;
+	local_stream_give(x, local);
 	if (local->head.has_content)
 		local->head.content_length = (int64_t)length;
 	if (!made->body.discards)

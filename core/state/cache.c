@@ -11,8 +11,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* What one entry costs beside its bytes and pieces: itself, its node, its slot, the allocator. */
-#define ENTRY_BYTES    200
+/* What one entry costs beside its bytes and pieces: its node, its slot, the allocator. */
+#define ENTRY_BYTES    112
 #define SLOTS_AT_LEAST 64
 /* One part in so many of all bytes is the small queue's. */
 #define SMALL_SHARE 10
@@ -23,7 +23,7 @@
 /* --- entries --------------------------------------------------------------------------------- */
 static uint64_t cost_of(const struct cache_entry *e)
 {
-	return ENTRY_BYTES + e->key_n + e->group_n + e->meta_n + cache_body_cost(e->body);
+	return ENTRY_BYTES + cache_entry_bytes(e) + cache_body_cost(e->body);
 }
 
 /* --- the store ------------------------------------------------------------------------------- */

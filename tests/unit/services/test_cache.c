@@ -9,6 +9,7 @@
 #include "sluice/cache.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static enum services_store store_late(void)
@@ -325,6 +326,107 @@ START_TEST(what_ends_while_its_answer_is_on_the_way_has_nothing_left)
 }
 END_TEST
 
+/* --- fields that lie in the meta data -------------------------------------------------------- */
+#define HEAD_META                                                                                  \
+	"EtagaX-A1X-B2bad name3tail that makes room for some marks, each of which takes some "     \
+	"bytes of it"
+enum { FIELDS_ALL, FIELDS_FEWER, FIELDS_BEHIND, FIELDS_WRONG };
+static int which_fields;
+
+/* Etag, X-A, X-B and "bad name", as they lie in what was found. */
+static size_t fields_at(struct sluice_str *to, const char *meta)
+{
+	const struct sluice_str all[] = {{meta, 4}, {meta + 4, 1}, {meta + 5, 3}, {meta + 8, 1},
+		{meta + 9, 3}, {meta + 12, 1}, {meta + 13, 8}, {meta + 21, 1}};
+	static const unsigned char rows[][4] = {{0, 1, 2}, {0, 2, 9}, {2, 0, 1}, {0, 3, 9}};
+	size_t n = 0;
+	for (size_t i = 0; i < 3 && rows[which_fields][i] < 4; i++, n++) {
+		to[2 * n] = all[2 * rows[which_fields][i]];
+		to[2 * n + 1] = all[2 * rows[which_fields][i] + 1];
+	}
+	to[2 * n] = SLUICE_STR("x-cache");
+	to[2 * n + 1] = SLUICE_STR("hit");
+	return n + 1;
+}
+
+static int32_t answer_from_meta(const struct sluice_call *call, struct sluice_exchange *x)
+{
+	struct sluice_cache_item item = item_of(SLUICE_STR("/head"));
+	struct sluice_str fields[8];
+	struct sluice_cached c = {.size = sizeof(c)};
+	item.meta = SLUICE_STR(HEAD_META);
+	if (service->find(x, cache, item.key, &c) != SLUICE_OK) {
+		ck_assert_int_eq(service->put(call, cache, &item, SLUICE_STR("b")), SLUICE_OK);
+		ck_assert_int_eq(service->find(x, cache, item.key, &c), SLUICE_OK);
+	}
+	const struct sluice_cache_answer a = {.size = sizeof(a),
+		.status = stored_status,
+		.fields = fields,
+		.field_count = fields_at(fields, c.meta.p)};
+	int32_t rc = service->respond(x, c.entry, &a);
+	ck_assert_int_eq(rc, which_fields == FIELDS_WRONG ? SLUICE_E_INVALID : SLUICE_OK);
+	return rc == SLUICE_OK ? SLUICE_RESPONDED : SLUICE_FAIL;
+}
+
+static void assert_answer(struct visit *v, int fields, const char *expected)
+{
+	char text[200] = "";
+	which_fields = fields;
+	visit_begin(v);
+	ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_RESPONDED);
+	const struct fields *f = &v->x.local->head.fields;
+	for (uint32_t i = 0; i < f->count; i++) {
+		size_t n = strlen(text);
+		snprintf(text + n, sizeof(text) - n, "%.*s:%.*s ", STR_ARG(f->items[i].name),
+			STR_ARG(f->items[i].value));
+		ck_assert_int_eq(f->items[i].id, field_id_of(f->items[i].name));
+		ck_assert(fields_may_have(f, f->items[i].id, f->items[i].name));
+	}
+	ck_assert_str_eq(text, expected);
+}
+
+static struct visit *begin_from_meta(void)
+{
+	struct visit *v = begin();
+	struct rig *r = v->rig;
+	visit_free(v);
+	rig_free(r);
+	policy.request_head = answer_from_meta;
+	policy.response_body = NULL;
+	r = rig_new(1);
+	rig_bind(r, rig_policy(r, &policy), "caching", "{}");
+	return visit_new(r, 0);
+}
+
+START_TEST(fields_of_the_meta_data_are_the_same_each_time)
+{
+	struct visit *v = begin_from_meta();
+	for (int i = 0; i < 3; i++)
+		assert_answer(v, FIELDS_ALL, "Etag:a X-A:1 X-B:2 x-cache:hit ");
+	assert_answer(v, FIELDS_FEWER, "Etag:a X-B:2 x-cache:hit ");
+	assert_answer(v, FIELDS_BEHIND, "X-B:2 Etag:a X-A:1 x-cache:hit ");
+	assert_answer(v, FIELDS_ALL, "Etag:a X-A:1 X-B:2 x-cache:hit ");
+	end(v);
+}
+END_TEST
+
+START_TEST(what_an_answer_left_out_is_checked_when_it_comes)
+{
+	struct visit *v = begin_from_meta();
+	assert_answer(v, FIELDS_FEWER, "Etag:a X-B:2 x-cache:hit ");
+	for (int i = 0; i < 2; i++)
+		assert_answer(v, FIELDS_ALL, "Etag:a X-A:1 X-B:2 x-cache:hit ");
+	stored_status = 304;
+	assert_answer(v, FIELDS_FEWER, "Etag:a X-B:2 x-cache:hit ");
+	which_fields = FIELDS_WRONG;
+	for (int i = 0; i < 2; i++) {
+		visit_begin(v);
+		ck_assert_int_eq(chain_step(&v->x, CHAIN_REQUEST), CHAIN_FAILED);
+	}
+	end(v);
+}
+END_TEST
+
 /* --- without the policy above ---------------------------------------------------------------- */
 static int32_t use_all(const struct sluice_call *call, struct sluice_exchange *x)
 {
@@ -495,5 +597,7 @@ UNIT_SUITE(cache, what_passed_is_answered_from_then_on, a_part_of_it_is_sent,
 	the_same_policy_waits_for_a_late_answer,
 	what_another_worker_has_just_stored_is_not_of_tomorrow,
 	what_ends_while_its_answer_is_on_the_way_has_nothing_left,
+	fields_of_the_meta_data_are_the_same_each_time,
+	what_an_answer_left_out_is_checked_when_it_comes,
 	calls_do_what_they_say_and_refuse_the_rest, what_is_under_way_is_bounded_as_the_store_is,
 	is_counted)
