@@ -427,10 +427,14 @@ static void run_start(struct sluice_exchange *x, enum chain_direction d)
 	struct chain_run *run = &x->run[d];
 	run->started = true;
 	run->mask = x->active;
-	if (d == CHAIN_RESPONSE && x->response_from < LIMIT_BINDINGS_PER_CHAIN)
+	if (d == CHAIN_REQUEST)
+		return;
+	if (x->response_from < LIMIT_BINDINGS_PER_CHAIN)
 		run->mask &= x->begun & (((uint64_t)1 << x->response_from) - 1);
-	else if (d == CHAIN_RESPONSE)
+	else
 		run->mask &= x->begun & ~waiting_head(x);
+	run->mask &= x->takes[CHAIN_RESPONSE];
+	run->head_done = run->mask == 0;
 }
 
 /* Nothing has come of the body. So it stays where nobody wants it: the proxy passes it by. */
@@ -496,6 +500,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 	struct pool *pool = loop_pool(x->loop);
 	x->chain = chain ? chain : &empty_chain;
 	x->active = active;
+	x->takes[CHAIN_REQUEST] = x->takes[CHAIN_RESPONSE] = active;
 	x->response_from = LIMIT_BINDINGS_PER_CHAIN;
 	run_init(&x->run[CHAIN_REQUEST], pool);
 	run_init(&x->run[CHAIN_RESPONSE], pool);
@@ -503,7 +508,7 @@ void chain_begin(struct sluice_exchange *x, const struct chain *chain, uint64_t 
 
 bool chain_run_wants_body(const struct sluice_exchange *x, enum chain_direction d)
 {
-	return x->chain->walk[d].body_or_end & (x->active | x->skipped);
+	return x->chain->walk[d].body_or_end & x->takes[d];
 }
 
 static void last_run(

@@ -138,8 +138,10 @@ struct sluice_exchange {
 	struct chain_watch *watch;      /* NULL: nobody asks how long the bindings take */
 
 	/* the run; kept by policy */
-	const struct chain *chain;           /* NULL: it has not begun */
-	uint64_t active;                     /* bit per binding: its rules matched */
+	const struct chain *chain; /* NULL: it has not begun */
+	uint64_t active;           /* bit per binding: its rules matched */
+	uint64_t takes
+		[2]; /* by direction: of those that were active at first, who has to do with it */
 	uint64_t begun;                      /* bit per binding: its request_head was reached */
 	const struct chain_binding *current; /* inside a callback; else NULL */
 	uint8_t callback;                    /* which */

@@ -149,6 +149,14 @@ static int32_t body_pass(struct sluice_exchange *x)
 	return SLUICE_OK;
 }
 
+static int32_t response_pass(struct sluice_exchange *x)
+{
+	if (!host_allows(x, HOST_response_pass))
+		return host_refuse(HOST_response_pass);
+	x->takes[CHAIN_RESPONSE] &= ~x->current->bit;
+	return SLUICE_OK;
+}
+
 /* --- shared along the chain ------------------------------------------------------------------ */
 static struct chain_property *property_find(const struct sluice_exchange *x, struct str name)
 {
@@ -328,6 +336,8 @@ const struct sluice_host *host_own_table(void)
 		.reroute = host_reroute,
 		.claims_prepare = host_claims_prepare,
 		.claims_set_prepared = host_claims_set_prepared,
+		.length_declared = host_length_declared,
+		.response_pass = response_pass,
 	};
 	return &table;
 }

@@ -138,6 +138,18 @@ int64_t host_body_length(struct sluice_exchange *x, enum sluice_side side)
 	return length == CONTENT_LENGTH_UNKNOWN ? -1 : length;
 }
 
+int64_t host_length_declared(struct sluice_exchange *x, enum sluice_side side)
+{
+	if (!host_allows(x, HOST_length_declared))
+		return host_refuse(HOST_length_declared);
+	int64_t length = CONTENT_LENGTH_NONE;
+	if (side == SLUICE_REQUEST)
+		length = x->request->content_length;
+	else if (x->response)
+		length = x->response->content_length;
+	return length >= 0 ? length : -1;
+}
+
 int32_t host_status_set(struct sluice_exchange *x, int32_t status)
 {
 	if (!host_allows(x, HOST_status_set))
@@ -156,8 +168,7 @@ int32_t host_status_set(struct sluice_exchange *x, int32_t status)
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */
-static inline const struct fields *fields_of(
-	const struct sluice_exchange *x, enum sluice_side side)
+static inline const struct fields *fields_of(const struct sluice_exchange *x, enum sluice_side side)
 {
 	if (side == SLUICE_REQUEST)
 		return &x->request->fields;

@@ -50,7 +50,9 @@
 	X(violation, IN_LIVE)                                                                    \
 	X(reroute, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                            \
 	X(claims_prepare, IN(REQUEST_HEAD) | IN(REQUEST_BODY) | IN_CALLED)                         \
-	X(claims_set_prepared, IN(REQUEST_HEAD) | IN(REQUEST_BODY))
+	X(claims_set_prepared, IN(REQUEST_HEAD) | IN(REQUEST_BODY))                                \
+	X(length_declared, IN_EXCHANGE)                                                            \
+	X(response_pass, IN(REQUEST_HEAD))
 
 enum host_call {
 #define X(name, legal) HOST_##name,
@@ -135,6 +137,7 @@ struct sluice_str host_fact(struct sluice_exchange *, enum sluice_fact);
 int32_t host_status(struct sluice_exchange *);
 int32_t host_status_set(struct sluice_exchange *, int32_t);
 int64_t host_body_length(struct sluice_exchange *, enum sluice_side);
+int64_t host_length_declared(struct sluice_exchange *, enum sluice_side);
 int32_t host_field_get(
 	struct sluice_exchange *, enum sluice_side, struct sluice_str, struct sluice_str *);
 int32_t host_field_next(struct sluice_exchange *, enum sluice_side, struct sluice_str, uint32_t *,

@@ -33,8 +33,22 @@ static size_t detail_add(char *out, size_t n, struct sluice_str detail)
 	return text_add(out, n + detail.n, "\"");
 }
 
+/* Of nearly all hits there is nothing else to say. */
+static size_t hit_write(char *out, int64_t ttl_s)
+{
+	static const char start[] = "sluice; hit; ttl=";
+	char room[DECIMAL_BYTES_MAX];
+	struct sluice_str digits = decimal((uint64_t)ttl_s, room);
+	memcpy(out, start, sizeof(start) - 1);
+	memcpy(out + sizeof(start) - 1, digits.p, digits.n);
+	return sizeof(start) - 1 + digits.n;
+}
+
 size_t cache_status_write(char out[CACHE_STATUS_BYTES_MAX], const struct cache_status *status)
 {
+	if (status->forward == FORWARD_NOT && status->has_ttl && status->ttl_s >= 0 &&
+		status->detail.n == 0)
+		return hit_write(out, status->ttl_s);
 	static const char *const forwards[] = {"; hit", "; fwd=bypass", "; fwd=method",
 		"; fwd=uri-miss", "; fwd=vary-miss", "; fwd=request", "; fwd=stale"};
 	size_t n = text_add(out, 0, "sluice");

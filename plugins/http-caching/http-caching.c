@@ -17,6 +17,16 @@
 #define PAUSE_MARGIN_MS 60000
 #define STORE_WAIT_MS   5000
 
+/* --- what is found ---------------------------------------------------------------------------- */
+static int32_t give(
+	const struct sluice_call *call, struct sluice_exchange *x, struct visit *v, int32_t counter)
+{
+	struct cache_status status = {.forward = FORWARD_NOT};
+	call->host->counter_add(call->instance, counter, 1);
+	call->host->response_pass(x);
+	return reply_stored(call, x, v, &v->lookup.kept, &status);
+}
+
 /* --- going on -------------------------------------------------------------------------------- */
 /* Callbacks that follow read the request as it is here, whatever is done to it behind this policy. */
 static int keep_request(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v)
@@ -30,10 +40,11 @@ static int keep_request(const struct sluice_call *call, struct sluice_exchange *
 	return 1;
 }
 
-static int32_t pass_by(struct visit *v)
+static int32_t pass_by(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v)
 {
 	v->role = VISIT_PASSES;
 	v->forward = FORWARD_BYPASS;
+	call->host->response_pass(x);
 	return SLUICE_CONTINUE;
 }
 
@@ -42,7 +53,7 @@ static int32_t go_on(const struct sluice_call *call, struct sluice_exchange *x, 
 	const struct settings *s = call->state;
 	v->mark = flights_mark(s->flights);
 	v->sent_ms = call->host->now_ms(x);
-	return keep_request(call, x, v) ? SLUICE_CONTINUE : pass_by(v);
+	return keep_request(call, x, v) ? SLUICE_CONTINUE : pass_by(call, x, v);
 }
 
 /* --- waiting for another --------------------------------------------------------------------- */
@@ -79,10 +90,8 @@ static int32_t wait_for_leader(
 static int32_t go_stale(const struct sluice_call *call, struct sluice_exchange *x, struct visit *v)
 {
 	const struct settings *s = call->state;
-	struct cache_status status = {.forward = FORWARD_NOT};
 	flights_leave(s->flights, &v->flight);
-	call->host->counter_add(call->instance, s->stale, 1);
-	return reply_stored(call, x, v, &v->lookup.kept, &status);
+	return give(call, x, v, s->stale);
 }
 
 /* --- asking the origin ----------------------------------------------------------------------- */
@@ -130,15 +139,7 @@ static int32_t fetch(const struct sluice_call *call, struct sluice_exchange *x, 
 	return verdict;
 }
 
-/* --- what is found --------------------------------------------------------------------------- */
-static int32_t give(
-	const struct sluice_call *call, struct sluice_exchange *x, struct visit *v, int32_t counter)
-{
-	struct cache_status status = {.forward = FORWARD_NOT};
-	call->host->counter_add(call->instance, counter, 1);
-	return reply_stored(call, x, v, &v->lookup.kept, &status);
-}
-
+/* --- what becomes of it ---------------------------------------------------------------------- */
 static int32_t decide_found(
 	const struct sluice_call *call, struct sluice_exchange *x, struct visit *v)
 {
@@ -174,7 +175,7 @@ static int32_t look_up(const struct sluice_call *call, struct sluice_exchange *x
 	int32_t rc = lookup_step(&v->lookup, call, x, &v->request);
 	if (rc == SLUICE_PENDING)
 		return keep_request(call, x, v) ? call->host->wait(x, STORE_WAIT_MS) : SLUICE_FAIL;
-	return rc == SLUICE_OK ? decide(call, x, v) : pass_by(v);
+	return rc == SLUICE_OK ? decide(call, x, v) : pass_by(call, x, v);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -228,7 +229,7 @@ static int32_t begin(const struct sluice_call *call, struct sluice_exchange *x)
 		v->role = VISIT_PASSES;
 	if (v->role != VISIT_FETCHES)
 		return SLUICE_CONTINUE;
-	return has_key && is_wanted(call, x, v) ? look_up(call, x, v) : pass_by(v);
+	return has_key && is_wanted(call, x, v) ? look_up(call, x, v) : pass_by(call, x, v);
 }
 
 static int32_t request_head(const struct sluice_call *call, struct sluice_exchange *x)
@@ -249,9 +250,9 @@ static int32_t request_head(const struct sluice_call *call, struct sluice_exchan
 static int32_t response_head(const struct sluice_call *call, struct sluice_exchange *x)
 {
 	struct visit *v = call->host->data_get(x);
-	if (v && !v->is_answered && v->role == VISIT_FETCHES)
+	if (v && v->role == VISIT_FETCHES)
 		return storing_head(call, x, v);
-	if (v && !v->is_answered && v->role == VISIT_INVALIDATES)
+	if (v && v->role == VISIT_INVALIDATES)
 		invalidate_by_answer(call, x, v);
 	call->host->body_pass(x);
 	return SLUICE_CONTINUE;

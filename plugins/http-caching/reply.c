@@ -90,7 +90,6 @@ static int32_t give(
 	d->answer.fields = d->fields.items;
 	d->answer.field_count = d->fields.count;
 	d->answer.reason = SLUICE_STR("cached");
-	v->is_answered = 1;
 	int32_t rc = d->answer.status == 416
 			     ? call->host->respond(x, 416, d->fields.items, d->fields.count,
 				       (struct sluice_str){"", 0}, d->answer.reason)

@@ -268,15 +268,22 @@ static struct sluice_str stored_field(const struct sluice_call *call, struct slu
 	return fields_get(&fields, name);
 }
 
-/* RFC 9111 4.3.5: its validators are those of what is stored. One that has none proves nothing; its length policies are
- * not told. */
+static int has_length(const struct sluice_call *call, struct sluice_exchange *x, uint64_t length)
+{
+	int64_t declared = call->host->length_declared(x, SLUICE_RESPONSE);
+	return declared < 0 || (uint64_t)declared == length;
+}
+
+/* RFC 9111 4.3.5: its validators are those of what is stored, and so is its length, if it tells. One that has no validators
+ * proves nothing. */
 static int is_same(const struct sluice_call *call, struct sluice_exchange *x, const struct visit *v,
 	const struct field_pairs *newer)
 {
 	const struct kept *k = &v->lookup.kept;
 	struct sluice_str tag = fields_get(newer, SLUICE_STR("etag")),
 			  date = fields_get(newer, SLUICE_STR("last-modified"));
-	return (tag.n || date.n) && (!tag.n || sluice_equal(tag, k->validators.tag)) &&
+	return (tag.n || date.n) && has_length(call, x, v->lookup.found.length) &&
+	       (!tag.n || sluice_equal(tag, k->validators.tag)) &&
 	       (!date.n ||
 		       sluice_equal(date, stored_field(call, x, k, SLUICE_STR("last-modified"))));
 }

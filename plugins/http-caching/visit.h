@@ -26,7 +26,6 @@ struct visit {
 	struct flight flight;
 	int is_waiting, has_waited; /* for another that fetches the same */
 	int is_validating;          /* the origin is asked whether what was found is still right */
-	int is_answered;            /* by this policy */
 	int is_capturing;
 	int64_t sent_ms; /* when it went on */
 	uint64_t mark;   /* likewise, among what is dropped */

@@ -398,6 +398,11 @@ enum sluice_test_outcome sluice_test_answer_bytes(
 	t->x.request_sent = true;
 	t->response.status = (uint16_t)status;
 	t->response.content_length = length_of(t, CHAIN_RESPONSE, n);
+	if (http_asked_head(&t->request)) {
+		t->response.has_content = false;
+		t->response.content_length = n > 0 ? (int64_t)n : CONTENT_LENGTH_UNKNOWN;
+		n = 0;
+	}
 	t->x.response = &t->response;
 	begin_direction(t, CHAIN_RESPONSE, str_n(bytes, n));
 	return go_on(t);

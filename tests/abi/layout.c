@@ -105,7 +105,7 @@ static void print_host(void)
 		H(body_pass), H(field_prepare), H(field_set_prepared), H(callbacks_omit),
 		H(value_wipe), H(body_length), H(wait), H(target), H(label_get), H(label_next),
 		H(claim_set), H(claim_get), H(claim_next), H(method_set), H(violation), H(reroute),
-		H(claims_prepare), H(claims_set_prepared);
+		H(claims_prepare), H(claims_set_prepared), H(length_declared), H(response_pass);
 #undef H
 	FINISH(sluice_host);
 }

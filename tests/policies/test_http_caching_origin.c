@@ -100,6 +100,21 @@ START_TEST(a_stale_head_is_validated_too)
 }
 END_TEST
 
+/* 9111 4.3.5 */
+START_TEST(an_answer_to_head_of_another_length_is_of_another_content)
+{
+	for (int is_same = 0; is_same < 2; is_same++) {
+		struct visit *v = visit_policy(NAME, NAME, PLAIN);
+		fetch(v, "/a", TAGGED "Cache-Control: max-age=10", "old");
+		sluice_test_advance(v->t, 20000);
+		ck_assert_int_eq(ask(v, "HEAD", "/a", ""), PASSED);
+		answer(v, 200, TAGGED HOUR, is_same ? "new" : "newer");
+		ck_assert_int_eq(fate_of(v, ask(v, "GET", "/a", "")), is_same ? HIT : MISS);
+		visit_leave(v);
+	}
+}
+END_TEST
+
 static const struct {
 	const char *section, *config, *answer, *second;
 	int later_s, status, is_covered;
@@ -428,11 +443,11 @@ UNIT_SUITE(http_caching_origin, the_origin_is_asked_by_what_is_stored,
 	a_changed_answer_takes_the_place_of_the_former,
 	a_changed_answer_that_is_not_stored_drops_the_former,
 	a_304_that_forbids_to_store_is_answered_once, errors_do_not_drop_what_is_stored,
-	a_stale_head_is_validated_too, an_answer_to_head_tells_of_what_is_stored,
-	what_is_stale_stands_for_errors_where_it_may, unsafe_methods_drop_their_target,
-	unsafe_methods_drop_what_their_answer_names, all_variants_go_with_their_target,
-	a_field_of_the_operators_drops_one_or_all, others_wait_for_the_one_that_fetches,
-	nobody_waits_for_what_is_not_stored,
+	a_stale_head_is_validated_too, an_answer_to_head_of_another_length_is_of_another_content,
+	an_answer_to_head_tells_of_what_is_stored, what_is_stale_stands_for_errors_where_it_may,
+	unsafe_methods_drop_their_target, unsafe_methods_drop_what_their_answer_names,
+	all_variants_go_with_their_target, a_field_of_the_operators_drops_one_or_all,
+	others_wait_for_the_one_that_fetches, nobody_waits_for_what_is_not_stored,
 	what_was_asked_for_before_a_change_is_not_stored_behind_it,
 	who_has_waited_in_vain_was_the_last, nobody_waits_longer_than_it_may,
 	one_that_goes_away_holds_up_nobody, credentials_and_conditions_do_not_wait,

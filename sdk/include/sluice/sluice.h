@@ -426,6 +426,14 @@ struct sluice_host {
 	/* As claim_set of that object, copied, at a fortieth of its cost. request_head, request_body. */
 	int32_t (*claims_set_prepared)(
 		struct sluice_exchange *exchange, const struct sluice_claims *claims);
+
+	/* Exchange callbacks. What Content-Length said, which an answer to HEAD, and a 304, may say of content that does
+	 * not follow (RFC 9110 8.6); -1: nothing. */
+	int64_t (*length_declared)(struct sluice_exchange *exchange, enum sluice_side side);
+
+	/* request_head: the binding has nothing to do with the response of this exchange, its own answer
+	 * included. Its response callbacks do not come; `log` and `done` do. */
+	int32_t (*response_pass)(struct sluice_exchange *exchange);
 };
 
 /* --- what a plugin gives --------------------------------------------------------------------- */

@@ -356,6 +356,48 @@ START_TEST(letting_the_request_pass_says_nothing_about_the_response)
 }
 END_TEST
 
+static int32_t let_response_pass(
+	struct probe *p, struct sluice_exchange *x, const struct sluice_body *body)
+{
+	return p->host->response_pass(x) == SLUICE_OK ? SLUICE_CONTINUE : SLUICE_FAIL;
+}
+
+START_TEST(a_response_that_is_let_pass_is_seen_by_the_others)
+{
+	struct bench *b = bench_new();
+	struct probe *first = bench_probe(b), *second = bench_probe(b);
+	first->on[CALLBACK_RESPONSE_HEAD] = first->on[CALLBACK_RESPONSE_BODY] = probe_pass;
+	first->body[RSP].mode = BODY_OBSERVE;
+	second->on[CALLBACK_REQUEST_HEAD] = let_response_pass;
+	second->on[CALLBACK_RESPONSE_HEAD] = second->on[CALLBACK_RESPONSE_BODY] = probe_pass;
+	second->on[CALLBACK_DONE] = probe_pass;
+	bench_start(b);
+	ck_assert_int_eq(bench_give(b, REQ, "abc"), CHAIN_DONE);
+	ck_assert_int_eq(bench_give(b, RSP, "def"), CHAIN_DONE);
+	ck_assert_str_eq(bench_out(b, RSP), "def");
+	bench_finish(b);
+	ck_assert_str_eq(
+		bench_trace(b), "b.request_head a.response_head a.response_body(def$) b.done ");
+	bench_free(b);
+}
+END_TEST
+
+START_TEST(a_response_that_all_let_pass_stays_where_it_is)
+{
+	struct bench *b = bench_new();
+	struct probe *a = bench_probe(b);
+	a->on[CALLBACK_REQUEST_HEAD] = let_response_pass;
+	a->on[CALLBACK_RESPONSE_HEAD] = a->on[CALLBACK_RESPONSE_BODY] = probe_pass;
+	bench_start(b);
+	ck_assert_int_eq(bench_give(b, REQ, "abc"), CHAIN_DONE);
+	ck_assert(!chain_run_wants_body(&b->x, RSP));
+	ck_assert_int_eq(bench_step(b, RSP), CHAIN_MORE);
+	ck_assert(b->x.run[RSP].head_done);
+	ck_assert_str_eq(bench_trace(b), "a.request_head ");
+	bench_free(b);
+}
+END_TEST
+
 /* However the body is cut, what comes out is the same. */
 START_TEST(pieces_of_any_size_give_the_same_body)
 {
@@ -394,4 +436,5 @@ UNIT_SUITE(bodies, heads_behind_a_buffering_binding_wait_for_its_decision,
 	a_body_that_is_let_pass_is_neither_shown_nor_collected_nor_too_large,
 	a_streaming_binding_that_lets_the_body_pass_keeps_its_length,
 	letting_the_request_pass_says_nothing_about_the_response,
-	pieces_of_any_size_give_the_same_body)
+	a_response_that_is_let_pass_is_seen_by_the_others,
+	a_response_that_all_let_pass_stays_where_it_is, pieces_of_any_size_give_the_same_body)

@@ -126,7 +126,7 @@ SLUICE_EXPORT enum sluice_test_outcome sluice_test_send(
 	struct sluice_test_exchange *x, const char *body);
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_send_bytes(
 	struct sluice_test_exchange *x, const void *bytes, size_t n);
-/* The upstream's response goes back through them; after SLUICE_TEST_PASSED. */
+/* The upstream's response goes back through them; after SLUICE_TEST_PASSED. Of a body to HEAD only its length is told. */
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_answer(
 	struct sluice_test_exchange *x, int status, const char *body);
 SLUICE_EXPORT enum sluice_test_outcome sluice_test_answer_bytes(
