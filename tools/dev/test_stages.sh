@@ -6,6 +6,7 @@
 FUZZ_SECONDS=${FUZZ_SECONDS:-25}
 REASON_LINES=15 # of each failure; of so many failures:
 REASONS=10
+THREADED="base observe loop net policy upstream proxy services state" # folders of core with threads
 passed=0 failed=0
 failures=()
 reasons=()
@@ -41,6 +42,18 @@ stage_build() {
 		broken="$broken$1 "
 	fi
 	stage_end
+}
+
+# stage_build_threaded <preset> <pattern>: without a pattern, what is installed and what is run of the tests.
+stage_build_threaded() {
+	local targets=() folder
+	if [ -z "$2" ]; then
+		targets=({core,sdk,plugins,tools}/all schemas tests/{hostile,steering,framing,callout,witness}/all)
+		for folder in $THREADED; do
+			targets+=("unit_$folder")
+		done
+	fi
+	stage_build "$1" "${targets[@]}"
 }
 
 # what_a_test_said <preset> <name>
