@@ -2,6 +2,7 @@
 #include "policy/claims.h"
 
 #include "json/json.h"
+#include "json/plain_object.h"
 #include "policy/chain.h"
 #include "policy/host_priv.h"
 
@@ -91,54 +92,100 @@ static enum rc read_claims(struct str json, struct json_document **d)
 /* Where they go. */
 typedef void *room_fn(void *of, size_t bytes);
 
-/* Names and values one behind the other; ends[i] is behind the i-th value. */
+/* Names, and values as json_write has them. */
+struct members {
+	struct claim items[CLAIMS_MAX];
+	uint32_t count;
+};
+
+/* Names and values one behind the other in `text`, whose views they are. */
 static enum rc members_write(
-	const struct json_value *object, struct buffer *text, size_t ends[CLAIMS_MAX])
+	const struct json_value *object, struct buffer *text, struct members *m)
 {
 	if (object->type != JSON_OBJECT)
 		return RC_INVALID;
 	if (object->u.object.count > CLAIMS_MAX)
 		return RC_FULL;
-	for (uint32_t i = 0; i < object->u.object.count; i++) {
-		const struct json_member *m = &object->u.object.members[i];
-		if (m->key.n == 0 || m->key.n > CLAIM_NAME_BYTES_MAX)
-			return RC_INVALID;
-		buffer_add(text, m->key);
-		json_write(&m->value, text);
-		ends[i] = text->n;
+	m->count = object->u.object.count;
+	for (uint32_t i = 0; i < m->count; i++) {
+		const struct json_member *from = &object->u.object.members[i];
+		size_t start = text->n + from->key.n;
+		buffer_add(text, from->key);
+		json_write(&from->value, text);
+		m->items[i] = (struct claim){{NULL, from->key.n}, {NULL, text->n - start}};
 	}
-	return text->failed || text->n > CLAIMS_BYTES_MAX ? RC_FULL : RC_OK;
+	if (text->failed)
+		return RC_FULL;
+	const char *at = buffer_str(text).p;
+	for (uint32_t i = 0; i < m->count; i++) {
+		m->items[i].name.p = at;
+		m->items[i].json.p = at + m->items[i].name.n;
+		at = m->items[i].json.p + m->items[i].json.n;
+	}
+	return RC_OK;
 }
 
-static enum rc compose(const struct json_value *object, struct buffer *text, room_fn *room,
-	void *of, struct sluice_claims **out)
+/* Most are plain. */
+static enum rc members_read(struct str json, struct buffer *text, struct members *m)
 {
-	size_t ends[CLAIMS_MAX], start = 0;
-	enum rc rc = members_write(object, text, ends);
+	struct json_plain_member plain[JSON_PLAIN_MEMBERS_MAX];
+	struct json_document *d;
+	enum rc rc = RC_OK;
+	if (json.n <= CLAIMS_BYTES_MAX && json_plain_object(json, plain, &m->count) == RC_OK) {
+		for (uint32_t i = 0; i < m->count; i++)
+			m->items[i] = (struct claim){plain[i].name, plain[i].json};
+		return RC_OK;
+	}
+	rc = read_claims(json, &d);
 	if (rc != RC_OK)
 		return rc;
-	uint32_t count = object->u.object.count;
-	struct sluice_claims *c = room(of, sizeof(*c) + count * sizeof(c->items[0]) + text->n);
+	rc = members_write(json_root(d), text, m);
+	json_free(d);
+	return rc;
+}
+
+static enum rc members_measure(const struct members *m, size_t *bytes)
+{
+	*bytes = 0;
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (m->items[i].name.n == 0 || m->items[i].name.n > CLAIM_NAME_BYTES_MAX)
+			return RC_INVALID;
+		*bytes += m->items[i].name.n + m->items[i].json.n;
+	}
+	return *bytes > CLAIMS_BYTES_MAX ? RC_FULL : RC_OK;
+}
+
+static enum rc members_copy(
+	const struct members *m, room_fn *room, void *of, struct sluice_claims **out)
+{
+	size_t bytes;
+	enum rc rc = members_measure(m, &bytes);
+	if (rc != RC_OK)
+		return rc;
+	struct sluice_claims *c = room(of, sizeof(*c) + m->count * sizeof(c->items[0]) + bytes);
 	if (!c)
 		return RC_FULL;
-	*c = (struct sluice_claims){.count = count, .bytes = text->n};
-	char *to = (char *)&c->items[count];
-	for (uint32_t k = 0; k < count; start = ends[k++]) {
-		size_t name_n = object->u.object.members[k].key.n;
-		memcpy(to + start, text->p + start, ends[k] - start);
-		c->items[k].name = str_n(to + start, name_n);
-		c->items[k].json = str_n(to + start + name_n, ends[k] - start - name_n);
+	*c = (struct sluice_claims){.count = m->count, .bytes = bytes};
+	char *to = (char *)&c->items[m->count];
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct str name = m->items[i].name, json = m->items[i].json;
+		memcpy(to, name.p, name.n);
+		memcpy(to + name.n, json.p, json.n);
+		c->items[i] = (struct claim){str_n(to, name.n), str_n(to + name.n, json.n)};
+		to += name.n + json.n;
 	}
 	*out = c;
 	return RC_OK;
 }
 
-static enum rc compose_of(
-	const struct json_value *object, room_fn *room, void *of, struct sluice_claims **out)
+static enum rc compose(struct str json, room_fn *room, void *of, struct sluice_claims **out)
 {
+	struct members m;
 	struct buffer text;
 	buffer_init(&text, TEXT_BYTES_MAX);
-	enum rc rc = compose(object, &text, room, of, out);
+	enum rc rc = members_read(json, &text, &m);
+	if (rc == RC_OK)
+		rc = members_copy(&m, room, of, out);
 	buffer_deinit(&text);
 	return rc;
 }
@@ -155,13 +202,7 @@ static void *room_of_arena(void *arena, size_t bytes)
 
 enum rc claims_prepare(struct sluice_instance *i, struct str json, struct sluice_claims **out)
 {
-	struct json_document *d;
-	enum rc rc = read_claims(json, &d);
-	if (rc != RC_OK)
-		return rc;
-	rc = compose_of(json_root(d), room_of_instance, i, out);
-	json_free(d);
-	return rc;
+	return compose(json, room_of_instance, i, out);
 }
 
 static enum rc put_all(struct sluice_exchange *x, const struct sluice_claims *from)
@@ -173,10 +214,10 @@ static enum rc put_all(struct sluice_exchange *x, const struct sluice_claims *fr
 }
 
 /* Of an exchange that has none they become its own where they are. */
-static enum rc put_members(struct sluice_exchange *x, const struct json_value *object)
+static enum rc put_members(struct sluice_exchange *x, struct str json)
 {
 	struct sluice_claims *from;
-	enum rc rc = compose_of(object, room_of_arena, x->arena, &from);
+	enum rc rc = compose(json, room_of_arena, x->arena, &from);
 	if (rc != RC_OK)
 		return rc;
 	struct exchange_claims *c = claims_of(x);
@@ -194,10 +235,12 @@ static enum rc put_members(struct sluice_exchange *x, const struct json_value *o
 enum rc claims_set(struct sluice_exchange *x, struct str name, struct str json)
 {
 	struct json_document *d;
+	if (name.n == 0)
+		return put_members(x, json);
 	enum rc rc = read_claims(json, &d);
 	if (rc != RC_OK)
 		return rc;
-	rc = name.n > 0 ? put_value(x, name, json_root(d)) : put_members(x, json_root(d));
+	rc = put_value(x, name, json_root(d));
 	json_free(d);
 	return rc;
 }

@@ -22,6 +22,7 @@
 struct worker {
 	struct verified *verified; /* NULL: none are remembered */
 	struct keyring ring;
+	struct jose_last last; /* header */
 };
 
 /* One request. */
@@ -160,7 +161,7 @@ static int32_t read_token(struct visit *v, struct jose_token *token)
 	char *room = v->host->exchange_alloc(v->x, JOSE_ROOM_BYTES(v->token.n));
 	if (!room)
 		return SLUICE_E_FULL;
-	int32_t rc = jose_token_read(v->s->crypto, v->token, room, token, &v->why);
+	int32_t rc = jose_token_read(v->s->crypto, &v->w->last, v->token, room, token, &v->why);
 	if (rc == SLUICE_OK)
 		v->claims_text = token->claims_text;
 	return rc;
@@ -335,12 +336,13 @@ static void forget(const struct visit *v)
 /* What the expression would say of that claim need not be asked: it would make all claims its own for it. */
 static int32_t find_client(const struct visit *v, struct sluice_str *id)
 {
-	struct sluice_str said =
-		jose_text(v->s->is_client_claim ? jose_get(v->claims, "client_id") : NULL);
-	if (!said.p)
+	const struct jose_value *claim = jose_get(v->claims, "client_id");
+	struct sluice_str said = jose_text(claim);
+	if (!v->s->is_client_claim || (claim && !said.p))
 		return evaluate(v, v->s->client.id, id);
-	*id = said;
-	return SLUICE_OK;
+	if (claim)
+		*id = said;
+	return claim ? SLUICE_OK : SLUICE_E_NOT_FOUND;
 }
 
 static int32_t tell_client(struct visit *v)

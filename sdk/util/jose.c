@@ -3,6 +3,8 @@
 
 #include "sluice/text.h"
 
+#define NOT_ENCODED "it is not in base64url"
+
 uint32_t jose_algorithm_named(struct sluice_str name)
 {
 	static const char names[][6] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
@@ -40,31 +42,65 @@ static const char *header_problem(struct jose_token *t)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
 		if (jose_get(t->header, refused[i]))
 			return "its header asks for an extension";
-	/* "none" in disguise, and a signature that nobody would look at */
-	if ((t->algorithm == 0) != (t->signature.n == 0))
-		return "its algorithm and its signature do not go together";
 	return NULL;
 }
 
-int32_t jose_token_read(const struct sluice_crypto_service *crypto, struct sluice_str text,
-	char *room, struct jose_token *token, const char **why)
+static int is_last(const struct jose_last *last, struct sluice_str header)
 {
-	struct sluice_str rest = text, bytes;
+	return last && header.n && header.n == last->header_bytes &&
+	       memcmp(header.p, last->header, header.n) == 0;
+}
+
+static void keep(struct jose_last *last, struct sluice_str header, const struct jose_token *t)
+{
+	last->header_bytes = header.n <= JOSE_LAST_BYTES_MAX ? header.n : 0;
+	last->algorithm = t->algorithm;
+	last->has_kid = t->has_kid;
+	last->kid_bytes = t->kid.n;
+	memcpy(last->header, header.p, last->header_bytes);
+	if (t->kid.n)
+		memcpy(last->kid, t->kid.p, t->kid.n);
+}
+
+/* NULL: it is read. */
+static const char *header_read(const struct sluice_crypto_service *crypto, struct jose_last *last,
+	struct sluice_str header, char *room, struct jose_token *t)
+{
+	struct sluice_str bytes;
+	if (is_last(last, header)) {
+		t->algorithm = last->algorithm;
+		t->has_kid = last->has_kid;
+		t->kid = (struct sluice_str){last->has_kid ? last->kid : NULL, last->kid_bytes};
+		return NULL;
+	}
+	if (!decode(crypto, header, &room, &bytes))
+		return NOT_ENCODED;
+	if (jose_object_read(bytes, &t->header) != SLUICE_OK)
+		return "its header is no JSON object";
+	const char *problem = header_problem(t);
+	if (!problem && last)
+		keep(last, header, t);
+	return problem;
+}
+
+int32_t jose_token_read(const struct sluice_crypto_service *crypto, struct jose_last *last,
+	struct sluice_str text, char *room, struct jose_token *token, const char **why)
+{
+	struct sluice_str rest = text;
 	struct sluice_str header = sluice_cut(&rest, '.');
 	struct sluice_str claims = rest.p ? sluice_cut(&rest, '.') : rest;
 	*token = (struct jose_token){.data = {text.p, header.n + 1 + claims.n}};
 	*why = "it has not three parts";
 	if (!rest.p || (rest.n && memchr(rest.p, '.', rest.n)))
 		return SLUICE_E_INVALID;
-	*why = "it is not in base64url";
+	*why = NOT_ENCODED;
 	if (!decode(crypto, claims, &room, &token->claims_text) ||
-		!decode(crypto, rest, &room, &token->signature) ||
-		!decode(crypto, header, &room, &bytes))
+		!decode(crypto, rest, &room, &token->signature))
 		return SLUICE_E_INVALID;
-	*why = "its header is no JSON object";
-	if (jose_object_read(bytes, &token->header) != SLUICE_OK)
-		return SLUICE_E_INVALID;
-	*why = header_problem(token);
+	*why = header_read(crypto, last, header, room, token);
+	/* "none" in disguise, and a signature that nobody would look at */
+	if (!*why && (token->algorithm == 0) != (token->signature.n == 0))
+		*why = "its algorithm and its signature do not go together";
 	if (!*why)
 		return SLUICE_OK;
 	jose_token_deinit(token);

@@ -46,10 +46,16 @@ static char *encoded(const char *s)
 static const char *refusal(const char *token, struct jose_token *out)
 {
 	static char room[1 << 16];
-	const char *why = NULL;
+	static struct jose_last last;
+	const char *why = NULL, *again = NULL;
 	struct jose_token t;
-	int32_t rc = jose_token_read(crypto, text(token), room, &t, &why);
+	for (int i = 0; i < 2; i++) {
+		if (jose_token_read(crypto, &last, text(token), room, &t, &again) == SLUICE_OK)
+			jose_token_deinit(&t);
+	}
+	int32_t rc = jose_token_read(crypto, NULL, text(token), room, &t, &why);
 	ck_assert_int_eq(rc == SLUICE_OK, why == NULL);
+	ck_assert_ptr_eq(again, why); /* whatever was read before */
 	if (rc == SLUICE_OK && out)
 		*out = t;
 	else if (rc == SLUICE_OK)
@@ -143,6 +149,60 @@ START_TEST(refuses_headers_that_ask_for_more_than_is_done)
 	ck_assert_ptr_null(header_refusal("{\"alg\":\"none\"}", ""));
 	ck_assert_ptr_nonnull(header_refusal("{\"alg\":\"none\"}", "AA"));
 	ck_assert_ptr_nonnull(header_refusal("{\"alg\":\"HS256\"}", ""));
+	rig_free(rig);
+}
+END_TEST
+
+/* A token with that header, by what is remembered: whether its header was read, and what it said. */
+static bool reads_header(struct jose_last *last, const char *header, const char *signature)
+{
+	static char room[1 << 16];
+	char *first = encoded(header);
+	char *token = heap_printf("%s.e30.%s", first, signature);
+	struct jose_token known, t;
+	const char *why;
+	ck_assert_int_eq(jose_token_read(crypto, NULL, text(token), room, &known, &why), SLUICE_OK);
+	ck_assert_int_eq(jose_token_read(crypto, last, text(token), room, &t, &why), SLUICE_OK);
+	bool is = t.header != NULL;
+	ck_assert_uint_eq(t.algorithm, known.algorithm);
+	ck_assert_uint_eq(t.has_kid, known.has_kid);
+	ck_assert_int_eq(t.kid.p == NULL, known.kid.p == NULL);
+	ck_assert(
+		t.kid.n == known.kid.n && (t.kid.n == 0 || !memcmp(t.kid.p, known.kid.p, t.kid.n)));
+	jose_token_deinit(&known);
+	jose_token_deinit(&t);
+	free(first);
+	free(token);
+	return is;
+}
+
+START_TEST(the_last_header_is_not_read_again)
+{
+	static const char *const headers[] = {"{\"alg\":\"HS256\"}",
+		"{\"alg\":\"HS256\",\"kid\":\"a\"}", "{\"alg\":\"ES256\",\"kid\":\"\"}",
+		"{\"alg\":\"ES256\",\"kid\":\"b\",\"jku\":\"x\"}"};
+	struct jose_last last = {.header_bytes = 0};
+	struct jose_token t;
+	const char *why;
+	char room[64], lengthy[700];
+	open_rig();
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < COUNT(headers); i++) {
+			ck_assert(reads_header(&last, headers[i], "AA"));
+			ck_assert(!reads_header(&last, headers[i], "AAAA"));
+		}
+	}
+	/* It says nothing of a signature. */
+	ck_assert(reads_header(&last, "{\"alg\":\"none\"}", ""));
+	ck_assert(!reads_header(&last, "{\"alg\":\"none\"}", ""));
+	ck_assert_int_eq(
+		jose_token_read(crypto, &last, text("eyJhbGciOiJub25lIn0.e30.AA"), room, &t, &why),
+		SLUICE_E_INVALID);
+	/* Too long, and the one before it is gone. */
+	snprintf(lengthy, sizeof(lengthy), "{\"alg\":\"HS256\",\"x\":\"%0500d\"}", 0);
+	ck_assert(reads_header(&last, lengthy, "AA"));
+	ck_assert(reads_header(&last, lengthy, "AA"));
+	ck_assert(reads_header(&last, "{\"alg\":\"none\"}", ""));
 	rig_free(rig);
 }
 END_TEST
@@ -401,6 +461,6 @@ END_TEST
 
 UNIT_SUITE(jose, keeps_the_json_test_suite, reads_and_checks_the_token_of_rfc_7515,
 	refuses_what_has_not_the_compact_form, refuses_headers_that_ask_for_more_than_is_done,
-	nesting_and_kids_have_bounds, passes_over_keys_that_check_nothing,
-	a_kid_chooses_and_the_key_decides, a_key_of_its_own_is_for_every_kid,
-	members_can_be_visited_and_written)
+	the_last_header_is_not_read_again, nesting_and_kids_have_bounds,
+	passes_over_keys_that_check_nothing, a_kid_chooses_and_the_key_decides,
+	a_key_of_its_own_is_for_every_kid, members_can_be_visited_and_written)

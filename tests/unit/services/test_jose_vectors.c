@@ -116,7 +116,7 @@ static int32_t judge(const struct jose_keys *keys, const char *token)
 	static char room[4096];
 	struct jose_token t;
 	const char *why;
-	int32_t rc = jose_token_read(crypto, text(token), room, &t, &why);
+	int32_t rc = jose_token_read(crypto, NULL, text(token), room, &t, &why);
 	if (rc != SLUICE_OK)
 		return rc;
 	rc = jose_keys_check(keys, &t);
@@ -136,7 +136,7 @@ START_TEST(each_token_is_its_keys_and_of_its_algorithm)
 		read_keys(v->key, &keys);
 		ck_assert_msg(judge(&keys, v->token) == SLUICE_OK, "%s", v->where);
 		ck_assert_int_eq(
-			jose_token_read(crypto, text(v->token), room, &t, &why), SLUICE_OK);
+			jose_token_read(crypto, NULL, text(v->token), room, &t, &why), SLUICE_OK);
 		ck_assert_uint_eq(t.algorithm, v->algorithm);
 		jose_token_deinit(&t);
 		for (size_t k = 0; k < ARRAY_COUNT(vectors); k++)

@@ -56,7 +56,7 @@ static bool is_signed(const struct json_value *jwk, struct str text)
 	buffer_deinit(&key);
 	if (!is_good)
 		return false;
-	is_good = jose_token_read(crypto, out_of(text), room, &token, &why) == SLUICE_OK;
+	is_good = jose_token_read(crypto, NULL, out_of(text), room, &token, &why) == SLUICE_OK;
 	if (is_good) {
 		is_good = jose_keys_check(&keys, &token) == SLUICE_OK;
 		jose_token_deinit(&token);
