@@ -452,7 +452,6 @@ static bool serve(struct gateway *g)
 	registry_set_metrics(g->registry, g->metrics);
 	registry_set_loop(g->registry, g->loop);
 	services_register(g->registry);
-	services_caches_keep_in(g->state_dir);
 	services_keep_in(g->state_dir);
 	prepare_job_threads(g);
 	ports_init(&g->ports, g->workers, g->supervision);

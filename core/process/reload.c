@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "plan/plan_diagnostics.h"
 #include "plan/plan_parts.h"
+#include "services/caches.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -298,6 +299,9 @@ static void on_activated(
 			apply_settings(g, plan_root(g->activating.settings));
 		now_serves(g, generation);
 		tell_serving(g, generation, stubs, is_saved);
+		/* What is removed now was removed by somebody, and is not merely missing. */
+		if (!is_saved && stubs == 0)
+			services_caches_sweep();
 	} else {
 		const char *why = is_saved ? "the saved configuration is refused"
 					   : "the configuration is refused";

@@ -9,9 +9,8 @@
 
 #include "base/str.h"
 
-/* Where stores that outlast the process keep their entries (state/cache_folder.h), in a folder of their own; NULL:
- * nowhere. It lasts until the last store is gone. */
-void services_caches_keep_in(const char *dir);
+/* What is on disk of stores that nobody has opened is deleted. */
+void services_caches_sweep(void);
 /* The process ends: what is on disk of stores that go from now on stays there. */
 void services_caches_end(void);
 

@@ -30,6 +30,7 @@ void services_keep_in(const char *state_dir)
 {
 	free(folder);
 	folder = state_dir ? heap_printf("%s/kept", state_dir) : NULL;
+	named_caches_keep_in(state_dir);
 }
 
 static bool is_name(struct sluice_str name)

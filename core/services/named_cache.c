@@ -395,10 +395,16 @@ struct sluice_cache *named_cache_open(
 }
 
 /* --- for whoever runs the gateway ------------------------------------------------------------ */
-void services_caches_keep_in(const char *dir)
+void named_caches_keep_in(const char *dir)
 {
 	state_dir = dir;
 	is_ending = false;
+}
+
+void services_caches_sweep(void)
+{
+	if (state_dir)
+		cache_folders_sweep(state_dir);
 }
 
 void services_caches_end(void)

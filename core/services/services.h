@@ -18,8 +18,8 @@ enum services_store {
 typedef enum services_store services_store_fn(void);
 void services_store_by(services_store_fn *fn);
 
-/* Where what plugins keep lies; NULL, as it begins: nowhere. Main thread, before plugins are loaded, and after all are
- * gone. */
+/* Where what plugins keep lies, and what is in their stores that outlasts the process; NULL, as it begins: nowhere. It
+ * lasts as long as they do. Main thread, before plugins are loaded, and after all are gone. */
 void services_keep_in(const char *state_dir);
 
 /* Registers all of them; once per process, before plugins are loaded. */

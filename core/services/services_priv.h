@@ -22,6 +22,10 @@ struct services_thread {
 };
 extern _Thread_local struct services_thread services_thread;
 
+/* Where stores that outlast the process keep their entries (state/cache_folder.h), in a folder of their own; NULL:
+ * nowhere. */
+void named_caches_keep_in(const char *state_dir);
+
 const void *services_expr_table(void);
 const void *services_timer_table(void);
 const void *services_crypto_table(void);

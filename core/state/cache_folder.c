@@ -21,7 +21,9 @@
 
 struct cache_folder {
 	struct cache_mirror mirror;
+	struct link link;        /* of those that are open */
 	char *dir, *path, *name; /* owned */
+	struct str own;          /* the end of the path */
 	/* guarded by disk.lock */
 	uint64_t pending_bytes;
 	unsigned pending;
@@ -48,12 +50,15 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct link tasks;
-	unsigned folders;
+	unsigned users;
 	bool is_stopping;
 	pthread_t thread;
 } disk = {.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
 	.tasks = {&disk.tasks, &disk.tasks}};
+
+/* Main thread. */
+static struct link open_folders = {&open_folders, &open_folders};
 
 /* --- what is to be done ---------------------------------------------------------------------- */
 /* The lock of the disk is held in all of these. */
@@ -309,23 +314,52 @@ static void *run(void *arg)
 	return arg;
 }
 
-/* --- life ------------------------------------------------------------------------------------ */
-struct cache_folder *cache_folder_open(const char *dir, struct str name, struct cache *c)
+/* The thread is there as long as anybody uses the disk. */
+static void disk_use(void)
 {
-	char own[CACHE_FILE_NAME_BYTES];
+	pthread_mutex_lock(&disk.lock);
+	if (disk.users++ == 0)
+		thread_start(&disk.thread, run, NULL);
+	pthread_mutex_unlock(&disk.lock);
+}
+
+static void disk_leave(void)
+{
+	pthread_mutex_lock(&disk.lock);
+	bool is_last = --disk.users == 0;
+	disk.is_stopping = is_last;
+	pthread_cond_signal(&disk.wake);
+	pthread_mutex_unlock(&disk.lock);
+	if (!is_last)
+		return;
+	pthread_join(disk.thread, NULL);
+	disk.is_stopping = false;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+static struct cache_folder *folder_new(const char *dir, const char *own, struct str name)
+{
 	struct cache_folder *f = heap_zalloc(sizeof(*f));
-	f->mirror = (struct cache_mirror){.stands = on_stands, .is_gone = on_is_gone};
-	cache_file_name(name, own);
 	f->dir = heap_printf("%s/caches", dir);
 	f->path = heap_printf("%s/caches/%s", dir, own);
 	f->name = heap_strndup(name);
-	f->store = c;
+	f->own = str_from(str_of(f->path), strlen(f->path) - strlen(own));
 	f->fd = -1;
 	CHECK(pthread_mutex_init(&f->lock, NULL) == 0);
+	list_append(&open_folders, &f->link);
+	disk_use();
+	return f;
+}
+
+struct cache_folder *cache_folder_open(const char *dir, struct str name, struct cache *c)
+{
+	char own[CACHE_FILE_NAME_BYTES];
+	cache_file_name(name, own);
+	struct cache_folder *f = folder_new(dir, own, name);
+	f->mirror = (struct cache_mirror){.stands = on_stands, .is_gone = on_is_gone};
+	f->store = c;
 	cache_set_mirror(c, &f->mirror);
 	pthread_mutex_lock(&disk.lock);
-	if (disk.folders++ == 0)
-		thread_start(&disk.thread, run, NULL);
 	task_add(f, LOAD, NULL, STR_EMPTY);
 	pthread_mutex_unlock(&disk.lock);
 	return f;
@@ -334,18 +368,50 @@ struct cache_folder *cache_folder_open(const char *dir, struct str name, struct 
 void cache_folder_close(struct cache_folder *f, bool stays)
 {
 	pthread_mutex_lock(&f->lock);
-	cache_set_mirror(f->store, NULL);
+	if (f->store)
+		cache_set_mirror(f->store, NULL);
 	f->store = NULL;
 	pthread_mutex_unlock(&f->lock);
+	list_remove(&f->link);
 	pthread_mutex_lock(&disk.lock);
 	if (!stays)
 		give_up_pending(f);
 	task_add(f, stays ? CLOSE : REMOVE, NULL, STR_EMPTY);
-	bool is_last = --disk.folders == 0;
-	disk.is_stopping = is_last;
 	pthread_mutex_unlock(&disk.lock);
-	if (!is_last)
+	disk_leave();
+}
+
+/* --- what nobody has ------------------------------------------------------------------------- */
+static bool is_open(struct str own)
+{
+	LIST_FOREACH(l, &open_folders)
+	if (str_eq(CONTAINER_OF(l, struct cache_folder, link)->own, own))
+		return true;
+	return false;
+}
+
+/* Whatever else is there is not ours. */
+static bool is_digest(struct str name)
+{
+	size_t n = 0;
+	while (n < name.n && strchr("0123456789abcdef", name.p[n]))
+		n++;
+	return n == name.n && n == CACHE_FILE_NAME_BYTES - 1;
+}
+
+void cache_folders_sweep(const char *dir)
+{
+	char *path = heap_printf("%s/caches", dir);
+	DIR *folders = opendir(path);
+	free(path);
+	if (!folders)
 		return;
-	pthread_join(disk.thread, NULL);
-	disk.is_stopping = false;
+	disk_use();
+	for (const struct dirent *each; (each = readdir(folders));) {
+		struct str own = str_of(each->d_name);
+		if (is_digest(own) && !is_open(own))
+			cache_folder_close(folder_new(dir, each->d_name, own), false);
+	}
+	disk_leave();
+	closedir(folders);
 }

@@ -29,3 +29,5 @@ struct cache_folder;
 struct cache_folder *cache_folder_open(const char *dir, struct str name, struct cache *c);
 /* `stays`: the files; else they go. Closing the last one waits until all of it is done. */
 void cache_folder_close(struct cache_folder *f, bool stays);
+/* Deletes in `dir` what is no open folder's: of names that nobody has any more. */
+void cache_folders_sweep(const char *dir);

@@ -318,6 +318,24 @@ def files_that_are_not_whole_and_those_of_nobody_go():
 
 
 @case
+def files_of_bindings_that_were_removed_meanwhile_go():
+    with Backend(counting()) as backend:
+        port = free_port()
+        documents = {f"{name}.yaml": [api(name, backend, port=port, base=f"/{name}", policies=[caching(persistCache=True)])]
+                     for name in ("a", "b")}
+        with Gateway(documents) as gateway:
+            equal(asked(gateway, ("/a",), ("/b",)), ["answer 1", "answer 2"])
+            wait_for(lambda: len(files(gateway)) == 2, "the files")
+            equal(gateway.stop(), 0)
+            equal(len(os.listdir(f"{gateway.state}/caches")), 2)
+            gateway.remove("b.yaml")
+            gateway.start()
+            gateway.wait_until_ready()
+            wait_for(lambda: entries(gateway) == 1 and len(os.listdir(f"{gateway.state}/caches")) == 1, "one folder")
+            equal(asked(gateway, ("/a",)), ["answer 1"])
+
+
+@case
 def a_flood_of_keys_and_of_large_answers_stays_within_its_bounds():
     """CA7."""
     def script(connection):
@@ -342,6 +360,22 @@ def a_flood_of_keys_and_of_large_answers_stays_within_its_bounds():
         contains(client.get("/in-use").get("cache-status"), "; hit")
         equal(len(client.get("/large/0").body), 300000)
         equal(len(backend.requests), asked_before + 1)
+
+
+@case
+def a_flood_of_variants_has_no_more_than_its_places():
+    """CA4."""
+    def script(connection):
+        while request := connection.read_request():
+            connection.send(reply(200, request.target, {**HOUR, "Vary": "*" if "star" in request.target else "X-A"}))
+    with Backend(script) as backend, Gateway([api("a", backend, policies=[caching()])]) as gateway, \
+            gateway.client() as client:
+        for i in range(100):
+            client.get("/", {"X-A": str(i)})
+        check(24 <= entries(gateway) <= 33, entries(gateway))  # one of them is the index
+        client.get("/star")
+        client.get("/star")
+        equal(len(backend.requests), 102)
 
 
 @case

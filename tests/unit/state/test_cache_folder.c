@@ -428,7 +428,63 @@ START_TEST(of_too_many_that_were_removed_nothing_comes_back)
 }
 END_TEST
 
-UNIT_SUITE(cache_folder, what_stood_there_comes_back, what_goes_from_memory_goes_from_the_disk,
+/* A folder of entries that another process had, and something that no cache has made. */
+static void leave_behind(const char *name, char *left, size_t n)
+{
+	char own[CACHE_FILE_NAME_BYTES];
+	struct cache *other = cache_new(&options);
+	struct cache_folder *folder = cache_folder_open(dir, str_of(name), other);
+	struct cache *mine = c;
+	c = other;
+	put("x", "left");
+	c = mine;
+	cache_folder_close(folder, true);
+	cache_free(other);
+	cache_file_name(str_of(name), own);
+	snprintf(left, n, "%s/caches/%s", dir, own);
+}
+
+START_TEST(what_nobody_has_opened_is_swept_away)
+{
+	char left[200], another[200], foreign[100];
+	begin();
+	put("a", "alpha");
+	stop(true);
+	leave_behind("policy gone", left, sizeof(left));
+	leave_behind("policy gone too", another, sizeof(another));
+	snprintf(foreign, sizeof(foreign), "%s/caches/notes", dir);
+	ck_assert_int_eq(mkdir(foreign, 0700), 0);
+	ck_assert_int_eq(access(left, F_OK), 0);
+	start();
+	cache_folders_sweep(dir);
+	restart();
+	wait_for_entries(1);
+	ck_assert(has("a"));
+	ck_assert_int_ne(access(left, F_OK), 0);
+	ck_assert_int_ne(access(another, F_OK), 0);
+	ck_assert_int_eq(rmdir(foreign), 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_sweep_needs_no_folder_that_is_open)
+{
+	char left[200];
+	begin();
+	stop(true);
+	leave_behind("policy gone", left, sizeof(left));
+	ck_assert_int_eq(access(left, F_OK), 0);
+	cache_folders_sweep("/nowhere");
+	cache_folders_sweep(dir);
+	ck_assert_int_ne(access(left, F_OK), 0);
+	ck_assert_int_eq(files(), -1);
+	start();
+	end();
+}
+END_TEST
+
+UNIT_SUITE(cache_folder, what_nobody_has_opened_is_swept_away, a_sweep_needs_no_folder_that_is_open,
+	what_stood_there_comes_back, what_goes_from_memory_goes_from_the_disk,
 	what_is_of_a_time_to_come_is_dropped, what_is_not_whole_is_dropped,
 	what_stands_under_another_name_or_is_nobodys_is_deleted,
 	what_cannot_be_written_is_counted_and_its_elder_goes,
