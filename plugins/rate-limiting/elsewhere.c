@@ -41,7 +41,10 @@ static int32_t mode_read(const struct sluice_call *call, const struct sluice_val
 			call, at, SLUICE_STR("with clusterizable false mode can only be local"));
 	if (*mode == LEASED && (limits->count > 1 || limits->algorithm != &algorithm_fixed_window))
 		return config_complain(call, at,
-			SLUICE_STR("mode leased is for one limit, and the algorithm fixedWindow"));
+			SLUICE_STR(
+				"mode leased is for one limit, and the algorithm fixedWindow: of "
+				"several windows, what is left of a slice when the shortest ends "
+				"is lost for the others; mode exact counts all"));
 	return SLUICE_OK;
 }
 

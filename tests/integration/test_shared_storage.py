@@ -293,26 +293,77 @@ def answers_of(gateway):
             if k.startswith("sluice_requests_total{") and n}
 
 
-@case(modes="full", seconds=300)
+def watch_windows(redis, seen, until):
+    """Looks at the shared window until then: {when it began: the most that was used of it}."""
+    while not until():
+        began, used = window_of(redis) or (None, 0)
+        seen[began] = max(used, seen.get(began, 0))
+    seen.pop(None, None)
+
+
+def done_by(loads, gateways):
+    """{"2xx": how many} of each gateway, which has told all that came."""
+    for gateway, load in zip(gateways, loads):
+        done = int(re.search(r"(\d+) done", load.communicate()[0]).group(1))
+        wait_for(lambda: sum(answers_of(gateway).values()) >= done, f"{done} answers", 20)
+    return [answers_of(g) for g in gateways]
+
+
+@case(modes="full soak", seconds=300)
 def replicas_that_are_asked_too_much_for_thirty_seconds():
+    """At full scale: 2 replicas, of each 512 requests a second, against 1,000 in 10 s."""
     for mode, held in (("exact", 0), ("leased", 2 * (1000 // 64))):
         with Redis() as redis, gateways(redis, limit(1000, 10000, mode=mode)) as both:
             loads, seen = [flood(g, 512, 32) for g in both], {}
-            while any(load.poll() is None for load in loads):
-                began, used = window_of(redis) or (None, 0)
-                seen[began] = max(used, seen.get(began, 0))
+            watch_windows(redis, seen, lambda: all(load.poll() is not None for load in loads))
             last = window_of(redis)
-            seen.pop(None, None)
             seen.update([last] if last else [])
-            for gateway, load in zip(both, loads):
-                done = int(re.search(r"(\d+) done", load.communicate()[0]).group(1))
-                wait_for(lambda: sum(answers_of(gateway).values()) >= done, f"{done} answers", 20)
-            found = [answers_of(g) for g in both]
+            found = done_by(loads, both)
             passed, left = (sum(f.get(code, 0) for f in found) for code in ("2xx", "none"))
+            print(f"    {mode}: {sum(sum(f.values()) for f in found):.0f} requests, {passed:.0f} passed in {len(seen)} windows: "
+                  f"{sorted(seen.values())}; at most {held} of a window may be refused for others")
             check(all(set(f) <= {"2xx", "4xx", "none"} for f in found), f"{mode}: {found}")
             # A machine that is busy does not spend each window; not all that is used of such a one is seen.
             least = sum(seen.values()) - held * len(seen)
             check(least - left <= passed <= 1000 * len(seen), f"{mode}: {passed}, {seen}")
+
+
+@case(modes="soak", seconds=300)
+def replicas_whose_server_dies_for_ten_seconds_of_thirty():
+    """At full scale: while it is away each has its part, 500 of each window that it opens; then the shared windows again."""
+    with Redis() as redis, gateways(
+            redis, limit(1000, 10000, onStoreError="local"), replicas=2, timeoutSeconds=0.3) as both:
+        loads, seen = [flood(g, 512, 40) for g in both], {}
+
+        def passed():
+            return sum(answers_of(g).get("2xx", 0) for g in both)
+
+        def connected():
+            return sum(g.status()["sharedStorage"]["workersConnected"] for g in both)
+
+        began = time.monotonic()
+        watch_windows(redis, seen, lambda: time.monotonic() - began > 12)
+        before = passed()
+        redis.kill()
+        died = time.monotonic()
+        wait_for(lambda: time.monotonic() - died > 10, "ten seconds without it", 20)
+        alone = passed() - before
+        away = time.monotonic() - died
+        redis.start()
+        started = time.monotonic()
+        wait_for(lambda: connected() == 2, "both's being back", 20)
+        back = time.monotonic() - started
+        behind = {}
+        watch_windows(redis, behind, lambda: all(load.poll() is not None for load in loads))
+        total = sum(f.get("2xx", 0) for f in done_by(loads, both))
+        # Of what is told once a second some was before, and some of the shared window is beside it.
+        windows = 2 * (1 + int(away // 10))
+        print(f"    before: {before:.0f} in {len(seen)} windows; away for {away:.1f} s: {alone:.0f} of {windows} windows of 500; "
+              f"connected again after {back:.2f} s; behind: {total - before - alone:.0f} in {len(behind)} windows: "
+              f"{sorted(behind.values())}")
+        check(alone <= 500 * windows + 1000, f"{alone} in {windows} windows of 500")
+        check(max(behind.values()) <= 1000 and total <= 1000 * (len(seen) + len(behind)) + 500 * windows,
+              f"{total} in all; {seen}, {behind}")
 
 
 @case(modes="full", seconds=300)
