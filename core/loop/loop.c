@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/exit_code.h"
 #include "base/memory.h"
+#include "loop/event_memory.h"
 #include "loop/loop_priv.h"
 #include "observe/log.h"
 
@@ -86,6 +87,7 @@ static void on_message(int severity, const char *text)
 
 static bool open_base(struct loop *loop)
 {
+	event_memory_begin();
 	event_set_fatal_callback(on_fatal);
 	event_set_log_callback(on_message);
 	struct event_config *config = event_config_new();
