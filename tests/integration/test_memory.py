@@ -12,7 +12,7 @@ CLIENTS = 900
 # Of so much of a head the gateway keeps what came; the last line is not whole.
 HEAD = b"GET / HTTP/1.1\r\nhost: h\r\n" + b"x-long: " + b"x" * 7000
 # What the pools of one worker keep whatever happens, and what the allocator's holes are worth.
-KEPT_KIB = 128 + 64 + 256
+KEPT_KIB = 192 + 256
 # What the first storm makes for good: rings of records, tables of descriptors and of addresses.
 ONCE_KIB = 4096
 
