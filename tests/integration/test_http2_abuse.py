@@ -91,7 +91,7 @@ def resets_that_the_server_is_made_to_send():
                 check(client.goaway() in (NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, 5, 6,
                                           ENHANCE_YOUR_CALM), "no GOAWAY")
         equal(gateway.get("/").status, 200)
-        wait_for(lambda: gateway.status() and gateway.memory_kib() < 200000, "memory", 5)
+        wait_for(lambda: gateway.status() and gateway.memory_kib() < 200000, "memory")
 
 
 @case(seconds=90)

@@ -304,7 +304,7 @@ def reach(gateway, step):
             return
         except AssertionError:
             gateway.save("memory.yaml", [memory(1 << 40)])
-            wait_for(lambda: gateway.status()["overload"]["step"] == "none", "none", 5)
+            wait_for(lambda: gateway.status()["overload"]["step"] == "none", "none")
     raise AssertionError(f"step {step} was not reached: {gateway.status()['overload']}")
 
 

@@ -24,7 +24,7 @@ def sigterm_lets_requests_end():
         client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
         wait_for(lambda: backend.requests, "the request")
         gateway.signal(signal.SIGTERM)
-        time.sleep(0.3)
+        gateway.says('"draining"')
         check(gateway.process.poll() is None, "ended with a request under way")
         go.set()
         equal(client.read().text(), "finished")
@@ -35,13 +35,13 @@ def sigterm_lets_requests_end():
 def a_second_sigterm_answers_503_to_what_waits():
     def script(connection):
         connection.read_request()
-        connection.pause(20)
+        connection.pause(60)
     with Backend(script) as backend, Gateway([api("a", backend)]) as gateway, \
             gateway.client() as client:
         client.send("GET / HTTP/1.1\r\nhost: h\r\n\r\n")
         wait_for(lambda: backend.requests, "the request")
         gateway.signal(signal.SIGTERM)
-        time.sleep(0.3)
+        gateway.says('"draining"')  # two that wait are one
         gateway.signal(signal.SIGTERM)
         answer = client.read()
         equal((answer.status, answer.get("connection")), (503, "close"))

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Responses that break the protocol become 502, and their connection is never used again."""
+import threading
+
 from harness import *
 
 
@@ -86,18 +88,20 @@ def never_hands_surplus_bytes_to_the_next_client():
 
 @case
 def never_takes_bytes_sent_before_the_request_for_its_answer():
+    is_over = threading.Event()
+
     def script(connection):
         if len(connection.backend.connections) > 1:
             connection.pause(0.2)
         while connection.read_request():
             connection.send(reply(200, "right"))
-            connection.pause(0.1)
+            is_over.wait(20 * SCALE)
             connection.send(reply(200, "unasked"))
     with Backend(script) as backend, Gateway([api("a", backend)]) as gateway, \
             gateway.client() as client:
         equal(client.get("/").body, b"right")
-        import time
-        time.sleep(0.3)
+        is_over.set()
+        wait_for(lambda: not backend.live, "the end of who speaks unasked")
         equal(client.get("/").body, b"right")
 
 

@@ -337,12 +337,11 @@ def who_stands_by_takes_over():
     with Backend(reply(200, "x")) as backend, \
             Gateway([api("a", backend)], options=["--standby"]) as gateway:
         wait_for(lambda: len(children(gateway.process.pid)) == 2, "a standby")
-        for _ in range(3):
+        for i in range(3):
             first = gateway.status()["pid"]
             standby = wait_for(lambda: [p for p in children(gateway.process.pid) if p != first],
                                "the standby")[0]
-            wait_for(lambda: "generation" in gateway.error_text(), "it is warm")
-            time.sleep(0.5)
+            wait_for(lambda: gateway.error_text().count(" serves: ") >= 2 + i, "it is warm")
             os.kill(first, signal.SIGKILL)
             equal(gateway.get("/").status, 200)
             wait_for(lambda: serving_pid(gateway) == standby, "the standby serves")

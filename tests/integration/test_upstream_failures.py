@@ -131,7 +131,7 @@ def a_client_that_goes_away_ends_the_upstream_request():
         wait_for(lambda: backend.requests, "the request")
         client.reset()
         wait_for(lambda: getattr(backend.connections[0], "ended", False),
-                 "the end of the upstream connection", 5)
+                 "the end of the upstream connection")
         equal(gateway.records(1)[0]["reason"], "client_aborted")
 
 
