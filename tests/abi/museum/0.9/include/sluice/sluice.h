@@ -423,7 +423,7 @@ struct sluice_host {
 	 * instance has no memory for it. */
 	int32_t (*claims_prepare)(struct sluice_instance *instance, struct sluice_str json,
 		struct sluice_claims **claims);
-	/* As claim_set of that object, copied, at a fortieth of its cost. request_head, request_body. */
+	/* As claim_set of that object, copied, at a tenth of its cost or less. request_head, request_body. */
 	int32_t (*claims_set_prepared)(
 		struct sluice_exchange *exchange, const struct sluice_claims *claims);
 
