@@ -11,13 +11,24 @@
 #define SLOTS    256
 #define ALONE    1024
 #define ALONE_MS 10000
-#define DROPS    1024
+/* What was dropped lately, by parts of the hash: a part forgets the oldest of more than it has room for, but not when that
+ * was. */
+#define DROP_PARTS 512
+#define DROPS      4
+
+struct drop {
+	uint64_t hash, number;
+};
 
 struct flights {
 	_Atomic unsigned refs;
 	_Atomic uint64_t number;
-	_Atomic uint64_t drops[DROPS], drop_of_all; /* the numbers of the last */
-	pthread_mutex_t lock;                       /* for what follows */
+	pthread_mutex_t lock; /* for what follows */
+	uint64_t drop_of_all; /* the number of the last */
+	struct {
+		struct drop last[DROPS];
+		uint64_t forgotten; /* the newest that is not among them */
+	} drops[DROP_PARTS];
 	struct flight *slots[SLOTS];
 	/* Targets whose answers are not shared: by a part of the hash, the newer in the place of the older. */
 	struct {
@@ -36,9 +47,6 @@ struct flights *flights_new(void)
 	clock_gettime(CLOCK_REALTIME, &now);
 	atomic_init(&f->refs, 1);
 	atomic_init(&f->number, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
-	atomic_init(&f->drop_of_all, 0);
-	for (size_t i = 0; i < DROPS; i++)
-		atomic_init(&f->drops[i], 0);
 	pthread_mutex_init(&f->lock, NULL);
 	return f;
 }
@@ -67,16 +75,43 @@ uint64_t flights_mark(struct flights *f)
 	return atomic_load(&f->number);
 }
 
+/* The one of that hash, else the oldest of its part. */
+static struct drop *drop_of(struct flights *f, uint64_t hash)
+{
+	struct drop *last = f->drops[hash % DROP_PARTS].last, *oldest = last;
+	for (size_t i = 0; i < DROPS; i++) {
+		if (last[i].hash == hash)
+			return &last[i];
+		if (last[i].number < oldest->number)
+			oldest = &last[i];
+	}
+	return oldest;
+}
+
 void flights_drop(struct flights *f, struct sluice_str key)
 {
-	_Atomic uint64_t *drop = key.p ? &f->drops[text_hash(key) % DROPS] : &f->drop_of_all;
-	atomic_store(drop, flights_number(f));
+	uint64_t hash = key.p ? text_hash(key) : 0;
+	pthread_mutex_lock(&f->lock);
+	if (!key.p) {
+		f->drop_of_all = flights_number(f);
+	} else {
+		struct drop *drop = drop_of(f, hash);
+		if (drop->hash != hash)
+			f->drops[hash % DROP_PARTS].forgotten = drop->number;
+		*drop = (struct drop){hash, flights_number(f)};
+	}
+	pthread_mutex_unlock(&f->lock);
 }
 
 int flights_is_dropped(struct flights *f, struct sluice_str key, uint64_t mark)
 {
-	return atomic_load(&f->drops[text_hash(key) % DROPS]) >= mark ||
-	       atomic_load(&f->drop_of_all) >= mark;
+	uint64_t hash = text_hash(key);
+	pthread_mutex_lock(&f->lock);
+	const struct drop *drop = drop_of(f, hash);
+	int is_dropped = f->drop_of_all >= mark || f->drops[hash % DROP_PARTS].forgotten >= mark ||
+			 (drop->hash == hash && drop->number >= mark);
+	pthread_mutex_unlock(&f->lock);
+	return is_dropped;
 }
 
 /* FNV-1a: nothing depends on nobody finding two texts of one hash. */

@@ -50,7 +50,7 @@ uint64_t flights_number(struct flights *f);
 
 /* What was asked for before something changed must not be stored behind that. A mark is taken when the origin is asked;
  * `flights_drop` comes before the removal, `flights_is_dropped` behind the storing: what was stored is removed then. A
- * NULL pointer: all keys. Some keys count as one. */
+ * NULL pointer: all keys. Of too many that are dropped meanwhile some others count as well. */
 uint64_t flights_mark(struct flights *f);
 void flights_drop(struct flights *f, struct sluice_str key);
 int flights_is_dropped(struct flights *f, struct sluice_str key, uint64_t mark);
