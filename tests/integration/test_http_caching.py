@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The policy http-caching between real parties: whose answer is given to whom, and what is never stored."""
+import email.utils
 import os
 import signal
 import threading
+import time
 
 from harness import *
 from harness.backend import HOUR, counting
+from harness.cases import SANITIZER
+from harness.clocks import ShiftedClock
 
 
 def caching(**config):
@@ -389,6 +393,25 @@ def nobody_purges_but_who_may():
             equal(gateway.get("/", fields).text(), "answer 1")
         equal(os.stat(f"{gateway.state}/admin.sock").st_mode & 0o077, 0)
         equal(os.stat(gateway.state).st_mode & 0o077, 0)
+
+
+@case
+def a_clock_that_jumps_makes_nothing_older_or_younger():
+    """CA8: the age is that of the clock that does not jump, whatever Date says."""
+    if SANITIZER:  # its runtime has to be the first library
+        return
+    clock = ShiftedClock()
+    with Backend(counting()) as backend, \
+            Gateway([api("a", backend, policies=[caching()])], env=clock.environment()) as gateway:
+        equal(gateway.get("/").text(), "answer 1")
+        for day in (1, -1):
+            clock.shift(day * 86400)
+            expected = time.time() + day * 86400
+            wait_for(lambda: abs(email.utils.parsedate_to_datetime(gateway.get("/").get("date")).timestamp() - expected)
+                     < 3600, "the date of that day")
+            answer = gateway.get("/")
+            equal((answer.text(), int(answer.get("age")) < 3600), ("answer 1", True))
+        equal(len(backend.requests), 1)
 
 
 @case
