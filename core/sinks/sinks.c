@@ -12,9 +12,11 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define BATCH_BYTES     (256u << 10)
-#define LOG_QUEUE_BYTES (4u << 20)
-#define LOOK_MS         1000
+#define BATCH_BYTES (256u << 10)
+/* Of which so much stays when a burst is over. */
+#define BATCH_KEPT_BYTES (16u << 10)
+#define LOG_QUEUE_BYTES  (4u << 20)
+#define LOOK_MS          1000
 
 struct sinks {
 	struct record_ring *const *rings; /* borrowed */
@@ -48,14 +50,32 @@ static void write_batch(struct sinks *s, struct output *to)
 	buffer_reset(&s->batch);
 }
 
-static void write_records(struct sinks *s)
+static void init_batch(struct sinks *s)
 {
+	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
+}
+
+/* False: there were none. */
+static bool write_records(struct sinks *s)
+{
+	bool are_there = false;
 	for (size_t i = 0; i < s->ring_count; i++)
-		while (record_ring_read(s->rings[i], &s->batch) > 0)
+		while (record_ring_read(s->rings[i], &s->batch) > 0) {
+			are_there = true;
 			if (s->batch.n > BATCH_BYTES / 2)
 				write_batch(s, &s->records);
+		}
 	if (s->batch.n > 0)
 		write_batch(s, &s->records);
+	return are_there;
+}
+
+static void end_burst(struct sinks *s)
+{
+	if (s->batch.capacity <= BATCH_KEPT_BYTES)
+		return;
+	buffer_deinit(&s->batch);
+	init_batch(s);
 }
 
 static void write_log(struct sinks *s)
@@ -104,8 +124,10 @@ static void *run(void *arg)
 		s->reopen_asked = s->log_waits = false;
 		pthread_mutex_unlock(&s->lock);
 		look_at_files(s, reopen);
-		write_records(s);
+		bool are_records_there = write_records(s);
 		write_log(s);
+		if (!are_records_there)
+			end_burst(s);
 		atomic_store_explicit(
 			&s->lost, s->records.lost + s->log.lost, memory_order_relaxed);
 	}
@@ -175,7 +197,7 @@ enum rc sinks_new(const struct sinks_options *options, struct sinks **out, const
 		s->rings = options->rings;
 		s->ring_count = options->ring_count;
 	}
-	buffer_init(&s->batch, LOG_QUEUE_BYTES + BATCH_BYTES);
+	init_batch(s);
 	init_wait(s);
 	log_start_queue(LOG_QUEUE_BYTES, notify, s);
 	if (thread_try_start(&s->thread, run, s)) {
