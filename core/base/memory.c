@@ -42,6 +42,41 @@ void *heap_alloc_large(size_t size)
 	return p;
 }
 
+/* Of the sizes that glibc keeps for a thread: 24, 40, ... 1032 bytes, seven of each. */
+#define KEPT_SIZE_MIN  24
+#define KEPT_SIZE_STEP 16
+#define KEPT_SIZES     64
+#define KEPT_EACH      7
+
+struct kept {
+	void *of[KEPT_SIZES][KEPT_EACH];
+};
+
+static void take_kept(struct kept *kept)
+{
+	for (size_t k = 0; k < KEPT_SIZES; k++)
+		for (size_t i = 0; i < KEPT_EACH; i++)
+			kept->of[k][i] = malloc(KEPT_SIZE_MIN + k * KEPT_SIZE_STEP);
+}
+
+static void free_kept(const struct kept *kept)
+{
+	for (size_t k = 0; k < KEPT_SIZES; k++)
+		for (size_t i = 0; i < KEPT_EACH; i++)
+			free(kept->of[k][i]);
+}
+
+void heap_gather(void)
+{
+	struct kept scattered, gathered;
+	take_kept(&scattered);
+	/* A large one: what is free and small is joined to its neighbours first. */
+	free(heap_alloc(1u << 16));
+	take_kept(&gathered);
+	free_kept(&gathered); /* the first to be freed are kept */
+	free_kept(&scattered);
+}
+
 char *heap_strndup(struct str s)
 {
 	char *copy = heap_alloc(s.n + 1);

@@ -22,6 +22,11 @@ char *heap_strndup(struct str s) __attribute__((returns_nonnull));
 /* printf into a fresh heap string. */
 char *heap_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* glibc keeps a few of each small size for the thread that freed them, wherever they lie, and each keeps
+ * its page from the system. Those of this thread are exchanged for such as lie together. It takes about
+ * a thousand calls of the allocator: for when a storm is over. */
+void heap_gather(void);
+
 /* What both sides know of a struct that begins with its size (the SDK's): `given` bytes of `from`, and
  * zero beyond them. */
 static inline void take_sized(void *to, size_t size, const void *from, size_t given)

@@ -114,6 +114,51 @@ size_t pool_age(struct pool *pool)
 	return before - pool->bytes_idle;
 }
 
+/* --- gathering ------------------------------------------------------------------------------- */
+
+/* All lists, with the sizes of what is in them: 0: that of pages. */
+#define LISTS (1 + CLASSES + POOL_LARGE_COUNT)
+
+static struct free_list *list_at(struct pool *pool, size_t i, size_t *size)
+{
+	if (i == 0) {
+		*size = POOL_PAGE_BYTES;
+		return &pool->pages;
+	}
+	if (i <= CLASSES) {
+		*size = i * STEP;
+		return &pool->objects[i];
+	}
+	*size = large_bytes(i - CLASSES - 1);
+	return &pool->large[i - CLASSES - 1];
+}
+
+static unsigned free_rest(struct free_list *list)
+{
+	unsigned count = 0;
+	for (const struct free_node *node = list->rest; node; node = node->next)
+		count++;
+	free_nodes(&list->rest);
+	return count;
+}
+
+void pool_gather(struct pool *pool)
+{
+	unsigned counts[LISTS];
+	size_t size;
+	for (size_t i = 0; i < LISTS; i++)
+		counts[i] = free_rest(list_at(pool, i, &size));
+	heap_gather();
+	for (size_t i = 0; i < LISTS; i++) {
+		struct free_list *list = list_at(pool, i, &size);
+		for (; counts[i] > 0; counts[i]--) {
+			struct free_node *node = heap_alloc(size);
+			node->next = list->rest;
+			list->rest = node;
+		}
+	}
+}
+
 /* --- taking and giving ----------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void *take_slowly(

@@ -54,6 +54,10 @@ void pool_trim(struct pool *pool);
  * do nothing for it. */
 size_t pool_age(struct pool *pool);
 
+/* The little that ageing leaves, and what the allocator keeps for this thread, comes to lie together: for
+ * when a storm is over. */
+void pool_gather(struct pool *pool);
+
 /* Bytes in use (taken and not given back), for statistics and leak tests. */
 size_t pool_bytes_used(const struct pool *pool);
 /* Bytes that wait to be taken again. */

@@ -13,6 +13,8 @@
 #define PULSE_MS 1000
 /* What a connection takes beside the pool while it begins, above all for TLS. */
 #define OPENING_BYTES 1024
+/* When a pool has freed so much, what it left lies far apart. */
+#define SCATTERED_BYTES (1u << 20)
 /* How many rows of its answers a worker hands over at once; the others follow a second later. */
 #define ANSWERS_MAX 1024
 
@@ -118,7 +120,8 @@ struct worker_pulse {
 	int64_t asked_ns;
 	/* The worker's count when it last looked, and when it last looked and nobody had come. */
 	uint64_t accepted, accepted_calm;
-	size_t freed_bytes;           /* as `answers` */
+	size_t freed_bytes;     /* as `answers` */
+	size_t scattered_bytes; /* that the worker's pool freed, since what was left was gathered */
 	struct worker_load told; /* as `answers` */
 	struct worker_load load; /* the main thread's copy */
 };
@@ -197,11 +200,23 @@ static void add_storage(uint64_t *told)
 	told[TOLD_STORAGE_NODES_UP] = all.nodes_up;
 }
 
+/* Once a storm is over, and all that it left is freed. That takes as long as a few requests. */
+static size_t gather(struct worker_pulse *w, size_t freed)
+{
+	w->scattered_bytes += freed;
+	if (freed > 0 || w->scattered_bytes < SCATTERED_BYTES)
+		return freed;
+	freed = w->scattered_bytes;
+	w->scattered_bytes = 0;
+	pool_gather(loop_pool(w->thread->loop));
+	return freed;
+}
+
 /* Nobody waits for memory to be given back while clients come: once none did for a second. */
 static size_t free_unused(struct worker_pulse *w)
 {
 	uint64_t accepted = w->thread->proxy.connection_count;
-	size_t freed = pool_age(loop_pool(w->thread->loop));
+	size_t freed = gather(w, pool_age(loop_pool(w->thread->loop)));
 	if (accepted == w->accepted) {
 		freed += (size_t)(accepted - w->accepted_calm) * OPENING_BYTES;
 		w->accepted_calm = accepted;

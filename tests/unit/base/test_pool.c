@@ -153,10 +153,59 @@ START_TEST(one_look_frees_a_bounded_number)
 	pool_free(p);
 }
 END_TEST
+
+enum { SIZES = 24, EACH = 1000 };
+
+/* How many pages of memory those that wait lie on. */
+static size_t count_pages(struct pool *p)
+{
+	static void *objects[SIZES][POOL_KEPT_OBJECTS];
+	uintptr_t seen[SIZES * POOL_KEPT_OBJECTS];
+	size_t count = 0;
+	for (int i = 0; i < SIZES; i++)
+		for (int k = 0; k < POOL_KEPT_OBJECTS; k++)
+			objects[i][k] = pool_get(p, 100 + i * 16);
+	ck_assert_uint_eq(pool_bytes_idle(p), 0);
+	for (int i = 0; i < SIZES; i++)
+		for (int k = 0; k < POOL_KEPT_OBJECTS; k++) {
+			uintptr_t page = (uintptr_t)objects[i][k] / 4096;
+			size_t at = 0;
+			while (at < count && seen[at] != page)
+				at++;
+			seen[at] = page;
+			count = at == count ? count + 1 : count;
+			pool_put(p, objects[i][k], 100 + i * 16);
+		}
+	return count;
+}
+
+START_TEST(what_is_left_can_be_gathered)
+{
+	static void *objects[EACH][SIZES];
+	struct pool *p = pool_new();
+	for (int k = 0; k < EACH; k++)
+		for (int i = 0; i < SIZES; i++)
+			objects[k][i] = pool_get(p, 100 + i * 16);
+	for (int i = 0; i < SIZES; i++) /* neighbours in no order */
+		for (int k = 0; k < EACH; k++)
+			pool_put(p, objects[(k * 67 + i * 31) % EACH][i], 100 + i * 16);
+	for (int i = 0; i < 30; i++)
+		pool_age(p);
+	size_t scattered = count_pages(p), idle = pool_bytes_idle(p);
+	for (int i = 0; i < 2; i++)
+		pool_age(p);
+	pool_gather(p);
+	ck_assert_uint_eq(pool_bytes_idle(p), idle);
+	ck_assert_uint_lt(count_pages(p), scattered * 3 / 4); /* 44 of 96 */
+	pool_free(p);
+}
+END_TEST
+
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte,
 	hands_out_again_what_came_back, keeps_a_bounded_amount,
 	gives_up_what_is_idle_when_memory_is_short, what_nobody_took_between_two_looks_is_freed,
-	ageing_leaves_a_little_whatever_happens, one_look_frees_a_bounded_number)
+	ageing_leaves_a_little_whatever_happens, one_look_frees_a_bounded_number,
+	what_is_left_can_be_gathered)
 #else
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte)
 #endif
