@@ -22,8 +22,10 @@ def injection(value):
 
 
 # All clients have one address here, and the load does not wait: where the machine stalls for seconds,
-# more of them are under way than one address, or one service, may have.
+# more of them are under way than one address, or one service, may have. What is idle behind a storm takes
+# memory, too: nobody waits a minute for its end.
 ROOM = configuration("room", {
+    "timeouts": {"upstreamConnectionIdleSeconds": 5},
     "limits": {"connectionsPerAddress": 0},
     "circuitBreaker": {"thresholds": {"maxConnections": 20000, "maxPendingRequests": 20000}}})
 
@@ -92,19 +94,24 @@ def change(gateway, folder, numbers, before):
     return before
 
 
+# The pools age step by step, once a second, and what they free is given back within ten seconds, where
+# looking for it takes long.
+STILL_SECONDS = 11
+
+
 def settled_kib(gateway):
-    """Memory once nobody is under way, everything old is gone, and what that has freed has gone back: the
-    workers' pools age step by step, once a second, and each step is given back a moment later. And how much
-    of it waits in the pools."""
+    """Memory once nobody is under way, everything old is gone, and what that has freed has gone back; and how
+    much of it waits in the workers' pools."""
     wait_for(lambda: (s := gateway.status())["exchanges"] == 0 and s["connections"] == 0
              and s["retiringApis"] == 0, "the drain", 60)
+    wait_for(lambda: gateway.metrics()["sluice_upstream_connections"] == 0, "the end of what is idle", 60)
     since, last = time.monotonic(), None
 
     def stands():
         nonlocal since, last
         if (now := gateway.memory_kib()) != last:
             since, last = time.monotonic(), now
-        return time.monotonic() - since > 4
+        return time.monotonic() - since > STILL_SECONDS
     wait_for(stands, "the memory to stand still", 60)
     return last, int(gateway.metrics()["sluice_pool_idle_bytes"]) // 1024
 
