@@ -17,9 +17,9 @@
 struct lease {
 	struct bucket_key key; /* zeroes: free */
 	int64_t ends_ms;       /* of the window, or somewhat before */
-	int64_t next_ms;    /* before it nothing is asked for ahead; INT64_MAX: that is under way */
-	int64_t granted_ms; /* when it last got some */
-	int64_t denied_ms;  /* until then nothing is left */
+	int64_t next_ms;   /* before it nothing is asked for ahead; INT64_MAX: that is under way */
+	int64_t judged_ms; /* when its size was last judged */
+	int64_t denied_ms; /* until then nothing is left */
 	uint32_t held, size; /* now; what it asks to hold */
 	int64_t left;        /* in the shared quota, as was last told */
 };
@@ -110,7 +110,7 @@ static struct lease *lease_of(struct leases *l, struct bucket_key key, int64_t n
 		if ((set[i].key.a == 0 && set[i].key.b == 0) || is_empty(&set[i], now_ms)) {
 			set[i] = (struct lease){.key = key,
 				.next_ms = INT64_MIN,
-				.granted_ms = now_ms,
+				.judged_ms = now_ms,
 				.denied_ms = INT64_MIN,
 				.ends_ms = INT64_MIN};
 			found = &set[i];
@@ -119,11 +119,12 @@ static struct lease *lease_of(struct leases *l, struct bucket_key key, int64_t n
 }
 
 /* --- slices ---------------------------------------------------------------------------------- */
-/* By how long the last one lasted. */
-static uint32_t next_size(const struct leases *l, const struct lease *e, int64_t now_ms)
+/* By how long the last one lasted: once for each, or a pause would halve it with every request behind it. */
+static uint32_t next_size(const struct leases *l, struct lease *e, int64_t now_ms)
 {
-	int64_t lasted = now_ms - e->granted_ms;
+	int64_t lasted = now_ms - e->judged_ms;
 	uint64_t size = e->size;
+	e->judged_ms = now_ms;
 	if (lasted < LEASE_BRIEF_MS)
 		size = size * 2 + 1;
 	else if (lasted > LEASE_LONG_MS)
@@ -186,9 +187,7 @@ static void lease_put(struct lease *e, const struct lease_answer *a)
 	e->ends_ms = e->held > 0 && e->ends_ms < ends_ms ? e->ends_ms : ends_ms;
 	e->left = a->left;
 	e->held += (uint32_t)a->ahead;
-	if (a->ahead > 0)
-		e->granted_ms = a->asked_ms;
-	else if (a->left == 0)
+	if (a->ahead == 0 && a->left == 0)
 		e->denied_ms = denied_ms < ends_ms ? denied_ms : ends_ms;
 }
 

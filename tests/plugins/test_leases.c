@@ -60,6 +60,22 @@ START_TEST(all_of_a_window_passes_and_few_ask)
 }
 END_TEST
 
+/* Four requests a millisecond for half a second, then nothing for as long as a slice may last thrice over. */
+START_TEST(a_pause_ends_no_slices)
+{
+	struct shared s = {1000000, 0};
+	unsigned asked = 0, before;
+	begin(1000000);
+	for (int64_t i = 0; i < 2000; i++)
+		request(&s, i / 4, 1, &asked);
+	before = asked;
+	for (int64_t i = 0; i < 2000; i++)
+		ck_assert_int_eq(request(&s, 500 + 3 * LEASE_LONG_MS + i / 4, 1, &asked), 1);
+	ck_assert_uint_lt(asked - before, 100);
+	leases_unref(leases);
+}
+END_TEST
+
 START_TEST(costs_are_counted_whole)
 {
 	struct shared s = {5000, 0};
@@ -178,7 +194,7 @@ START_TEST(keys_without_room_ask_for_each_request)
 }
 END_TEST
 
-UNIT_SUITE(leases, all_of_a_window_passes_and_few_ask, costs_are_counted_whole,
-	a_slice_ends_with_its_window, no_more_is_held_than_is_allowed,
+UNIT_SUITE(leases, all_of_a_window_passes_and_few_ask, a_pause_ends_no_slices,
+	costs_are_counted_whole, a_slice_ends_with_its_window, no_more_is_held_than_is_allowed,
 	one_question_at_a_time_takes_ahead, what_was_asked_in_vain_is_not_asked_for_at_once,
 	what_is_spent_is_not_asked_for_all_the_time, keys_without_room_ask_for_each_request)
