@@ -23,8 +23,8 @@ char *heap_strndup(struct str s) __attribute__((returns_nonnull));
 char *heap_printf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
 /* glibc keeps a few of each small size for the thread that freed them, wherever they lie, and each keeps
- * its page from the system. Those of this thread are exchanged for such as lie together. It takes about
- * a thousand calls of the allocator: for when a storm is over. */
+ * its page from the system. Those of this thread are exchanged for such as lie together. It takes some
+ * two thousand calls of the allocator: for when a storm is over. */
 void heap_gather(void);
 
 /* What both sides know of a struct that begins with its size (the SDK's): `given` bytes of `from`, and

@@ -70,12 +70,17 @@ void pool_free(struct pool *pool)
 
 /* --- ageing ---------------------------------------------------------------------------------- */
 
-/* Where the next ones to go begin. Of a list that nobody touched since, some are kept. */
+/* Of a list that nobody touched since. */
+static unsigned kept_of(size_t size)
+{
+	return size > POOL_PAGE_BYTES ? POOL_KEPT_LARGE : POOL_KEPT_OBJECTS;
+}
+
+/* Where the next ones to go begin. */
 static struct free_node **first_to_go(struct free_list *list, size_t size)
 {
-	unsigned kept = size > POOL_PAGE_BYTES ? POOL_KEPT_LARGE : POOL_KEPT_OBJECTS;
 	struct free_node **at = &list->rest;
-	for (unsigned i = 0; !list->top && *at && i < kept; i++)
+	for (unsigned i = 0; !list->top && *at && i < kept_of(size); i++)
 		at = &(*at)->next;
 	return at;
 }
@@ -133,11 +138,15 @@ static struct free_list *list_at(struct pool *pool, size_t i, size_t *size)
 	return &pool->large[i - CLASSES - 1];
 }
 
-static unsigned free_rest(struct free_list *list)
+/* How many were freed: none where there are more than ageing leaves, which it has still to look at. */
+static unsigned free_kept(struct free_list *list, size_t size)
 {
 	unsigned count = 0;
+	if (list->top)
+		return 0;
 	for (const struct free_node *node = list->rest; node; node = node->next)
-		count++;
+		if (++count > kept_of(size))
+			return 0;
 	free_nodes(&list->rest);
 	return count;
 }
@@ -146,8 +155,10 @@ void pool_gather(struct pool *pool)
 {
 	unsigned counts[LISTS];
 	size_t size;
-	for (size_t i = 0; i < LISTS; i++)
-		counts[i] = free_rest(list_at(pool, i, &size));
+	for (size_t i = 0; i < LISTS; i++) {
+		struct free_list *list = list_at(pool, i, &size);
+		counts[i] = free_kept(list, size);
+	}
 	heap_gather();
 	for (size_t i = 0; i < LISTS; i++) {
 		struct free_list *list = list_at(pool, i, &size);

@@ -55,7 +55,8 @@ void pool_trim(struct pool *pool);
 size_t pool_age(struct pool *pool);
 
 /* The little that ageing leaves, and what the allocator keeps for this thread, comes to lie together: for
- * when a storm is over. */
+ * when a storm is over. Lists that have more, or were touched since the last look, stay as they are: so it never
+ * takes longer than some 3,000 calls of the allocator. */
 void pool_gather(struct pool *pool);
 
 /* Bytes in use (taken and not given back), for statistics and leak tests. */

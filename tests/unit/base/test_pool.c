@@ -201,11 +201,31 @@ START_TEST(what_is_left_can_be_gathered)
 }
 END_TEST
 
+/* What waits and may be wanted again at once is more than a look may take the time for. */
+START_TEST(what_has_not_aged_is_not_gathered)
+{
+	static void *objects[EACH];
+	struct pool *p = pool_new();
+	for (int i = 0; i < EACH; i++)
+		objects[i] = pool_get(p, 512);
+	for (int i = 0; i < EACH; i++) /* neighbours in no order */
+		pool_put(p, objects[i * 67 % EACH], 512);
+	pool_gather(p);
+	ck_assert_uint_eq(pool_age(p), 0);
+	pool_gather(p);
+	for (int i = EACH - 1; i >= 0; i--)
+		ck_assert_ptr_eq(pool_get(p, 512), objects[i * 67 % EACH]);
+	for (int i = 0; i < EACH; i++)
+		pool_put(p, objects[i], 512);
+	pool_free(p);
+}
+END_TEST
+
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte,
 	hands_out_again_what_came_back, keeps_a_bounded_amount,
 	gives_up_what_is_idle_when_memory_is_short, what_nobody_took_between_two_looks_is_freed,
 	ageing_leaves_a_little_whatever_happens, one_look_frees_a_bounded_number,
-	what_is_left_can_be_gathered)
+	what_is_left_can_be_gathered, what_has_not_aged_is_not_gathered)
 #else
 UNIT_SUITE(pool, counts_what_is_out, objects_of_every_size_are_writable_to_the_last_byte)
 #endif
