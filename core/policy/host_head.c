@@ -124,15 +124,20 @@ int32_t host_status(struct sluice_exchange *x)
 	return x->response ? x->response->status : 0;
 }
 
+/* CONTENT_LENGTH_NONE for a response that has not come. */
+static int64_t declared_of(const struct sluice_exchange *x, enum sluice_side side)
+{
+	if (side == SLUICE_REQUEST)
+		return x->request->content_length;
+	return x->response ? x->response->content_length : CONTENT_LENGTH_NONE;
+}
+
 int64_t host_body_length(struct sluice_exchange *x, enum sluice_side side)
 {
 	if (!host_allows(x, HOST_body_length))
 		return host_refuse(HOST_body_length);
-	int64_t length = CONTENT_LENGTH_NONE;
-	if (side == SLUICE_REQUEST)
-		length = x->request->content_length;
-	else if (x->response && x->response->has_content)
-		length = x->response->content_length;
+	bool is_bodiless = side != SLUICE_REQUEST && x->response && !x->response->has_content;
+	int64_t length = is_bodiless ? CONTENT_LENGTH_NONE : declared_of(x, side);
 	if (length == CONTENT_LENGTH_NONE)
 		return 0;
 	return length == CONTENT_LENGTH_UNKNOWN ? -1 : length;
@@ -142,11 +147,7 @@ int64_t host_length_declared(struct sluice_exchange *x, enum sluice_side side)
 {
 	if (!host_allows(x, HOST_length_declared))
 		return host_refuse(HOST_length_declared);
-	int64_t length = CONTENT_LENGTH_NONE;
-	if (side == SLUICE_REQUEST)
-		length = x->request->content_length;
-	else if (x->response)
-		length = x->response->content_length;
+	int64_t length = declared_of(x, side);
 	return length >= 0 ? length : -1;
 }
 
