@@ -99,10 +99,6 @@ static int is_override(struct sluice_str name)
 		ROW("x-forwarded-server"),
 #undef ROW
 	};
-	/* Those that the gateway itself sets are not among them, whatever their length: x-forwarded-for and its kin. */
-	if (name.n < 3 ||
-		(sluice_lower(name.p[2]) == 'f' && name.n != sizeof("x-forwarded-server") - 1))
-		return 0;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].n == name.n &&
 			sluice_equal_nocase(name, (struct sluice_str){names[i].text, name.n}))
